@@ -1,0 +1,23 @@
+/*
+ * crypt: digests, random words and comparisons in constant time. Owner of libcrypto.
+ *
+ * Not TLS (libcurl does it) and not signatures of commits.
+ *
+ * Nothing is kept; results are in the caller's buffers.
+ *
+ * Any process.
+ */
+#ifndef RAMET_CRYPT_H
+#define RAMET_CRYPT_H
+
+#include "mem.h"
+
+#define CRYPT_HEX_LEN 65 /* SHA-256 in hex with NUL */
+
+void crypt_sha256_hex(const void *data, size_t len, char ret_hex[CRYPT_HEX_LEN]);
+/* n random bytes as 2n hex digits with NUL, from the kernel. n ≤ 32. */
+void crypt_random_hex(size_t n, char *ret);
+/* Equal length and bytes, without telling by time where they differ. */
+bool crypt_equal(const char *a, const char *b);
+
+#endif

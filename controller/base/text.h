@@ -1,0 +1,72 @@
+/*
+ * text: small questions about strings.
+ *
+ * Not a parser of any format.
+ *
+ * Nothing here keeps a pointer. Results that are allocated belong to the caller.
+ *
+ * Any process.
+ */
+#ifndef RAMET_TEXT_H
+#define RAMET_TEXT_H
+
+#include "mem.h"
+
+/* Whole string, decimal, no blanks, within [min,max]. Output only on success. */
+int text_to_int(const char *s, int64_t min, int64_t max, int64_t *ret) MUST_CHECK;
+/* Decimal fraction without exponent, independent of the locale. */
+int text_to_num(const char *s, double *ret) MUST_CHECK;
+/* Shortest decimal that reads back as the same number, never with an exponent. */
+char *text_from_num(double v);
+
+bool text_eq(const char *a, const char *b);	   /* NULL equals NULL only */
+bool text_eq_nocase(const char *a, const char *b); /* ASCII */
+bool text_starts(const char *s, const char *prefix);
+bool text_ends(const char *s, const char *suffix);
+/* Rest of s after prefix, or NULL. */
+const char *text_after(const char *s, const char *prefix);
+
+bool text_is_utf8(const char *s, size_t len);
+bool text_is_printable(const char *s, size_t len); /* UTF-8 without control characters */
+bool text_is_dns_label(const char *s);		   /* RFC 1123 label, lower case, 1…63 */
+bool text_is_dns_name(const char *s);		   /* labels with dots, any case, 1…253 */
+
+char *text_lower(const char *s);		     /* ASCII */
+void text_trim_right(char *s);			     /* blanks, tabs, line ends; in place */
+char *text_oneline(const char *s, size_t max_chars); /* control characters as blanks, cut with … */
+
+/* Edits (insert, delete, replace, swap of neighbours) from a to b; at most 64 characters each
+ * count. */
+unsigned text_distance(const char *a, const char *b);
+/* The best of n candidates within a third of the length (at least 1 edit), or NULL. Borrowed. */
+const char *text_nearest(const char *s, const char *const *candidates, size_t n);
+
+/* "1.5 GiB"-like, for people. */
+char *text_bytes(uint64_t bytes);
+/* "3 s", "2 min 5 s", "4 h 3 min": for people. */
+char *text_duration(int64_t ms);
+/* RFC 3339 in UTC, seconds: 2026-12-01T08:00:00Z. */
+char *text_time(int64_t wall_ms);
+
+/* Percent-encoding of everything but the unreserved characters of RFC 3986. */
+char *text_url_encode(const char *s);
+
+/* A list of owned strings. */
+struct strs {
+	char **v;
+	size_t n, cap;
+};
+#define _cleanup_strs_ _cleanup_(strs_fini)
+void strs_fini(struct strs *l);
+void strs_add(struct strs *l, const char *s);
+void strs_add_take(struct strs *l, char *s);
+bool strs_has(const struct strs *l, const char *s);
+void strs_sort_unique(struct strs *l);			  /* by bytes */
+void strs_copy(struct strs *dst, const struct strs *src); /* dst is overwritten as if empty */
+bool strs_eq(const struct strs *a, const struct strs *b); /* same order */
+/* Parts between separators; empty parts are left out when skip_empty. At most max parts. */
+int text_split(
+    const char *s, const char *seps, bool skip_empty, size_t max, struct strs *ret) MUST_CHECK;
+char *strs_join(const struct strs *l, const char *sep);
+
+#endif
