@@ -1,0 +1,93 @@
+/*
+ * gitport: Git as an interface: list, read, publish.
+ *
+ * Not a Git library and not a policy: which revision is wanted and what a report says is decided by
+ * reconcile/source and reconcile/reporter.
+ *
+ * The implementer copies its arguments before a call returns. Results are borrowed for the length
+ * of the callback. Each job calls back exactly once, never from within the call; after cancel not
+ * at all. Jobs of one port run one after the other, in order; each has a deadline of its own, after
+ * which it fails with ERR_TIMEOUT and everything the implementer holds for it is gone.
+ *
+ * The controller process. Implemented by gitwork.c (a worker process with libgit2) and, in tests,
+ * by a repository in memory.
+ */
+#ifndef RAMET_GITPORT_H
+#define RAMET_GITPORT_H
+
+#include "err.h"
+
+#define GITPORT_OID_HEX 41 /* SHA-1 in hex with NUL */
+
+struct gitport_file {
+	const char *path; /* relative to the folder asked for; printable UTF-8, '/' between parts */
+	const char *data; /* not terminated; NULL when `skipped` says why */
+	size_t len;
+	const char *oid; /* of the blob, hex */
+	const char *
+	    skipped; /* NULL, or why the content is not there ("larger than 1 MiB", "symlink", …) */
+};
+
+struct gitport_result {
+	const struct err *err; /* NULL = success; then what belongs to the job below is set */
+
+	/* list: heads; "" when the branch does not exist */
+	const char *head;	 /* of the watched branch */
+	const char *status_head; /* of the status branch */
+	bool empty;		 /* the repository has no branch at all */
+
+	/* read, read_status, history */
+	const char *rev;		  /* the commit the files are from */
+	const struct gitport_file *files; /* sorted by path */
+	size_t n_files;
+	const char *author, *subject; /* of rev: for reports */
+	int64_t commit_wall_ms;
+	bool truncated; /* a limit on number or total size was reached: the list is not whole */
+
+	/* publish */
+	const char *new_head;
+	bool rejected; /* with err: the branch moved; rebuild on the new head and try again */
+};
+
+typedef void (*gitport_cb)(void *arg, const struct gitport_result *res);
+typedef uint64_t gitport_job; /* 0 = none */
+
+struct gitport_put {
+	const char *path; /* in the status tree */
+	const char *data;
+	size_t len;
+};
+
+struct gitport_publish {
+	const char *parent; /* head the tree was rebuilt on, "" = the branch must not exist */
+	const struct gitport_put *put; /* sorted by path, files to write; others of the tree stay */
+	size_t n_put;
+	const char *const *del; /* paths to remove; a missing one is fine */
+	size_t n_del;
+	const char *message; /* of the commit, UTF-8 */
+};
+
+struct gitport;
+struct gitport_ops {
+	/* One ref listing; nothing is transferred. */
+	gitport_job (*list)(struct gitport *p, gitport_cb cb, void *arg);
+	/* Fetches the watched branch and gives the files under the watched folder at rev (hex; must
+	 * be reachable from the branch or known already). */
+	gitport_job (*read)(struct gitport *p, const char *rev, gitport_cb cb, void *arg);
+	/* One file of the watched folder at an older rev: for the last good version of a manifest.
+	 */
+	gitport_job (*read_old)(
+	    struct gitport *p, const char *rev, const char *path, gitport_cb cb, void *arg);
+	/* Fetches the status branch and gives its files under the report folder. */
+	gitport_job (*read_status)(struct gitport *p, gitport_cb cb, void *arg);
+	/* One commit on the status branch and its push, never forced. */
+	gitport_job (*publish)(
+	    struct gitport *p, const struct gitport_publish *pub, gitport_cb cb, void *arg);
+	void (*cancel)(struct gitport *p, gitport_job job);
+};
+
+struct gitport {
+	const struct gitport_ops *ops;
+};
+
+#endif
