@@ -1,0 +1,60 @@
+/*
+ * bundle: all resources of one revision, sealed, with the findings about them.
+ *
+ * Not the reading of files (Git or disk do that) and not what is applied (reconcile/).
+ *
+ * A bundle is reference-counted and never changes. It owns its resources; resources that are still
+ * good from an older revision are shared by reference counts on that older bundle's entries.
+ *
+ * Pure.
+ */
+#ifndef RAMET_BUNDLE_H
+#define RAMET_BUNDLE_H
+
+#include "resource.h"
+
+struct bundle_file {
+	const char *path;
+	const char *data;
+	size_t len;
+	const char *skipped; /* not NULL: the content could not be read, and why */
+};
+
+/* One manifest that is in force. */
+struct bundle_entry {
+	const struct resource *res;
+	const char *rev; /* revision that this version is from */
+	bool stale;	 /* an older version stays in force because the newer one has findings */
+};
+
+struct bundle {
+	uint32_t magic;
+	unsigned refs;
+	char *rev;		/* of the tree */
+	struct bundle_entry *v; /* sorted by name */
+	size_t n;
+	struct diags diags;
+	/* Some watched file could not be read or understood to the end: what is absent may only be
+	 * unreadable, so nothing may be released or pruned. */
+	bool incomplete;
+	size_t n_files; /* watched files looked at */
+	char hash[CRYPT_HEX_LEN];
+};
+
+struct bundle_limits {
+	size_t files, bytes_total, resources;
+};
+extern const struct bundle_limits bundle_limits_default; /* 100,000 files, 256 MiB, 50,000 */
+
+/* Decodes and checks all files. `last` (may be NULL): manifests with findings stay at the version
+ * that is in force there. A name given twice is a finding on both; the one in force stays. */
+int bundle_build(const char *rev, const struct bundle_file *files, size_t n,
+    const struct bundle *last, struct bundle **ret, struct err **err) MUST_CHECK;
+struct bundle *bundle_ref(struct bundle *b);
+void bundle_unref(struct bundle **b);
+const struct bundle_entry *bundle_find(const struct bundle *b, const char *name);
+
+/* Path is a manifest by its name: *.yaml, *.yml, not hidden. */
+bool bundle_is_manifest_path(const char *path);
+
+#endif

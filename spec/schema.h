@@ -1,0 +1,159 @@
+/*
+ * schema: the table of attributes (attrs.def) as data, with lookup and self-check.
+ *
+ * Not a decoder and not a codec: they walk over it.
+ *
+ * Everything is constant and lives for ever.
+ *
+ * Pure.
+ */
+#ifndef RAMET_SCHEMA_H
+#define RAMET_SCHEMA_H
+
+#include "value.h"
+
+/* How a manifest writes it. */
+enum attr_type {
+	ATTR_BOOL,
+	ATTR_INT,
+	ATTR_NUM,
+	ATTR_STR,  /* checked by `format` */
+	ATTR_ENUM, /* one of `choices` */
+	ATTR_SET,  /* sequence of strings (or integers), each checked by `format` */
+	ATTR_DUR,
+	ATTR_TIME, /* RFC 3339, kept as text */
+	ATTR_TYPE__MAX
+};
+
+/* Form of a text, checked by check functions in schema.c. */
+enum attr_format {
+	FMT_ANY,  /* printable */
+	FMT_TEXT, /* several lines allowed */
+	FMT_DNS_LABEL,
+	FMT_DNS_NAME,
+	FMT_NODE,
+	FMT_STORAGE,
+	FMT_POOL,
+	FMT_SNAPSHOT,
+	FMT_TAG,
+	FMT_BRIDGE,
+	FMT_MAC,
+	FMT_VLAN_RANGE,
+	FMT_CPU_LIST,
+	FMT_CPU_MODEL,
+	FMT_CPU_FLAG,
+	FMT_VOLUME,
+	FMT_CDROM, /* none, cdrom or a volume */
+	FMT_SERIAL,
+	FMT_NET_SLOT,
+	FMT_DISK_SLOT,
+	FMT_CDROM_SLOT,
+	FMT__MAX
+};
+
+/* What a change does to a guest; the letters are those of docs/semantics.md. */
+enum attr_class {
+	CLASS_NONE,	 /* no PVE configuration: settings of Ramet */
+	CLASS_CLONE,	 /* C: used at clone time only */
+	CLASS_LIVE,	 /* L: at once on a running guest */
+	CLASS_LIVE_FLAP, /* L~: at once, the link flaps */
+	CLASS_HOTPLUG,	 /* H(x): at once if the guest's `hotplug` contains x, else pending */
+	CLASS_PENDING,	 /* P: until stop and start */
+	CLASS_SILENT,	 /* S: configuration at once, guest after restart, not shown as pending */
+	CLASS_ACTION,	 /* A: an action, not a configuration write */
+	CLASS__MAX
+};
+
+/* How the value stands in the PVE configuration. */
+enum attr_codec {
+	CODEC_NONE,	    /* not in the configuration of the guest */
+	CODEC_SCALAR,	    /* the key's whole value */
+	CODEC_LIST,	    /* the key's whole value is a set, joined by `sep` (tags) */
+	CODEC_PART,	    /* `part=value` of a property string */
+	CODEC_PART_LIST,    /* part whose value is a set, joined by `sep` (flags, trunks) */
+	CODEC_LEAD,	    /* leading part without a name (cpu type, volume of a drive) */
+	CODEC_NIC_MODEL,    /* `MODEL=MAC` leads: the model … */
+	CODEC_NIC_MAC,	    /* … and the address */
+	CODEC_DRIVE_SIZE,   /* part size=, GiB, rounded up */
+	CODEC_DRIVE_STORE,  /* storage id in the leading volume */
+	CODEC_DRIVE_FORMAT, /* format= or the volume's suffix */
+	CODEC_DESCRIPTION,  /* with Ramet's marker line kept apart */
+	CODEC_TAGS,	    /* set with case folded; Ramet's own tags kept apart */
+	CODEC__MAX
+};
+
+enum attr_flag {
+	ATTR_REQUIRED = 1 << 0,	 /* in its block (top level: always) */
+	ATTR_NULLABLE = 1 << 1,	 /* null = managed and absent */
+	ATTR_ROOT_ONLY = 1 << 2, /* PVE lets only root@pam with a password set it */
+	ATTR_NOCASE = 1 << 3,	 /* compared without case */
+	ATTR_FIXED = 1 << 4,	 /* not changed on an existing device (media) */
+	ATTR_SPECIAL = 1 << 5,	/* written by an operation that names it (plan/), not by the walk */
+	ATTR_NEW_ONLY = 1 << 6, /* only when the device is made (import_from, file allocation) */
+	ATTR_INT_ITEMS = 1 << 7, /* set items may be written as integers */
+};
+
+enum attr_id {
+#define ATTR(id, path, ...) ATTR_##id,
+#include "attrs.def"
+#undef ATTR
+	ATTR_ID__MAX
+};
+
+struct attr {
+	enum attr_id id;
+	const char *path; /* below spec: "cpu.cores"; "network.*.tag" where * is a slot */
+	enum attr_type type;
+	enum attr_format format; /* of a STR or of the items of a SET */
+	double min, max;	 /* INT, NUM: value; STR: characters; SET: items; DUR: ms */
+	const char *choices;	 /* ENUM: "a|b|c" */
+	enum attr_codec codec;
+	const char *key;  /* PVE key: "cores"; "*" = the slot's name; NULL when CODEC_NONE */
+	const char *part; /* name within the property string, NULL for a whole value */
+	char sep;	  /* of lists */
+	enum attr_class class;
+	const char *hotplug;   /* H: word looked for in the guest's `hotplug` */
+	const char *privilege; /* needed on /vms/N, e.g. "VM.Config.CPU" */
+	const char *deflt;     /* PVE's (or Ramet's) value when absent, as text; NULL = none */
+	unsigned flags;
+	const char *brief;   /* one line */
+	const char *doc;     /* a paragraph */
+	const char *example; /* YAML value */
+};
+
+/* Blocks that hold attributes: top level (""), "cpu", "network.*", … with their documentation. */
+struct attr_block {
+	const char *path;
+	enum attr_format slot_format; /* of the key in place of `*`; FMT_ANY when there is none */
+	const char *brief;
+};
+
+const struct attr *schema_attr(enum attr_id id);
+/* All rows in the table's order: i from 0 to ATTR_ID__MAX - 1. */
+/* Row of a block path and a key: ("network.*", "tag"); NULL if unknown. */
+const struct attr *schema_find(const char *block, const char *key);
+/* Row by full path with "*" or with a slot in its place ("network.net0.tag"); ret_slot (may be
+ * NULL) gets the slot as a copy, or NULL. */
+const struct attr *schema_find_path(const char *path, char **ret_slot);
+size_t schema_blocks(const struct attr_block **ret);
+const struct attr_block *schema_block(const char *path);
+/* Path with the slot in place of `*`. Caller frees. */
+char *schema_path(const struct attr *a, const char *slot);
+
+/* The value fits type, format, limits and choices. On failure *ret_why says what is wrong,
+ * *ret_hint what to do (caller frees both; hint may be NULL). */
+bool schema_accepts(const struct attr *a, const struct value *v, char **ret_why, char **ret_hint);
+/* A text by format; the same strings. */
+bool schema_format_ok(enum attr_format f, const char *s, char **ret_why);
+/* The value from text in the attribute's type: for defaults, examples and PVE scalars. */
+int schema_parse_value(const struct attr *a, const char *text, struct value *ret) MUST_CHECK;
+const char *schema_class_word(enum attr_class c); /* "live", "pending restart", … */
+const char *schema_type_word(enum attr_type t);
+
+/* Slots: "net3" → index 3 of "net"; false if it is none. */
+bool schema_slot_parse(const char *slot, const char **ret_bus, unsigned *ret_index);
+
+/* Consistency of the table, for tests: NULL or what is wrong (caller frees). */
+char *schema_self_check(void);
+
+#endif
