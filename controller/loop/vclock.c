@@ -1,0 +1,213 @@
+#include "vclock.h"
+
+#include <stdlib.h>
+
+#define VCLOCK_MAGIC 0x76636c6bu
+
+/* Timers that fire at one instant without end are a bug of whoever sets them. */
+#define SAME_INSTANT_MAX 1000000u
+
+struct vtimer {
+	int64_t due;
+	uint64_t id; /* grows: the order among timers of one instant */
+	clock_cb cb;
+	void *arg;
+};
+
+struct vclock {
+	uint32_t magic;
+	struct clock clock;
+	int64_t now;
+	int64_t wall_offset;
+	uint64_t last_id;
+	uint64_t rng;
+	struct vtimer *heap; /* binary heap by (due, id) */
+	size_t n, cap;
+	unsigned same_instant;
+};
+
+static struct vclock *of_clock(struct clock *c)
+{
+	struct vclock *v = (struct vclock *)((char *)c - offsetof(struct vclock, clock));
+	CHECK_OBJ(v, VCLOCK_MAGIC);
+	return v;
+}
+
+static bool before(const struct vtimer *a, const struct vtimer *b)
+{
+	return a->due != b->due ? a->due < b->due : a->id < b->id;
+}
+
+static void swap(struct vtimer *a, struct vtimer *b)
+{
+	struct vtimer t = *a;
+	*a = *b;
+	*b = t;
+}
+
+static void sift_up(struct vclock *v, size_t i)
+{
+	while (i > 0 && before(&v->heap[i], &v->heap[(i - 1) / 2])) {
+		swap(&v->heap[i], &v->heap[(i - 1) / 2]);
+		i = (i - 1) / 2;
+	}
+}
+
+static void sift_down(struct vclock *v, size_t i)
+{
+	for (;;) {
+		size_t least = i;
+		for (size_t k = 2 * i + 1; k <= 2 * i + 2 && k < v->n; k++) {
+			if (before(&v->heap[k], &v->heap[least]))
+				least = k;
+		}
+		if (least == i)
+			return;
+		swap(&v->heap[i], &v->heap[least]);
+		i = least;
+	}
+}
+
+static void remove_at(struct vclock *v, size_t i)
+{
+	v->heap[i] = v->heap[--v->n];
+	if (i < v->n) {
+		sift_up(v, i);
+		sift_down(v, i);
+	}
+}
+
+static int64_t virt_now(struct clock *c)
+{
+	return of_clock(c)->now;
+}
+
+static int64_t virt_wall(struct clock *c)
+{
+	struct vclock *v = of_clock(c);
+	return v->now + v->wall_offset;
+}
+
+static timer_id virt_timer_set(struct clock *c, int64_t delay_ms, clock_cb cb, void *arg)
+{
+	struct vclock *v = of_clock(c);
+	if (delay_ms < 0)
+		delay_ms = 0;
+	MUST(delay_ms <= INT64_MAX - v->now);
+	MEM_PUSH_ROOM(v->heap, v->n, v->cap);
+	v->heap[v->n++] =
+	    (struct vtimer){.due = v->now + delay_ms, .id = ++v->last_id, .cb = cb, .arg = arg};
+	uint64_t id = v->last_id;
+	sift_up(v, v->n - 1);
+	return id;
+}
+
+static void virt_timer_cancel(struct clock *c, timer_id id)
+{
+	struct vclock *v = of_clock(c);
+	for (size_t i = 0; i < v->n; i++) {
+		if (v->heap[i].id == id) {
+			remove_at(v, i);
+			return;
+		}
+	}
+}
+
+/* splitmix64 (Steele, Lea, Flood 2014): any seed will do, also 0. */
+static uint64_t virt_random(struct clock *c)
+{
+	struct vclock *v = of_clock(c);
+	uint64_t z = v->rng += 0x9e3779b97f4a7c15u;
+	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+	z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+	return z ^ (z >> 31);
+}
+
+static const struct clock_ops virtual_ops = {
+    .now = virt_now,
+    .wall = virt_wall,
+    .timer_set = virt_timer_set,
+    .timer_cancel = virt_timer_cancel,
+    .random = virt_random,
+};
+
+struct vclock *vclock_new(uint64_t seed, int64_t wall_ms)
+{
+	struct vclock *v = mem_alloc(sizeof(*v));
+	v->magic = VCLOCK_MAGIC;
+	v->clock.ops = &virtual_ops;
+	v->wall_offset = wall_ms;
+	v->rng = seed;
+	return v;
+}
+
+void vclock_free(struct vclock **vp)
+{
+	struct vclock *v = *vp;
+	if (!v)
+		return;
+	CHECK_OBJ(v, VCLOCK_MAGIC);
+	free(v->heap);
+	v->magic = 0;
+	free(v);
+	*vp = NULL;
+}
+
+struct clock *vclock_clock(struct vclock *v)
+{
+	CHECK_OBJ(v, VCLOCK_MAGIC);
+	return &v->clock;
+}
+
+int64_t vclock_next_at(const struct vclock *v)
+{
+	CHECK_OBJ(v, VCLOCK_MAGIC);
+	return v->n > 0 ? v->heap[0].due : -1;
+}
+
+size_t vclock_pending(const struct vclock *v)
+{
+	CHECK_OBJ(v, VCLOCK_MAGIC);
+	return v->n;
+}
+
+bool vclock_next(struct vclock *v)
+{
+	CHECK_OBJ(v, VCLOCK_MAGIC);
+	if (v->n == 0)
+		return false;
+	struct vtimer t = v->heap[0];
+	remove_at(v, 0);
+	v->same_instant = t.due > v->now ? 0 : v->same_instant + 1;
+	MUST(v->same_instant < SAME_INSTANT_MAX);
+	v->now = t.due;
+	t.cb(t.arg);
+	return true;
+}
+
+void vclock_run_until(struct vclock *v, int64_t now_ms)
+{
+	CHECK_OBJ(v, VCLOCK_MAGIC);
+	MUST(now_ms >= v->now);
+	while (v->n > 0 && v->heap[0].due <= now_ms)
+		vclock_next(v);
+	v->now = now_ms;
+}
+
+bool vclock_run_to(
+    struct vclock *v, int64_t until_ms, bool (*done)(const void *arg), const void *arg)
+{
+	CHECK_OBJ(v, VCLOCK_MAGIC);
+	while (!done(arg)) {
+		if (v->n == 0 || v->heap[0].due > until_ms)
+			return false;
+		vclock_next(v);
+	}
+	return true;
+}
+
+void vclock_jump_wall(struct vclock *v, int64_t by_ms)
+{
+	CHECK_OBJ(v, VCLOCK_MAGIC);
+	v->wall_offset += by_ms;
+}
