@@ -1,0 +1,42 @@
+/*
+ * record: what Ramet remembers of one VM: who it is, and what was done to it.
+ *
+ * Not the wanted and not the observed state. It lives in three places that may each be lost: the
+ * marker on the VM, the journal, the status tree in Git (report/tree writes it as part of
+ * vms/NAME.yaml and reads it back).
+ *
+ * Plain data, record_fini frees what is inside.
+ *
+ * Pure.
+ */
+#ifndef RAMET_RECORD_H
+#define RAMET_RECORD_H
+
+#include "crypt.h"
+#include "kv.h"
+
+struct record {
+	uint32_t vmid; /* 0 = no VM yet */
+	char *uuid;    /* SMBIOS, lower case; NULL = not known yet */
+	char *nonce;   /* of the marker */
+	char *node;    /* where it was seen last */
+	uint32_t source_vmid;
+	char *source_uuid;
+	bool
+	    proven; /* the clone or the adoption was ours to see; false = rebuilt from the marker */
+	char synced_hash[CRYPT_HEX_LEN]; /* resource hash when it was last in sync; "" = never */
+	char *synced_rev;
+	char *good_rev, *good_path; /* version of the manifest that is in force */
+	struct kv volumes;	    /* slot → volume that was allocated for it, once ever */
+	struct kv macs;		    /* slot → MAC address, so that a NIC comes back as it was */
+	struct kv sizes;	    /* slot → size_gb that was last asked for and reached */
+	struct kv stored;	    /* leaf path → "wrote\tread": values PVE stores differently */
+	struct kv silent;  /* leaf path → time word: class S changes that wait for a restart */
+	int64_t boot_mark; /* uptime-derived start time in wall seconds when `silent` was written */
+};
+
+void record_fini(struct record *r);
+void record_copy(struct record *dst, const struct record *src);
+bool record_eq(const struct record *a, const struct record *b);
+
+#endif

@@ -1,0 +1,28 @@
+/*
+ * render: plans for people and programs: text, Markdown, JSON.
+ *
+ * Not a decision, and not the status report (report/).
+ *
+ * Results belong to the caller.
+ *
+ * Pure.
+ */
+#ifndef RAMET_RENDER_H
+#define RAMET_RENDER_H
+
+#include "plan.h"
+
+struct render_item {
+	const char *name;
+	uint32_t vmid; /* 0 = not yet */
+	const char *node;
+	const struct plan *plan;
+};
+
+/* Worst first, then by name; a summary line at the end. */
+char *render_text(const struct render_item *v, size_t n, bool colour);
+/* Below 60,000 characters whatever the size; says what was left out. */
+char *render_markdown(const struct render_item *v, size_t n);
+char *render_json(const struct render_item *v, size_t n);
+
+#endif
