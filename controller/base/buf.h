@@ -3,8 +3,9 @@
  *
  * Not for structured text: JSON is written by jsn, YAML by those who own the format.
  *
- * Embedded or on the stack; buf_fini frees. The ceiling is set at the start; what would pass it is
- * dropped whole and `overflow` stays set, so that a caller may check once at the end.
+ * Embedded or on the stack; buf_fini frees. A zeroed struct is an empty buffer with the default
+ * ceiling. What would pass the ceiling is dropped whole, and so is everything after it: `overflow`
+ * stays set, so that a caller may check once at the end, and what is there is a true beginning.
  *
  * Any process.
  */
@@ -31,8 +32,9 @@ void buf_add(struct buf *b, const void *data, size_t len);
 void buf_adds(struct buf *b, const char *s); /* NULL adds nothing */
 void buf_addc(struct buf *b, char c);
 void buf_addf(struct buf *b, const char *fmt, ...) PRINTF(2, 3);
+void buf_vaddf(struct buf *b, const char *fmt, va_list ap) PRINTF(2, 0);
 void buf_cut(struct buf *b, size_t len);  /* shorten to len */
 const char *buf_str(const struct buf *b); /* never NULL; borrowed */
-char *buf_take(struct buf *b);		  /* the string is the caller's; b is empty */
+char *buf_take(struct buf *b);		  /* the string is the caller's, never NULL; b is empty */
 
 #endif

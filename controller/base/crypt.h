@@ -15,9 +15,12 @@
 #define CRYPT_HEX_LEN 65 /* SHA-256 in hex with NUL */
 
 void crypt_sha256_hex(const void *data, size_t len, char ret_hex[CRYPT_HEX_LEN]);
+/* HMAC-SHA-256 (RFC 2104) in hex. */
+void crypt_hmac_sha256_hex(
+    const void *key, size_t key_len, const void *data, size_t len, char ret_hex[CRYPT_HEX_LEN]);
 /* n random bytes as 2n hex digits with NUL, from the kernel. n ≤ 32. */
 void crypt_random_hex(size_t n, char *ret);
-/* Equal length and bytes, without telling by time where they differ. */
+/* Equal length and bytes, without telling by time where they differ. NULL equals nothing. */
 bool crypt_equal(const char *a, const char *b);
 
 #endif

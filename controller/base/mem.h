@@ -13,6 +13,7 @@
 #ifndef RAMET_MEM_H
 #define RAMET_MEM_H
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -64,6 +65,7 @@ void *mem_grow(void *p, size_t n, size_t size);
 char *mem_strdup(const char *s);	      /* NULL stays NULL */
 char *mem_strndup(const char *s, size_t len); /* len bytes, terminated */
 char *mem_printf(const char *fmt, ...) PRINTF(1, 2);
+char *mem_vprintf(const char *fmt, va_list ap) PRINTF(1, 0);
 /* Frees *p and puts a copy of s (may be NULL) there. */
 void mem_replace(char **p, const char *s);
 

@@ -15,6 +15,8 @@
 
 typedef uint64_t slot_id;
 
+#define SLOTS_MAX (1u << 24)
+
 struct slot_entry;
 struct slots {
 	struct slot_entry *v;
@@ -24,7 +26,7 @@ struct slots {
 };
 
 void slots_fini(struct slots *s);
-slot_id slots_add(struct slots *s, void *obj);	     /* obj is not NULL */
+slot_id slots_add(struct slots *s, void *obj);	     /* obj is not NULL; at most SLOTS_MAX */
 void *slots_find(const struct slots *s, slot_id id); /* NULL if gone */
 void slots_del(struct slots *s, slot_id id);	     /* unknown ids are ignored */
 

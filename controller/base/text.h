@@ -12,11 +12,11 @@
 
 #include "mem.h"
 
-/* Whole string, decimal, no blanks, within [min,max]. Output only on success. */
+/* Whole string, decimal, optional minus, no blanks, within [min,max]. Output only on success. */
 int text_to_int(const char *s, int64_t min, int64_t max, int64_t *ret) MUST_CHECK;
 /* Decimal fraction without exponent, independent of the locale. */
 int text_to_num(const char *s, double *ret) MUST_CHECK;
-/* Shortest decimal that reads back as the same number, never with an exponent. */
+/* Shortest decimal that reads back as the same number, never with an exponent. v is finite. */
 char *text_from_num(double v);
 
 bool text_eq(const char *a, const char *b);	   /* NULL equals NULL only */
@@ -27,13 +27,22 @@ bool text_ends(const char *s, const char *suffix);
 const char *text_after(const char *s, const char *prefix);
 
 bool text_is_utf8(const char *s, size_t len);
-bool text_is_printable(const char *s, size_t len); /* UTF-8 without control characters */
-bool text_is_dns_label(const char *s);		   /* RFC 1123 label, lower case, 1…63 */
-bool text_is_dns_name(const char *s);		   /* labels with dots, any case, 1…253 */
+/* UTF-8 without control characters, line separators and marks that turn the direction of writing.
+ */
+bool text_is_printable(const char *s, size_t len);
+/* The code point at s (len > 0 bytes are there) and its length in *ret_len; a byte that starts no
+ * valid UTF-8 gives -1 and length 1. */
+int32_t text_codepoint(const char *s, size_t len, size_t *ret_len);
+/* False for what text_is_printable refuses. */
+bool text_codepoint_is_printable(int32_t cp);
+char *text_to_utf8(const char *s);     /* what is not UTF-8 becomes U+FFFD */
+bool text_is_dns_label(const char *s); /* RFC 1123 label, lower case, 1…63 */
+bool text_is_dns_name(const char *s);  /* labels with dots, any case, 1…253 */
 
-char *text_lower(const char *s);		     /* ASCII */
-void text_trim_right(char *s);			     /* blanks, tabs, line ends; in place */
-char *text_oneline(const char *s, size_t max_chars); /* control characters as blanks, cut with … */
+char *text_lower(const char *s); /* ASCII */
+void text_trim_right(char *s);	 /* blanks, tabs, line ends; in place */
+char *text_oneline(
+    const char *s, size_t max_chars); /* what is not printable as blanks, cut with … */
 
 /* Edits (insert, delete, replace, swap of neighbours) from a to b; at most 64 characters each
  * count. */
@@ -64,7 +73,8 @@ bool strs_has(const struct strs *l, const char *s);
 void strs_sort_unique(struct strs *l);			  /* by bytes */
 void strs_copy(struct strs *dst, const struct strs *src); /* dst is overwritten as if empty */
 bool strs_eq(const struct strs *a, const struct strs *b); /* same order */
-/* Parts between separators; empty parts are left out when skip_empty. At most max parts. */
+/* Parts between separators (any byte of seps); ret is overwritten as if empty; empty parts are left
+ * out when skip_empty. More than max parts fail. */
 int text_split(
     const char *s, const char *seps, bool skip_empty, size_t max, struct strs *ret) MUST_CHECK;
 char *strs_join(const struct strs *l, const char *sep);

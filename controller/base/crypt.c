@@ -1,0 +1,64 @@
+#include "crypt.h"
+
+#include <errno.h>
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <string.h>
+#include <sys/random.h>
+
+#define SHA256_BYTES 32
+#define RANDOM_MAX_BYTES 32
+
+static void to_hex(const unsigned char *bytes, size_t n, char *ret)
+{
+	static const char digits[] = "0123456789abcdef";
+	for (size_t i = 0; i < n; i++) {
+		ret[2 * i] = digits[bytes[i] >> 4];
+		ret[2 * i + 1] = digits[bytes[i] & 15];
+	}
+	ret[2 * n] = '\0';
+}
+
+void crypt_sha256_hex(const void *data, size_t len, char ret_hex[CRYPT_HEX_LEN])
+{
+	unsigned char digest[SHA256_BYTES];
+	/* Fails only without memory or without the algorithm; neither can be mended here. */
+	MUST(EVP_Digest(len ? data : "", len, digest, NULL, EVP_sha256(), NULL) == 1);
+	to_hex(digest, sizeof(digest), ret_hex);
+}
+
+void crypt_hmac_sha256_hex(
+    const void *key, size_t key_len, const void *data, size_t len, char ret_hex[CRYPT_HEX_LEN])
+{
+	unsigned char digest[SHA256_BYTES];
+	unsigned digest_len = 0;
+	MUST(key_len <= INT32_MAX);
+	MUST(HMAC(EVP_sha256(), key_len ? key : "", (int)key_len, len ? data : (const void *)"",
+		 len, digest, &digest_len) &&
+	     digest_len == sizeof(digest));
+	to_hex(digest, sizeof(digest), ret_hex);
+}
+
+void crypt_random_hex(size_t n, char *ret)
+{
+	unsigned char bytes[RANDOM_MAX_BYTES];
+	MUST(n <= sizeof(bytes));
+	size_t have = 0;
+	while (have < n) {
+		ssize_t got = getrandom(bytes + have, n - have, 0);
+		MUST(got > 0 || (got < 0 && errno == EINTR));
+		if (got > 0)
+			have += (size_t)got;
+	}
+	to_hex(bytes, n, ret);
+	explicit_bzero(bytes, sizeof(bytes));
+}
+
+bool crypt_equal(const char *a, const char *b)
+{
+	if (!a || !b)
+		return false;
+	size_t len = strlen(a);
+	return len == strlen(b) && CRYPTO_memcmp(a, b, len) == 0;
+}
