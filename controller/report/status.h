@@ -1,0 +1,84 @@
+/*
+ * status: what is known about each VM and about the controller, as a model to render.
+ *
+ * Not the rendering (tree.h) and not the deciding (plan/, reconcile/): whoever decides fills it in.
+ *
+ * Plain data that owns its strings; status_fini and vmstat_fini free them.
+ *
+ * Pure.
+ */
+#ifndef RAMET_STATUS_H
+#define RAMET_STATUS_H
+
+#include "plan.h"
+
+/* One leaf that differs or differed. */
+struct drift {
+	char *path;		 /* "cpu.cores" */
+	char *wanted, *found;	 /* for people */
+	char *who;		 /* "ops@pam", or NULL = unknown */
+	int64_t since_wall;	 /* when it was seen first, ms; moves only when found changes */
+	int64_t corrected_wall;	 /* 0 = still there */
+	bool fight;		 /* came back too often: left alone */
+	enum change_state state; /* while still there: DO, BLOCKED, REPORT */
+	char *why;		 /* when blocked, or NULL */
+};
+
+struct drifts {
+	struct drift *v;
+	size_t n, cap;
+};
+
+#define STATUS_CORRECTED_KEEP 20 /* per VM, newest first */
+
+/* One VM: what vms/NAME.yaml, its row in STATUS.md and `ramet status NAME` show. */
+struct vmstat {
+	char *name;
+	char *file; /* manifest's path, NULL when it is gone */
+	char *rev;  /* revision that its manifest in force is from */
+	bool stale; /* newer versions have findings */
+	enum plan_verdict verdict;
+	enum reason reason;
+	char *message, *hint; /* for people; hint NULL = reason_next */
+	int64_t since_wall;   /* of verdict and reason */
+	char *node;	      /* NULL = unknown */
+	char *power;	      /* PVE's word, NULL = unknown */
+	char *lock;
+	struct record record;
+	struct drifts drifts;	 /* now, by path */
+	struct drifts corrected; /* lately, newest first, at most STATUS_CORRECTED_KEEP */
+	struct strs pending_keys;
+	struct strs blocked;   /* "disk.scsi0.size_gb: why": changes that a person must decide */
+	char *last_op;	       /* "configure: set cores=4", NULL = none yet */
+	char *last_upid;       /* NULL = none */
+	char *last_result;     /* "OK", or PVE's words */
+	struct diags findings; /* about its newest manifest, and notes of the plan */
+};
+
+void vmstat_fini(struct vmstat *v);
+/* The conditions, derived. */
+bool vmstat_is_ready(const struct vmstat *v);
+bool vmstat_is_stalled(const struct vmstat *v);
+bool vmstat_is_suspended(const struct vmstat *v);
+bool vmstat_is_reconciling(const struct vmstat *v);
+/* Order of tables: worst first. Smaller is worse. */
+int vmstat_rank(const struct vmstat *v);
+
+struct status {
+	char *controller_id, *instance;
+	char *rev_wanted;  /* newest revision seen; NULL = none yet */
+	char *rev_applied; /* newest revision that every VM has settled on; NULL = none */
+	char *subject;	   /* of rev_wanted */
+	/* Each NULL = well, else one sentence for people, with the next step. */
+	char *git_problem, *cluster_problem, *report_problem;
+	bool observe_only;
+	const struct vmstat **vms; /* borrowed, sorted by name */
+	size_t n_vms;
+	struct diags findings;	/* of the whole bundle: those about no VM in particular as well */
+	struct strs copies;	/* one line for each VM that carries a marker that is not its own */
+	struct strs used_vmids; /* numbers once used, not used again: decimal, sorted as numbers */
+};
+
+void status_fini(struct status *s);
+
+#endif
