@@ -24,11 +24,15 @@ struct mark {
 
 enum diag_severity { DIAG_ERROR, DIAG_WARNING, DIAG_SEVERITY__MAX };
 
-/* Codes of findings: DIAG(CODE, "Word", severity, "doc") in diag.def. */
+/* Codes of findings: DIAG(CODE, "Word", severity, "doc") in diag.def, and one code per rule in
+ * rules.def. */
 enum diag_code {
 #define DIAG(code, word, severity, doc) DIAG_##code,
 #include "diag.def"
 #undef DIAG
+#define RULE(code, word, severity, scope, fn, doc) DIAG_##code,
+#include "rules.def"
+#undef RULE
 	DIAG_CODE__MAX
 };
 
@@ -36,16 +40,20 @@ struct diag {
 	enum diag_code code;
 	char *file; /* path as the user knows it */
 	struct mark mark;
-	char *object; /* metadata.name where known, or NULL */
-	char *msg;    /* what is wrong */
-	char *hint;   /* what to do, or NULL */
-	char *line;   /* the source line for the excerpt, bounded, or NULL */
+	char *object;		   /* metadata.name where known, or NULL */
+	char *msg;		   /* what is wrong */
+	char *hint;		   /* what to do, or NULL */
+	char *line;		   /* the source line for the excerpt, bounded, or NULL */
+	unsigned caret, caret_end; /* columns within `line`, from 1 */
 };
 
 struct diags {
 	struct diag *v;
 	size_t n, cap;
-	bool truncated;
+	size_t max;	   /* 0 = DIAG_MAX */
+	size_t dropped;	   /* findings beyond the ceiling */
+	size_t errors;	   /* of severity error, the dropped ones counted */
+	struct diag spill; /* what the next dropped finding is written to */
 };
 
 #define _cleanup_diags_ _cleanup_(diags_fini)
@@ -56,11 +64,15 @@ struct diag *diags_add(struct diags *l, enum diag_code code, const char *file, s
     const char *fmt, ...) PRINTF(5, 6);
 void diag_hint(struct diag *d, const char *fmt, ...) PRINTF(2, 3);
 void diags_append(struct diags *dst, const struct diags *src);
+/* Fills the excerpts of the findings from index `from` on that are about this file. */
+void diags_excerpt(struct diags *l, size_t from, const char *file, const char *text, size_t len);
 /* By file, line, column, code. */
 void diags_sort(struct diags *l);
 size_t diags_errors(const struct diags *l);
+size_t diags_warnings(const struct diags *l);
 
 const char *diag_word(enum diag_code code); /* "UnknownKey" */
+const char *diag_doc(enum diag_code code);
 enum diag_severity diag_severity(enum diag_code code);
 
 /* file:line:col: error: message [Code], the line with a caret, the hint; one after another. */

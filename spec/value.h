@@ -49,7 +49,7 @@ char *value_print(const struct value *v);
 /* As value_print, but strings are quoted where YAML needs it. Caller frees. */
 char *value_print_yaml(const struct value *v);
 
-/* Go's time.ParseDuration, without negative values: "1h30m", "45s", "250ms". At most 1 year. */
+/* Go's time.ParseDuration, without negative values: "1h30m", "45s", "250ms". At most 366 days. */
 int value_parse_duration(const char *s, int64_t *ret_ms) MUST_CHECK;
 char *value_print_duration(int64_t ms); /* shortest Go form */
 

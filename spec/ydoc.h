@@ -20,7 +20,7 @@ struct ynode {
 	enum ynode_kind kind;
 	struct mark mark; /* of the value */
 	/* scalar */
-	const char *text; /* UTF-8 without NUL */
+	const char *text; /* UTF-8 without NUL, line ends as \n */
 	bool plain;	  /* unquoted: null, true, 12 mean what they look like */
 	/* sequence: items; map: values, with keys[] and key_marks[] beside them, in order of the
 	 * file */
@@ -48,12 +48,14 @@ void ydoc_free(struct ydoc **y);
 #define _cleanup_ydoc_ _cleanup_(ydoc_free)
 
 size_t ydoc_count(const struct ydoc *y);
-/* Root of document i, NULL for an empty document. */
+/* Root of document i, NULL for an empty document. Of a document that broke off: what was read. */
 const struct ynode *ydoc_root(const struct ydoc *y, size_t i);
 /* The stream broke off: documents after the last one are unknown. */
 bool ydoc_is_broken(const struct ydoc *y);
-/* Line of the text without its end, for excerpts; borrowed, not terminated. */
-const char *ydoc_line(const struct ydoc *y, unsigned line, size_t *ret_len);
+/* Document i has findings: it must not be used. */
+bool ydoc_is_bad(const struct ydoc *y, size_t i);
+/* Where document i begins: its first node, or its `---`. */
+struct mark ydoc_mark(const struct ydoc *y, size_t i);
 
 /* Value of a key, or NULL. */
 const struct ynode *ynode_get(const struct ynode *map, const char *key);
