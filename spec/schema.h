@@ -66,15 +66,18 @@ enum attr_class {
 
 /* How the value stands in the PVE configuration. */
 enum attr_codec {
-	CODEC_NONE,	    /* not in the configuration of the guest */
-	CODEC_SCALAR,	    /* the key's whole value */
-	CODEC_LIST,	    /* the key's whole value is a set, joined by `sep` (tags) */
-	CODEC_PART,	    /* `part=value` of a property string */
-	CODEC_PART_LIST,    /* part whose value is a set, joined by `sep` (flags, trunks) */
-	CODEC_LEAD,	    /* leading part without a name (cpu type, volume of a drive) */
-	CODEC_NIC_MODEL,    /* `MODEL=MAC` leads: the model … */
-	CODEC_NIC_MAC,	    /* … and the address */
-	CODEC_DRIVE_SIZE,   /* part size=, GiB, rounded up */
+	CODEC_NONE,	  /* not in the configuration of the guest */
+	CODEC_SCALAR,	  /* the key's whole value */
+	CODEC_LIST,	  /* the key's whole value is a set, joined by `sep` (tags) */
+	CODEC_PART,	  /* `part=value` of a property string */
+	CODEC_PART_LIST,  /* part whose value is a set, joined by `sep` (flags, trunks) */
+	CODEC_LEAD,	  /* leading part without a name (cpu type, volume of a drive); `part` is
+			     PVE's name for it, which may stand there instead (cputype=, type=,
+			     source=, file=, current= of memory) */
+	CODEC_CDROM,	  /* leading volume of a drive that is a CD-ROM: media=cdrom goes with it */
+	CODEC_NIC_MODEL,  /* `MODEL=MAC` leads: the model … */
+	CODEC_NIC_MAC,	  /* … and the address */
+	CODEC_DRIVE_SIZE, /* part size=, GiB, rounded up */
 	CODEC_DRIVE_STORE,  /* storage id in the leading volume */
 	CODEC_DRIVE_FORMAT, /* format= or the volume's suffix */
 	CODEC_DESCRIPTION,  /* with Ramet's marker line kept apart */

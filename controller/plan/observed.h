@@ -29,11 +29,15 @@ struct obs_guest {
 	struct kv current; /* C: in force now, as PVE's text */
 	struct kv pending; /* Q: what will be in force after a stop and start */
 	struct strs
-	    pending_keys; /* keys in which Q differs from C, and those marked for deletion */
+	    pending_keys; /* keys in which Q differs from C, and those marked for deletion; sorted
+			   */
 	char *digest;	  /* of the configuration that was read */
 	enum obs_power power;
 	char *power_word; /* PVE's own: "running", "io-error" */
-	char *lock;	  /* NULL = none */
+	int64_t
+	    started_s; /* wall seconds of the start of the running guest (now - uptime), 0 = unknown
+			*/
+	char *lock;    /* NULL = none */
 	bool template;
 	bool ha_managed;
 	char *ha_state; /* NULL when not managed */
@@ -76,7 +80,7 @@ struct obs_cluster {
 	bool complete;	     /* every call of this view succeeded */
 	bool quorum_visible; /* /cluster/status could be read */
 	bool quorate;
-	int64_t quorate_since_ms; /* monotonic: how long quorum has been seen without a gap */
+	int64_t quorate_for_ms; /* how long quorum has been seen without a gap, up to now */
 	int version_major, version_minor; /* 9, 2 */
 	bool token_is_root;		  /* never true for API tokens */
 	struct obs_node *nodes;

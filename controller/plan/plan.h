@@ -49,6 +49,8 @@ struct plan_input {
 	bool fights; /* a leaf in `fight` is left alone */
 	const struct strs *fight; /* paths of leaves that came back too often */
 	int64_t wall_ms;	  /* for suspend.until */
+	const char *nonce;	  /* drawn by the caller, for the marker of an adoption; NULL = none
+				   */
 };
 
 enum change_state {
@@ -128,6 +130,16 @@ struct plan {
 /* Never fails: what cannot be decided is a verdict. */
 void plan_make(const struct plan_input *in, struct plan *ret);
 void plan_fini(struct plan *p);
+
+/* To be called after step i of p was carried out and the guest was read again (`after`): notes in
+ * rec what the step taught: sizes reached, values that PVE stores differently, silent changes that
+ * wait for a restart. in is what p was made from. */
+void plan_learn_step(const struct plan *p, size_t i, const struct plan_input *in,
+    const struct obs_guest *after, struct record *rec);
+
+/* NULL when no step names a key, a part or a slot that is not managed; else what is wrong (caller
+ * frees). plan_make asks it last: a plan that fails it is Stalled, never sent. */
+char *plan_check_steps(const struct plan *p, const struct plan_input *in);
 
 const char *step_kind_word(enum step_kind k);
 const char *plan_disruption_word(enum plan_disruption d);
