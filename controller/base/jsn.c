@@ -1,11 +1,14 @@
 #include "jsn.h"
 
+#include "buf.h"
 #include "text.h"
 
 #include <json-c/json.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define PRINT_FLAGS (JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE)
 
 /* The opaque struct jsn is json-c's object; these two are the only border. */
 static struct json_object *obj_of(const struct jsn *j)
@@ -303,7 +306,8 @@ int64_t jsn_get_int(const struct jsn *j, const char *key, int64_t fallback)
 	if (is_type(v, json_type_double)) {
 		/* Beyond 2^53 a double no longer says which integer is meant. */
 		double d = json_object_get_double(obj_of(v));
-		return fabs(d) <= 9007199254740992.0 && d == floor(d) ? (int64_t)d : fallback;
+		bool exact = d >= -9007199254740992.0 && d <= 9007199254740992.0;
+		return exact && (double)(int64_t)d == d ? (int64_t)d : fallback;
 	}
 	if (!is_type(v, json_type_int) && !is_type(v, json_type_string))
 		return fallback;
@@ -467,12 +471,40 @@ bool jsn_eq(const struct jsn *a, const struct jsn *b)
 	return json_object_equal(obj_of(a), obj_of(b));
 }
 
+/* json-c's own pretty form differs between its versions (empty containers), and files in Git must
+ * not change with a library. */
+static void print_pretty(struct buf *out, const struct jsn *j, unsigned level)
+{
+	bool object = jsn_is_object(j);
+	if (!jsn_len(j)) {
+		buf_adds(out, json_object_to_json_string_ext(obj_of(j), PRINT_FLAGS));
+		return;
+	}
+	buf_addc(out, object ? '{' : '[');
+	struct jsn_iter it = {0};
+	if (object)
+		jsn_iter_first(j, &it);
+	for (size_t i = 0; i < jsn_len(j); i++) {
+		buf_addf(out, "%s\n%*s", i ? "," : "", 2 * (int)(level + 1), "");
+		if (object) {
+			_cleanup_jsn_ struct jsn *key = jsn_new_str(it.key);
+			print_pretty(out, key, 0);
+			buf_adds(out, ": ");
+		}
+		print_pretty(out, object ? it.val : jsn_at(j, i), level + 1);
+		if (object)
+			jsn_iter_next(&it);
+	}
+	buf_addf(out, "\n%*s%c", 2 * (int)level, "", object ? '}' : ']');
+}
+
 char *jsn_print(const struct jsn *j, bool pretty)
 {
-	int flags = JSON_C_TO_STRING_NOSLASHESCAPE;
-	if (pretty)
-		flags |= JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED;
-	const char *s = json_object_to_json_string_ext(obj_of(j), flags);
-	MUST(s);
-	return pretty ? mem_printf("%s\n", s) : mem_strdup(s);
+	if (!pretty)
+		return mem_strdup(json_object_to_json_string_ext(obj_of(j), PRINT_FLAGS));
+	_cleanup_buf_ struct buf out;
+	buf_init(&out, SIZE_MAX / 2); /* what is printed is already in memory */
+	print_pretty(&out, j, 0);
+	buf_addc(&out, '\n');
+	return buf_take(&out);
 }

@@ -107,15 +107,17 @@ static size_t mask_len_at(const char *s)
 static char *masked(const char *s)
 {
 	_cleanup_buf_ struct buf out = {0};
+	const char *plain = s; /* start of what is not added yet */
 	while (*s) {
 		size_t len = mask_len_at(s);
 		if (len) {
+			buf_add(&out, plain, (size_t)(s - plain));
 			buf_adds(&out, MASK_TEXT);
-			s += len;
-		} else {
-			buf_addc(&out, *s++);
+			plain = s + len;
 		}
+		s += len ? len : 1;
 	}
+	buf_adds(&out, plain);
 	return buf_take(&out);
 }
 

@@ -37,10 +37,11 @@
 
 /* Object check: the first member of a long-lived struct is `uint32_t magic`. Programming errors
  * only, never input. */
-#define CHECK_OBJ(o, m)                                     \
-	do {                                                \
-		if (!(o) || (o)->magic != (m))              \
-			mem_broken(__FILE__, __LINE__, #o); \
+#define CHECK_OBJ(o, m)                                      \
+	do {                                                 \
+		__typeof__(o) check_obj_ = (o);              \
+		if (!check_obj_ || check_obj_->magic != (m)) \
+			mem_broken(__FILE__, __LINE__, #o);  \
 	} while (0)
 #define MUST(cond)                                             \
 	do {                                                   \
