@@ -1,0 +1,31 @@
+/*
+ * tlspin: trust in server certificates by their SHA-256 fingerprints. Owner of libssl.
+ *
+ * Not the verification by certificate authorities (libcurl does it).
+ *
+ * The list owns copies of the fingerprints and must outlive the contexts it was put into.
+ *
+ * The controller process.
+ */
+#ifndef RAMET_TLSPIN_H
+#define RAMET_TLSPIN_H
+
+#include "err.h"
+
+#define TLSPIN_BYTES 32
+
+struct tlspin {
+	unsigned char (*v)[TLSPIN_BYTES];
+	size_t n;
+};
+
+/* 64 hex digits of any case, with or without a colon between bytes. ERR_CONFIG. */
+int tlspin_parse(const char *text, unsigned char ret[TLSPIN_BYTES], struct err **err) MUST_CHECK;
+int tlspin_init(struct tlspin *p, const char *const *texts, size_t n, struct err **err) MUST_CHECK;
+void tlspin_fini(struct tlspin *p);
+
+/* Makes handshakes of this SSL_CTX succeed only with a leaf certificate of the list, whoever signed
+ * it and whatever names it bears. */
+void tlspin_apply(const struct tlspin *p, void *ssl_ctx);
+
+#endif
