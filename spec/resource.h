@@ -42,6 +42,9 @@ void resource_free(struct resource **r);
 /* Called once by the decoder: sorts and hashes. */
 void resource_seal(struct resource *r);
 
+/* Order of slots: by bus, then by number; NULL first. */
+int resource_compare_slots(const char *a, const char *b);
+
 /* slot NULL for attributes without one. NULL if not listed. */
 const struct leaf *resource_find(const struct resource *r, enum attr_id id, const char *slot);
 /* The listed value, else the table's default, else the zero value. For Ramet's own settings. */

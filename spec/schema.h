@@ -10,6 +10,7 @@
 #ifndef RAMET_SCHEMA_H
 #define RAMET_SCHEMA_H
 
+#include "form.h"
 #include "value.h"
 
 /* How a manifest writes it. */
@@ -23,32 +24,6 @@ enum attr_type {
 	ATTR_DUR,
 	ATTR_TIME, /* RFC 3339, kept as text */
 	ATTR_TYPE__MAX
-};
-
-/* Form of a text, checked by check functions in schema.c. */
-enum attr_format {
-	FMT_ANY,  /* printable */
-	FMT_TEXT, /* several lines allowed */
-	FMT_DNS_LABEL,
-	FMT_DNS_NAME,
-	FMT_NODE,
-	FMT_STORAGE,
-	FMT_POOL,
-	FMT_SNAPSHOT,
-	FMT_TAG,
-	FMT_BRIDGE,
-	FMT_MAC,
-	FMT_VLAN_RANGE,
-	FMT_CPU_LIST,
-	FMT_CPU_MODEL,
-	FMT_CPU_FLAG,
-	FMT_VOLUME,
-	FMT_CDROM, /* none, cdrom or a volume */
-	FMT_SERIAL,
-	FMT_NET_SLOT,
-	FMT_DISK_SLOT,
-	FMT_CDROM_SLOT,
-	FMT__MAX
 };
 
 /* What a change does to a guest; the letters are those of docs/semantics.md. */
@@ -131,30 +106,48 @@ struct attr_block {
 	const char *brief;
 };
 
+/* Every id from 0 to ATTR_ID__MAX - 1 has its row, in the order of the table. */
 const struct attr *schema_attr(enum attr_id id);
-/* All rows in the table's order: i from 0 to ATTR_ID__MAX - 1. */
 /* Row of a block path and a key: ("network.*", "tag"); NULL if unknown. */
 const struct attr *schema_find(const char *block, const char *key);
+/* The key that an old one stands for now ("cpu", "hotplugged": "vcpus"), or NULL. */
+const char *schema_alias(const char *block, const char *key);
 /* Row by full path with "*" or with a slot in its place ("network.net0.tag"); ret_slot (may be
  * NULL) gets the slot as a copy, or NULL. */
 const struct attr *schema_find_path(const char *path, char **ret_slot);
 size_t schema_blocks(const struct attr_block **ret);
 const struct attr_block *schema_block(const char *path);
+/* The last word of the path: the key within its block. Borrowed. */
+const char *schema_key(const struct attr *a);
+bool schema_is_choice(const struct attr *a, const char *word);
 /* Path with the slot in place of `*`. Caller frees. */
 char *schema_path(const struct attr *a, const char *slot);
 
-/* The value fits type, format, limits and choices. On failure *ret_why says what is wrong,
- * *ret_hint what to do (caller frees both; hint may be NULL). */
-bool schema_accepts(const struct attr *a, const struct value *v, char **ret_why, char **ret_hint);
-/* A text by format; the same strings. */
-bool schema_format_ok(enum attr_format f, const char *s, char **ret_why);
-/* The value from text in the attribute's type: for defaults, examples and PVE scalars. */
+/* How a value fails its row. */
+enum schema_verdict {
+	SCHEMA_OK,
+	SCHEMA_TYPE,
+	SCHEMA_NULL,
+	SCHEMA_RANGE,
+	SCHEMA_CHOICE,
+	SCHEMA_FORM,
+	SCHEMA_VERDICT__MAX
+};
+/* The value fits type, form, limits and choices. If not, *ret_why says what is wrong, *ret_hint
+ * what to do (either may be NULL; the caller frees; the hint may stay NULL). */
+enum schema_verdict schema_judge(
+    const struct attr *a, const struct value *v, char **ret_why, char **ret_hint);
+/* The same for one entry of a set. */
+enum schema_verdict schema_judge_item(
+    const struct attr *a, const char *item, char **ret_why, char **ret_hint);
+bool schema_accepts(const struct attr *a, const struct value *v);
+/* An entry of a set as it is kept: tags in lower case, leading zeros gone. Caller frees. */
+char *schema_canon_item(const struct attr *a, const char *item);
+/* The value from text in the attribute's type: for defaults and PVE scalars. Sets: "[a, b]" or
+ * separated by the row's separator. Booleans in all spellings of PVE. Limits are not checked. */
 int schema_parse_value(const struct attr *a, const char *text, struct value *ret) MUST_CHECK;
 const char *schema_class_word(enum attr_class c); /* "live", "pending restart", … */
 const char *schema_type_word(enum attr_type t);
-
-/* Slots: "net3" → index 3 of "net"; false if it is none. */
-bool schema_slot_parse(const char *slot, const char **ret_bus, unsigned *ret_index);
 
 /* Consistency of the table, for tests: NULL or what is wrong (caller frees). */
 char *schema_self_check(void);

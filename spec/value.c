@@ -289,3 +289,78 @@ char *value_print_duration(int64_t ms)
 	}
 	return buf_take(&b);
 }
+
+/* Digits of a fixed width at *s. */
+static int parse_digits(const char **s, int width, int min, int max, int *ret)
+{
+	int v = 0;
+	for (int i = 0; i < width; i++) {
+		char c = (*s)[i];
+		if (c < '0' || c > '9')
+			return -1;
+		v = v * 10 + (c - '0');
+	}
+	if (v < min || v > max)
+		return -1;
+	*s += width;
+	*ret = v;
+	return 0;
+}
+
+static int parse_char(const char **s, const char *any)
+{
+	if (!**s || !strchr(any, **s))
+		return -1;
+	(*s)++;
+	return 0;
+}
+
+/* Days from 1970-01-01 in the Gregorian calendar, for years from 1970 on. */
+static int64_t days_since_epoch(int year, int month, int day)
+{
+	static const int before[] = {0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334};
+	bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+	int y = year - 1;
+	int64_t leaps = (y / 4 - y / 100 + y / 400) - (1969 / 4 - 1969 / 100 + 1969 / 400);
+	return (int64_t)(year - 1970) * 365 + leaps + before[month - 1] + (leap && month > 2) +
+	       day - 1;
+}
+
+static int days_in_month(int year, int month)
+{
+	static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+	bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+	return days[month - 1] + (month == 2 && leap);
+}
+
+int value_parse_time(const char *s, int64_t *ret_ms)
+{
+	int year, month, day, hour, minute, second, oh = 0, om = 0, sign = 0, ms = 0;
+	if (parse_digits(&s, 4, 1970, 9999, &year) || parse_char(&s, "-") ||
+	    parse_digits(&s, 2, 1, 12, &month) || parse_char(&s, "-") ||
+	    parse_digits(&s, 2, 1, days_in_month(year, month), &day) || parse_char(&s, "Tt ") ||
+	    parse_digits(&s, 2, 0, 23, &hour) || parse_char(&s, ":") ||
+	    parse_digits(&s, 2, 0, 59, &minute) || parse_char(&s, ":") ||
+	    parse_digits(&s, 2, 0, 60, &second))
+		return -1;
+	if (*s == '.') {
+		int scale = 100;
+		if (s[1] < '0' || s[1] > '9')
+			return -1;
+		for (s++; *s >= '0' && *s <= '9'; s++, scale /= 10)
+			ms += (*s - '0') * scale;
+	}
+	if (*s == '+' || *s == '-') {
+		sign = *s++ == '+' ? 1 : -1;
+		if (parse_digits(&s, 2, 0, 23, &oh) || parse_char(&s, ":") ||
+		    parse_digits(&s, 2, 0, 59, &om))
+			return -1;
+	} else if (parse_char(&s, "Zz")) {
+		return -1;
+	}
+	if (*s)
+		return -1;
+	int64_t t = days_since_epoch(year, month, day) * 86400 + hour * 3600 + minute * 60 + second;
+	*ret_ms = (t - sign * (oh * 3600 + om * 60)) * 1000 + ms;
+	return 0;
+}

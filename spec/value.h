@@ -52,5 +52,7 @@ char *value_print_yaml(const struct value *v);
 /* Go's time.ParseDuration, without negative values: "1h30m", "45s", "250ms". At most 366 days. */
 int value_parse_duration(const char *s, int64_t *ret_ms) MUST_CHECK;
 char *value_print_duration(int64_t ms); /* shortest Go form */
+/* RFC 3339, with Z or an offset, to milliseconds since 1970. */
+int value_parse_time(const char *s, int64_t *ret_ms) MUST_CHECK;
 
 #endif

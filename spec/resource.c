@@ -1,0 +1,143 @@
+#include "resource.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "buf.h"
+
+void resource_free(struct resource **pr)
+{
+	struct resource *r = *pr;
+	if (!r)
+		return;
+	for (size_t i = 0; i < r->n_leaves; i++) {
+		free(r->leaves[i].slot);
+		value_fini(&r->leaves[i].value);
+	}
+	free(r->leaves);
+	strs_fini(&r->slots);
+	free(r->name);
+	free(r->file);
+	free(r->renamed_from);
+	free(r->adopt);
+	free(r);
+	*pr = NULL;
+}
+
+int resource_compare_slots(const char *a, const char *b)
+{
+	const char *bus_a, *bus_b;
+	unsigned index_a, index_b;
+	if (!a || !b)
+		return (a != NULL) - (b != NULL);
+	if (!form_slot_parse(a, &bus_a, &index_a) || !form_slot_parse(b, &bus_b, &index_b))
+		return strcmp(a, b);
+	int c = strcmp(bus_a, bus_b);
+	return c != 0 ? c : index_a < index_b ? -1 : index_a > index_b;
+}
+
+static int compare_leaves(const void *pa, const void *pb)
+{
+	const struct leaf *a = pa, *b = pb;
+	if (a->attr->id != b->attr->id)
+		return a->attr->id < b->attr->id ? -1 : 1;
+	return resource_compare_slots(a->slot, b->slot);
+}
+
+/* Length first, so that no two lists of texts look alike. */
+static void add_text(struct buf *b, const char *s)
+{
+	buf_addf(b, "%zu:", s ? strlen(s) : (size_t)0);
+	buf_adds(b, s);
+}
+
+void resource_seal(struct resource *r)
+{
+	if (r->n_leaves > 1)
+		qsort(r->leaves, r->n_leaves, sizeof(*r->leaves), compare_leaves);
+	strs_sort_unique(&r->slots);
+
+	_cleanup_buf_ struct buf b;
+	buf_init(&b, 0);
+	add_text(&b, r->name);
+	add_text(&b, r->renamed_from);
+	add_text(&b, r->adopt);
+	for (size_t i = 0; i < r->slots.n; i++)
+		add_text(&b, r->slots.v[i]);
+	for (size_t i = 0; i < r->n_leaves; i++) {
+		const struct leaf *l = &r->leaves[i];
+		_cleanup_str_ char *value = value_print_yaml(&l->value);
+		add_text(&b, l->attr->path);
+		add_text(&b, l->slot);
+		add_text(&b, value);
+	}
+	MUST(!b.overflow);
+	crypt_sha256_hex(buf_str(&b), b.len, r->hash);
+}
+
+const struct leaf *resource_find(const struct resource *r, enum attr_id id, const char *slot)
+{
+	for (size_t i = 0; i < r->n_leaves && r->leaves[i].attr->id <= id; i++)
+		if (r->leaves[i].attr->id == id && text_eq(r->leaves[i].slot, slot))
+			return &r->leaves[i];
+	return NULL;
+}
+
+static const struct value *find_value(
+    const struct resource *r, enum attr_id id, enum value_type type)
+{
+	const struct leaf *l = resource_find(r, id, NULL);
+	return l && l->value.type == type ? &l->value : NULL;
+}
+
+/* The default of the table; false when there is none of that type. */
+static bool default_value(enum attr_id id, enum value_type type, struct value *ret)
+{
+	const struct attr *a = schema_attr(id);
+	if (!a->deflt || schema_parse_value(a, a->deflt, ret) != 0)
+		return false;
+	if (ret->type == type)
+		return true;
+	value_fini(ret);
+	return false;
+}
+
+bool resource_bool(const struct resource *r, enum attr_id id)
+{
+	const struct value *v = find_value(r, id, VALUE_BOOL);
+	struct value d;
+	return v ? v->b : default_value(id, VALUE_BOOL, &d) && d.b;
+}
+
+int64_t resource_int(const struct resource *r, enum attr_id id)
+{
+	enum value_type type = schema_attr(id)->type == ATTR_DUR ? VALUE_DUR : VALUE_INT;
+	const struct value *v = find_value(r, id, type);
+	struct value d;
+	if (v)
+		return v->i;
+	return default_value(id, type, &d) ? d.i : 0;
+}
+
+const char *resource_str(const struct resource *r, enum attr_id id)
+{
+	const struct value *v = find_value(r, id, VALUE_STR);
+	return v ? v->s : schema_attr(id)->deflt;
+}
+
+const struct strs *resource_set(const struct resource *r, enum attr_id id)
+{
+	const struct value *v = find_value(r, id, VALUE_SET);
+	return v ? &v->set : NULL;
+}
+
+bool resource_is_listed(const struct resource *r, enum attr_id id)
+{
+	return resource_find(r, id, NULL) != NULL;
+}
+
+bool resource_has_slot(const struct resource *r, const char *block, const char *slot)
+{
+	_cleanup_str_ char *word = mem_printf("%s.%s", block, slot);
+	return strs_has(&r->slots, word);
+}
