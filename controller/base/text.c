@@ -88,6 +88,26 @@ int text_to_num(const char *s, double *ret)
 	return 0;
 }
 
+/* Digits without a point, the point standing before digit number `point` (which may lie outside).
+ */
+static char *place_point(bool negative, const char *digits, int n, int point)
+{
+	char out[NUM_MAX_CHARS];
+	size_t len = 0;
+	if (negative)
+		out[len++] = '-';
+	if (point <= 0)
+		out[len++] = '0';
+	for (int i = 0; i < n || i < point; i++) {
+		if (i == (point > 0 ? point : 0))
+			out[len++] = '.';
+		for (int zeros = i == 0 ? point : 0; zeros < 0; zeros++)
+			out[len++] = '0';
+		out[len++] = i < n ? digits[i] : '0';
+	}
+	return mem_strndup(out, len);
+}
+
 char *text_from_num(double v)
 {
 	MUST(isfinite(v));
@@ -109,20 +129,7 @@ char *text_from_num(double v)
 			digits[n++] = *p;
 	while (n > 1 && digits[n - 1] == '0')
 		n--;
-	int point = 1 + (int)strtol(p + 1, NULL, 10); /* digits before the decimal point */
-
-	char out[NUM_MAX_CHARS];
-	size_t len = 0;
-	if (v < 0)
-		out[len++] = '-';
-	if (point <= 0)
-		out[len++] = '0';
-	for (int i = point < 0 ? point : 0; i < n || i < point; i++) {
-		if (i == (point < 0 ? point : 0) ? point <= 0 : i == point)
-			out[len++] = '.';
-		out[len++] = i >= 0 && i < n ? digits[i] : '0';
-	}
-	return mem_strndup(out, len);
+	return place_point(v < 0, digits, n, 1 + (int)strtol(p + 1, NULL, 10));
 }
 
 /* ---- comparing ---- */
