@@ -26,7 +26,7 @@ struct propstr {
 #define PROPSTR_PARTS_MAX 128
 #define _cleanup_propstr_ _cleanup_(propstr_fini)
 
-/* ERR_INPUT or ERR_LIMIT; empty parts are dropped. */
+/* ERR_INPUT or ERR_LIMIT; blank parts are dropped. */
 int propstr_parse(const char *text, struct propstr *ret, struct err **err) MUST_CHECK;
 void propstr_fini(struct propstr *p);
 char *propstr_print(const struct propstr *p);
@@ -38,5 +38,8 @@ bool propstr_del(struct propstr *p, const char *key);
 /* The first part when it has no name; NULL otherwise. */
 const char *propstr_lead(const struct propstr *p);
 void propstr_set_lead(struct propstr *p, const char *value);
+void propstr_del_lead(struct propstr *p);
+/* Gives the part another name in its place; nothing if it is not there. */
+void propstr_rename(struct propstr *p, const char *key, const char *new_key);
 
 #endif

@@ -12,6 +12,7 @@
 #ifndef RAMET_PVECODEC_H
 #define RAMET_PVECODEC_H
 
+#include "drive.h"
 #include "kv.h"
 #include "marker.h"
 #include "propstr.h"
@@ -22,6 +23,11 @@ struct codec_env {
 	const char *tag;	 /* Ramet's tag, "" = none */
 	const char *suspend_tag; /* "ramet-suspend" */
 };
+
+/* The wanted value as it is compared and written: Ramet's own tags and marker lines taken out, tags
+ * folded, a description trimmed. */
+void pvecodec_want(
+    const struct attr *a, const struct value *want, const struct codec_env *env, struct value *ret);
 
 /* The leaf in conf: VALUE_ABSENT when key or part is not there. -1: PVE's text makes no sense; then
  * *ret is VALUE_ABSENT and the error says what was found. */
@@ -34,25 +40,11 @@ int pvecodec_get(const struct attr *a, const char *slot, const struct kv *conf,
 int pvecodec_put(const struct attr *a, const char *slot, const struct value *want, struct kv *conf,
     const struct codec_env *env, struct err **err) MUST_CHECK;
 
-/* The wanted value is what is there: canonically compared, absent = PVE's default. */
+/* The wanted value (as pvecodec_want gives it) is what is there: canonically compared, absent =
+ * PVE's default. */
 bool pvecodec_same(const struct attr *a, const struct value *want, const struct value *have);
 
 /* Key in the PVE configuration: the attribute's, or the slot. Borrowed. */
 const char *pvecodec_key(const struct attr *a, const char *slot);
-
-/* Facts of a drive string, for the operations that must name them. */
-struct drive {
-	char *volume;	/* "local-lvm:vm-100-disk-0", "none", "cdrom" */
-	char *storage;	/* "" when the volume has none */
-	uint64_t bytes; /* size=, 0 = unknown */
-	bool cdrom;	/* media=cdrom */
-	bool cloudinit;
-	uint32_t owner; /* VMID in the volume's name, 0 = none */
-	bool linked;	/* the volume has a base image */
-	char *format;	/* raw, qcow2, vmdk; "" = unknown */
-};
-int drive_parse(const char *text, struct drive *ret, struct err **err) MUST_CHECK;
-void drive_fini(struct drive *d);
-uint64_t drive_gib_up(uint64_t bytes); /* rounded up */
 
 #endif

@@ -1,0 +1,35 @@
+/*
+ * drive: what a drive string says of its volume ("local-lvm:vm-100-disk-0,size=32G").
+ *
+ * Not the options of the slot (pvecodec.h walks over those).
+ *
+ * drive_fini frees what is inside.
+ *
+ * Pure. Sources of the forms: PVE::QemuServer::Drive and the volume names of PVE::Storage's
+ * plugins.
+ */
+#ifndef RAMET_DRIVE_H
+#define RAMET_DRIVE_H
+
+#include "err.h"
+
+struct drive {
+	char *volume;	/* "local-lvm:vm-100-disk-0", "none", "cdrom" */
+	char *storage;	/* "" when the volume has none */
+	uint64_t bytes; /* size=, 0 = unknown */
+	bool cdrom;	/* media=cdrom, an empty drive or the host's */
+	bool cloudinit;
+	uint32_t owner; /* VMID in the volume's name, 0 = none */
+	bool linked;	/* the volume names a base image */
+	char *format;	/* raw, qcow2, vmdk; "" = unknown */
+};
+
+#define _cleanup_drive_ _cleanup_(drive_fini)
+
+int drive_parse(const char *text, struct drive *ret, struct err **err) MUST_CHECK;
+void drive_fini(struct drive *d);
+uint64_t drive_gib_up(uint64_t bytes); /* rounded up */
+/* "32G", "33280M", "1049K", "0T", "1.5G", bytes without a suffix. */
+int drive_parse_size(const char *text, uint64_t *ret) MUST_CHECK;
+
+#endif
