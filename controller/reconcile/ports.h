@@ -15,6 +15,7 @@
 #include "clock.h"
 #include "clusterport.h"
 #include "gitport.h"
+#include "text.h"
 
 /* Durable lines of the journal. Synchronous: it is small and local, and nothing may be sent before
  * the intent is on the disk. */
@@ -72,7 +73,10 @@ struct ports {
 	struct gitport *git; /* NULL: apply and plan on a PATH */
 	struct store *store;
 	struct outdir *outdir; /* NULL = commit through git */
-	note_cb note;	       /* may be NULL */
+	/* "user@realm!name" of the token, without its secret: what it did itself is nobody's drift.
+	 * NULL = unknown; then it is learnt from the first task. Borrowed. */
+	const char *pve_user;
+	note_cb note; /* may be NULL */
 	void *note_arg;
 };
 

@@ -1,0 +1,297 @@
+#include "observe.h"
+
+#include "propstr.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static int not_a_list(const char *what, struct err **err)
+{
+	return err_set(err, ERR_PROTOCOL, "the answer to %s is no list", what);
+}
+
+static int vmid_of(const struct jsn *row, uint32_t *ret)
+{
+	int64_t v = jsn_get_int(row, "vmid", 0);
+
+	if (v < 100 || v > 999999999)
+		return -1;
+	*ret = (uint32_t)v;
+	return 0;
+}
+
+/* NULL and "" are the same: not there. */
+static char *word(const struct jsn *row, const char *key)
+{
+	const char *s = jsn_get_text(row, key);
+
+	return s && s[0] ? mem_strdup(s) : NULL;
+}
+
+static void take_uuid(struct obs_guest *g)
+{
+	const char *smbios = kv_get(&g->current, "smbios1");
+	_cleanup_propstr_ struct propstr p = {0};
+	const char *uuid = NULL;
+
+	if (smbios && propstr_parse(smbios, &p, NULL) == 0)
+		uuid = propstr_get(&p, "uuid");
+	free(g->uuid);
+	g->uuid = text_lower(uuid ? uuid : "");
+}
+
+int observe_pending(const struct jsn *data, struct obs_guest *g, struct err **err)
+{
+	const char *template;
+
+	if (!jsn_is_array(data))
+		return not_a_list("pending", err);
+	if (jsn_len(data) > OBSERVE_KEYS_MAX)
+		return err_set(err, ERR_LIMIT, "the guest has more than %d keys", OBSERVE_KEYS_MAX);
+	kv_fini(&g->current);
+	kv_fini(&g->pending);
+	strs_fini(&g->pending_keys);
+	mem_replace(&g->digest, NULL);
+	mem_replace(&g->lock, NULL);
+	for (size_t i = 0; i < jsn_len(data); i++) {
+		const struct jsn *row = jsn_at(data, i);
+		const char *key = jsn_get_text(row, "key");
+		const char *value = jsn_get_text(row, "value");
+		const char *next = jsn_get_text(row, "pending");
+		bool del = jsn_get_int(row, "delete", 0) != 0;
+
+		if (!key || !key[0])
+			continue;
+		if (strcmp(key, "digest") == 0) {
+			mem_replace(&g->digest, value);
+			continue;
+		}
+		if (strcmp(key, "lock") == 0) {
+			mem_replace(&g->lock, value);
+			continue;
+		}
+		if (value)
+			kv_set(&g->current, key, value);
+		if (next)
+			kv_set(&g->pending, key, next);
+		else if (value && !del)
+			kv_set(&g->pending, key, value);
+		if (del || (next && !text_eq(next, value)))
+			strs_add(&g->pending_keys, key);
+	}
+	strs_sort_unique(&g->pending_keys);
+	if (!g->digest)
+		return err_set(err, ERR_PROTOCOL, "the guest's configuration came without a digest");
+	template = kv_get(&g->current, "template");
+	g->template = template && strcmp(template, "1") == 0;
+	take_uuid(g);
+	return 0;
+}
+
+static enum obs_power power_of(const char *status, const char *qmp, const char *lock)
+{
+	if (!status)
+		return OBS_POWER_UNKNOWN;
+	if (strcmp(status, "stopped") == 0)
+		return text_eq(lock, "suspended") ? OBS_POWER_HIBERNATED : OBS_POWER_STOPPED;
+	if (!qmp || strcmp(qmp, "running") == 0)
+		return strcmp(status, "running") == 0 ? OBS_POWER_RUNNING : OBS_POWER_UNKNOWN;
+	return OBS_POWER_PAUSED;
+}
+
+int observe_status(
+    const struct jsn *data, int64_t wall_ms, struct obs_guest *g, struct err **err)
+{
+	const char *status = jsn_get_text(data, "status"), *qmp = jsn_get_text(data, "qmpstatus");
+	const struct jsn *ha = jsn_get(data, "ha");
+	int64_t uptime = jsn_get_int(data, "uptime", 0);
+
+	if (!jsn_is_object(data) || !status)
+		return err_set(err, ERR_PROTOCOL, "the guest's state came without a status");
+	free(g->lock);
+	g->lock = word(data, "lock");
+	g->power = power_of(status, qmp, g->lock);
+	mem_replace(&g->power_word, qmp ? qmp : status);
+	g->started_s = g->power == OBS_POWER_RUNNING && uptime > 0 ? wall_ms / 1000 - uptime : 0;
+	g->ha_managed = jsn_get_int(ha, "managed", 0) != 0;
+	free(g->ha_state);
+	g->ha_state = g->ha_managed ? word(ha, "state") : NULL;
+	return 0;
+}
+
+int observe_snapshots(const struct jsn *data, struct obs_guest *g, struct err **err)
+{
+	if (!jsn_is_array(data))
+		return not_a_list("snapshot", err);
+	g->snapshots = false;
+	for (size_t i = 0; i < jsn_len(data); i++) {
+		const char *name = jsn_get_text(jsn_at(data, i), "name");
+
+		if (name && strcmp(name, "current") != 0)
+			g->snapshots = true;
+	}
+	return 0;
+}
+
+static void row_fini(struct obs_row *r)
+{
+	free(r->node);
+	free(r->name);
+	free(r->lock);
+	free(r->tags);
+	free(r->pool);
+	free(r->ha_state);
+	free(r->status);
+}
+
+static int by_vmid(const void *a, const void *b)
+{
+	const struct obs_row *x = a, *y = b;
+
+	return x->vmid < y->vmid ? -1 : x->vmid > y->vmid;
+}
+
+int observe_rows(const struct jsn *data, struct obs_cluster *c, struct err **err)
+{
+	size_t n = jsn_len(data), k = 0;
+	struct obs_row *v;
+
+	if (!jsn_is_array(data))
+		return not_a_list("resources", err);
+	if (n > OBSERVE_ROWS_MAX)
+		return err_set(err, ERR_LIMIT, "more than %d guests", OBSERVE_ROWS_MAX);
+	v = mem_calloc(n + 1, sizeof(*v));
+	for (size_t i = 0; i < n; i++) {
+		const struct jsn *row = jsn_at(data, i);
+		const char *type = jsn_get_text(row, "type"), *node = jsn_get_text(row, "node");
+		uint32_t vmid;
+
+		if (!type || !node || vmid_of(row, &vmid) < 0 ||
+		    (strcmp(type, "qemu") != 0 && strcmp(type, "lxc") != 0))
+			continue;
+		v[k++] = (struct obs_row){.vmid = vmid,
+		    .node = mem_strdup(node),
+		    .qemu = strcmp(type, "qemu") == 0,
+		    .template = jsn_get_int(row, "template", 0) == 1,
+		    .name = word(row, "name"),
+		    .lock = word(row, "lock"),
+		    .tags = word(row, "tags"),
+		    .pool = word(row, "pool"),
+		    .ha_state = word(row, "hastate"),
+		    .status = word(row, "status")};
+	}
+	qsort(v, k, sizeof(*v), by_vmid);
+	for (size_t i = 0; i < c->n_rows; i++)
+		row_fini(&c->rows[i]);
+	free(c->rows);
+	c->rows = v;
+	c->n_rows = k;
+	return 0;
+}
+
+int observe_nodes(const struct jsn *data, struct obs_cluster *c, struct err **err)
+{
+	size_t n = jsn_len(data), k = 0;
+	struct obs_node *v;
+
+	if (!jsn_is_array(data))
+		return not_a_list("nodes", err);
+	if (n > OBSERVE_ROWS_MAX)
+		return err_set(err, ERR_LIMIT, "more than %d nodes", OBSERVE_ROWS_MAX);
+	v = mem_calloc(n + 1, sizeof(*v));
+	for (size_t i = 0; i < n; i++) {
+		const struct jsn *row = jsn_at(data, i);
+		const char *node = jsn_get_text(row, "node");
+		const char *status = jsn_get_text(row, "status");
+
+		if (!node)
+			continue;
+		/* `unknown` is what a node shows that just came back: its services answer. */
+		v[k++] = (struct obs_node){.name = mem_strdup(node),
+		    .online = status && strcmp(status, "offline") != 0};
+	}
+	for (size_t i = 0; i < c->n_nodes; i++)
+		free(c->nodes[i].name);
+	free(c->nodes);
+	c->nodes = v;
+	c->n_nodes = k;
+	return 0;
+}
+
+int observe_storages(const struct jsn *data, struct obs_cluster *c, struct err **err)
+{
+	size_t n = jsn_len(data), k = 0;
+	struct obs_storage *v;
+
+	if (!jsn_is_array(data))
+		return not_a_list("storages", err);
+	if (n > OBSERVE_ROWS_MAX)
+		return err_set(err, ERR_LIMIT, "more than %d storages", OBSERVE_ROWS_MAX);
+	v = mem_calloc(n + 1, sizeof(*v));
+	for (size_t i = 0; i < n; i++) {
+		const struct jsn *row = jsn_at(data, i);
+		const char *id = jsn_get_text(row, "storage"), *node = jsn_get_text(row, "node");
+		int64_t max = jsn_get_int(row, "maxdisk", 0), used = jsn_get_int(row, "disk", 0);
+
+		if (!id || !node)
+			continue;
+		v[k++] = (struct obs_storage){.id = mem_strdup(id),
+		    .node = mem_strdup(node),
+		    .plugin = mem_strdup(jsn_get_text(row, "plugintype")),
+		    .shared = jsn_get_int(row, "shared", 0) == 1,
+		    .active = text_eq(jsn_get_text(row, "status"), "available"),
+		    .content = mem_strdup(jsn_get_text(row, "content")),
+		    .avail = max > used && used >= 0 ? (uint64_t)(max - used) : 0};
+		if (!v[k - 1].plugin)
+			v[k - 1].plugin = mem_strdup("");
+		if (!v[k - 1].content)
+			v[k - 1].content = mem_strdup("");
+	}
+	for (size_t i = 0; i < c->n_storages; i++) {
+		free(c->storages[i].id);
+		free(c->storages[i].node);
+		free(c->storages[i].plugin);
+		free(c->storages[i].content);
+	}
+	free(c->storages);
+	c->storages = v;
+	c->n_storages = k;
+	return 0;
+}
+
+int observe_quorum(const struct jsn *data, bool *ret_quorate, struct err **err)
+{
+	bool quorate = true;
+
+	if (!jsn_is_array(data) || jsn_len(data) == 0)
+		return not_a_list("the cluster's status", err);
+	for (size_t i = 0; i < jsn_len(data); i++) {
+		const struct jsn *row = jsn_at(data, i);
+
+		if (text_eq(jsn_get_text(row, "type"), "cluster"))
+			quorate = jsn_get_int(row, "quorate", 0) == 1;
+	}
+	*ret_quorate = quorate;
+	return 0;
+}
+
+int observe_version(const struct jsn *data, struct obs_cluster *c, struct err **err)
+{
+	const char *release = jsn_get_text(data, "release");
+	struct strs p = {0};
+	int64_t major, minor;
+
+	if (!release)
+		release = jsn_get_text(data, "version");
+	if (!release || text_split(release, ".-", true, 8, &p) < 0)
+		return err_set(err, ERR_PROTOCOL, "the version came without a release");
+	if (p.n < 2 || text_to_int(p.v[0], 0, 1000, &major) < 0 ||
+	    text_to_int(p.v[1], 0, 1000, &minor) < 0) {
+		strs_fini(&p);
+		return err_set(err, ERR_PROTOCOL, "the version makes no sense");
+	}
+	strs_fini(&p);
+	c->version_major = (int)major;
+	c->version_minor = (int)minor;
+	return 0;
+}

@@ -1,0 +1,38 @@
+/*
+ * observe: PVE's answers as observed values: the cluster's lists, one guest's configuration.
+ *
+ * Not the asking (reconcile/inventory.h, reconcile/look.h) and not a verdict: "cannot see" stays
+ * "cannot see".
+ *
+ * Fills structures that the caller owns (obs_guest_fini, obs_cluster_fini). Answers are foreign:
+ * what has the wrong form is left out, and a list that is no list fails the call.
+ *
+ * Pure.
+ */
+#ifndef RAMET_OBSERVE_H
+#define RAMET_OBSERVE_H
+
+#include "jsn.h"
+#include "observed.h"
+
+#define OBSERVE_ROWS_MAX 200000
+#define OBSERVE_KEYS_MAX 2000
+
+/* GET …/qemu/N/pending: current, pending, pending_keys, digest, template, uuid, and the lock. */
+int observe_pending(const struct jsn *data, struct obs_guest *g, struct err **err) MUST_CHECK;
+/* GET …/qemu/N/status/current: power, started_s, HA, the lock. wall_ms = now. */
+int observe_status(
+    const struct jsn *data, int64_t wall_ms, struct obs_guest *g, struct err **err) MUST_CHECK;
+/* GET …/qemu/N/snapshot. */
+int observe_snapshots(const struct jsn *data, struct obs_guest *g, struct err **err) MUST_CHECK;
+
+/* GET /cluster/resources by type. Each replaces what c has of that kind. */
+int observe_rows(const struct jsn *data, struct obs_cluster *c, struct err **err) MUST_CHECK;
+int observe_nodes(const struct jsn *data, struct obs_cluster *c, struct err **err) MUST_CHECK;
+int observe_storages(const struct jsn *data, struct obs_cluster *c, struct err **err) MUST_CHECK;
+/* GET /cluster/status: quorate. A node without a cluster is quorate. */
+int observe_quorum(const struct jsn *data, bool *ret_quorate, struct err **err) MUST_CHECK;
+/* GET /version: version_major, version_minor. */
+int observe_version(const struct jsn *data, struct obs_cluster *c, struct err **err) MUST_CHECK;
+
+#endif

@@ -1,0 +1,211 @@
+#include "attrib.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define MAGIC 0x41545452u
+
+struct change {
+	uint32_t vmid;
+	char *key, *user;
+	int64_t time;
+};
+
+struct attrib {
+	uint32_t magic;
+	char *own;
+	struct change *v; /* a ring, oldest first from `at` once it is full */
+	size_t n, at;
+	/* Lines up to here were seen: time and the ids of that very second. */
+	int64_t seen_time;
+	struct strs seen;
+	bool fed;
+};
+
+struct attrib *attrib_new(const char *own_user)
+{
+	struct attrib *a = mem_alloc(sizeof(*a));
+
+	a->magic = MAGIC;
+	a->own = mem_strdup(own_user);
+	a->v = mem_calloc(ATTRIB_MAX, sizeof(*a->v));
+	return a;
+}
+
+static void change_fini(struct change *c)
+{
+	free(c->key);
+	free(c->user);
+	*c = (struct change){0};
+}
+
+void attrib_free(struct attrib **ap)
+{
+	struct attrib *a = *ap;
+
+	if (!a)
+		return;
+	CHECK_OBJ(a, MAGIC);
+	for (size_t i = 0; i < a->n; i++)
+		change_fini(&a->v[i]);
+	free(a->v);
+	free(a->own);
+	strs_fini(&a->seen);
+	a->magic = 0;
+	free(a);
+	*ap = NULL;
+}
+
+/* UPID:node:pid:pstart:start:type:id:user: */
+static int upid_split(const char *upid, struct strs *ret)
+{
+	struct strs p = {0};
+
+	if (text_split(upid, ":", false, 16, &p) < 0)
+		return -1;
+	if (p.n < 8 || strcmp(p.v[0], "UPID") != 0) {
+		strs_fini(&p);
+		return -1;
+	}
+	*ret = p;
+	return 0;
+}
+
+void attrib_learn_self(struct attrib *a, const char *upid)
+{
+	struct strs p = {0};
+
+	if (a->own || upid_split(upid, &p) < 0)
+		return;
+	a->own = mem_strdup(p.v[7]);
+	strs_fini(&p);
+}
+
+static void remember(struct attrib *a, uint32_t vmid, const char *key, const char *user, int64_t t)
+{
+	struct change *c = &a->v[a->at];
+
+	if (a->n < ATTRIB_MAX)
+		a->n++;
+	change_fini(c);
+	*c = (struct change){
+	    .vmid = vmid, .key = mem_strdup(key), .user = text_oneline(user, 80), .time = t};
+	a->at = (a->at + 1) % ATTRIB_MAX;
+}
+
+static void update_line(
+    struct attrib *a, uint32_t vmid, const char *rest, const char *user, int64_t t)
+{
+	struct strs w = {0};
+
+	if (text_split(rest, " ", true, 400, &w) < 0)
+		return;
+	for (size_t i = 0; i < w.n; i++) {
+		const char *key = w.v[i];
+
+		if (strcmp(key, "resize") == 0 || key[0] != '-')
+			continue;
+		key += strspn(key, "-");
+		if ((strcmp(key, "delete") == 0 || strcmp(key, "revert") == 0 ||
+			strcmp(key, "disk") == 0) &&
+		    i + 1 < w.n) {
+			struct strs keys = {0};
+
+			if (text_split(w.v[i + 1], ",;", true, 100, &keys) < 0)
+				continue;
+			for (size_t k = 0; k < keys.n; k++)
+				remember(a, vmid, keys.v[k], user, t);
+			strs_fini(&keys);
+		} else if (key[0] && strcmp(key, "size") != 0 && strcmp(key, "digest") != 0) {
+			remember(a, vmid, key, user, t);
+		}
+	}
+	strs_fini(&w);
+}
+
+/* What a kind of task changes: "power", "node", or "*" = anything. */
+static const char *task_key(const char *type)
+{
+	static const char *const power[] = {"qmstart", "qmstop", "qmshutdown", "qmreboot",
+	    "qmreset", "qmsuspend", "qmresume", "hastart", "hastop"};
+
+	for (size_t i = 0; i < ARRAY_LEN(power); i++)
+		if (strcmp(type, power[i]) == 0)
+			return "power";
+	if (strcmp(type, "qmigrate") == 0 || strcmp(type, "hamigrate") == 0)
+		return "node";
+	if (strcmp(type, "qmrollback") == 0 || strcmp(type, "qmmove") == 0 ||
+	    strcmp(type, "qmtemplate") == 0 || strcmp(type, "qmdestroy") == 0)
+		return "*";
+	return NULL;
+}
+
+/* The VMID that the line is about, 0 = none. */
+static uint32_t line(struct attrib *a, const char *msg, const char *user, int64_t t)
+{
+	const char *p = text_after(msg, "update VM ");
+	const char *upid = strstr(msg, "UPID:");
+	struct strs parts = {0};
+	int64_t vmid = 0;
+
+	if (p) {
+		_cleanup_str_ char *num = mem_strndup(p, strcspn(p, ":"));
+
+		if (text_to_int(num, 100, 999999999, &vmid) < 0 || !p[strlen(num)])
+			return 0;
+		update_line(a, (uint32_t)vmid, p + strlen(num) + 1, user, t);
+	} else if (upid && upid_split(upid, &parts) == 0) {
+		const char *key = task_key(parts.v[5]);
+
+		if (text_to_int(parts.v[6], 100, 999999999, &vmid) < 0)
+			vmid = 0;
+		else if (key)
+			remember(a, (uint32_t)vmid, key, user, t);
+		strs_fini(&parts);
+	}
+	return (uint32_t)vmid;
+}
+
+void attrib_feed(struct attrib *a, const struct jsn *data, attrib_cb cb, void *arg)
+{
+	size_t n = jsn_len(data) < ATTRIB_LOG_MAX ? jsn_len(data) : ATTRIB_LOG_MAX;
+	bool first = !a->fed;
+
+	CHECK_OBJ(a, MAGIC);
+	a->fed = true;
+	for (size_t i = n; i-- > 0;) { /* newest first: go from the end */
+		const struct jsn *row = jsn_at(data, i);
+		const char *msg = jsn_get_text(row, "msg"), *user = jsn_get_text(row, "user");
+		const char *uid = jsn_get_text(row, "uid"), *node = jsn_get_text(row, "node");
+		int64_t t = jsn_get_int(row, "time", 0);
+		_cleanup_str_ char *id = NULL;
+		uint32_t vmid;
+
+		if (!msg || !user || !node || t < a->seen_time)
+			continue;
+		id = mem_printf("%s %s %s", node, uid ? uid : "", msg);
+		if (t == a->seen_time && strs_has(&a->seen, id))
+			continue;
+		if (t > a->seen_time)
+			strs_fini(&a->seen);
+		a->seen_time = t;
+		strs_add(&a->seen, id);
+		vmid = line(a, msg, user, t);
+		if (vmid && !first && !text_eq(user, a->own))
+			cb(arg, vmid);
+	}
+}
+
+const char *attrib_who(const struct attrib *a, uint32_t vmid, const char *key)
+{
+	for (size_t i = 0; i < a->n; i++) {
+		const struct change *c = &a->v[(a->at + ATTRIB_MAX - 1 - i) % ATTRIB_MAX];
+
+		if (c->vmid != vmid || (strcmp(c->key, key) != 0 && strcmp(c->key, "*") != 0))
+			continue;
+		if (text_eq(c->user, a->own))
+			continue; /* our own correction in between */
+		return c->user;
+	}
+	return NULL;
+}

@@ -1,0 +1,245 @@
+#include "gate.h"
+
+#include "text.h"
+
+#include <stdlib.h>
+
+#define MAGIC 0x47415445u
+#define PAUSE_MS 20000
+
+struct holder {
+	gate_ticket id;
+	enum gate_kind kind;
+	char *node, *storage;
+};
+
+struct waiter {
+	uint64_t id;
+	enum gate_kind kind;
+	char *node, *storage;
+	gate_cb cb;
+	void *arg;
+};
+
+struct storage {
+	char *id;
+	unsigned limit;
+	int64_t paused_until;
+};
+
+struct gate {
+	uint32_t magic;
+	struct clock *clock;
+	struct gate_limits limits;
+	struct holder *held;
+	size_t n_held, cap_held;
+	struct waiter *queue;
+	size_t n_queue, cap_queue;
+	struct storage *storages;
+	size_t n_storages, cap_storages;
+	uint64_t last_id;
+	timer_id timer;
+	int64_t timer_at;
+};
+
+struct gate *gate_new(struct clock *clock, const struct gate_limits *limits)
+{
+	struct gate *g = mem_alloc(sizeof(*g));
+
+	g->magic = MAGIC;
+	g->clock = clock;
+	g->limits = *limits;
+	return g;
+}
+
+void gate_free(struct gate **gp)
+{
+	struct gate *g = *gp;
+
+	if (!g)
+		return;
+	CHECK_OBJ(g, MAGIC);
+	clock_cancel(g->clock, &g->timer);
+	for (size_t i = 0; i < g->n_held; i++) {
+		free(g->held[i].node);
+		free(g->held[i].storage);
+	}
+	for (size_t i = 0; i < g->n_queue; i++) {
+		free(g->queue[i].node);
+		free(g->queue[i].storage);
+	}
+	for (size_t i = 0; i < g->n_storages; i++)
+		free(g->storages[i].id);
+	free(g->held);
+	free(g->queue);
+	free(g->storages);
+	g->magic = 0;
+	free(g);
+	*gp = NULL;
+}
+
+static struct storage *find_storage(const struct gate *g, const char *id)
+{
+	for (size_t i = 0; id && i < g->n_storages; i++)
+		if (text_eq(g->storages[i].id, id))
+			return &g->storages[i];
+	return NULL;
+}
+
+unsigned gate_storage_limit(const struct gate *g, const char *storage)
+{
+	const struct storage *s = find_storage(g, storage);
+
+	return s ? s->limit : g->limits.clones_per_storage;
+}
+
+static bool fits(const struct gate *g, enum gate_kind kind, const char *node, const char *storage)
+{
+	const struct storage *s = find_storage(g, storage);
+	unsigned reads = 0, ops = 0, on_node = 0, clones = 0;
+
+	for (size_t i = 0; i < g->n_held; i++) {
+		const struct holder *h = &g->held[i];
+
+		if (h->kind == GATE_READ) {
+			reads++;
+			continue;
+		}
+		ops++;
+		on_node += node && text_eq(h->node, node);
+		clones += h->kind == GATE_CLONE && storage && text_eq(h->storage, storage);
+	}
+	if (kind == GATE_READ)
+		return reads < g->limits.reads;
+	if (ops >= g->limits.parallel || on_node >= g->limits.parallel_per_node)
+		return false;
+	if (kind != GATE_CLONE)
+		return true;
+	return clones < gate_storage_limit(g, storage) &&
+	       (!s || s->paused_until <= clock_now(g->clock));
+}
+
+static gate_ticket hold(struct gate *g, enum gate_kind kind, const char *node, const char *storage)
+{
+	MEM_PUSH_ROOM(g->held, g->n_held, g->cap_held);
+	g->held[g->n_held++] = (struct holder){.id = ++g->last_id,
+	    .kind = kind,
+	    .node = mem_strdup(node),
+	    .storage = mem_strdup(storage)};
+	return g->last_id;
+}
+
+gate_ticket gate_try(
+    struct gate *g, enum gate_kind kind, const char *node, const char *storage)
+{
+	CHECK_OBJ(g, MAGIC);
+	for (size_t i = 0; i < g->n_queue; i++) {
+		const struct waiter *w = &g->queue[i];
+
+		if (w->kind == kind && text_eq(w->node, node) && text_eq(w->storage, storage))
+			return 0;
+	}
+	return fits(g, kind, node, storage) ? hold(g, kind, node, storage) : 0;
+}
+
+static void on_timer(void *arg);
+
+static void wake(struct gate *g, int64_t delay)
+{
+	int64_t at = clock_now(g->clock) + delay;
+
+	if (!g->n_queue || (g->timer && g->timer_at <= at))
+		return;
+	clock_cancel(g->clock, &g->timer);
+	g->timer_at = at;
+	g->timer = clock_timer(g->clock, delay, on_timer, g);
+}
+
+static void drop_waiter(struct gate *g, size_t i)
+{
+	free(g->queue[i].node);
+	free(g->queue[i].storage);
+	for (g->n_queue--; i < g->n_queue; i++)
+		g->queue[i] = g->queue[i + 1];
+}
+
+static void on_timer(void *arg)
+{
+	struct gate *g = arg;
+
+	g->timer = 0;
+	for (size_t i = 0; i < g->n_queue; i++) {
+		struct waiter w = g->queue[i];
+
+		if (!fits(g, w.kind, w.node, w.storage))
+			continue;
+		gate_ticket t = hold(g, w.kind, w.node, w.storage);
+
+		drop_waiter(g, i);
+		wake(g, 0); /* one at a time: the callback may change the queue */
+		w.cb(w.arg, t);
+		return;
+	}
+	wake(g, 5000); /* pauses of storages end without an event */
+}
+
+uint64_t gate_wait(struct gate *g, enum gate_kind kind, const char *node, const char *storage,
+    gate_cb cb, void *arg)
+{
+	MEM_PUSH_ROOM(g->queue, g->n_queue, g->cap_queue);
+	g->queue[g->n_queue++] = (struct waiter){.id = ++g->last_id,
+	    .kind = kind,
+	    .node = mem_strdup(node),
+	    .storage = mem_strdup(storage),
+	    .cb = cb,
+	    .arg = arg};
+	wake(g, 0);
+	return g->last_id;
+}
+
+void gate_leave(struct gate *g, uint64_t *waiter)
+{
+	for (size_t i = 0; *waiter && i < g->n_queue; i++) {
+		if (g->queue[i].id == *waiter) {
+			drop_waiter(g, i);
+			break;
+		}
+	}
+	*waiter = 0;
+}
+
+void gate_give(struct gate *g, gate_ticket *t)
+{
+	for (size_t i = 0; *t && i < g->n_held; i++) {
+		if (g->held[i].id != *t)
+			continue;
+		free(g->held[i].node);
+		free(g->held[i].storage);
+		g->held[i] = g->held[--g->n_held];
+		wake(g, 0);
+		break;
+	}
+	*t = 0;
+}
+
+void gate_storage_result(struct gate *g, const char *storage, bool bad)
+{
+	struct storage *s = find_storage(g, storage);
+
+	if (!storage || (!s && !bad))
+		return;
+	if (!s) {
+		MEM_PUSH_ROOM(g->storages, g->n_storages, g->cap_storages);
+		s = &g->storages[g->n_storages++];
+		*s = (struct storage){
+		    .id = mem_strdup(storage), .limit = g->limits.clones_per_storage};
+	}
+	if (!bad) {
+		if (s->limit < g->limits.clones_per_storage)
+			s->limit++;
+		return;
+	}
+	s->limit = s->limit > 1 ? s->limit / 2 : 1;
+	s->paused_until = clock_now(g->clock) + PAUSE_MS +
+			  (int64_t)(clock_random(g->clock) % (PAUSE_MS / 2));
+}

@@ -1,0 +1,444 @@
+#include "inventory.h"
+
+#include "log.h"
+#include "observe.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define MAGIC 0x494e5645u
+#define SLOW_MS 60000
+#define VERSION_MS 3600000
+#define HURRY_MS 5000 /* between looks until quorum has settled */
+#define LOG_LINES "500"
+#define POOLS_MAX 10000
+
+struct inventory {
+	uint32_t magic;
+	struct inventory_opts o;
+	char *own_user;
+	enum inventory_state state;
+	slot_id call;
+	timer_id timer;
+	struct obs_cluster view;
+	struct attrib *attrib;
+	struct strs pools;
+	bool pools_known, log_known;
+	bool ready, failed, again;
+	bool single; /* a node without a cluster: no partition can hide */
+	int64_t version_at, slow_at;
+	int64_t quorate_since; /* -1 = not quorate when last seen */
+	uint64_t looks;
+	char *problem;
+	bool down;
+};
+
+static const char *const state_names[] = {
+#define INVENTORY(code, name, doc) name,
+#include "inventory.def"
+#undef INVENTORY
+};
+
+struct inventory *inventory_new(const struct inventory_opts *o)
+{
+	struct inventory *i = mem_alloc(sizeof(*i));
+
+	i->magic = MAGIC;
+	i->o = *o;
+	i->own_user = mem_strdup(o->own_user);
+	i->attrib = attrib_new(i->own_user);
+	i->quorate_since = -1;
+	i->version_at = i->slow_at = INT64_MIN / 2;
+	return i;
+}
+
+void inventory_free(struct inventory **ip)
+{
+	struct inventory *i = *ip;
+
+	if (!i)
+		return;
+	CHECK_OBJ(i, MAGIC);
+	clock_cancel(i->o.clock, &i->timer);
+	ask_cancel(i->o.asker, &i->call);
+	obs_cluster_fini(&i->view);
+	attrib_free(&i->attrib);
+	strs_fini(&i->pools);
+	free(i->own_user);
+	free(i->problem);
+	i->magic = 0;
+	free(i);
+	*ip = NULL;
+}
+
+static void enter(struct inventory *i, enum inventory_state next);
+
+static void fail(struct inventory *i, const struct ask_answer *a)
+{
+	_cleanup_str_ char *text = NULL;
+
+	i->failed = true;
+	i->view.complete = false;
+	i->quorate_since = -1;
+	i->down = a->outcome == ASK_NOT_SENT || a->why == ASK_WHY_NODE_DOWN ||
+		  a->why == ASK_WHY_UNAUTHENTICATED;
+	if (a->why == ASK_WHY_UNAUTHENTICATED)
+		text = mem_strdup("PVE does not accept the token; put a valid token into "
+				  "cluster.token_file, it is read again by itself");
+	else if (a->tls_refused)
+		text = mem_printf("the cluster's certificate is not the trusted one: %s; check "
+				  "cluster.ca_file or cluster.fingerprints",
+		    a->text);
+	else if (i->down)
+		text = mem_printf("the cluster cannot be reached: %s; check cluster.endpoints and "
+				  "the network",
+		    a->text);
+	else
+		text = mem_printf("the cluster answers, but not to %s: %s", state_names[i->state],
+		    a->text);
+	if (!text_eq(text, i->problem))
+		log_warn("pve", "%s", text);
+	free(i->problem);
+	i->problem = TAKE(text);
+}
+
+static void finish(struct inventory *i)
+{
+	if (!i->failed) {
+		i->view.complete = true;
+		i->ready = true;
+		i->down = false;
+		if (i->problem)
+			log_info("pve", "the cluster can be reached again");
+		mem_free_str(&i->problem);
+	}
+	i->looks++;
+	enter(i, INVENTORY_IDLE);
+	if (i->again)
+		inventory_poke(i);
+	i->o.on_view(i->o.arg);
+}
+
+static bool same_row(const struct obs_row *a, const struct obs_row *b)
+{
+	return text_eq(a->node, b->node) && text_eq(a->lock, b->lock) &&
+	       text_eq(a->tags, b->tags) && text_eq(a->pool, b->pool) &&
+	       text_eq(a->ha_state, b->ha_state) && a->qemu == b->qemu;
+}
+
+/* Both are sorted by VMID: one walk finds what came, went or changed. */
+static void compare(struct inventory *i, const struct obs_cluster *old)
+{
+	size_t a = 0, b = 0;
+
+	while (a < old->n_rows || b < i->view.n_rows) {
+		const struct obs_row *x = a < old->n_rows ? &old->rows[a] : NULL;
+		const struct obs_row *y = b < i->view.n_rows ? &i->view.rows[b] : NULL;
+
+		if (!y || (x && x->vmid < y->vmid)) {
+			i->o.on_touched(i->o.arg, x->vmid);
+			a++;
+		} else if (!x || y->vmid < x->vmid) {
+			i->o.on_touched(i->o.arg, y->vmid);
+			b++;
+		} else {
+			if (!same_row(x, y))
+				i->o.on_touched(i->o.arg, y->vmid);
+			a++;
+			b++;
+		}
+	}
+}
+
+static int take_rows(struct inventory *i, const struct jsn *data, struct err **err)
+{
+	struct obs_cluster old = {.rows = i->view.rows, .n_rows = i->view.n_rows};
+	int rc;
+
+	i->view.rows = NULL;
+	i->view.n_rows = 0;
+	rc = observe_rows(data, &i->view, err);
+	if (rc < 0) {
+		i->view.rows = old.rows;
+		i->view.n_rows = old.n_rows;
+		return -1;
+	}
+	if (i->looks)
+		compare(i, &old);
+	obs_cluster_fini(&old);
+	return 0;
+}
+
+static int take_quorum(struct inventory *i, const struct jsn *data, struct err **err)
+{
+	bool quorate = false, cluster = false;
+	int64_t now = clock_now(i->o.clock);
+
+	if (observe_quorum(data, &quorate, err) < 0)
+		return -1;
+	for (size_t k = 0; k < jsn_len(data); k++)
+		cluster |= text_eq(jsn_get_text(jsn_at(data, k), "type"), "cluster");
+	i->single = !cluster && i->view.n_nodes <= 1;
+	i->view.quorum_visible = true;
+	i->view.quorate = quorate;
+	if (!quorate)
+		i->quorate_since = -1;
+	else if (i->quorate_since < 0)
+		i->quorate_since = now;
+	i->view.quorate_for_ms = quorate ? now - i->quorate_since : 0;
+	if (quorate && i->single)
+		i->view.quorate_for_ms += INVENTORY_QUORUM_SETTLED_MS;
+	return 0;
+}
+
+static int take_pools(struct inventory *i, const struct jsn *data)
+{
+	strs_fini(&i->pools);
+	for (size_t k = 0; k < jsn_len(data) && k < POOLS_MAX; k++) {
+		const char *id = jsn_get_text(jsn_at(data, k), "poolid");
+
+		if (id)
+			strs_add(&i->pools, id);
+	}
+	i->pools_known = true;
+	return 0;
+}
+
+/* Calls that may be forbidden without harm: the view is whole without them. */
+static bool excused(struct inventory *i, const struct ask_answer *a)
+{
+	switch (i->state) {
+	case INVENTORY_QUORUM:
+		if (a->why != ASK_WHY_FORBIDDEN)
+			return false;
+		i->view.quorum_visible = false;
+		i->view.quorate = false;
+		i->view.quorate_for_ms = 0;
+		i->quorate_since = -1;
+		return true;
+	case INVENTORY_LOG:
+		i->log_known = false;
+		return true;
+	case INVENTORY_POOLS:
+		i->pools_known = false;
+		return true;
+	case INVENTORY_IDLE:
+	case INVENTORY_VERSION:
+	case INVENTORY_ROWS:
+	case INVENTORY_NODES:
+	case INVENTORY_STORAGES:
+	case INVENTORY__MAX:
+		break;
+	}
+	return false;
+}
+
+static int take(struct inventory *i, const struct jsn *data, struct err **err)
+{
+	switch (i->state) {
+	case INVENTORY_VERSION:
+		i->version_at = clock_now(i->o.clock);
+		return observe_version(data, &i->view, err);
+	case INVENTORY_ROWS:
+		return take_rows(i, data, err);
+	case INVENTORY_NODES:
+		return observe_nodes(data, &i->view, err);
+	case INVENTORY_QUORUM:
+		return take_quorum(i, data, err);
+	case INVENTORY_STORAGES:
+		i->slow_at = clock_now(i->o.clock);
+		return observe_storages(data, &i->view, err);
+	case INVENTORY_POOLS:
+		return take_pools(i, data);
+	case INVENTORY_LOG:
+		i->log_known = true;
+		attrib_feed(i->attrib, data, i->o.on_touched, i->o.arg);
+		return 0;
+	case INVENTORY_IDLE:
+	case INVENTORY__MAX:
+		break;
+	}
+	return 0;
+}
+
+static enum inventory_state next_state(struct inventory *i)
+{
+	int64_t now = clock_now(i->o.clock);
+
+	switch (i->state) {
+	case INVENTORY_IDLE:
+		if (now - i->version_at >= VERSION_MS)
+			return INVENTORY_VERSION;
+		return INVENTORY_ROWS;
+	case INVENTORY_VERSION:
+		return INVENTORY_ROWS;
+	case INVENTORY_ROWS:
+		return INVENTORY_NODES;
+	case INVENTORY_NODES:
+		return INVENTORY_QUORUM;
+	case INVENTORY_QUORUM:
+		return now - i->slow_at >= SLOW_MS ? INVENTORY_STORAGES : INVENTORY_LOG;
+	case INVENTORY_STORAGES:
+		return INVENTORY_POOLS;
+	case INVENTORY_POOLS:
+		return INVENTORY_LOG;
+	case INVENTORY_LOG:
+	case INVENTORY__MAX:
+		break;
+	}
+	return INVENTORY_IDLE;
+}
+
+static void on_answer(void *arg, const struct ask_answer *a)
+{
+	_cleanup_err_ struct err *e = NULL;
+	struct inventory *i = arg;
+	enum inventory_state next;
+
+	CHECK_OBJ(i, MAGIC);
+	i->call = 0;
+	if (a->outcome == ASK_DONE && take(i, a->data, &e) < 0) {
+		struct ask_answer bad = {
+		    .outcome = ASK_AMBIGUOUS, .why = ASK_WHY_OTHER, .text = err_msg(e)};
+
+		fail(i, &bad);
+	} else if (a->outcome != ASK_DONE && !excused(i, a)) {
+		fail(i, a);
+	}
+	next = i->failed ? INVENTORY_IDLE : next_state(i);
+	if (next == INVENTORY_IDLE)
+		finish(i);
+	else
+		enter(i, next);
+}
+
+static void get(struct inventory *i, const char *path, const char *key, const char *value)
+{
+	_cleanup_kv_ struct kv params = {0};
+	struct ask_req q = {.method = "GET", .path = path, .params = &params, .timeout_ms = 35000};
+
+	if (key)
+		kv_set(&params, key, value);
+	i->call = ask(i->o.asker, &q, on_answer, i);
+}
+
+static void on_tick(void *arg)
+{
+	struct inventory *i = arg;
+
+	i->timer = 0;
+	i->failed = false;
+	i->again = false;
+	enter(i, next_state(i));
+}
+
+static int64_t pause(const struct inventory *i)
+{
+	int64_t ms = i->o.tick_ms;
+
+	if (!inventory_settled(i) && ms > HURRY_MS)
+		ms = HURRY_MS;
+	return ms + (int64_t)(clock_random(i->o.clock) % (uint64_t)(ms / 20 + 1));
+}
+
+static void enter(struct inventory *i, enum inventory_state next)
+{
+	log_debug("inventory", "%s -> %s", state_names[i->state], state_names[next]);
+	i->state = next;
+	switch (next) {
+	case INVENTORY_IDLE:
+		i->timer = clock_timer(i->o.clock, pause(i), on_tick, i);
+		return;
+	case INVENTORY_VERSION:
+		get(i, "/version", NULL, NULL);
+		return;
+	case INVENTORY_ROWS:
+		get(i, "/cluster/resources", "type", "vm");
+		return;
+	case INVENTORY_NODES:
+		get(i, "/cluster/resources", "type", "node");
+		return;
+	case INVENTORY_QUORUM:
+		get(i, "/cluster/status", NULL, NULL);
+		return;
+	case INVENTORY_STORAGES:
+		get(i, "/cluster/resources", "type", "storage");
+		return;
+	case INVENTORY_POOLS:
+		get(i, "/pools", NULL, NULL);
+		return;
+	case INVENTORY_LOG:
+		get(i, "/cluster/log", "max", LOG_LINES);
+		return;
+	case INVENTORY__MAX:
+		break;
+	}
+}
+
+void inventory_start(struct inventory *i)
+{
+	CHECK_OBJ(i, MAGIC);
+	i->timer = clock_timer(i->o.clock, 0, on_tick, i);
+}
+
+void inventory_poke(struct inventory *i)
+{
+	CHECK_OBJ(i, MAGIC);
+	if (i->state != INVENTORY_IDLE) {
+		i->again = true;
+		return;
+	}
+	clock_cancel(i->o.clock, &i->timer);
+	i->timer = clock_timer(i->o.clock, 0, on_tick, i);
+}
+
+bool inventory_is_ready(const struct inventory *i)
+{
+	return i->ready;
+}
+
+uint64_t inventory_looks(const struct inventory *i)
+{
+	return i->looks;
+}
+
+const struct obs_cluster *inventory_view(const struct inventory *i)
+{
+	return &i->view;
+}
+
+bool inventory_settled(const struct inventory *i)
+{
+	return i->view.complete && i->view.quorum_visible && i->view.quorate &&
+	       i->view.quorate_for_ms >= INVENTORY_QUORUM_SETTLED_MS;
+}
+
+const char *inventory_problem(const struct inventory *i)
+{
+	return i->problem;
+}
+
+bool inventory_is_down(const struct inventory *i)
+{
+	return i->down;
+}
+
+bool inventory_has_pool(const struct inventory *i, const char *pool)
+{
+	return strs_has(&i->pools, pool);
+}
+
+bool inventory_pools_known(const struct inventory *i)
+{
+	return i->pools_known;
+}
+
+bool inventory_log_known(const struct inventory *i)
+{
+	return i->log_known;
+}
+
+struct attrib *inventory_attrib(struct inventory *i)
+{
+	return i->attrib;
+}

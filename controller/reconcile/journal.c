@@ -1,0 +1,463 @@
+#include "journal.h"
+
+#include "journal_line.h"
+#include "log.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define MAGIC 0x4a4f5552u
+#define COMPACT_SLACK 2000 /* lines beyond what is needed before the file is rewritten */
+
+struct item {
+	char *name;
+	bool has_record, has_intent;
+	struct record record;
+	struct intent intent;
+};
+
+struct journal {
+	uint32_t magic;
+	struct store *store;
+	char *controller_id, *instance;
+	bool readonly, was_empty;
+	struct item *v; /* sorted by name */
+	size_t n, cap;
+	uint32_t *used; /* ascending */
+	size_t n_used, cap_used;
+	size_t lines;
+};
+
+void intent_fini(struct intent *in)
+{
+	free(in->nonce);
+	free(in->source_uuid);
+	free(in->source_node);
+	free(in->target_node);
+	free(in->upid);
+	*in = (struct intent){0};
+}
+
+void intent_copy(struct intent *dst, const struct intent *src)
+{
+	*dst = *src;
+	dst->nonce = mem_strdup(src->nonce);
+	dst->source_uuid = mem_strdup(src->source_uuid);
+	dst->source_node = mem_strdup(src->source_node);
+	dst->target_node = mem_strdup(src->target_node);
+	dst->upid = mem_strdup(src->upid);
+}
+
+/* Where name stands, or would stand. */
+static size_t item_place(const struct journal *j, const char *name)
+{
+	size_t lo = 0, hi = j->n;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (strcmp(j->v[mid].name, name) < 0)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+static struct item *item_find(const struct journal *j, const char *name)
+{
+	size_t i = item_place(j, name);
+
+	return i < j->n && strcmp(j->v[i].name, name) == 0 ? &j->v[i] : NULL;
+}
+
+static struct item *item_make(struct journal *j, const char *name)
+{
+	size_t i = item_place(j, name);
+
+	if (i < j->n && strcmp(j->v[i].name, name) == 0)
+		return &j->v[i];
+	MEM_PUSH_ROOM(j->v, j->n, j->cap);
+	memmove(&j->v[i + 1], &j->v[i], (j->n - i) * sizeof(*j->v));
+	j->n++;
+	j->v[i] = (struct item){.name = mem_strdup(name)};
+	return &j->v[i];
+}
+
+static void item_fini(struct item *it)
+{
+	free(it->name);
+	if (it->has_record)
+		record_fini(&it->record);
+	if (it->has_intent)
+		intent_fini(&it->intent);
+}
+
+static void item_drop_if_empty(struct journal *j, struct item *it)
+{
+	size_t i = (size_t)(it - j->v);
+
+	if (it->has_record || it->has_intent)
+		return;
+	item_fini(it);
+	j->n--;
+	memmove(&j->v[i], &j->v[i + 1], (j->n - i) * sizeof(*j->v));
+}
+
+static size_t used_place(const struct journal *j, uint32_t vmid)
+{
+	size_t lo = 0, hi = j->n_used;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (j->used[mid] < vmid)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+static void used_add(struct journal *j, uint32_t vmid)
+{
+	size_t i = used_place(j, vmid);
+
+	if (vmid == 0 || (i < j->n_used && j->used[i] == vmid))
+		return;
+	MEM_PUSH_ROOM(j->used, j->n_used, j->cap_used);
+	memmove(&j->used[i + 1], &j->used[i], (j->n_used - i) * sizeof(*j->used));
+	j->used[i] = vmid;
+	j->n_used++;
+}
+
+static void set_record(struct journal *j, const char *name, const struct record *rec)
+{
+	struct item *it = item_make(j, name);
+
+	if (it->has_record)
+		record_fini(&it->record);
+	record_copy(&it->record, rec);
+	it->has_record = true;
+	used_add(j, rec->vmid);
+}
+
+static void set_intent(struct journal *j, const char *name, const struct intent *in)
+{
+	struct item *it = item_make(j, name);
+	struct intent copy;
+
+	intent_copy(&copy, in); /* before the old one goes: in may be it */
+	if (it->has_intent)
+		intent_fini(&it->intent);
+	it->intent = copy;
+	it->has_intent = true;
+	used_add(j, in->vmid);
+}
+
+static void clear_intent(struct item *it)
+{
+	if (it->has_intent)
+		intent_fini(&it->intent);
+	it->has_intent = false;
+}
+
+static int replay_named(struct journal *j, const struct jsn *o, const char *kind, const char *name)
+{
+	struct item *it = item_find(j, name);
+
+	if (strcmp(kind, "intent") == 0) {
+		struct intent in;
+
+		if (j->n >= JOURNAL_NAMES_MAX || journal_line_get_intent(o, &in) < 0)
+			return -1;
+		set_intent(j, name, &in);
+		intent_fini(&in);
+		return 0;
+	}
+	if (strcmp(kind, "record") == 0) {
+		struct record rec;
+
+		if (j->n >= JOURNAL_NAMES_MAX || journal_line_get_record(o, &rec) < 0)
+			return -1;
+		set_record(j, name, &rec);
+		record_fini(&rec);
+		return 0;
+	}
+	if (!it)
+		return 0;
+	if (strcmp(kind, "upid") == 0 && it->has_intent) {
+		mem_replace(&it->intent.upid, jsn_get_text(o, "upid"));
+	} else if (strcmp(kind, "end") == 0) {
+		clear_intent(it);
+		item_drop_if_empty(j, it);
+	} else if (strcmp(kind, "forget") == 0) {
+		if (it->has_record)
+			record_fini(&it->record);
+		it->has_record = false;
+		item_drop_if_empty(j, it);
+	}
+	return 0;
+}
+
+static int replay_head(struct journal *j, const struct jsn *o, struct err **err)
+{
+	const char *id = jsn_get_text(o, "controller");
+
+	if (jsn_get_int(o, "version", 0) != 1)
+		return err_set(err, ERR_CONFIG,
+		    "the journal in the state directory was written by a newer version");
+	if (!text_eq(id, j->controller_id)) {
+		err_set(err, ERR_CONFIG,
+		    "the state directory belongs to the controller \"%s\", not to \"%s\"",
+		    id ? id : "", j->controller_id);
+		return err_hint(err, "give each controller.id a state directory of its own");
+	}
+	if (!j->instance)
+		j->instance = mem_strdup(jsn_get_text(o, "instance"));
+	return 0;
+}
+
+static int replay_line(struct journal *j, const char *line, struct err **err)
+{
+	_cleanup_jsn_ struct jsn *o = NULL;
+	const char *kind, *name;
+
+	if (jsn_parse(line, strlen(line), &o, NULL) < 0 || !(kind = jsn_get_text(o, "t"))) {
+		log_warn("journal", "a line makes no sense, ignoring");
+		return 0;
+	}
+	if (strcmp(kind, "ramet") == 0)
+		return replay_head(j, o, err);
+	name = jsn_get_text(o, "name");
+	if (strcmp(kind, "used") == 0) {
+		int64_t v = jsn_get_int(o, "vmid", 0);
+
+		if (v >= 100 && v <= 999999999)
+			used_add(j, (uint32_t)v);
+	} else if (!name || replay_named(j, o, kind, name) < 0) {
+		log_warn("journal", "a line of kind %s makes no sense, ignoring", kind);
+	}
+	return 0;
+}
+
+static int compact(struct journal *j, struct err **err)
+{
+	struct strs l = {0};
+	int rc;
+
+	strs_add_take(&l, journal_line_head(j->controller_id, j->instance));
+	for (size_t i = 0; i < j->n_used; i++)
+		strs_add_take(&l, journal_line_used(j->used[i]));
+	for (size_t i = 0; i < j->n; i++) {
+		if (j->v[i].has_record)
+			strs_add_take(&l, journal_line_record(j->v[i].name, &j->v[i].record));
+		if (j->v[i].has_intent)
+			strs_add_take(&l, journal_line_intent(j->v[i].name, &j->v[i].intent));
+	}
+	rc = j->readonly ? 0 : j->store->ops->rewrite(j->store, &l, err);
+	if (rc == 0)
+		j->lines = l.n;
+	strs_fini(&l);
+	return rc;
+}
+
+int journal_open(struct store *store, const char *controller_id, bool readonly,
+    struct journal **ret, struct err **err)
+{
+	struct journal *j = mem_alloc(sizeof(*j));
+	struct strs lines = {0};
+	int rc;
+
+	j->magic = MAGIC;
+	j->store = store;
+	j->controller_id = mem_strdup(controller_id);
+	j->readonly = readonly;
+	rc = store->ops->load(store, &lines, err);
+	j->was_empty = lines.n == 0;
+	for (size_t i = 0; rc == 0 && i < lines.n; i++)
+		rc = replay_line(j, lines.v[i], err);
+	if (rc == 0 && !j->instance) {
+		j->instance = mem_alloc(17);
+		crypt_random_hex(8, j->instance);
+	}
+	if (rc == 0)
+		rc = compact(j, err);
+	strs_fini(&lines);
+	if (rc < 0)
+		journal_free(&j);
+	else
+		*ret = j;
+	return rc;
+}
+
+void journal_free(struct journal **jp)
+{
+	struct journal *j = *jp;
+
+	if (!j)
+		return;
+	CHECK_OBJ(j, MAGIC);
+	for (size_t i = 0; i < j->n; i++)
+		item_fini(&j->v[i]);
+	free(j->v);
+	free(j->used);
+	free(j->controller_id);
+	free(j->instance);
+	j->magic = 0;
+	free(j);
+	*jp = NULL;
+}
+
+bool journal_was_empty(const struct journal *j)
+{
+	return j->was_empty;
+}
+
+const char *journal_instance(const struct journal *j)
+{
+	return j->instance;
+}
+
+const struct record *journal_find(const struct journal *j, const char *name)
+{
+	const struct item *it = item_find(j, name);
+
+	return it && it->has_record ? &it->record : NULL;
+}
+
+const struct intent *journal_intent(const struct journal *j, const char *name)
+{
+	const struct item *it = item_find(j, name);
+
+	return it && it->has_intent ? &it->intent : NULL;
+}
+
+const char *journal_name(const struct journal *j, size_t i)
+{
+	return i < j->n ? j->v[i].name : NULL;
+}
+
+const char *journal_holder(const struct journal *j, uint32_t vmid)
+{
+	for (size_t i = 0; vmid && i < j->n; i++) {
+		const struct item *it = &j->v[i];
+
+		if ((it->has_record && it->record.vmid == vmid) ||
+		    (it->has_intent && it->intent.vmid == vmid))
+			return it->name;
+	}
+	return NULL;
+}
+
+static int add_line(struct journal *j, char *line, struct err **err)
+{
+	int rc = j->readonly ? 0 : j->store->ops->append(j->store, line, err);
+
+	free(line);
+	if (rc == 0)
+		j->lines++;
+	return rc;
+}
+
+/* A compaction that fails costs nothing but space: the lines are all there. */
+static void maybe_compact(struct journal *j)
+{
+	_cleanup_err_ struct err *e = NULL;
+
+	if (j->lines > 2 * (j->n + j->n_used) + COMPACT_SLACK && compact(j, &e) < 0) {
+		log_warn("journal", "%s, ignoring", err_msg(e));
+		j->lines = 0; /* not again at every line */
+	}
+}
+
+int journal_begin(
+    struct journal *j, const char *name, const struct intent *in, struct err **err)
+{
+	if (add_line(j, journal_line_intent(name, in), err) < 0)
+		return -1;
+	set_intent(j, name, in);
+	maybe_compact(j);
+	return 0;
+}
+
+int journal_upid(struct journal *j, const char *name, const char *upid, struct err **err)
+{
+	struct item *it = item_find(j, name);
+
+	MUST(it && it->has_intent);
+	if (add_line(j, journal_line_upid(name, upid), err) < 0)
+		return -1;
+	mem_replace(&it->intent.upid, upid);
+	return 0;
+}
+
+int journal_end(
+    struct journal *j, const char *name, const struct record *rec, struct err **err)
+{
+	struct item *it;
+
+	/* The record first: a crash between the two lines only proves the same VM once more. */
+	if (rec && journal_record(j, name, rec, err) < 0)
+		return -1;
+	if (add_line(j, journal_line_end(name), err) < 0)
+		return -1;
+	it = item_find(j, name);
+	if (it) {
+		clear_intent(it);
+		item_drop_if_empty(j, it);
+	}
+	maybe_compact(j);
+	return 0;
+}
+
+int journal_record(
+    struct journal *j, const char *name, const struct record *rec, struct err **err)
+{
+	const struct record *old = journal_find(j, name);
+
+	if (old == rec || (old && record_eq(old, rec)))
+		return 0;
+	if (add_line(j, journal_line_record(name, rec), err) < 0)
+		return -1;
+	set_record(j, name, rec);
+	maybe_compact(j);
+	return 0;
+}
+
+int journal_forget(struct journal *j, const char *name, struct err **err)
+{
+	struct item *it = item_find(j, name);
+
+	if (!it || !it->has_record)
+		return 0;
+	if (add_line(j, journal_line_forget(name), err) < 0)
+		return -1;
+	record_fini(&it->record);
+	it->has_record = false;
+	item_drop_if_empty(j, it);
+	return 0;
+}
+
+int journal_use(struct journal *j, uint32_t vmid, struct err **err)
+{
+	if (journal_is_used(j, vmid))
+		return 0;
+	if (add_line(j, journal_line_used(vmid), err) < 0)
+		return -1;
+	used_add(j, vmid);
+	return 0;
+}
+
+bool journal_is_used(const struct journal *j, uint32_t vmid)
+{
+	size_t i = used_place(j, vmid);
+
+	return i < j->n_used && j->used[i] == vmid;
+}
+
+size_t journal_used(const struct journal *j, const uint32_t **ret)
+{
+	*ret = j->used;
+	return j->n_used;
+}

@@ -1,0 +1,73 @@
+/*
+ * journal: what was about to happen, and what is known of each VM, durably.
+ *
+ * Not the truth: that is the marker on the VM. The journal may be lost; then records come back from
+ * the status tree or from markers.
+ *
+ * Owns its records and intents and lends them until the next change. It borrows the store. A call
+ * that changes something returns when the change would survive a power loss. After a failed write
+ * the state in memory is as before.
+ *
+ * The controller process.
+ */
+#ifndef RAMET_JOURNAL_H
+#define RAMET_JOURNAL_H
+
+#include "ports.h"
+#include "record.h"
+
+#define JOURNAL_NAMES_MAX 100000
+
+/* A clone that was about to be asked for. While it is open, only this VMID is tried. */
+struct intent {
+	uint32_t vmid;
+	char *nonce; /* of the marker in the description that is sent */
+	uint32_t source;
+	char *source_uuid;
+	char *source_node; /* the clone runs there */
+	char *target_node; /* "" = the source's */
+	char *upid;	   /* NULL = no answer yet, or none was seen */
+	unsigned tries;	   /* POSTs that began */
+	int64_t wall_ms;   /* of the last try */
+};
+
+void intent_fini(struct intent *in);
+void intent_copy(struct intent *dst, const struct intent *src);
+
+struct journal;
+
+/* Reads and compacts. ERR_CONFIG when the journal belongs to another controller.id; lines that make
+ * no sense are left out and logged. With readonly nothing is ever written. */
+int journal_open(struct store *store, const char *controller_id, bool readonly,
+    struct journal **ret, struct err **err) MUST_CHECK;
+void journal_free(struct journal **j);
+/* Nothing was in the store: the state directory is new, or was lost. */
+bool journal_was_empty(const struct journal *j);
+/* A random word that stays with the state directory. */
+const char *journal_instance(const struct journal *j);
+
+const struct record *journal_find(const struct journal *j, const char *name); /* or NULL */
+const struct intent *journal_intent(const struct journal *j, const char *name); /* or NULL */
+/* Names with a record or an intent, in order: i from 0; NULL at the end. */
+const char *journal_name(const struct journal *j, size_t i);
+/* Name that holds this VMID by record or intent, or NULL. */
+const char *journal_holder(const struct journal *j, uint32_t vmid);
+
+/* Opens or rewrites the intent of a name, and notes its number as used. */
+int journal_begin(
+    struct journal *j, const char *name, const struct intent *in, struct err **err) MUST_CHECK;
+int journal_upid(
+    struct journal *j, const char *name, const char *upid, struct err **err) MUST_CHECK;
+/* The clone is there and proven (rec), or the number is given up (NULL). */
+int journal_end(
+    struct journal *j, const char *name, const struct record *rec, struct err **err) MUST_CHECK;
+/* Writes only when something changed. */
+int journal_record(
+    struct journal *j, const char *name, const struct record *rec, struct err **err) MUST_CHECK;
+int journal_forget(struct journal *j, const char *name, struct err **err) MUST_CHECK;
+
+int journal_use(struct journal *j, uint32_t vmid, struct err **err) MUST_CHECK;
+bool journal_is_used(const struct journal *j, uint32_t vmid);
+size_t journal_used(const struct journal *j, const uint32_t **ret); /* ascending */
+
+#endif

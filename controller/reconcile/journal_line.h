@@ -1,0 +1,29 @@
+/*
+ * journal_line: one line of the journal: JSON to and from records and intents.
+ *
+ * Not the file and not the replay (journal.h).
+ *
+ * Results belong to the caller.
+ *
+ * Pure.
+ */
+#ifndef RAMET_JOURNAL_LINE_H
+#define RAMET_JOURNAL_LINE_H
+
+#include "journal.h"
+#include "jsn.h"
+
+char *journal_line_head(const char *controller_id, const char *instance);
+char *journal_line_intent(const char *name, const struct intent *in);
+char *journal_line_upid(const char *name, const char *upid);
+char *journal_line_end(const char *name);
+char *journal_line_record(const char *name, const struct record *rec);
+char *journal_line_forget(const char *name);
+char *journal_line_used(uint32_t vmid);
+
+/* The object's members as a record or intent; hostile input is bounded, not trusted. -1 when the
+ * VMID is out of range. */
+int journal_line_get_record(const struct jsn *j, struct record *ret) MUST_CHECK;
+int journal_line_get_intent(const struct jsn *j, struct intent *ret) MUST_CHECK;
+
+#endif

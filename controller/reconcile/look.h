@@ -1,0 +1,35 @@
+/*
+ * look: one guest read in full: power, snapshots, current and pending configuration.
+ *
+ * Not a verdict: "no such guest on this node" is not "gone" (guest.c asks further).
+ *
+ * The configuration is read last, so that marker, UUID and digest are the freshest. What was read
+ * is the callback's (taken or freed by it: *g is moved). One callback, never from within
+ * look_start; not after look_cancel.
+ *
+ * The controller process.
+ */
+#ifndef RAMET_LOOK_H
+#define RAMET_LOOK_H
+
+#include "ask.h"
+#include "observed.h"
+
+enum look_end {
+	LOOK_OK,
+	LOOK_NO_CONFIG, /* not on that node */
+	LOOK_FORBIDDEN,
+	LOOK_FAILED, /* tried in vain: text */
+	LOOK_END__MAX
+};
+
+typedef void (*look_cb)(
+    void *arg, enum look_end end, struct obs_guest *g, const struct ask_answer *why);
+
+struct look;
+/* brief: the configuration alone (templates, strangers). */
+struct look *look_start(
+    struct asker *a, uint32_t vmid, const char *node, bool brief, look_cb cb, void *arg);
+void look_cancel(struct look **l);
+
+#endif
