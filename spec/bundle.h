@@ -50,6 +50,10 @@ extern const struct bundle_limits bundle_limits_default; /* 100,000 files, 256 M
  * that is in force there. A name given twice is a finding on both; the one in force stays. */
 int bundle_build(const char *rev, const struct bundle_file *files, size_t n,
     const struct bundle *last, struct bundle **ret, struct err **err) MUST_CHECK;
+/* A bundle of single entries, names[i] as it stands in from[i], with its rev; what is not there is
+ * left out. For `last` after a restart, when last good versions come from several old revisions. It
+ * keeps what it needs of the others alive. */
+struct bundle *bundle_gather(struct bundle *const *from, const char *const *names, size_t n);
 struct bundle *bundle_ref(struct bundle *b);
 void bundle_unref(struct bundle **b);
 const struct bundle_entry *bundle_find(const struct bundle *b, const char *name);

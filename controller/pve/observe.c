@@ -81,7 +81,8 @@ int observe_pending(const struct jsn *data, struct obs_guest *g, struct err **er
 	}
 	strs_sort_unique(&g->pending_keys);
 	if (!g->digest)
-		return err_set(err, ERR_PROTOCOL, "the guest's configuration came without a digest");
+		return err_set(
+		    err, ERR_PROTOCOL, "the guest's configuration came without a digest");
 	template = kv_get(&g->current, "template");
 	g->template = template && strcmp(template, "1") == 0;
 	take_uuid(g);
@@ -99,8 +100,7 @@ static enum obs_power power_of(const char *status, const char *qmp, const char *
 	return OBS_POWER_PAUSED;
 }
 
-int observe_status(
-    const struct jsn *data, int64_t wall_ms, struct obs_guest *g, struct err **err)
+int observe_status(const struct jsn *data, int64_t wall_ms, struct obs_guest *g, struct err **err)
 {
 	const char *status = jsn_get_text(data, "status"), *qmp = jsn_get_text(data, "qmpstatus");
 	const struct jsn *ha = jsn_get(data, "ha");
@@ -207,8 +207,8 @@ int observe_nodes(const struct jsn *data, struct obs_cluster *c, struct err **er
 		if (!node)
 			continue;
 		/* `unknown` is what a node shows that just came back: its services answer. */
-		v[k++] = (struct obs_node){.name = mem_strdup(node),
-		    .online = status && strcmp(status, "offline") != 0};
+		v[k++] = (struct obs_node){
+		    .name = mem_strdup(node), .online = status && strcmp(status, "offline") != 0};
 	}
 	for (size_t i = 0; i < c->n_nodes; i++)
 		free(c->nodes[i].name);

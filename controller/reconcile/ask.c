@@ -240,7 +240,8 @@ static void classify_http(const struct call *c, const struct cluster_reply *r, s
 		a->outcome = ASK_AMBIGUOUS;
 		a->why = ASK_WHY_NODE_DOWN;
 	} else if (r->status == 400) {
-		if (strstr(a->text, "hotplug problem") || strstr(a->text, "unable to apply pending"))
+		if (strstr(a->text, "hotplug problem") ||
+		    strstr(a->text, "unable to apply pending"))
 			a->outcome = ASK_PARTIAL;
 		if (a->why == ASK_WHY_OTHER)
 			a->why = ASK_WHY_INVALID;
@@ -261,8 +262,7 @@ static char *reply_text(const struct cluster_reply *r, const struct jsn *doc)
 
 	buf_adds(&b, r->reason[0] ? r->reason : message);
 	if (jsn_is_object(errors))
-		JSN_FOREACH(it, errors)
-		{
+		JSN_FOREACH (it, errors) {
 			const char *t = jsn_text(it.val);
 
 			buf_addf(&b, " %s: %s;", it.key, t ? t : "");
@@ -299,8 +299,7 @@ static void on_reply(void *arg, const struct cluster_reply *r)
 	if (r->transport != CLUSTER_REPLIED) {
 		text = text_oneline(r->detail ? r->detail : "no answer", TEXT_CHARS);
 		ans.status = 0;
-		ans.outcome =
-		    r->transport == CLUSTER_NOT_SENT ? ASK_NOT_SENT : ASK_AMBIGUOUS;
+		ans.outcome = r->transport == CLUSTER_NOT_SENT ? ASK_NOT_SENT : ASK_AMBIGUOUS;
 		ans.why = ASK_WHY_NODE_DOWN;
 		ans.tls_refused = r->tls_refused;
 		ans.text = text;

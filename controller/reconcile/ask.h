@@ -40,10 +40,10 @@ enum ask_why {
 	ASK_WHY_NO_QUORUM,
 	ASK_WHY_FORBIDDEN,
 	ASK_WHY_UNAUTHENTICATED,
-	ASK_WHY_INVALID,    /* 400: PVE does not accept the parameters */
-	ASK_WHY_NODE_DOWN,  /* no connection to the node */
-	ASK_WHY_NO_TASK,    /* the task is unknown, or ended without a word */
-	ASK_WHY_RUNNING,    /* already running, or not running */
+	ASK_WHY_INVALID,   /* 400: PVE does not accept the parameters */
+	ASK_WHY_NODE_DOWN, /* no connection to the node */
+	ASK_WHY_NO_TASK,   /* the task is unknown, or ended without a word */
+	ASK_WHY_RUNNING,   /* already running, or not running */
 	ASK_WHY_PROTECTED,
 	ASK_WHY_NO_SPACE,
 	ASK_WHY_INTERRUPTED, /* the worker was ended by a signal */
@@ -54,8 +54,8 @@ enum ask_why {
 struct ask_answer {
 	enum ask_outcome outcome;
 	enum ask_why why;
-	int status;	       /* HTTP, 0 = none */
-	const char *text;      /* PVE's or the transport's words, one line; never NULL */
+	int status;		/* HTTP, 0 = none */
+	const char *text;	/* PVE's or the transport's words, one line; never NULL */
 	const struct jsn *data; /* member `data`, when DONE; may be NULL */
 	bool tls_refused;
 };

@@ -129,8 +129,7 @@ static gate_ticket hold(struct gate *g, enum gate_kind kind, const char *node, c
 	return g->last_id;
 }
 
-gate_ticket gate_try(
-    struct gate *g, enum gate_kind kind, const char *node, const char *storage)
+gate_ticket gate_try(struct gate *g, enum gate_kind kind, const char *node, const char *storage)
 {
 	CHECK_OBJ(g, MAGIC);
 	for (size_t i = 0; i < g->n_queue; i++) {
@@ -240,6 +239,6 @@ void gate_storage_result(struct gate *g, const char *storage, bool bad)
 		return;
 	}
 	s->limit = s->limit > 1 ? s->limit / 2 : 1;
-	s->paused_until = clock_now(g->clock) + PAUSE_MS +
-			  (int64_t)(clock_random(g->clock) % (PAUSE_MS / 2));
+	s->paused_until =
+	    clock_now(g->clock) + PAUSE_MS + (int64_t)(clock_random(g->clock) % (PAUSE_MS / 2));
 }

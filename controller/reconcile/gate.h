@@ -31,8 +31,7 @@ struct gate *gate_new(struct clock *clock, const struct gate_limits *limits);
 void gate_free(struct gate **g);
 
 /* A ticket at once, or 0. node and storage may be NULL. Whoever waits already goes first. */
-gate_ticket gate_try(
-    struct gate *g, enum gate_kind kind, const char *node, const char *storage);
+gate_ticket gate_try(struct gate *g, enum gate_kind kind, const char *node, const char *storage);
 /* Stands in the queue; returns a number for gate_leave. */
 uint64_t gate_wait(struct gate *g, enum gate_kind kind, const char *node, const char *storage,
     gate_cb cb, void *arg);

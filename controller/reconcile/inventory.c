@@ -94,8 +94,8 @@ static void fail(struct inventory *i, const struct ask_answer *a)
 				  "the network",
 		    a->text);
 	else
-		text = mem_printf("the cluster answers, but not to %s: %s", state_names[i->state],
-		    a->text);
+		text = mem_printf(
+		    "the cluster answers, but not to %s: %s", state_names[i->state], a->text);
 	if (!text_eq(text, i->problem))
 		log_warn("pve", "%s", text);
 	free(i->problem);

@@ -371,8 +371,7 @@ static void maybe_compact(struct journal *j)
 	}
 }
 
-int journal_begin(
-    struct journal *j, const char *name, const struct intent *in, struct err **err)
+int journal_begin(struct journal *j, const char *name, const struct intent *in, struct err **err)
 {
 	if (add_line(j, journal_line_intent(name, in), err) < 0)
 		return -1;
@@ -392,8 +391,7 @@ int journal_upid(struct journal *j, const char *name, const char *upid, struct e
 	return 0;
 }
 
-int journal_end(
-    struct journal *j, const char *name, const struct record *rec, struct err **err)
+int journal_end(struct journal *j, const char *name, const struct record *rec, struct err **err)
 {
 	struct item *it;
 
@@ -411,8 +409,7 @@ int journal_end(
 	return 0;
 }
 
-int journal_record(
-    struct journal *j, const char *name, const struct record *rec, struct err **err)
+int journal_record(struct journal *j, const char *name, const struct record *rec, struct err **err)
 {
 	const struct record *old = journal_find(j, name);
 

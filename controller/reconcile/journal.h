@@ -46,7 +46,7 @@ bool journal_was_empty(const struct journal *j);
 /* A random word that stays with the state directory. */
 const char *journal_instance(const struct journal *j);
 
-const struct record *journal_find(const struct journal *j, const char *name); /* or NULL */
+const struct record *journal_find(const struct journal *j, const char *name);	/* or NULL */
 const struct intent *journal_intent(const struct journal *j, const char *name); /* or NULL */
 /* Names with a record or an intent, in order: i from 0; NULL at the end. */
 const char *journal_name(const struct journal *j, size_t i);

@@ -82,8 +82,8 @@ static void put_kv(struct jsn *o, const char *key, const struct kv *m)
 	if (!m->n)
 		return;
 	c = jsn_new_object();
-	KV_FOREACH(it, m)
-	jsn_put_str(c, it->key, it->value);
+	KV_FOREACH (it, m)
+		jsn_put_str(c, it->key, it->value);
 	jsn_put(o, key, c);
 }
 
@@ -125,9 +125,9 @@ static void get_kv(const struct jsn *j, const char *key, struct kv *ret)
 
 	if (!jsn_is_object(o) || jsn_len(o) > PAIRS_MAX)
 		return;
-	JSN_FOREACH(it, o)
-	if (jsn_text(it.val))
-		kv_set(ret, it.key, jsn_text(it.val));
+	JSN_FOREACH (it, o)
+		if (jsn_text(it.val))
+			kv_set(ret, it.key, jsn_text(it.val));
 }
 
 static int get_vmid(const struct jsn *j, const char *key, uint32_t *ret)

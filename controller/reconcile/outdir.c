@@ -89,8 +89,8 @@ static int list_in(int dirfd, const char *sub, struct strs *ret, struct err **er
 	if (!d) {
 		if (fd >= 0)
 			close(fd);
-		return err_set(err, ERR_IO, "cannot list %s: %s", sub ? sub : "the report",
-		    strerror(errno));
+		return err_set(
+		    err, ERR_IO, "cannot list %s: %s", sub ? sub : "the report", strerror(errno));
 	}
 	while ((e = readdir(d)) && ret->n < OUTDIR_FILES_MAX) {
 		_cleanup_str_ char *path =

@@ -70,8 +70,7 @@ static int sync_dir(int dirfd, const char *name, struct err **err)
 	return rc;
 }
 
-int store_write_atomic(
-    int dirfd, const char *name, const void *data, size_t len, struct err **err)
+int store_write_atomic(int dirfd, const char *name, const void *data, size_t len, struct err **err)
 {
 	_cleanup_str_ char *tmp = mem_printf("%s.new", name);
 	int fd = openat(dirfd, tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
@@ -242,9 +241,11 @@ int store_open(const char *dir, struct store **ret, struct err **err)
 	}
 	if (flock(f->lockfd, LOCK_EX | LOCK_NB) < 0) {
 		if (errno == EWOULDBLOCK) {
-			err_set(err, ERR_BUSY, "another ramet runs with the state directory %s", dir);
-			err_hint(err, "stop it first, or give this one a controller.state_dir and a "
-				      "controller.id of its own");
+			err_set(
+			    err, ERR_BUSY, "another ramet runs with the state directory %s", dir);
+			err_hint(err,
+			    "stop it first, or give this one a controller.state_dir and a "
+			    "controller.id of its own");
 		} else {
 			fail(err, "lock", dir);
 		}
