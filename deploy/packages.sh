@@ -13,6 +13,8 @@ declare -A packages_services=(
 	[fcgiwrap]="fcgiwrap.service fcgiwrap.socket"
 )
 
+packages_updated=
+
 packages_missing() {
 	local p
 	for p in "$@"; do
@@ -58,7 +60,7 @@ need_packages() {
 		echo "This is not Debian: packages are not installed for you. $why needs the equivalents of: $*" >&2
 		return 0
 	fi
-	mapfile -t missing < <(packages_missing "$@")
+	read -ra missing <<<"$(packages_missing "$@" | tr '\n' ' ')"
 	[ ${#missing[@]} -gt 0 ] || return 0
 	echo "Installing Debian packages for $why: ${missing[*]}" >&2
 	if [ "$(id -u)" != 0 ] && ! command -v sudo >/dev/null; then
@@ -68,11 +70,14 @@ need_packages() {
 	fi
 	# A foreign package source that is down must not stop us: what counts is whether the
 	# packages can be installed.
-	packages_as_root apt-get update -q -o DPkg::Lock::Timeout=300 >&2 </dev/null ||
-		echo "apt-get update failed, trying with the lists that are there" >&2
+	if [ -z "$packages_updated" ]; then
+		packages_as_root apt-get update -q -o DPkg::Lock::Timeout=300 >&2 </dev/null ||
+			echo "apt-get update failed, trying with the lists that are there" >&2
+		packages_updated=1
+	fi
 	packages_install "${missing[@]}" || true
 	packages_switch_off "${missing[@]}"
-	mapfile -t missing < <(packages_missing "${missing[@]}")
+	read -ra missing <<<"$(packages_missing "${missing[@]}" | tr '\n' ' ')"
 	if [ ${#missing[@]} -gt 0 ]; then
 		echo "Could not install: ${missing[*]}. See the messages of apt-get above." >&2
 		return 1
