@@ -55,14 +55,38 @@ struct vmstat {
 	struct diags findings; /* about its newest manifest, and notes of the plan */
 };
 
-void vmstat_fini(struct vmstat *v);
-/* The conditions, derived. */
+void vmstat_fini(struct vmstat *v); /* v is an empty model afterwards */
+void drifts_fini(struct drifts *l);
+struct drift *drifts_add(struct drifts *l); /* zeroed; valid until the next add */
+
+/* The conditions, derived. A VM whose newest manifest has findings is Stalled and not Ready,
+ * however well the version in force fits. */
 bool vmstat_is_ready(const struct vmstat *v);
 bool vmstat_is_stalled(const struct vmstat *v);
 bool vmstat_is_suspended(const struct vmstat *v);
 bool vmstat_is_reconciling(const struct vmstat *v);
+bool vmstat_is_drifted(const struct vmstat *v);
+bool vmstat_is_pending(const struct vmstat *v); /* something waits for a restart of the guest */
+/* What was last known of the VM need not be so any more: it cannot be read just now. */
+bool vmstat_is_unknown(const struct vmstat *v);
+
+/* The one word of tables, worst first. */
+enum vmstat_state {
+	VMSTAT_STALLED,
+	VMSTAT_WAITING,
+	VMSTAT_DRIFTED,
+	VMSTAT_RECONCILING,
+	VMSTAT_SUSPENDED,
+	VMSTAT_PENDING,
+	VMSTAT_READY,
+	VMSTAT_STATE__MAX
+};
+enum vmstat_state vmstat_state(const struct vmstat *v);
+const char *vmstat_state_word(enum vmstat_state s);
 /* Order of tables: worst first. Smaller is worse. */
 int vmstat_rank(const struct vmstat *v);
+/* What a person can do next: the hint, else what the reason says; NULL = nothing. Borrowed. */
+const char *vmstat_next(const struct vmstat *v);
 
 struct status {
 	char *controller_id, *instance;
@@ -78,6 +102,15 @@ struct status {
 	struct strs copies;	/* one line for each VM that carries a marker that is not its own */
 	struct strs used_vmids; /* numbers once used, not used again: decimal, sorted as numbers */
 };
+
+/* How many VMs there are in each state; conditions beside them, where they overlap. */
+struct status_counts {
+	size_t total, ready, stalled, reconciling, drifted, pending, suspended;
+	size_t by_state[VMSTAT_STATE__MAX];
+};
+struct status_counts status_count(const struct status *s);
+/* The VMs, worst first, then by name. Caller frees the array. */
+const struct vmstat **status_sorted(const struct status *s);
 
 void status_fini(struct status *s);
 

@@ -1,8 +1,8 @@
 /*
  * tree: the status model as files: STATUS.md, DRIFT.md, summary.json, vms/NAME.yaml; and back.
  *
- * Not the publishing (reconcile/reporter.h). Only the record is read back: everything else is seen
- * anew.
+ * Not the publishing (reconcile/reporter.h). The controller takes back only records, memory of
+ * drift and used numbers: everything else it sees anew. `ramet status` takes back all there is.
  *
  * The set of files belongs to the caller (tree_fini).
  *
@@ -33,14 +33,20 @@ const struct tree_file *tree_find(const struct tree *t, const char *path);
 
 /* vms/NAME.yaml of one VM. Caller frees. */
 char *tree_render_vm(const struct vmstat *v);
-/* The record and the drift memory out of a vms/NAME.yaml; hostile input. ret: name, record, drifts,
- * corrected, since_wall, verdict and reason are set. */
+/* A vms/NAME.yaml; hostile input: every value is held against the form that it is written in,
+ * ERR_INPUT names the line that breaks it. Everything that tree_render_vm writes comes back, times
+ * in whole seconds; words of reasons and findings that this version does not know become
+ * REASON_READING and nothing. vmstat_fini frees ret. */
 int tree_parse_vm(const char *text, size_t len, struct vmstat *ret, struct err **err) MUST_CHECK;
-/* used_vmids and instance out of a summary.json. */
+/* A summary.json, as a model without VMs, findings and copies. status_fini frees ret. */
+int tree_parse_status(
+    const char *text, size_t len, struct status *ret, struct err **err) MUST_CHECK;
+/* The same, but used_vmids and instance alone (NULL when it has none). */
 int tree_parse_summary(const char *text, size_t len, struct strs *ret_used, char **ret_instance,
     struct err **err) MUST_CHECK;
 
-/* The commit message from one-line events ("drift: …", "created web-01 as 1204"), worst first.
+/* The commit message from one-line events ("drift: …", "created web-01 as 1204"). Those that begin
+ * with "trouble: ", "stalled: ", "refused: " and "drift: " come first, in this order.
  * First line ≤ 72 characters where possible: "drift: web-01 cpu.cores 4→8 by ops@pam; corrected".
  * Caller frees. */
 char *tree_message(const struct strs *events, const struct status *now);

@@ -1,0 +1,153 @@
+/* summary.json: the same in numbers, for programs, and the two things that a new start needs. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "jsn.h"
+#include "tree_part.h"
+
+#define SUMMARY_BYTES_MAX ((size_t)16 << 20)
+#define USED_MAX 1000000
+#define VMID_MIN 100
+#define VMID_MAX 999999999
+
+static struct jsn *counts_json(const struct status_counts *c)
+{
+	struct jsn *j = jsn_new_object();
+	jsn_put_int(j, "total", (int64_t)c->total);
+	jsn_put_int(j, "ready", (int64_t)c->ready);
+	jsn_put_int(j, "reconciling", (int64_t)c->reconciling);
+	jsn_put_int(j, "stalled", (int64_t)c->stalled);
+	jsn_put_int(j, "drifted", (int64_t)c->drifted);
+	jsn_put_int(j, "pendingReboot", (int64_t)c->pending);
+	jsn_put_int(j, "suspended", (int64_t)c->suspended);
+	return j;
+}
+
+static struct jsn *problems_json(const struct status *s)
+{
+	struct jsn *j = jsn_new_object();
+	jsn_put_str(j, "git", s->git_problem);
+	jsn_put_str(j, "cluster", s->cluster_problem);
+	jsn_put_str(j, "report", s->report_problem);
+	return j;
+}
+
+char *tree_summary_json(const struct status *s)
+{
+	struct status_counts c = status_count(s);
+	_cleanup_jsn_ struct jsn *j = jsn_new_object();
+	jsn_put_str(j, "apiVersion", "ramet.dev/v1");
+	jsn_put_str(j, "kind", "Summary");
+	struct jsn *controller = jsn_new_object();
+	jsn_put_str(controller, "id", s->controller_id);
+	jsn_put_str(controller, "instance", s->instance);
+	jsn_put_str(controller, "version", RAMET_VERSION);
+	jsn_put_bool(controller, "observeOnly", s->observe_only);
+	jsn_put(j, "controller", controller);
+	struct jsn *revision = jsn_new_object();
+	jsn_put_str(revision, "attempted", s->rev_wanted);
+	jsn_put_str(revision, "applied", s->rev_applied);
+	jsn_put_str(revision, "subject", s->subject);
+	jsn_put(j, "revision", revision);
+	jsn_put(j, "counts", counts_json(&c));
+	jsn_put_int(j, "findings", (int64_t)s->findings.n);
+	jsn_put(j, "problems", problems_json(s));
+	struct jsn *used = jsn_new_array();
+	for (size_t i = 0; i < s->used_vmids.n; i++) {
+		int64_t vmid;
+		if (text_to_int(s->used_vmids.v[i], VMID_MIN, VMID_MAX, &vmid) == 0)
+			jsn_push(used, jsn_new_int(vmid));
+	}
+	jsn_put(j, "usedVmids", used);
+	return jsn_print(j, true);
+}
+
+/* ---- and back ---- */
+
+static int bad(struct err **err, const char *what)
+{
+	return err_set(err, ERR_INPUT, "summary.json cannot be understood: %s", what);
+}
+
+/* Text of a member that may be absent; false if it is there and no text, or far too long. */
+static bool take_text(const struct jsn *j, const char *key, size_t max, char **ret)
+{
+	const struct jsn *m = jsn_get(j, key);
+	if (!m)
+		return true;
+	if (!jsn_is_string(m) || strlen(jsn_text(m)) > max)
+		return false;
+	*ret = mem_strdup(jsn_text(m));
+	return true;
+}
+
+static int take_used(const struct jsn *j, struct strs *ret, struct err **err)
+{
+	const struct jsn *used = jsn_get(j, "usedVmids");
+	if (!used)
+		return 0;
+	if (!jsn_is_array(used) || jsn_len(used) > USED_MAX)
+		return bad(err, "usedVmids is no list of numbers");
+	int64_t last = 0;
+	for (size_t i = 0; i < jsn_len(used); i++) {
+		int64_t vmid;
+		const char *text = jsn_text(jsn_at(used, i));
+		if (!text || text_to_int(text, VMID_MIN, VMID_MAX, &vmid) != 0)
+			return bad(err, "usedVmids holds something that is no VMID");
+		if (vmid <= last)
+			return bad(err, "usedVmids is not sorted");
+		last = vmid;
+		strs_add(ret, text);
+	}
+	return 0;
+}
+
+static int take_all(const struct jsn *j, struct status *s, struct err **err)
+{
+	const char *kind = jsn_get_text(j, "kind"), *version = jsn_get_text(j, "apiVersion");
+	if (!text_eq(kind, "Summary") || !text_eq(version, "ramet.dev/v1"))
+		return bad(err, "it is no Summary of ramet.dev/v1");
+	const struct jsn *controller = jsn_get(j, "controller");
+	const struct jsn *revision = jsn_get(j, "revision");
+	const struct jsn *problems = jsn_get(j, "problems");
+	s->observe_only = jsn_get_bool(controller, "observeOnly", false);
+	if (!take_text(controller, "id", 253, &s->controller_id) ||
+	    !take_text(controller, "instance", 253, &s->instance) ||
+	    !take_text(revision, "attempted", 64, &s->rev_wanted) ||
+	    !take_text(revision, "applied", 64, &s->rev_applied) ||
+	    !take_text(revision, "subject", 4096, &s->subject) ||
+	    !take_text(problems, "git", 4096, &s->git_problem) ||
+	    !take_text(problems, "cluster", 4096, &s->cluster_problem) ||
+	    !take_text(problems, "report", 4096, &s->report_problem))
+		return bad(err, "a text is of another type or far too long");
+	return take_used(j, &s->used_vmids, err);
+}
+
+int tree_parse_status(const char *text, size_t len, struct status *ret, struct err **err)
+{
+	if (len > SUMMARY_BYTES_MAX)
+		return bad(err, "it is too large");
+	_cleanup_jsn_ struct jsn *j = NULL;
+	if (jsn_parse(text, len, &j, err) != 0)
+		return err_wrap(err, "summary.json cannot be understood");
+	struct status s = {0};
+	if (take_all(j, &s, err) != 0) {
+		status_fini(&s);
+		return -1;
+	}
+	*ret = s;
+	return 0;
+}
+
+int tree_parse_summary(
+    const char *text, size_t len, struct strs *ret_used, char **ret_instance, struct err **err)
+{
+	struct status s;
+	if (tree_parse_status(text, len, &s, err) != 0)
+		return -1;
+	*ret_used = s.used_vmids;
+	*ret_instance = TAKE(s.instance);
+	s.used_vmids = (struct strs){0};
+	status_fini(&s);
+	return 0;
+}
