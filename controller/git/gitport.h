@@ -35,14 +35,16 @@ struct gitport_result {
 	const char *head;	 /* of the watched branch */
 	const char *status_head; /* of the status branch */
 	bool empty;		 /* the repository has no branch at all */
+	const char *note;	 /* head is "": what is there instead, and the next step; else "" */
 
-	/* read, read_status, history */
-	const char *rev;		  /* the commit the files are from */
+	/* read, read_old, read_status */
+	const char *rev;		  /* the commit the files are from; "" = no status branch */
 	const struct gitport_file *files; /* sorted by path */
 	size_t n_files;
 	const char *author, *subject; /* of rev: for reports */
 	int64_t commit_wall_ms;
-	bool truncated; /* a limit on number or total size was reached: the list is not whole */
+	bool truncated;	   /* a limit on number or total size was reached: the list is not whole */
+	bool path_missing; /* the folder or file asked for does not exist at rev; no files then */
 
 	/* publish */
 	const char *new_head;
@@ -78,9 +80,11 @@ struct gitport_ops {
 	 */
 	gitport_job (*read_old)(
 	    struct gitport *p, const char *rev, const char *path, gitport_cb cb, void *arg);
-	/* Fetches the status branch and gives its files under the report folder. */
+	/* Fetches the status branch and gives its files under the report folder. When the branch
+	 * does not exist, rev is "". */
 	gitport_job (*read_status)(struct gitport *p, gitport_cb cb, void *arg);
-	/* One commit on the status branch and its push, never forced. */
+	/* One commit on the status branch and its push, never forced. When nothing differs from the
+	 * parent there is no commit, and new_head is the parent. */
 	gitport_job (*publish)(
 	    struct gitport *p, const struct gitport_publish *pub, gitport_cb cb, void *arg);
 	void (*cancel)(struct gitport *p, gitport_job job);
@@ -89,5 +93,40 @@ struct gitport_ops {
 struct gitport {
 	const struct gitport_ops *ops;
 };
+
+static inline gitport_job gitport_list(struct gitport *p, gitport_cb cb, void *arg)
+{
+	return p->ops->list(p, cb, arg);
+}
+
+static inline gitport_job gitport_read(struct gitport *p, const char *rev, gitport_cb cb, void *arg)
+{
+	return p->ops->read(p, rev, cb, arg);
+}
+
+static inline gitport_job gitport_read_old(
+    struct gitport *p, const char *rev, const char *path, gitport_cb cb, void *arg)
+{
+	return p->ops->read_old(p, rev, path, cb, arg);
+}
+
+static inline gitport_job gitport_read_status(struct gitport *p, gitport_cb cb, void *arg)
+{
+	return p->ops->read_status(p, cb, arg);
+}
+
+static inline gitport_job gitport_publish(
+    struct gitport *p, const struct gitport_publish *pub, gitport_cb cb, void *arg)
+{
+	return p->ops->publish(p, pub, cb, arg);
+}
+
+/* Cancels and clears; 0 and finished jobs are fine. */
+static inline void gitport_cancel(struct gitport *p, gitport_job *job)
+{
+	if (*job)
+		p->ops->cancel(p, *job);
+	*job = 0;
+}
 
 #endif

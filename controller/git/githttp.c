@@ -1,0 +1,598 @@
+#include "githttp.h"
+#include "gitname.h"
+#include "text.h"
+
+#include <curl/curl.h>
+#include <git2.h>
+#include <git2/sys/transport.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#define HTTP_MAGIC 0x67687470u
+/* Above this a request is sent in pieces while the library still makes it. */
+#define BODY_WHOLE ((size_t)1 << 20)
+/* What may wait in memory for the library before the server is asked to pause. */
+#define ANSWER_AHEAD ((size_t)1 << 20)
+#define LISTING_MAX ((int64_t)64 << 20)
+#define DETAIL_MAX 400
+#define REDIRECTS_MAX 3
+#define POLL_MS 1000
+
+struct githttp {
+	uint32_t magic;
+	const struct gitproto_setup *setup;
+	struct err **cause;
+	CURLM *multi;
+	char *base; /* URL of the repository, without user, as redirects left it */
+	char *user;
+	char *origin; /* scheme://host:port of base */
+	git_smart_subtransport_definition def;
+};
+
+struct stream {
+	git_smart_subtransport_stream parent; /* first */
+	struct githttp *h;
+	git_smart_service_t service;
+	CURL *easy;
+	struct curl_slist *headers;
+	char words[CURL_ERROR_SIZE]; /* of libcurl */
+	struct buf out;		     /* body of the request, not yet sent from out_at on */
+	size_t out_at;
+	bool out_end;  /* nothing will be added */
+	struct buf in; /* answer, not yet read from in_at on */
+	size_t in_at;
+	int64_t received;
+	struct buf detail; /* text of an answer that is no success */
+	bool started, done, send_paused, recv_paused, judged, refused;
+	unsigned redirects;
+	CURLcode result;
+};
+
+struct sub {
+	git_smart_subtransport parent; /* first */
+	struct githttp *h;
+};
+
+static const struct {
+	const char *path, *ask, *reply;
+} services[] = {
+    [GIT_SERVICE_UPLOADPACK_LS] = {"/info/refs?service=git-upload-pack", NULL,
+	"application/x-git-upload-pack-advertisement"},
+    [GIT_SERVICE_UPLOADPACK] = {"/git-upload-pack",
+	"Content-Type: application/x-git-upload-pack-request",
+	"application/x-git-upload-pack-result"},
+    [GIT_SERVICE_RECEIVEPACK_LS] = {"/info/refs?service=git-receive-pack", NULL,
+	"application/x-git-receive-pack-advertisement"},
+    [GIT_SERVICE_RECEIVEPACK] = {"/git-receive-pack",
+	"Content-Type: application/x-git-receive-pack-request",
+	"application/x-git-receive-pack-result"},
+};
+
+/* Error of a stream operation: the reason is in *cause, libgit2 gets a bare failure. */
+static int refuse(struct stream *s)
+{
+	s->refused = true;
+	git_error_set_str(GIT_ERROR_HTTP, err_msg(*s->h->cause));
+	return -1;
+}
+
+static PRINTF(3, 4) int blame(struct stream *s, enum err_code code, const char *fmt, ...)
+{
+	if (*s->h->cause)
+		return refuse(s);
+	va_list ap;
+	va_start(ap, fmt);
+	_cleanup_str_ char *text = mem_vprintf(fmt, ap);
+	va_end(ap);
+	err_set(s->h->cause, code, "%s", text);
+	return refuse(s);
+}
+
+static int hint(struct stream *s, const char *text)
+{
+	if (*s->h->cause && !(*s->h->cause)->hint)
+		err_hint(s->h->cause, "%s", text);
+	return -1;
+}
+
+/* --- URLs --- */
+
+static char *url_part(CURLU *u, CURLUPart part, unsigned flags)
+{
+	char *got = NULL;
+	if (curl_url_get(u, part, &got, flags) != CURLUE_OK)
+		return NULL;
+	char *copy = mem_strdup(got);
+	curl_free(got);
+	return copy;
+}
+
+static char *origin_of(const char *url)
+{
+	char *origin = NULL;
+	CURLU *u = curl_url();
+	if (u && curl_url_set(u, CURLUPART_URL, url, 0) == CURLUE_OK) {
+		_cleanup_str_ char *scheme = url_part(u, CURLUPART_SCHEME, 0);
+		_cleanup_str_ char *host = url_part(u, CURLUPART_HOST, 0);
+		_cleanup_str_ char *port = url_part(u, CURLUPART_PORT, CURLU_DEFAULT_PORT);
+		_cleanup_str_ char *lower = text_lower(host ? host : "");
+		origin = mem_printf("%s://%s:%s", scheme ? scheme : "", lower, port ? port : "");
+	}
+	curl_url_cleanup(u);
+	return origin;
+}
+
+/* Takes user and password out of the URL: libcurl would prefer them to ours. */
+static int set_base(struct githttp *h, struct err **err)
+{
+	CURLU *u = curl_url();
+	if (!u || curl_url_set(u, CURLUPART_URL, h->setup->url, 0) != CURLUE_OK) {
+		curl_url_cleanup(u);
+		err_set(err, ERR_CONFIG, "git.url \"%s\" is not a URL", h->setup->url);
+		return err_hint(err, "write it as https://git.example.org/group/name.git");
+	}
+	h->user = url_part(u, CURLUPART_USER, CURLU_URLDECODE);
+	if (h->setup->username[0])
+		mem_replace(&h->user, h->setup->username);
+	curl_url_set(u, CURLUPART_USER, NULL, 0);
+	curl_url_set(u, CURLUPART_PASSWORD, NULL, 0);
+	curl_url_set(u, CURLUPART_QUERY, NULL, 0);
+	curl_url_set(u, CURLUPART_FRAGMENT, NULL, 0);
+	h->base = url_part(u, CURLUPART_URL, 0);
+	curl_url_cleanup(u);
+	if (!h->base)
+		return err_set(err, ERR_CONFIG, "git.url \"%s\" is not a URL", h->setup->url);
+	size_t len = strlen(h->base);
+	while (len && h->base[len - 1] == '/')
+		h->base[--len] = '\0';
+	h->origin = origin_of(h->base);
+	return 0;
+}
+
+/* --- what libcurl calls --- */
+
+static size_t on_send(char *to, size_t size, size_t n, void *arg)
+{
+	struct stream *s = arg;
+	size_t room = size * n, left = s->out.len - s->out_at;
+	if (!left) {
+		s->send_paused = !s->out_end;
+		return s->out_end ? 0 : CURL_READFUNC_PAUSE;
+	}
+	size_t part = left < room ? left : room;
+	memcpy(to, s->out.data + s->out_at, part);
+	s->out_at += part;
+	return part;
+}
+
+/* Looks at status and type once, before the first byte of the answer goes to libgit2. */
+static void judge(struct stream *s)
+{
+	long status = 0;
+	const char *type = NULL;
+
+	s->judged = true;
+	curl_easy_getinfo(s->easy, CURLINFO_RESPONSE_CODE, &status);
+	curl_easy_getinfo(s->easy, CURLINFO_CONTENT_TYPE, &type);
+	const char *want = services[s->service].reply;
+	size_t len = strlen(want);
+	if (status != 200 || !type || strncasecmp(type, want, len) != 0 ||
+	    (type[len] && type[len] != ';' && type[len] != ' '))
+		s->refused = true;
+}
+
+static size_t on_receive(char *data, size_t size, size_t n, void *arg)
+{
+	struct stream *s = arg;
+	size_t len = size * n;
+	bool listing =
+	    s->service == GIT_SERVICE_UPLOADPACK_LS || s->service == GIT_SERVICE_RECEIVEPACK_LS;
+	int64_t max = listing ? LISTING_MAX : s->h->setup->max_pack_bytes;
+
+	if (!s->judged)
+		judge(s);
+	if (s->refused) {
+		/* An explanation in plain text, as forges give it; what is longer is a web page. */
+		size_t room = DETAIL_MAX - s->detail.len;
+		buf_add(&s->detail, data, len < room ? len : room);
+		return s->detail.len < DETAIL_MAX ? len : 0;
+	}
+	if (s->in.len - s->in_at > ANSWER_AHEAD) {
+		s->recv_paused = true;
+		return CURL_WRITEFUNC_PAUSE;
+	}
+	if (s->received + (int64_t)len > max) {
+		_cleanup_str_ char *text = text_bytes((uint64_t)max);
+		blame(s, ERR_LIMIT, "the server sends more than %s", text);
+		hint(s, "keep manifests in a repository of their own, without large files");
+		return 0;
+	}
+	if (s->in_at == s->in.len) {
+		buf_reset(&s->in);
+		s->in_at = 0;
+	}
+	buf_add(&s->in, data, len);
+	s->received += (int64_t)len;
+	return s->in.overflow ? 0 : len;
+}
+
+/* --- one request --- */
+
+static bool has_password(const struct githttp *h)
+{
+	return h->setup->password && h->setup->password[0];
+}
+
+static void set_options(struct stream *s)
+{
+	CURL *e = s->easy;
+	const struct gitproto_setup *o = s->h->setup;
+	long stall = (long)((o->stall_ms + 999) / 1000);
+
+	curl_easy_setopt(e, CURLOPT_ERRORBUFFER, s->words);
+	curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https");
+	curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L);
+	curl_easy_setopt(e, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+	curl_easy_setopt(e, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+	curl_easy_setopt(e, CURLOPT_SSL_VERIFYPEER, 1L);
+	curl_easy_setopt(e, CURLOPT_SSL_VERIFYHOST, 2L);
+	if (o->ca_file && o->ca_file[0]) {
+		curl_easy_setopt(e, CURLOPT_CAINFO, o->ca_file);
+		curl_easy_setopt(e, CURLOPT_CAPATH, NULL);
+	}
+	/* The environment names no proxy for us; the settings would. */
+	curl_easy_setopt(e, CURLOPT_PROXY, "");
+	curl_easy_setopt(e, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
+	curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, (long)o->connect_ms);
+	curl_easy_setopt(e, CURLOPT_LOW_SPEED_LIMIT, 1L);
+	curl_easy_setopt(e, CURLOPT_LOW_SPEED_TIME, stall);
+	curl_easy_setopt(e, CURLOPT_USERAGENT, "git/ramet-" RAMET_VERSION);
+	curl_easy_setopt(e, CURLOPT_ACCEPT_ENCODING, "");
+	curl_easy_setopt(e, CURLOPT_READFUNCTION, on_send);
+	curl_easy_setopt(e, CURLOPT_READDATA, s);
+	curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_receive);
+	curl_easy_setopt(e, CURLOPT_WRITEDATA, s);
+	if (has_password(s->h)) {
+		/* At once, not after a 401: a body that is streamed cannot be sent again. */
+		curl_easy_setopt(e, CURLOPT_HTTPAUTH, (long)CURLAUTH_BASIC);
+		curl_easy_setopt(e, CURLOPT_USERNAME, s->h->user ? s->h->user : "");
+		curl_easy_setopt(e, CURLOPT_PASSWORD, o->password);
+	}
+}
+
+static int start(struct stream *s, bool whole)
+{
+	const char *ask = services[s->service].ask, *reply = services[s->service].reply;
+	_cleanup_str_ char *url = mem_printf("%s%s", s->h->base, services[s->service].path);
+	_cleanup_str_ char *accept = mem_printf("Accept: %s", reply);
+
+	s->easy = curl_easy_init();
+	if (!s->easy)
+		return blame(s, ERR_INTERNAL, "libcurl gives no handle");
+	set_options(s);
+	curl_easy_setopt(s->easy, CURLOPT_URL, url);
+	s->headers = curl_slist_append(s->headers, accept);
+	/* A pause for "100 Continue" would cost a second with servers that know none. */
+	s->headers = curl_slist_append(s->headers, "Expect:");
+	if (ask) {
+		s->headers = curl_slist_append(s->headers, ask);
+		curl_easy_setopt(s->easy, CURLOPT_POST, 1L);
+		if (whole)
+			curl_easy_setopt(
+			    s->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)s->out.len);
+		else
+			s->headers = curl_slist_append(s->headers, "Transfer-Encoding: chunked");
+	}
+	curl_easy_setopt(s->easy, CURLOPT_HTTPHEADER, s->headers);
+	s->started = true;
+	s->out_end = whole;
+	if (curl_multi_add_handle(s->h->multi, s->easy) != CURLM_OK)
+		return blame(s, ERR_INTERNAL, "libcurl takes no request");
+	return 0;
+}
+
+static void stop(struct stream *s)
+{
+	if (s->easy) {
+		curl_multi_remove_handle(s->h->multi, s->easy);
+		curl_easy_cleanup(s->easy);
+	}
+	s->easy = NULL;
+	curl_slist_free_all(s->headers);
+	s->headers = NULL;
+	s->started = s->done = s->judged = s->refused = false;
+	s->send_paused = s->recv_paused = false;
+	buf_reset(&s->detail);
+}
+
+/* Moves the transfer on; waits a little when nothing can be done. */
+static int pump(struct stream *s)
+{
+	int running, left;
+
+	if (s->send_paused && (s->out.len > s->out_at || s->out_end)) {
+		s->send_paused = false;
+		curl_easy_pause(s->easy, CURLPAUSE_CONT);
+	}
+	if (s->recv_paused && s->in.len - s->in_at <= ANSWER_AHEAD) {
+		s->recv_paused = false;
+		curl_easy_pause(s->easy, CURLPAUSE_CONT);
+	}
+	if (curl_multi_perform(s->h->multi, &running) != CURLM_OK)
+		return blame(s, ERR_INTERNAL, "libcurl cannot go on");
+	for (CURLMsg *m; (m = curl_multi_info_read(s->h->multi, &left));) {
+		if (m->msg == CURLMSG_DONE && m->easy_handle == s->easy) {
+			s->done = true;
+			s->result = m->data.result;
+		}
+	}
+	if (!s->done && s->in.len == s->in_at)
+		curl_multi_poll(s->h->multi, NULL, 0, POLL_MS, NULL);
+	return 0;
+}
+
+/* --- how it went --- */
+
+static int blame_status(struct stream *s, long status)
+{
+	const char *type = NULL;
+	curl_easy_getinfo(s->easy, CURLINFO_CONTENT_TYPE, &type);
+	bool plain = type && strncasecmp(type, "text/plain", 10) == 0;
+	_cleanup_str_ char *said = gitname_clean(plain ? buf_str(&s->detail) : "", 200, false);
+	const char *sep = *said ? ": " : "";
+	const char *base = s->h->base;
+
+	if (status == 401 && !has_password(s->h)) {
+		blame(
+		    s, ERR_AUTH, "the server at %s wants a password%s%s", s->h->origin, sep, said);
+		return hint(s, "set git.username and git.password_file");
+	}
+	if (status == 401) {
+		blame(s, ERR_AUTH,
+		    "the server at %s does not accept the password of user \"%s\"%s%s",
+		    s->h->origin, s->h->user ? s->h->user : "", sep, said);
+		return hint(s, "check git.username and the content of git.password_file");
+	}
+	if (status == 403) {
+		blame(s, ERR_FORBIDDEN, "user \"%s\" may not do this at %s%s%s",
+		    s->h->user ? s->h->user : "", base, sep, said);
+		return hint(s, "give the user of git.username the right to read and to push");
+	}
+	if (status == 404 || status == 410) {
+		blame(s, ERR_NOTFOUND, "there is no repository at %s%s%s", base, sep, said);
+		return hint(s, "check git.url; some servers also say so to a user without rights");
+	}
+	if (status == 200) {
+		blame(s, ERR_PROTOCOL, "%s answers, but not as a Git server", base);
+		return hint(
+		    s, "check git.url: it must be the address for git clone, not a web page");
+	}
+	if (status >= 300 && status < 400) {
+		blame(s, ERR_PROTOCOL, "%s answers with a redirect (%ld) to another place", base,
+		    status);
+		return hint(s, "set git.url to the new address; only the same server is followed");
+	}
+	blame(s, status >= 500 || status == 429 ? ERR_REMOTE : ERR_PROTOCOL,
+	    "%s answers with status %ld%s%s", base, status, sep, said);
+	return hint(s, "look into the log of the Git server; it will be tried again");
+}
+
+static int blame_tls(struct stream *s, const char *words)
+{
+	blame(s, ERR_TLS, "the certificate of %s cannot be trusted: %s", s->h->origin, words);
+	if (strstr(words, "expired"))
+		return hint(s, "renew the certificate of the Git server");
+	if (strstr(words, "subject name") || strstr(words, "host name"))
+		return hint(s, "use a name in git.url for which the certificate was made");
+	return hint(s, "set git.ca_file to the certificate of the authority that signed it");
+}
+
+static int blame_curl(struct stream *s)
+{
+	_cleanup_str_ char *words =
+	    gitname_clean(s->words[0] ? s->words : curl_easy_strerror(s->result), 300, false);
+
+	switch ((int)s->result) { /* of some hundred codes these say something to a user */
+	case CURLE_COULDNT_RESOLVE_HOST:
+		blame(s, ERR_UNREACHABLE, "the Git server is unknown: %s", words);
+		return hint(s, "check the host in git.url and the name service");
+	case CURLE_COULDNT_CONNECT:
+		blame(s, ERR_UNREACHABLE, "no connection to the Git server: %s", words);
+		return hint(s, "check host and port in git.url, and that the server runs");
+	case CURLE_OPERATION_TIMEDOUT:
+		blame(s, ERR_TIMEOUT, "the Git server at %s does not answer: %s", s->h->origin,
+		    words);
+		return hint(s, "check the server and the network; it will be tried again");
+	case CURLE_PEER_FAILED_VERIFICATION:
+	case CURLE_SSL_ISSUER_ERROR:
+		return blame_tls(s, words);
+	case CURLE_SSL_CONNECT_ERROR:
+		blame(s, ERR_TLS, "no TLS with %s: %s", s->h->origin, words);
+		return hint(s, "check that git.url names the TLS port of the server");
+	case CURLE_SSL_CACERT_BADFILE:
+		blame(s, ERR_CONFIG, "git.ca_file cannot be used: %s", words);
+		return hint(s, "git.ca_file must be a readable file of certificates in PEM form");
+	default:
+		blame(s, ERR_UNREACHABLE, "the connection to %s broke: %s", s->h->origin, words);
+		return hint(s, "check the server and the network; it will be tried again");
+	}
+}
+
+/* A redirect of the listing within the same server moves the base; 1 = ask again. */
+static int follow(struct stream *s)
+{
+	const char *path = services[s->service].path;
+	char *to = NULL;
+
+	curl_easy_getinfo(s->easy, CURLINFO_REDIRECT_URL, &to);
+	if (!to || services[s->service].ask || s->redirects++ >= REDIRECTS_MAX ||
+	    !text_ends(to, path))
+		return 0;
+	_cleanup_str_ char *base = mem_strndup(to, strlen(to) - strlen(path));
+	_cleanup_str_ char *origin = origin_of(base);
+	if (!text_eq(origin, s->h->origin))
+		return 0;
+	mem_replace(&s->h->base, base);
+	stop(s);
+	return 1;
+}
+
+/* The transfer is over: 0 when it was a success, 1 to start again, -1 with the reason. */
+static int conclude(struct stream *s)
+{
+	long status = 0;
+
+	curl_easy_getinfo(s->easy, CURLINFO_RESPONSE_CODE, &status);
+	if (*s->h->cause)
+		return refuse(s);
+	if (!s->judged && status)
+		judge(s);
+	if (status >= 300 && status < 400 && follow(s))
+		return 1;
+	/* A refused answer may have been cut off by us: its status is what counts. */
+	if (s->refused && status)
+		return blame_status(s, status);
+	if (s->result != CURLE_OK)
+		return blame_curl(s);
+	return 0;
+}
+
+static int stream_read(git_smart_subtransport_stream *stream, char *to, size_t size, size_t *ret_n)
+{
+	struct stream *s = (struct stream *)stream;
+
+	*ret_n = 0;
+	for (;;) {
+		if (!s->started && start(s, true) != 0)
+			return -1;
+		s->out_end = true;
+		while (!s->done && s->in.len == s->in_at) {
+			if (pump(s) != 0)
+				return -1;
+		}
+		if (s->in.len > s->in_at)
+			break;
+		int r = conclude(s);
+		if (r <= 0)
+			return r;
+	}
+	size_t left = s->in.len - s->in_at;
+	size_t n = left < size ? left : size;
+	memcpy(to, s->in.data + s->in_at, n);
+	s->in_at += n;
+	*ret_n = n;
+	return 0;
+}
+
+static int stream_write(git_smart_subtransport_stream *stream, const char *data, size_t len)
+{
+	struct stream *s = (struct stream *)stream;
+
+	if (s->out_at == s->out.len) {
+		buf_reset(&s->out);
+		s->out_at = 0;
+	}
+	buf_add(&s->out, data, len);
+	if (s->out.overflow)
+		return blame(s, ERR_LIMIT, "a request to the Git server is too long");
+	if (s->out.len - s->out_at <= BODY_WHOLE)
+		return 0;
+	if (!s->started && start(s, false) != 0)
+		return -1;
+	while (s->out.len > s->out_at && !s->done) {
+		if (pump(s) != 0)
+			return -1;
+	}
+	/* An early answer is a refusal; what it says comes with the reading. */
+	return 0;
+}
+
+static void stream_free(git_smart_subtransport_stream *stream)
+{
+	struct stream *s = (struct stream *)stream;
+	stop(s);
+	buf_fini(&s->out);
+	buf_fini(&s->in);
+	buf_fini(&s->detail);
+	free(s);
+}
+
+/* --- what libgit2 calls --- */
+
+static int sub_action(git_smart_subtransport_stream **ret, git_smart_subtransport *sub,
+    const char *url UNUSED, git_smart_service_t service)
+{
+	struct stream *s = mem_alloc(sizeof(*s));
+	s->parent.subtransport = sub;
+	s->parent.read = stream_read;
+	s->parent.write = stream_write;
+	s->parent.free = stream_free;
+	s->h = ((struct sub *)sub)->h;
+	s->service = service;
+	buf_init(&s->detail, DETAIL_MAX);
+	*ret = &s->parent;
+	return 0;
+}
+
+static int sub_close(git_smart_subtransport *sub UNUSED)
+{
+	return 0;
+}
+
+static void sub_free(git_smart_subtransport *sub)
+{
+	free(sub);
+}
+
+static int sub_new(git_smart_subtransport **ret, git_transport *owner UNUSED, void *param)
+{
+	struct sub *sub = mem_alloc(sizeof(*sub));
+	sub->parent.action = sub_action;
+	sub->parent.close = sub_close;
+	sub->parent.free = sub_free;
+	sub->h = param;
+	*ret = &sub->parent;
+	return 0;
+}
+
+int githttp_new(
+    struct githttp **ret, const struct gitproto_setup *setup, struct err **cause, struct err **err)
+{
+	struct githttp *h = mem_alloc(sizeof(*h));
+	h->magic = HTTP_MAGIC;
+	h->setup = setup;
+	h->cause = cause;
+	h->def = (git_smart_subtransport_definition){sub_new, 1, h};
+	*ret = h;
+	if (curl_global_init(CURL_GLOBAL_DEFAULT) != 0 || !(h->multi = curl_multi_init()) ||
+	    git_transport_register("http", git_transport_smart, &h->def) != 0 ||
+	    git_transport_register("https", git_transport_smart, &h->def) != 0) {
+		githttp_free(ret);
+		return err_set(err, ERR_INTERNAL, "libcurl cannot be set up");
+	}
+	if (set_base(h, err) != 0) {
+		githttp_free(ret);
+		return -1;
+	}
+	return 0;
+}
+
+void githttp_free(struct githttp **hp)
+{
+	struct githttp *h = *hp;
+	if (!h)
+		return;
+	CHECK_OBJ(h, HTTP_MAGIC);
+	git_transport_unregister("http");
+	git_transport_unregister("https");
+	curl_multi_cleanup(h->multi);
+	curl_global_cleanup();
+	mem_free_str(&h->base);
+	mem_free_str(&h->user);
+	mem_free_str(&h->origin);
+	h->magic = 0;
+	free(h);
+	*hp = NULL;
+}

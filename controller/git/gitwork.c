@@ -1,0 +1,603 @@
+#include "gitwork.h"
+#include "child.h"
+#include "gitsettings.h"
+#include "gitworker.h"
+#include "log.h"
+#include "text.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#define GITWORK_MAGIC 0x67777270u
+#define QUEUE_MAX 64
+/* Of one publish, in the queue. */
+#define PUBLISH_MAX ((size_t)256 << 20)
+
+struct job {
+	struct job *next;
+	gitport_job id;
+	enum gitwork_kind kind;
+	gitport_cb cb; /* NULL = cancelled while it runs */
+	void *arg;
+	struct buf *frames; /* to be sent, in order */
+	size_t n_frames, cap_frames;
+	struct err *refused; /* it is not sent at all: this is its result */
+};
+
+struct file {
+	char *path, *oid, *skipped, *data;
+	size_t len;
+};
+
+struct gitwork {
+	uint32_t magic;
+	struct gitport port;
+	struct loop *loop;
+	struct child *child;
+	struct buf setup; /* encoded: holds the password */
+	int64_t deadline_ms[GITWORK__MAX];
+	int64_t max_files, max_total_bytes;
+	struct job *first, *last; /* first is the running one if `running` */
+	size_t queued;
+	bool running;
+	bool introduced; /* the process has its settings */
+	timer_id pump, overdue;
+	gitport_job next_id;
+	struct file *files; /* of the running job */
+	size_t n_files, cap_files;
+	size_t total_bytes;
+	int *exit_status;
+};
+
+static const char *const kind_words[GITWORK__MAX] = {
+    [GITWORK_LIST] = "listing the branches",
+    [GITWORK_READ] = "reading the watched branch",
+    [GITWORK_READ_OLD] = "reading an older version",
+    [GITWORK_READ_STATUS] = "reading the status branch",
+    [GITWORK_PUBLISH] = "publishing the report",
+};
+
+void gitwork_defaults(struct gitwork_opts *opts)
+{
+	*opts = (struct gitwork_opts){
+	    .deadline_ms =
+		{
+		    [GITWORK_LIST] = 30000,
+		    [GITWORK_READ] = 300000,
+		    [GITWORK_READ_OLD] = 300000,
+		    [GITWORK_READ_STATUS] = 120000,
+		    [GITWORK_PUBLISH] = 120000,
+		},
+	};
+	gitsettings_defaults(&opts->setup);
+}
+
+/* --- results --- */
+
+static void drop_files(struct gitwork *w)
+{
+	for (size_t i = 0; i < w->n_files; i++) {
+		struct file *f = &w->files[i];
+		mem_free_str(&f->path);
+		mem_free_str(&f->oid);
+		mem_free_str(&f->skipped);
+		mem_free_str(&f->data);
+	}
+	free(w->files);
+	w->files = NULL;
+	w->n_files = w->cap_files = 0;
+	w->total_bytes = 0;
+}
+
+static void job_free(struct job *j)
+{
+	for (size_t i = 0; i < j->n_frames; i++)
+		buf_fini(&j->frames[i]);
+	free(j->frames);
+	err_free(&j->refused);
+	free(j);
+}
+
+static void pump(void *arg);
+
+static void pump_after(struct gitwork *w, int64_t ms)
+{
+	clock_cancel(loop_clock(w->loop), &w->pump);
+	w->pump = clock_timer(loop_clock(w->loop), ms, pump, w);
+}
+
+static struct job *pop(struct gitwork *w)
+{
+	struct job *j = w->first;
+	w->first = j->next;
+	if (!w->first)
+		w->last = NULL;
+	w->queued--;
+	w->running = false;
+	clock_cancel(loop_clock(w->loop), &w->overdue);
+	return j;
+}
+
+/* Ends the first job with res. The callback may use the port in any way but free it. */
+static void finish(struct gitwork *w, const struct gitport_result *res)
+{
+	struct job *j = pop(w);
+	child_deadline(w->child, 0);
+	pump_after(w, 0);
+	if (j->cb)
+		j->cb(j->arg, res);
+	drop_files(w);
+	job_free(j);
+}
+
+static void finish_err(struct gitwork *w, const struct err *why, bool rejected)
+{
+	struct gitport_result res = {
+	    .err = why, .head = "", .status_head = "", .note = "", .rejected = rejected};
+	finish(w, &res);
+}
+
+static PRINTF(3, 4) void finish_fail(struct gitwork *w, enum err_code code, const char *fmt, ...)
+{
+	_cleanup_err_ struct err *why = NULL;
+	va_list ap;
+	va_start(ap, fmt);
+	_cleanup_str_ char *text = mem_vprintf(fmt, ap);
+	va_end(ap);
+	err_set(&why, code, "%s", text);
+	if (code == ERR_TIMEOUT)
+		err_hint(&why, "check the Git server and the network; it will be tried again");
+	finish_err(w, why, false);
+}
+
+/* The worker reads what strangers wrote: what it says is checked once more. */
+static void finish_broken(struct gitwork *w, const char *what)
+{
+	log_warn("git", "%s, killing the worker", what);
+	child_kill(w->child);
+	w->introduced = false;
+	finish_fail(w, ERR_PROTOCOL, "the git worker sent what it should not: %s", what);
+}
+
+static int by_path(const void *a, const void *b)
+{
+	return strcmp(
+	    ((const struct gitport_file *)a)->path, ((const struct gitport_file *)b)->path);
+}
+
+/* Two entries of one name can only come from a tree that no client would make. */
+static void mark_doubles(struct gitport_file *files, size_t n)
+{
+	for (size_t i = 1; i < n; i++) {
+		if (strcmp(files[i - 1].path, files[i].path) != 0)
+			continue;
+		for (size_t k = i - 1; k <= i; k++) {
+			files[k].data = NULL;
+			files[k].len = 0;
+			files[k].skipped = "twice in its folder";
+		}
+	}
+}
+
+static void finish_read(struct gitwork *w, const struct gitproto_msg *msg)
+{
+	struct gitport_file *files = mem_calloc(w->n_files, sizeof(*files));
+	for (size_t i = 0; i < w->n_files; i++) {
+		const struct file *f = &w->files[i];
+		files[i] = (struct gitport_file){
+		    .path = f->path,
+		    .data = f->skipped ? NULL : f->data,
+		    .len = f->skipped ? 0 : f->len,
+		    .oid = f->oid,
+		    .skipped = f->skipped,
+		};
+	}
+	qsort(files, w->n_files, sizeof(*files), by_path);
+	mark_doubles(files, w->n_files);
+	struct gitport_result res = {
+	    .head = "",
+	    .status_head = "",
+	    .note = "",
+	    .rev = msg->rev,
+	    .files = files,
+	    .n_files = w->n_files,
+	    .author = msg->author,
+	    .subject = msg->subject,
+	    .commit_wall_ms = msg->commit_wall_ms,
+	    .truncated = msg->truncated,
+	    .path_missing = msg->path_missing,
+	};
+	finish(w, &res);
+	free(files);
+}
+
+static void take_file(struct gitwork *w, const struct gitproto_msg *msg)
+{
+	w->total_bytes += msg->data.len;
+	if (w->n_files >= (size_t)w->max_files || w->total_bytes > (size_t)w->max_total_bytes) {
+		finish_broken(w, "more files than asked for");
+		return;
+	}
+	MEM_PUSH_ROOM(w->files, w->n_files, w->cap_files);
+	w->files[w->n_files++] = (struct file){
+	    .path = mem_strdup(msg->path),
+	    .oid = mem_strdup(msg->rev),
+	    .skipped = msg->skipped[0] ? mem_strdup(msg->skipped) : NULL,
+	    .data = mem_strndup(msg->data.ptr, msg->data.len),
+	    .len = msg->data.len,
+	};
+}
+
+static void take_failure(struct gitwork *w, const struct gitproto_msg *msg)
+{
+	_cleanup_err_ struct err *why = NULL;
+	err_set(&why, (enum err_code)msg->code, "%s", msg->text);
+	if (msg->hint[0])
+		err_hint(&why, "%s", msg->hint);
+	finish_err(w, why, msg->rejected && w->first->kind == GITWORK_PUBLISH);
+}
+
+static bool reads_files(enum gitwork_kind kind)
+{
+	return kind == GITWORK_READ || kind == GITWORK_READ_OLD || kind == GITWORK_READ_STATUS;
+}
+
+static void take_answer(struct gitwork *w, const struct gitproto_msg *msg)
+{
+	enum gitwork_kind kind = w->first->kind;
+
+	child_trust(w->child);
+	switch (msg->type) {
+	case GITPROTO_FILE:
+		if (reads_files(kind)) {
+			take_file(w, msg);
+			return;
+		}
+		break;
+	case GITPROTO_DONE:
+		if (reads_files(kind)) {
+			finish_read(w, msg);
+			return;
+		}
+		break;
+	case GITPROTO_LISTED:
+		if (kind == GITWORK_LIST) {
+			struct gitport_result res = {.head = msg->head,
+			    .status_head = msg->status_head,
+			    .empty = msg->empty,
+			    .note = msg->note};
+			finish(w, &res);
+			return;
+		}
+		break;
+	case GITPROTO_PUBLISHED:
+		if (kind == GITWORK_PUBLISH) {
+			struct gitport_result res = {
+			    .head = "", .status_head = "", .note = "", .new_head = msg->head};
+			finish(w, &res);
+			return;
+		}
+		break;
+	case GITPROTO_FAILED:
+		take_failure(w, msg);
+		return;
+	case GITPROTO_SETUP:
+	case GITPROTO_LIST:
+	case GITPROTO_READ:
+	case GITPROTO_READ_STATUS:
+	case GITPROTO_PUT:
+	case GITPROTO_DEL:
+	case GITPROTO_PUBLISH:
+	case GITPROTO__MAX:
+		break;
+	}
+	finish_broken(w, "an answer to another question");
+}
+
+static void on_frame(void *arg, const void *data, size_t len)
+{
+	struct gitwork *w = arg;
+	struct gitproto_msg msg;
+	_cleanup_err_ struct err *err = NULL;
+
+	CHECK_OBJ(w, GITWORK_MAGIC);
+	if (gitproto_decode(data, len, &msg, &err) != 0) {
+		log_warn("git", "%s", err_msg(err));
+		child_kill(w->child);
+		w->introduced = false;
+		if (w->running)
+			finish_err(w, err, false);
+		return;
+	}
+	/* Rests of a job that was cancelled. */
+	if (!w->running || msg.job != w->first->id)
+		return;
+	take_answer(w, &msg);
+}
+
+static void on_end(void *arg, enum child_end why, int status)
+{
+	struct gitwork *w = arg;
+
+	CHECK_OBJ(w, GITWORK_MAGIC);
+	w->introduced = false;
+	if (w->exit_status) {
+		*w->exit_status = status;
+		w->exit_status = NULL;
+	}
+	if (!w->running)
+		return;
+	if (why == CHILD_OVERDUE)
+		finish_fail(w, ERR_TIMEOUT, "%s took longer than %lld s",
+		    kind_words[w->first->kind], (long long)w->deadline_ms[w->first->kind] / 1000);
+	else if (WIFSIGNALED(status))
+		finish_fail(w, ERR_IO, "the git worker was killed by signal %d while %s",
+		    WTERMSIG(status), kind_words[w->first->kind]);
+	else
+		finish_fail(w, ERR_IO, "the git worker ended with status %d while %s",
+		    WEXITSTATUS(status), kind_words[w->first->kind]);
+}
+
+/* --- the queue --- */
+
+/* The deadline also runs while a new worker cannot be had. */
+static void overdue(void *arg)
+{
+	struct gitwork *w = arg;
+	w->overdue = 0;
+	finish_fail(w, ERR_TIMEOUT, "%s: no git worker could be started in time",
+	    kind_words[w->first->kind]);
+}
+
+static int send_job(struct gitwork *w, const struct job *j, struct err **err)
+{
+	if (!w->introduced && child_send(w->child, w->setup.data, w->setup.len, err) != 0)
+		return -1;
+	w->introduced = true;
+	for (size_t i = 0; i < j->n_frames; i++) {
+		if (child_send(w->child, j->frames[i].data, j->frames[i].len, err) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* Starts the first job if none runs. */
+static void pump(void *arg)
+{
+	struct gitwork *w = arg;
+	_cleanup_err_ struct err *err = NULL;
+
+	CHECK_OBJ(w, GITWORK_MAGIC);
+	w->pump = 0;
+	if (w->running || !w->first)
+		return;
+	struct job *j = w->first;
+	if (j->refused) {
+		struct err *why = TAKE(j->refused);
+		finish_err(w, why, false);
+		err_free(&why);
+		return;
+	}
+	int64_t ms = w->deadline_ms[j->kind];
+	if (!child_is_running(w->child))
+		w->introduced = false;
+	if (child_start(w->child, &err) != 0) {
+		if (err->code != ERR_BUSY) {
+			finish_err(w, err, false);
+			return;
+		}
+		if (!w->overdue)
+			w->overdue = clock_timer(loop_clock(w->loop), ms, overdue, w);
+		pump_after(w, child_pause(w->child));
+		return;
+	}
+	clock_cancel(loop_clock(w->loop), &w->overdue);
+	w->running = true;
+	child_deadline(w->child, ms);
+	if (send_job(w, j, &err) != 0) {
+		child_kill(w->child);
+		finish_err(w, err, false);
+	}
+}
+
+static struct gitwork *of_port(struct gitport *p)
+{
+	struct gitwork *w = (struct gitwork *)((char *)p - offsetof(struct gitwork, port));
+	CHECK_OBJ(w, GITWORK_MAGIC);
+	return w;
+}
+
+static struct job *job_new(struct gitwork *w, enum gitwork_kind kind, gitport_cb cb, void *arg)
+{
+	struct job *j = mem_alloc(sizeof(*j));
+	*j = (struct job){.id = ++w->next_id, .kind = kind, .cb = cb, .arg = arg};
+	if (w->queued >= QUEUE_MAX)
+		err_set(&j->refused, ERR_BUSY, "%d jobs for git are waiting already", QUEUE_MAX);
+	if (w->last)
+		w->last->next = j;
+	else
+		w->first = j;
+	w->last = j;
+	w->queued++;
+	if (!w->running && !w->pump)
+		pump_after(w, 0);
+	return j;
+}
+
+static void add_frame(struct job *j, struct gitproto_msg *msg)
+{
+	if (j->refused)
+		return;
+	MEM_PUSH_ROOM(j->frames, j->n_frames, j->cap_frames);
+	struct buf *b = &j->frames[j->n_frames];
+	buf_init(b, GITPROTO_FRAME_MAX);
+	msg->job = j->id;
+	if (gitproto_encode(msg, b, &j->refused) != 0)
+		buf_fini(b);
+	else
+		j->n_frames++;
+}
+
+static gitport_job port_list(struct gitport *p, gitport_cb cb, void *arg)
+{
+	struct job *j = job_new(of_port(p), GITWORK_LIST, cb, arg);
+	add_frame(j, &(struct gitproto_msg){.type = GITPROTO_LIST});
+	return j->id;
+}
+
+static gitport_job port_read(struct gitport *p, const char *rev, gitport_cb cb, void *arg)
+{
+	struct job *j = job_new(of_port(p), GITWORK_READ, cb, arg);
+	add_frame(j, &(struct gitproto_msg){.type = GITPROTO_READ, .rev = rev});
+	return j->id;
+}
+
+static gitport_job port_read_old(
+    struct gitport *p, const char *rev, const char *path, gitport_cb cb, void *arg)
+{
+	struct job *j = job_new(of_port(p), GITWORK_READ_OLD, cb, arg);
+	add_frame(j, &(struct gitproto_msg){.type = GITPROTO_READ, .rev = rev, .path = path});
+	return j->id;
+}
+
+static gitport_job port_read_status(struct gitport *p, gitport_cb cb, void *arg)
+{
+	struct job *j = job_new(of_port(p), GITWORK_READ_STATUS, cb, arg);
+	add_frame(j, &(struct gitproto_msg){.type = GITPROTO_READ_STATUS});
+	return j->id;
+}
+
+static gitport_job port_publish(
+    struct gitport *p, const struct gitport_publish *pub, gitport_cb cb, void *arg)
+{
+	struct job *j = job_new(of_port(p), GITWORK_PUBLISH, cb, arg);
+	size_t total = 0;
+
+	for (size_t i = 0; i < pub->n_put && total <= PUBLISH_MAX; i++) {
+		const struct gitport_put *put = &pub->put[i];
+		total += put->len;
+		add_frame(
+		    j, &(struct gitproto_msg){
+			   .type = GITPROTO_PUT, .path = put->path, .data = {put->data, put->len}});
+	}
+	if (total > PUBLISH_MAX && !j->refused)
+		err_set(
+		    &j->refused, ERR_LIMIT, "the report is larger than %zu MiB", PUBLISH_MAX >> 20);
+	for (size_t i = 0; i < pub->n_del; i++)
+		add_frame(j, &(struct gitproto_msg){.type = GITPROTO_DEL, .path = pub->del[i]});
+	add_frame(j, &(struct gitproto_msg){
+			 .type = GITPROTO_PUBLISH, .rev = pub->parent, .text = pub->message});
+	return j->id;
+}
+
+static void port_cancel(struct gitport *p, gitport_job id)
+{
+	struct gitwork *w = of_port(p);
+	struct job *prev = NULL, *j = w->first;
+
+	while (j && j->id != id) {
+		prev = j;
+		j = j->next;
+	}
+	if (!j)
+		return;
+	if (j == w->first && w->running) {
+		j->cb = NULL;
+		/* A push that is under way is left to end: half of one helps nobody. */
+		if (j->kind == GITWORK_PUBLISH)
+			return;
+		child_kill(w->child);
+		w->introduced = false;
+		drop_files(w);
+		job_free(pop(w));
+		pump_after(w, 0);
+		return;
+	}
+	if (j == w->first)
+		clock_cancel(loop_clock(w->loop), &w->overdue);
+	if (prev)
+		prev->next = j->next;
+	else
+		w->first = j->next;
+	if (w->last == j)
+		w->last = prev;
+	w->queued--;
+	job_free(j);
+}
+
+static const struct gitport_ops port_ops = {
+    .list = port_list,
+    .read = port_read,
+    .read_old = port_read_old,
+    .read_status = port_read_status,
+    .publish = port_publish,
+    .cancel = port_cancel,
+};
+
+int gitwork_new(
+    struct gitwork **ret, struct loop *loop, const struct gitwork_opts *opts, struct err **err)
+{
+	struct gitwork *w = mem_alloc(sizeof(*w));
+	w->magic = GITWORK_MAGIC;
+	w->port.ops = &port_ops;
+	w->loop = loop;
+	w->max_files = opts->setup.max_files;
+	w->max_total_bytes = opts->setup.max_total_bytes;
+	memcpy(w->deadline_ms, opts->deadline_ms, sizeof(w->deadline_ms));
+	buf_init(&w->setup, GITPROTO_FRAME_MAX);
+	w->child = child_new(loop, &(struct child_opts){
+				       .name = "git worker",
+				       .word = GITWORKER_WORD,
+				       .exe = opts->exe,
+				       .env = opts->env,
+				       .frame_max = GITPROTO_FRAME_MAX,
+				       .on_frame = on_frame,
+				       .on_end = on_end,
+				       .arg = w,
+				   });
+	if (gitsettings_encode(&opts->setup, &w->setup, err) != 0) {
+		gitwork_free(&w);
+		return -1;
+	}
+	*ret = w;
+	return 0;
+}
+
+void gitwork_free(struct gitwork **wp)
+{
+	struct gitwork *w = *wp;
+	if (!w)
+		return;
+	CHECK_OBJ(w, GITWORK_MAGIC);
+	child_free(&w->child);
+	clock_cancel(loop_clock(w->loop), &w->pump);
+	clock_cancel(loop_clock(w->loop), &w->overdue);
+	while (w->first)
+		job_free(pop(w));
+	drop_files(w);
+	if (w->setup.data)
+		explicit_bzero(w->setup.data, w->setup.len);
+	buf_fini(&w->setup);
+	w->magic = 0;
+	free(w);
+	*wp = NULL;
+}
+
+struct gitport *gitwork_port(struct gitwork *w)
+{
+	return &w->port;
+}
+
+long gitwork_pid(const struct gitwork *w)
+{
+	return child_pid(w->child);
+}
+
+void gitwork_finish(struct gitwork *w, int *status)
+{
+	*status = -1;
+	w->exit_status = status;
+	child_finish(w->child);
+}

@@ -1,0 +1,282 @@
+#include "gitworker.h"
+#include "child.h"
+#include "gitproto.h"
+#include "gitread.h"
+#include "gitrepo.h"
+#include "gitwrite.h"
+#include "log.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#define NOFILE_MAX 256
+
+struct worker {
+	int fd;
+	bool ready; /* settings have come */
+	struct buf setup_frame;
+	struct gitproto_msg setup;
+	struct err *setup_err; /* why no request can be served */
+	struct gitrepo repo;
+	bool repo_open;
+	struct gitwrite write;
+	uint64_t write_job;
+	uint64_t job;
+};
+
+static int answer(struct worker *w, struct gitproto_msg *msg, struct err **err)
+{
+	struct buf b;
+	buf_init(&b, GITPROTO_FRAME_MAX);
+	msg->job = w->job;
+	int r = gitproto_encode(msg, &b, err);
+	if (r == 0)
+		r = child_worker_write(w->fd, b.data, b.len, err);
+	buf_fini(&b);
+	return r;
+}
+
+static int answer_failure(struct worker *w, const struct err *why, bool rejected, struct err **err)
+{
+	struct gitproto_msg msg = {
+	    .type = GITPROTO_FAILED,
+	    .code = why ? why->code : ERR_INTERNAL,
+	    .text = err_msg(why),
+	    .hint = why ? why->hint : NULL,
+	    .rejected = rejected,
+	};
+	return answer(w, &msg, err);
+}
+
+static int emit_file(void *arg, const struct gitproto_msg *file, struct err **err)
+{
+	struct gitproto_msg msg = *file;
+	return answer(arg, &msg, err);
+}
+
+static int run_list(struct worker *w, struct err **err)
+{
+	struct gitrepo_heads heads;
+	if (gitrepo_list(&w->repo, &heads, err) != 0)
+		return -1;
+	struct gitproto_msg msg = {
+	    .type = GITPROTO_LISTED,
+	    .head = heads.head[GITREPO_WATCHED],
+	    .status_head = heads.head[GITREPO_STATUS],
+	    .empty = heads.empty,
+	    .note = heads.note,
+	};
+	int r = answer(w, &msg, err);
+	mem_free_str(&heads.note);
+	return r;
+}
+
+static int run_read(
+    struct worker *w, const struct gitread_job *job, const char *rev, struct err **err)
+{
+	struct gitread_result res;
+	if (gitread_run(&w->repo, job, &res, err) != 0)
+		return -1;
+	struct gitproto_msg msg = {
+	    .type = GITPROTO_DONE,
+	    .rev = rev,
+	    .author = res.author,
+	    .subject = res.subject,
+	    .commit_wall_ms = res.commit_wall_ms,
+	    .truncated = res.truncated,
+	    .path_missing = res.path_missing,
+	};
+	int r = answer(w, &msg, err);
+	gitread_result_fini(&res);
+	return r;
+}
+
+static int run_read_watched(struct worker *w, const struct gitproto_msg *req, struct err **err)
+{
+	struct gitread_job job = {
+	    .folder = w->setup.setup.path,
+	    .only = req->path,
+	    .suffixes = w->setup.setup.suffixes,
+	    .emit = emit_file,
+	    .arg = w,
+	};
+	git_oid head;
+	bool exists;
+
+	if (!req->rev[0] || git_oid_fromstr(&job.rev, req->rev) != 0)
+		return err_set(err, ERR_INTERNAL, "no revision to read");
+	if (!gitrepo_has_commit(&w->repo, &job.rev)) {
+		if (gitrepo_fetch(&w->repo, GITREPO_WATCHED, &head, &exists, err) != 0)
+			return -1;
+		if (!gitrepo_has_commit(&w->repo, &job.rev)) {
+			err_set(err, ERR_NOTFOUND, "commit %s is not in the history of %s",
+			    req->rev, w->repo.ref[GITREPO_WATCHED]);
+			return err_hint(err, "the branch may have been rewritten; its new head is "
+					     "read at the next poll");
+		}
+	}
+	return run_read(w, &job, req->rev, err);
+}
+
+static int run_read_status(struct worker *w, struct err **err)
+{
+	struct gitread_job job = {
+	    .folder = w->setup.setup.status_path,
+	    .only = "",
+	    .suffixes = "",
+	    .emit = emit_file,
+	    .arg = w,
+	};
+	char hex[GIT_OID_HEXSZ + 1];
+	bool exists;
+
+	if (gitrepo_fetch(&w->repo, GITREPO_STATUS, &job.rev, &exists, err) != 0)
+		return -1;
+	if (exists)
+		return run_read(w, &job, git_oid_tostr(hex, sizeof(hex), &job.rev), err);
+	struct gitproto_msg msg = {.type = GITPROTO_DONE};
+	return answer(w, &msg, err);
+}
+
+/* The parts of a publish of another job, which was given up, are dropped. */
+static void use_write(struct worker *w)
+{
+	if (w->write_job == w->job)
+		return;
+	gitwrite_fini(&w->write);
+	gitrepo_begin(&w->repo);
+	w->write_job = w->job;
+}
+
+static int run_publish(
+    struct worker *w, const struct gitproto_msg *req, bool *ret_rejected, struct err **err)
+{
+	char head[GIT_OID_HEXSZ + 1];
+	use_write(w);
+	int r = gitwrite_publish(&w->write, req->rev, req->text, head, ret_rejected, err);
+	gitwrite_fini(&w->write);
+	if (r != 0)
+		return -1;
+	struct gitproto_msg msg = {.type = GITPROTO_PUBLISHED, .head = head};
+	return answer(w, &msg, err);
+}
+
+static void limit(int what, rlim_t value)
+{
+	struct rlimit r = {value, value};
+	struct rlimit now;
+	if (getrlimit(what, &now) == 0 && (now.rlim_max == RLIM_INFINITY || now.rlim_max > value))
+		setrlimit((__rlimit_resource_t)what, &r);
+}
+
+static int take_setup(struct worker *w, struct buf *frame, struct err **err)
+{
+	if (w->ready)
+		return err_set(err, ERR_PROTOCOL, "settings came twice");
+	w->ready = true;
+	/* The settings borrow from the frame: it stays. */
+	w->setup_frame = *frame;
+	buf_init(frame, frame->max);
+	if (gitproto_decode(w->setup_frame.data, w->setup_frame.len, &w->setup, err) != 0)
+		return -1;
+	const struct gitproto_setup *s = &w->setup.setup;
+	if (s->password[0])
+		log_mask(s->password);
+	limit(RLIMIT_NOFILE, NOFILE_MAX);
+	limit(RLIMIT_FSIZE, (rlim_t)s->max_pack_bytes + (64 << 20));
+	w->repo_open = true;
+	/* What is wrong with the settings is the answer to every request. */
+	if (gitrepo_open(&w->repo, s, &w->setup_err) != 0 && !w->setup_err)
+		err_set(&w->setup_err, ERR_INTERNAL, "cannot open the cache");
+	return 0;
+}
+
+static int run(
+    struct worker *w, const struct gitproto_msg *req, bool *ret_rejected, struct err **err)
+{
+	switch (req->type) {
+	case GITPROTO_LIST:
+		return run_list(w, err);
+	case GITPROTO_READ:
+		return run_read_watched(w, req, err);
+	case GITPROTO_READ_STATUS:
+		return run_read_status(w, err);
+	case GITPROTO_PUBLISH:
+		return run_publish(w, req, ret_rejected, err);
+	case GITPROTO_PUT:
+		use_write(w);
+		gitwrite_put(&w->write, req->path, req->data.ptr, req->data.len);
+		return 0;
+	case GITPROTO_DEL:
+		use_write(w);
+		gitwrite_del(&w->write, req->path);
+		return 0;
+	case GITPROTO_SETUP:
+	case GITPROTO_FILE:
+	case GITPROTO_LISTED:
+	case GITPROTO_DONE:
+	case GITPROTO_PUBLISHED:
+	case GITPROTO_FAILED:
+	case GITPROTO__MAX:
+		break;
+	}
+	return err_set(err, ERR_PROTOCOL, "a %s message is no request", gitproto_word(req->type));
+}
+
+static bool is_part(enum gitproto_type type)
+{
+	return type == GITPROTO_PUT || type == GITPROTO_DEL;
+}
+
+/* One frame. A failure is the end of the worker; what fails within a request is its answer. */
+static int serve(struct worker *w, struct buf *frame, struct err **err)
+{
+	struct gitproto_msg req;
+	bool rejected = false;
+	_cleanup_err_ struct err *why = NULL;
+
+	if (gitproto_decode(frame->data, frame->len, &req, err) != 0)
+		return -1;
+	if (req.type == GITPROTO_SETUP)
+		return take_setup(w, frame, err);
+	if (!w->ready)
+		return err_set(err, ERR_PROTOCOL, "a request came before the settings");
+	w->job = req.job;
+	if (w->setup_err)
+		return is_part(req.type) ? 0 : answer_failure(w, w->setup_err, false, err);
+	if (!is_part(req.type))
+		gitrepo_begin(&w->repo);
+	if (run(w, &req, &rejected, &why) == 0)
+		return 0;
+	return answer_failure(w, why, rejected, err);
+}
+
+int gitworker_main(int fd)
+{
+	struct worker w = {.fd = fd};
+	_cleanup_err_ struct err *err = NULL;
+	struct buf frame;
+	int r;
+
+	child_worker_init();
+	gitwrite_init(&w.write, &w.repo);
+	buf_init(&frame, GITPROTO_FRAME_MAX);
+	while ((r = child_worker_read(fd, GITPROTO_FRAME_MAX, &frame, &err)) > 0) {
+		if (serve(&w, &frame, &err) != 0) {
+			r = -1;
+			break;
+		}
+	}
+	if (r < 0)
+		log_error("git worker", "%s, ending", err_msg(err));
+	buf_fini(&frame);
+	gitwrite_fini(&w.write);
+	if (w.repo_open)
+		gitrepo_close(&w.repo);
+	if (w.setup_frame.data)
+		explicit_bzero(w.setup_frame.data, w.setup_frame.len);
+	buf_fini(&w.setup_frame);
+	err_free(&w.setup_err);
+	return r < 0 ? 1 : 0;
+}
