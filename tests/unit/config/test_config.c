@@ -333,6 +333,7 @@ static void secrets_come_from_files(void **state)
 
 	/* Everybody may read it: said, not refused. */
 	_cleanup_config_ struct config *loose = with_token("u@pve!t=33333333", 0644, &diags, &rc);
+	assert_string_equal(loose->cluster_token.value, "u@pve!t=33333333");
 	assert_int_equal(rc, 0);
 	assert_int_equal(diags.n, 1);
 	assert_int_equal(diags.v[0].code, DIAG_LOOSE_SECRET);
@@ -347,6 +348,7 @@ static void bad_secrets_are_refused(void **state)
 		int rc;
 		_cleanup_diags_ struct diags diags = {0};
 		_cleanup_config_ struct config *c = with_token(texts[i], 0600, &diags, &rc);
+		assert_non_null(c);
 		assert_int_equal(rc, -1);
 		assert_int_equal(diags.n, 1);
 		assert_non_null(diags.v[0].hint);
