@@ -74,12 +74,7 @@ static bool is_hash(const char *s)
 	return is_hex(s, CRYPT_HEX_LEN - 1, CRYPT_HEX_LEN - 1);
 }
 
-static bool is_rev(const char *s)
-{
-	return is_hex(s, 40, 64);
-}
-
-/* What names the revision of a folder on disk is no commit. */
+/* Most are commits; what names the state of a folder on disk is none. */
 static bool is_rev_word(const char *s)
 {
 	return is_line(s) && strlen(s) <= KEY_BYTES;
@@ -311,7 +306,7 @@ static void read_record(struct reader *r, const struct ynode *n, struct record *
 	if (hash)
 		memcpy(ret->synced_hash, hash, CRYPT_HEX_LEN);
 	ret->synced_rev = text(r, n, "syncedRevision", is_rev_word);
-	ret->good_rev = text(r, n, "goodRevision", is_rev);
+	ret->good_rev = text(r, n, "goodRevision", is_rev_word);
 	ret->good_path = text(r, n, "goodPath", is_path);
 	ret->boot_mark = number(r, n, "bootMark", 0, INT64_MAX / 1000);
 	map_of(r, n, "volumes", is_line, &ret->volumes);
