@@ -1,0 +1,364 @@
+#include "statusview.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "term.h"
+
+#define REV_CHARS 10
+#define MARGIN 14 /* of values below their names */
+
+static enum term_color state_color(enum vmstat_state s)
+{
+	switch (s) {
+	case VMSTAT_STALLED:
+		return TERM_RED;
+	case VMSTAT_WAITING:
+	case VMSTAT_DRIFTED:
+	case VMSTAT_PENDING:
+		return TERM_YELLOW;
+	case VMSTAT_RECONCILING:
+		return TERM_CYAN;
+	case VMSTAT_SUSPENDED:
+		return TERM_DIM;
+	case VMSTAT_READY:
+		return TERM_GREEN;
+	case VMSTAT_STATE__MAX:
+		break;
+	}
+	return TERM_PLAIN;
+}
+
+static bool is_behind(const struct vmstat *v)
+{
+	return v->stale && v->verdict != PLAN_STALLED;
+}
+
+static enum reason reason_shown(const struct vmstat *v)
+{
+	return is_behind(v) ? REASON_MANIFEST_INVALID : v->reason;
+}
+
+static char *short_rev(const char *rev)
+{
+	return mem_strndup(rev, strlen(rev) < REV_CHARS ? strlen(rev) : REV_CHARS);
+}
+
+/* "2026-12-01 08:00:05Z" or NULL. */
+static char *short_time(int64_t wall_ms)
+{
+	if (wall_ms == 0)
+		return NULL;
+	char *t = text_time(wall_ms);
+	t[10] = ' ';
+	return t;
+}
+
+static char *drift_text(const struct drift *d)
+{
+	return mem_printf("%s is %s, wanted %s%s%s", d->path, d->found ? d->found : "absent",
+	    d->wanted ? d->wanted : "absent", d->who ? ", by " : "", d->who ? d->who : "");
+}
+
+/* What the table says beside the reason. */
+static char *what(const struct vmstat *v)
+{
+	if (v->verdict == PLAN_IN_SYNC && vmstat_is_drifted(v)) {
+		_cleanup_str_ char *first = drift_text(&v->drifts.v[0]);
+		if (v->drifts.n == 1)
+			return TAKE(first);
+		return mem_printf("%s (+%zu more)", first, v->drifts.n - 1);
+	}
+	if (is_behind(v))
+		return mem_strdup("the newest version has findings; an older one stays in force");
+	if (v->message)
+		return mem_strdup(v->message);
+	return mem_strdup(v->reason == REASON_IN_SYNC ? "" : reason_doc(v->reason));
+}
+
+bool statusview_is_ready(const struct status *s)
+{
+	for (size_t i = 0; i < s->n_vms; i++) {
+		bool gone = s->vms[i]->verdict == PLAN_OFF && s->vms[i]->reason == REASON_ORPHANED;
+		if (!gone && !vmstat_is_ready(s->vms[i]))
+			return false;
+	}
+	return true;
+}
+
+/* ---- all ---- */
+
+static void put_head(const struct statusview *o, const struct status *s, struct buf *out)
+{
+	struct status_counts c = status_count(s);
+	_cleanup_str_ char *count = c.total == 0 ? mem_strdup("no VM is managed yet")
+						 : mem_printf("%zu of %zu ready", c.ready, c.total);
+	if (s->controller_id)
+		buf_addf(out, "%s: ", s->controller_id);
+	term_put(out, c.ready == c.total ? TERM_GREEN : TERM_YELLOW, o->colors, count);
+	static const struct {
+		enum vmstat_state state;
+		const char *word;
+	} parts[] = {{VMSTAT_STALLED, "stalled"}, {VMSTAT_WAITING, "waiting"},
+	    {VMSTAT_DRIFTED, "drifted"}, {VMSTAT_RECONCILING, "being reconciled"},
+	    {VMSTAT_SUSPENDED, "suspended"}};
+	for (size_t i = 0; i < ARRAY_LEN(parts); i++)
+		if (c.by_state[parts[i].state])
+			buf_addf(out, ", %zu %s", c.by_state[parts[i].state], parts[i].word);
+	buf_addc(out, '\n');
+	if (s->rev_wanted) {
+		_cleanup_str_ char *rev = short_rev(s->rev_wanted);
+		_cleanup_str_ char *subject = text_oneline(s->subject ? s->subject : "", 80);
+		bool done = text_eq(s->rev_wanted, s->rev_applied);
+		buf_addf(out, "revision %s%s%s%s: %s\n", rev, *subject ? " (" : "", subject,
+		    *subject ? ")" : "", done ? "applied" : "not applied everywhere yet");
+	}
+	if (s->observe_only)
+		buf_adds(out, "the controller only observes\n");
+}
+
+static void put_problem(
+    const struct statusview *o, const char *name, const char *text, struct buf *out)
+{
+	if (!text)
+		return;
+	_cleanup_str_ char *line = text_oneline(text, 1000);
+	term_put(out, TERM_RED, o->colors, name);
+	buf_addf(out, ": %s\n", line);
+}
+
+static void put_table(
+    const struct statusview *o, const struct vmstat **v, size_t n, struct buf *out)
+{
+	static const char *const head[] = {"NAME", "STATE", "VMID", "NODE", "REASON", "WHAT"};
+	struct term_table t = {.columns = ARRAY_LEN(head)};
+	for (size_t i = 0; i < ARRAY_LEN(head); i++)
+		term_cell(&t, TERM_BOLD, head[i]);
+	for (size_t i = 0; i < n; i++) {
+		enum vmstat_state state = vmstat_state(v[i]);
+		_cleanup_str_ char *vmid =
+		    v[i]->record.vmid ? mem_printf("%u", v[i]->record.vmid) : NULL;
+		_cleanup_str_ char *text = what(v[i]);
+		term_cell(&t, TERM_PLAIN, v[i]->name);
+		term_cell(&t, state_color(state), vmstat_state_word(state));
+		term_cell(&t, TERM_PLAIN, vmid);
+		term_cell(&t, TERM_PLAIN, v[i]->node);
+		term_cell(&t, TERM_PLAIN, reason_word(reason_shown(v[i])));
+		term_cell(&t, TERM_PLAIN, text);
+	}
+	term_table_print(&t, o->colors, o->columns, out);
+	term_table_fini(&t);
+}
+
+void statusview_all(const struct statusview *o, const struct status *s, struct buf *out)
+{
+	const struct vmstat **v = status_sorted(s);
+	put_head(o, s, out);
+	put_problem(o, "git", s->git_problem, out);
+	put_problem(o, "cluster", s->cluster_problem, out);
+	put_problem(o, "report", s->report_problem, out);
+	if (s->n_vms > 0) {
+		buf_addc(out, '\n');
+		put_table(o, v, s->n_vms, out);
+	}
+	bool first = true;
+	for (size_t i = 0; i < s->n_vms; i++) {
+		const char *next = vmstat_is_stalled(v[i]) ? vmstat_next(v[i]) : NULL;
+		if (!next)
+			continue;
+		_cleanup_str_ char *line = mem_printf("%s: %s", v[i]->name, next);
+		buf_adds(out, first ? "\nNext steps:\n" : "");
+		term_wrap(out, line, 2, o->columns ? o->columns : SIZE_MAX);
+		first = false;
+	}
+	free(v);
+}
+
+/* ---- one ---- */
+
+static void put_pair(
+    const struct statusview *o, struct buf *out, const char *name, const char *value)
+{
+	if (!value || !*value)
+		return;
+	_cleanup_str_ char *line = text_oneline(value, 2000);
+	_cleanup_str_ char *label = mem_printf("%-*s", MARGIN, name);
+	term_put(out, TERM_DIM, o->colors, label);
+	buf_addf(out, "%s\n", line);
+}
+
+static void put_condition(
+    const struct statusview *o, struct buf *out, const char *name, bool is, enum term_color color)
+{
+	if (!is)
+		return;
+	buf_addc(out, ' ');
+	term_put(out, color, o->colors, name);
+}
+
+static void put_conditions(const struct statusview *o, const struct vmstat *v, struct buf *out)
+{
+	_cleanup_str_ char *label = mem_printf("%-*s", MARGIN - 1, "conditions");
+	term_put(out, TERM_DIM, o->colors, label);
+	put_condition(o, out, "Ready", vmstat_is_ready(v), TERM_GREEN);
+	put_condition(o, out, "Reconciling", vmstat_is_reconciling(v), TERM_CYAN);
+	put_condition(o, out, "Stalled", vmstat_is_stalled(v), TERM_RED);
+	put_condition(o, out, "Drifted", vmstat_is_drifted(v), TERM_YELLOW);
+	put_condition(o, out, "PendingReboot", vmstat_is_pending(v), TERM_YELLOW);
+	put_condition(o, out, "Suspended", vmstat_is_suspended(v), TERM_DIM);
+	put_condition(o, out, "(unknown at present)", vmstat_is_unknown(v), TERM_YELLOW);
+	buf_addc(out, '\n');
+}
+
+static void put_drifts(
+    const struct statusview *o, const char *title, const struct drifts *l, struct buf *out)
+{
+	if (l->n == 0)
+		return;
+	buf_addf(out, "\n%s:\n", title);
+	struct term_table t = {.columns = 6};
+	static const char *const head[] = {"  LEAF", "WANTED", "FOUND", "BY", "SINCE", ""};
+	for (size_t i = 0; i < t.columns; i++)
+		term_cell(&t, TERM_BOLD, head[i]);
+	for (size_t i = 0; i < l->n; i++) {
+		const struct drift *d = &l->v[i];
+		_cleanup_str_ char *path = mem_printf("  %s", d->path);
+		_cleanup_str_ char *since = short_time(d->since_wall);
+		_cleanup_str_ char *done = short_time(d->corrected_wall);
+		_cleanup_str_ char *note = done	      ? mem_printf("corrected %s", done)
+					   : d->fight ? mem_strdup("left alone: a fight")
+					   : d->why   ? mem_strdup(d->why)
+						      : NULL;
+		term_cell(&t, TERM_PLAIN, path);
+		term_cell(&t, TERM_PLAIN, d->wanted);
+		term_cell(&t, TERM_PLAIN, d->found);
+		term_cell(&t, TERM_PLAIN, d->who ? d->who : "unknown");
+		term_cell(&t, TERM_PLAIN, since);
+		term_cell(&t, TERM_PLAIN, note);
+	}
+	term_table_print(&t, o->colors, o->columns, out);
+	term_table_fini(&t);
+}
+
+static void put_list(const char *title, const struct strs *l, struct buf *out)
+{
+	if (l->n == 0)
+		return;
+	buf_addf(out, "\n%s:\n", title);
+	for (size_t i = 0; i < l->n; i++) {
+		_cleanup_str_ char *line = text_oneline(l->v[i], 1000);
+		buf_addf(out, "  %s\n", line);
+	}
+}
+
+static void put_identity(const struct statusview *o, const struct vmstat *v, struct buf *out)
+{
+	const struct record *r = &v->record;
+	_cleanup_str_ char *vmid = r->vmid ? mem_printf("%u", r->vmid) : NULL;
+	_cleanup_str_ char *source = r->source_vmid ? mem_printf("%u", r->source_vmid) : NULL;
+	_cleanup_str_ char *rev = v->rev ? short_rev(v->rev) : NULL;
+	_cleanup_str_ char *manifest = v->file && rev ? mem_printf("%s at %s", v->file, rev) : NULL;
+	put_pair(o, out, "manifest", manifest ? manifest : v->file);
+	put_pair(o, out, "vmid", vmid);
+	put_pair(o, out, "uuid", r->uuid);
+	put_pair(o, out, "cloned from", source);
+	put_pair(o, out, "node", v->node);
+	put_pair(o, out, "power", v->power);
+	put_pair(o, out, "lock", v->lock);
+	if (r->vmid && !r->proven)
+		put_pair(o, out, "ownership", "rebuilt from the marker alone: never destroyed");
+}
+
+void statusview_one(const struct statusview *o, const struct vmstat *v, struct buf *out)
+{
+	enum vmstat_state state = vmstat_state(v);
+	_cleanup_str_ char *since = short_time(v->since_wall);
+	_cleanup_str_ char *why = mem_printf(
+	    "%s%s%s", reason_word(reason_shown(v)), since ? " since " : "", since ? since : "");
+	term_put(out, TERM_BOLD, o->colors, v->name);
+	buf_adds(out, ": ");
+	term_put(out, state_color(state), o->colors, vmstat_state_word(state));
+	buf_addc(out, '\n');
+	put_pair(o, out, "reason", why);
+	put_pair(o, out, "message", v->message);
+	put_pair(o, out, "next step", vmstat_next(v));
+	put_conditions(o, v, out);
+	put_identity(o, v, out);
+	put_pair(o, out, "last did", v->last_op);
+	put_pair(o, out, "result", v->last_result);
+	put_pair(o, out, "task", v->last_upid);
+	put_drifts(o, "Drift", &v->drifts, out);
+	put_list("Waits for a restart of the guest", &v->pending_keys, out);
+	put_list("Not done", &v->blocked, out);
+	put_drifts(o, "Corrected lately", &v->corrected, out);
+	if (v->findings.n > 0) {
+		buf_adds(out, "\nFindings:\n");
+		diags_print_text(&v->findings, o->colors, out);
+	}
+}
+
+/* ---- in sentences ---- */
+
+static void put_sentence(const struct statusview *o, struct buf *out, const char *s)
+{
+	term_wrap(out, s, 2, o->columns ? o->columns : SIZE_MAX);
+}
+
+static void explain_rest(const struct statusview *o, const struct vmstat *v, struct buf *out)
+{
+	for (size_t i = 0; i < v->drifts.n; i++) {
+		const struct drift *d = &v->drifts.v[i];
+		_cleanup_str_ char *text = drift_text(d);
+		_cleanup_str_ char *line = mem_printf("%s%s%s.", text, d->why ? "; " : "",
+		    d->fight ? "left alone because it keeps coming back"
+		    : d->why ? d->why
+			     : "");
+		put_sentence(o, out, line);
+	}
+	for (size_t i = 0; i < v->blocked.n; i++) {
+		_cleanup_str_ char *line = mem_printf("Not done: %s.", v->blocked.v[i]);
+		put_sentence(o, out, line);
+	}
+	if (v->pending_keys.n > 0) {
+		_cleanup_str_ char *keys = strs_join(&v->pending_keys, ", ");
+		_cleanup_str_ char *line = mem_printf(
+		    "Written, and in force after the next stop and start of the guest: %s.", keys);
+		put_sentence(o, out, line);
+	}
+	if (v->last_op) {
+		_cleanup_str_ char *line = mem_printf("The last operation was \"%s\"%s%s.",
+		    v->last_op, v->last_result ? "; it ended with " : "",
+		    v->last_result ? v->last_result : "");
+		put_sentence(o, out, line);
+	}
+}
+
+void statusview_explain(const struct statusview *o, const struct vmstat *v, struct buf *out)
+{
+	enum vmstat_state state = vmstat_state(v);
+	enum reason why = reason_shown(v);
+	_cleanup_str_ char *since = short_time(v->since_wall);
+	term_put(out, TERM_BOLD, o->colors, v->name);
+	buf_adds(out, " is ");
+	term_put(out, state_color(state), o->colors, vmstat_state_word(state));
+	buf_addf(out, "%s%s (%s).\n", since ? " since " : "", since ? since : "", reason_word(why));
+	put_sentence(o, out, reason_doc(why));
+	if (v->message)
+		put_sentence(o, out, v->message);
+	if (is_behind(v) && v->rev) {
+		_cleanup_str_ char *rev = short_rev(v->rev);
+		_cleanup_str_ char *line =
+		    mem_printf("In force is the version of %s: %s.", rev, reason_doc(v->reason));
+		put_sentence(o, out, line);
+	}
+	explain_rest(o, v, out);
+	if (v->findings.n > 0) {
+		buf_addc(out, '\n');
+		diags_print_text(&v->findings, o->colors, out);
+	}
+	const char *next = vmstat_next(v);
+	_cleanup_str_ char *line =
+	    mem_printf("Next: %s", next ? next : "nothing to be done by a person.");
+	buf_addc(out, '\n');
+	term_wrap(out, line, 0, o->columns ? o->columns : SIZE_MAX);
+}

@@ -1,0 +1,32 @@
+/*
+ * statusview: the status model for a terminal and as JSON: all VMs, one in full, one explained.
+ *
+ * Not the files in Git (report/tree.h) and not where the model comes from (statusload.h).
+ *
+ * Writes into the caller's buffer.
+ *
+ * The controller process; pure.
+ */
+#ifndef RAMET_STATUSVIEW_H
+#define RAMET_STATUSVIEW_H
+
+#include "status.h"
+
+struct statusview {
+	bool colors;
+	size_t columns; /* 0 = no limit */
+};
+
+/* Headline, problems, the table, next steps. */
+void statusview_all(const struct statusview *o, const struct status *s, struct buf *out);
+void statusview_one(const struct statusview *o, const struct vmstat *v, struct buf *out);
+/* In sentences: what is so, why, what it waits for, what to do. */
+void statusview_explain(const struct statusview *o, const struct vmstat *v, struct buf *out);
+/* Both end in a line end. */
+char *statusview_all_json(const struct status *s);
+char *statusview_one_json(const struct vmstat *v);
+
+/* Every VM that has a manifest is Ready. */
+bool statusview_is_ready(const struct status *s);
+
+#endif
