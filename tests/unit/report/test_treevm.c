@@ -159,7 +159,6 @@ static const char sample_yaml[] =
     "    sourceUuid: aaaaaaaa-2222-3333-4444-555555555555\n"
     "    syncedHash: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\n"
     "    syncedRevision: fedcba9876543210fedcba9876543210fedcba98\n"
-    "    goodRevision: \"0123456789abcdef0123456789abcdef01234567\"\n"
     "    goodPath: vms/web.yaml\n"
     "    bootMark: 1795280000\n"
     "    volumes:\n"
@@ -306,7 +305,6 @@ static const struct {
     {"scsi0: \"50\"", "scsi0: \"-1\""},
     {"scsi1: \"local", "\"a b\": \"local"},
     {"syncedHash: a", "syncedHash: "},
-    {"goodRevision: \"0", "goodRevision: \""},
     {"goodPath: vms", "goodPath: \"a/../../b"},
     {"state: Blocked", "state: Gone"},
     {"- path: cpu.cores\n      ", "- "},
