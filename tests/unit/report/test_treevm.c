@@ -159,6 +159,7 @@ static const char sample_yaml[] =
     "    sourceUuid: aaaaaaaa-2222-3333-4444-555555555555\n"
     "    syncedHash: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\n"
     "    syncedRevision: fedcba9876543210fedcba9876543210fedcba98\n"
+    "    goodRevision: \"0123456789abcdef0123456789abcdef01234567\"\n"
     "    goodPath: vms/web.yaml\n"
     "    bootMark: 1795280000\n"
     "    volumes:\n"
