@@ -29,7 +29,7 @@ struct plan_policy {
 	const struct strs *nodes, *pools, *templates, *datastores,
 	    *bridges;			     /* NULL or empty = all */
 	enum plan_drift drift;		     /* default for manifests */
-	enum plan_disruption max_disruption; /* default for manifests and ceiling */
+	enum plan_disruption max_disruption; /* default for manifests */
 	bool recreate_missing;		     /* default for on_missing */
 	bool observe_only;
 	bool token_is_root; /* root@pam with a password: may set root-only options */

@@ -1,0 +1,180 @@
+#include "actions.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "order.h"
+
+static struct change *action(
+    struct planner *pl, const struct leaf *l, const char *from, const char *to)
+{
+	struct change *c = planner_leaf_change(pl, l);
+	change_texts(c, mem_strdup(from), mem_strdup(to));
+	c->class = CLASS_ACTION;
+	return c;
+}
+
+static struct step *step_for(struct planner *pl, struct change *c, enum step_kind kind)
+{
+	struct step *s = order_push(pl, kind);
+	c->step = (int)(pl->out->n_steps - 1);
+	s->task = true;
+	return s;
+}
+
+/* ---- pool ---- */
+
+static void pool(struct planner *pl)
+{
+	const struct leaf *l = resource_find(pl->want, ATTR_clone_pool_id, NULL);
+	const char *have = pl->g->pool && *pl->g->pool ? pl->g->pool : NULL;
+
+	if (!l || l->value.type != VALUE_STR || !pl->g->pool_known || text_eq(have, l->value.s))
+		return;
+	struct change *c = action(pl, l, have ? have : "no pool", l->value.s);
+	if (!planner_may(pl, c))
+		return;
+	struct step *s = step_for(pl, c, STEP_POOL);
+	s->task = false;
+	s->pool = mem_strdup(l->value.s);
+	s->text = mem_printf("put it into the pool %s", s->pool);
+}
+
+/* ---- node ---- */
+
+static void placement(struct planner *pl)
+{
+	const struct leaf *l = resource_find(pl->want, ATTR_node_name, NULL);
+	bool pin = text_eq(planner_text(pl, ATTR_placement, NULL), "pin");
+
+	if (!l || l->value.type != VALUE_STR || !pin || text_eq(pl->g->node, l->value.s))
+		return;
+	const struct obs_node *n = obs_cluster_node(pl->in->cluster, l->value.s);
+	struct change *c = action(pl, l, pl->g->node, l->value.s);
+	if (pl->g->ha_managed)
+		change_block(c, REASON_HA_MANAGED, "the HA manager decides on which node it runs");
+	else if (n && !n->online)
+		change_block(c, REASON_NODE_OFFLINE, "node %s is offline", l->value.s);
+	else
+		change_block(c, REASON_NOT_SUPPORTED, "this version does not migrate VMs");
+	planner_may(pl, c);
+}
+
+/* ---- template and power ---- */
+
+/* What is made for the first time is neither started nor frozen half-configured. */
+static void wait_for_rest(struct planner *pl, struct change *c)
+{
+	const struct change *rest = planner_worst(pl);
+	bool first = !pl->in->record || !pl->in->record->synced_hash[0] || pl->foretold;
+
+	if (first && rest && rest != c && c->state != CHANGE_BLOCKED)
+		change_block(c, rest->reason, "the VM is not configured to its end: %s: %s",
+		    rest->path, rest->why);
+}
+
+static void shutdown_step(struct planner *pl, struct change *c)
+{
+	struct step *s = step_for(pl, c, STEP_SHUTDOWN);
+	s->text = mem_strdup("shut the guest down");
+}
+
+static bool is_up(const struct obs_guest *g)
+{
+	return g->power == OBS_POWER_RUNNING;
+}
+
+static void block_for_power(const struct planner *pl, struct change *c)
+{
+	const struct obs_guest *g = pl->g;
+	if (g->power == OBS_POWER_PAUSED || g->power == OBS_POWER_HIBERNATED)
+		change_block(c, REASON_PAUSED, "the guest is %s, and Ramet never resumes one",
+		    g->power == OBS_POWER_HIBERNATED ? "hibernated"
+		    : g->power_word		     ? g->power_word
+						     : "paused");
+	else if (g->ha_managed)
+		change_block(c, REASON_HA_MANAGED, "the HA manager decides whether it runs (%s)",
+		    g->ha_state ? g->ha_state : "state unknown");
+}
+
+static void template(struct planner *pl)
+{
+	const struct leaf *l = resource_find(pl->want, ATTR_template, NULL);
+
+	if (!l || l->value.type != VALUE_BOOL || l->value.b == pl->g->template)
+		return;
+	struct change *c =
+	    action(pl, l, l->value.b ? "false" : "true", l->value.b ? "true" : "false");
+	if (!l->value.b)
+		change_block(c, REASON_NOT_SUPPORTED, "PVE turns no template back into a VM");
+	else if (pl->g->power != OBS_POWER_STOPPED)
+		block_for_power(pl, c);
+	size_t at = pl->out->n_changes;
+	wait_for_rest(pl, c);
+	if (!planner_may(pl, c) || pl->out->n_changes != at)
+		return;
+	if (is_up(pl->g))
+		shutdown_step(pl, c);
+	struct step *s = step_for(pl, c, STEP_TEMPLATE);
+	s->text = mem_strdup("convert it into a template");
+}
+
+static void power(struct planner *pl)
+{
+	const struct leaf *l = resource_find(pl->want, ATTR_started, NULL);
+	const struct obs_guest *g = pl->g;
+
+	if (!l || l->value.type != VALUE_BOOL || g->power == OBS_POWER_UNKNOWN)
+		return;
+	if (l->value.b == is_up(g) || (!l->value.b && g->power == OBS_POWER_STOPPED))
+		return;
+	struct change *c = action(pl, l,
+	    g->power == OBS_POWER_STOPPED ? "stopped"
+	    : g->power_word		  ? g->power_word
+					  : "running",
+	    l->value.b ? "running" : "stopped");
+	if (g->template && l->value.b)
+		change_block(c, REASON_NOT_SUPPORTED, "a template cannot be started");
+	else
+		block_for_power(pl, c);
+	if (l->value.b)
+		wait_for_rest(pl, c);
+	if (!planner_may(pl, c))
+		return;
+	if (!l->value.b) {
+		shutdown_step(pl, c);
+		return;
+	}
+	struct step *s = step_for(pl, c, STEP_START);
+	s->text = mem_strdup("start the guest");
+}
+
+/* ---- history ---- */
+
+static void past(struct planner *pl, enum attr_id id, uint32_t was, const char *why)
+{
+	const struct leaf *l = resource_find(pl->want, id, NULL);
+
+	if (!l || l->value.type != VALUE_INT || !was || l->value.i == (int64_t)was)
+		return;
+	_cleanup_str_ char *from = mem_printf("%u", was);
+	_cleanup_str_ char *to = mem_printf("%lld", (long long)l->value.i);
+	struct change *c = action(pl, l, from, to);
+	change_block(c, REASON_CLONE_SOURCE_CHANGED, "%s", why);
+	c->state = CHANGE_REPORT;
+	c->class = CLASS_CLONE;
+}
+
+void actions_plan(struct planner *pl)
+{
+	if (!pl->foretold) {
+		pool(pl);
+		placement(pl);
+		past(pl, ATTR_id, pl->g->vmid, "the VMID of a VM never changes");
+		if (pl->in->record)
+			past(pl, ATTR_clone_source_vm_id, pl->in->record->source_vmid,
+			    "the VM was cloned already, and clone.* is history");
+	}
+	template(pl);
+	power(pl);
+}

@@ -1,0 +1,438 @@
+#include "drives.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "diff.h"
+#include "effect.h"
+#include "policy.h"
+
+/* A listed disk slot and what stands there. */
+struct slot {
+	struct planner *pl;
+	const char *device, *name; /* "disk.scsi0", "scsi0" */
+	const char *now_text, *next_text;
+	struct drive now, next; /* next: as pending, when next_text */
+	bool has_now, has_next; /* text is there and was understood */
+};
+
+static struct change *device_change(struct slot *s, const char *to)
+{
+	struct change *c = planner_change(s->pl, s->device, NULL, s->name);
+	const char *there = s->next_text ? s->next_text : s->now_text;
+	change_texts(c, there ? planner_shorten(there) : mem_strdup("absent"), mem_strdup(to));
+	return c;
+}
+
+static void skip(struct slot *s)
+{
+	strs_add(&s->pl->skip, s->device);
+}
+
+/* Changes the goal's text of the slot: NULL values remove the part. */
+static void edit_goal(struct slot *s, const char *volume, const char *size, bool with_size)
+{
+	_cleanup_propstr_ struct propstr p = {0};
+	const char *text = kv_get(&s->pl->goal, s->name);
+
+	if (!text || propstr_parse(text, &p, NULL) < 0)
+		return;
+	if (volume && !propstr_lead(&p) && propstr_get(&p, "file"))
+		propstr_set(&p, "file", volume);
+	else if (volume)
+		propstr_set_lead(&p, volume);
+	if (with_size && size)
+		propstr_set(&p, "size", size);
+	else if (with_size)
+		propstr_del(&p, "size");
+	_cleanup_str_ char *out = propstr_print(&p);
+	kv_set(&s->pl->goal, s->name, out);
+}
+
+/* ---- making and attaching ---- */
+
+/* The volume is not there, but may hang in another slot or be unused. */
+static const char *where_is(const struct kv *conf, const char *volume, bool unused)
+{
+	KV_FOREACH (item, conf) {
+		_cleanup_drive_ struct drive d = {0};
+		const char *bus;
+		unsigned index;
+		if (text_starts(item->key, "unused") != unused ||
+		    (!unused && !form_slot_parse(item->key, &bus, &index)))
+			continue;
+		if (drive_parse(item->value, &d, NULL) == 0 && text_eq(d.volume, volume))
+			return item->key;
+	}
+	return NULL;
+}
+
+static void put_new(struct slot *s, struct change *c, const char *text)
+{
+	effect_of_slot(s->pl, c, s->name);
+	if (!planner_may(s->pl, c)) {
+		skip(s);
+		return;
+	}
+	kv_set(&s->pl->goal, s->name, text);
+	strs_add(&s->pl->made, s->device);
+}
+
+/* A disk that was made here once is never made again. */
+static void attach_again(struct slot *s, const char *volume)
+{
+	struct planner *pl = s->pl;
+	const char *unused = where_is(&pl->g->pending, volume, true);
+	const char *elsewhere = where_is(&pl->g->pending, volume, false);
+	_cleanup_str_ char *to = mem_printf("attached again (%s)", volume);
+	struct change *c = device_change(s, to);
+
+	if (!unused) {
+		change_block(c, REASON_DISK_MISSING, "its disk %s is %s%s", volume,
+		    elsewhere ? "now at " : "neither attached nor among the unused ones",
+		    elsewhere ? elsewhere : "");
+		change_hint(c,
+		    "attach the volume to %s again, or name a slot that never had a disk", s->name);
+	}
+	put_new(s, c, volume);
+}
+
+static bool is_own_volume(struct slot *s, struct change *c, const char *volume)
+{
+	_cleanup_drive_ struct drive d = {0};
+
+	if (s->pl->foretold)
+		return true; /* its number is not known yet; asked again before it is attached */
+	bool read = drive_parse(volume, &d, NULL) == 0;
+	if (read && d.owner == s->pl->g->vmid)
+		return true;
+	change_block(
+	    c, REASON_FOREIGN_VOLUME, "%s does not belong to VM %u", volume, s->pl->g->vmid);
+	change_hint(c, "name a volume of VM %u, or copy this one with import_from", s->pl->g->vmid);
+	return false;
+}
+
+static void block_incomplete(struct slot *s, struct change *c, bool store, bool size)
+{
+	change_block(c, REASON_DISK_INCOMPLETE,
+	    "the VM has no disk at %s, and the manifest lacks %s", s->name,
+	    !store && !size ? "datastore_id and size_gb"
+	    : store	    ? "size_gb"
+			    : "datastore_id");
+	change_hint(c, "add %s%s.%s", "disk.", s->name, store ? "size_gb" : "datastore_id");
+}
+
+static void resize_after_import(struct slot *s, int64_t gib)
+{
+	struct planner *pl = s->pl;
+	struct step *st = step_push(&pl->late, &pl->n_late, &pl->cap_late, STEP_RESIZE);
+	st->slot = mem_strdup(s->name);
+	st->size_gb = (uint64_t)gib;
+	st->allocates = true;
+	st->disruption = pl->running ? PLAN_HOTPLUG : PLAN_NONE;
+	st->text = mem_printf("grow %s to %lld GiB", s->name, (long long)gib);
+}
+
+static void allocate(struct slot *s)
+{
+	struct planner *pl = s->pl;
+	const char *store = planner_text(pl, ATTR_disk_datastore_id, s->name);
+	const char *format = planner_text(pl, ATTR_disk_format, s->name);
+	const char *import = planner_text(pl, ATTR_disk_import_from, s->name);
+	const struct value *size = planner_value(pl, ATTR_disk_size_gb, s->name);
+	_cleanup_str_ char *to = NULL, *text = NULL;
+
+	if (import)
+		to = mem_printf("new, copied from %s", import);
+	else
+		to = mem_printf(
+		    "new, %lld GiB on %s", size ? (long long)size->i : 0, store ? store : "?");
+	struct change *c = device_change(s, to);
+	if (!store || (!size && !import)) {
+		block_incomplete(s, c, store != NULL, size != NULL);
+	} else if (policy_storage_fits(pl, c, store, format)) {
+		text = import ? mem_printf("%s:0,import-from=%s%s%s", store, import,
+				    format ? ",format=" : "", format ? format : "")
+			      : mem_printf("%s:%lld%s%s", store, (long long)size->i,
+				    format ? ",format=" : "", format ? format : "");
+	}
+	put_new(s, c, text ? text : "");
+	pl->allocates |= kv_has(&pl->goal, s->name);
+	if (import && size && kv_has(&pl->goal, s->name))
+		resize_after_import(s, size->i);
+}
+
+static void make(struct slot *s)
+{
+	struct planner *pl = s->pl;
+	const char *file = planner_text(pl, ATTR_disk_file, s->name);
+	const char *known =
+	    pl->in->record && !pl->foretold ? kv_get(&pl->in->record->volumes, s->name) : NULL;
+
+	if (file) {
+		struct change *c = device_change(s, file);
+		c->attr = schema_attr(ATTR_disk_file);
+		is_own_volume(s, c, file);
+		put_new(s, c, file);
+	} else if (known && *known) {
+		attach_again(s, known);
+	} else {
+		allocate(s);
+	}
+}
+
+/* ---- what is there ---- */
+
+static bool is_wanted_kind(struct slot *s, const struct drive *d)
+{
+	const char *media = planner_text(s->pl, ATTR_disk_media, s->name);
+	bool want_cdrom = text_eq(media, "cdrom");
+
+	return d->cdrom == want_cdrom && !d->cloudinit;
+}
+
+static bool check_kind(struct slot *s)
+{
+	const struct drive *wrong = NULL;
+
+	if (s->has_now && !is_wanted_kind(s, &s->now))
+		wrong = &s->now;
+	else if (s->has_next && !is_wanted_kind(s, &s->next))
+		wrong = &s->next;
+	bool unreadable = (s->now_text && !s->has_now) || (s->next_text && !s->has_next);
+	if (!wrong && !unreadable)
+		return true;
+	struct change *c = device_change(s, "disk");
+	change_block(c, REASON_SLOT_TAKEN, "%s holds %s", s->name,
+	    unreadable	       ? "something that cannot be understood"
+	    : wrong->cloudinit ? "the cloud-init drive"
+	    : wrong->cdrom     ? "a CD-ROM drive"
+			       : "a disk");
+	planner_may(s->pl, c);
+	skip(s);
+	return false;
+}
+
+/* True when the slot is pointed at another volume: then nothing else is done to it this time. */
+static bool repoint(struct slot *s)
+{
+	struct planner *pl = s->pl;
+	const struct leaf *l = resource_find(pl->want, ATTR_disk_file, s->name);
+
+	if (!l || l->value.type != VALUE_STR)
+		return false;
+	const struct drive *d = s->has_next ? &s->next : &s->now;
+	if (text_eq(d->volume, l->value.s)) {
+		if (!s->has_now || text_eq(s->now.volume, l->value.s))
+			return false;
+		struct change *c = planner_leaf_change(pl, l);
+		change_texts(c, planner_shorten(s->now.volume), planner_shorten(l->value.s));
+		c->state = CHANGE_PENDING;
+		c->takes_restart = true;
+		return true;
+	}
+	struct change *c = planner_leaf_change(pl, l);
+	change_texts(c, planner_shorten(d->volume), planner_shorten(l->value.s));
+	effect_of_slot(pl, c, s->name);
+	is_own_volume(s, c, l->value.s);
+	if (planner_may(pl, c))
+		edit_goal(s, l->value.s, NULL, true);
+	return true;
+}
+
+static bool can_move(struct slot *s, struct change *c, const char *store, const char *format)
+{
+	if (s->pl->g->snapshots) {
+		change_block(c, REASON_HAS_SNAPSHOTS,
+		    "the VM has snapshots, and its disks stay where "
+		    "they are as long as it has");
+		return false;
+	}
+	return policy_storage_fits(s->pl, c, store, format);
+}
+
+/* Images on block storage are always raw and do not say so. */
+static const char *format_of(const struct slot *s)
+{
+	const struct obs_storage *st =
+	    obs_cluster_storage(s->pl->in->cluster, s->now.storage, s->pl->g->node);
+	static const char *const blocks[] = {"lvm", "lvmthin", "zfspool", "rbd", "iscsi", "zfs"};
+
+	if (*s->now.format)
+		return s->now.format;
+	for (size_t i = 0; st && i < ARRAY_LEN(blocks); i++)
+		if (text_eq(st->plugin, blocks[i]))
+			return "raw";
+	return "";
+}
+
+static void move(struct slot *s)
+{
+	struct planner *pl = s->pl;
+	const enum attr_id ids[] = {ATTR_disk_datastore_id, ATTR_disk_format};
+	const char *have[] = {s->now.storage, format_of(s)};
+	const char *want[2] = {NULL, NULL};
+	const char *store = planner_text(pl, ATTR_disk_datastore_id, s->name);
+	bool step = false;
+
+	for (size_t i = 0; i < 2; i++) {
+		const struct leaf *l = resource_find(pl->want, ids[i], s->name);
+		if (!l || l->value.type != VALUE_STR || text_eq(l->value.s, have[i]) || !*have[i])
+			continue;
+		struct change *c = planner_leaf_change(pl, l);
+		change_texts(c, mem_strdup(have[i]), mem_strdup(l->value.s));
+		effect_of_action(pl, c);
+		can_move(s, c, store ? store : s->now.storage, i == 1 ? l->value.s : NULL);
+		if (planner_may(pl, c)) {
+			c->step = (int)pl->n_early;
+			want[i] = l->value.s;
+			step = true;
+		}
+	}
+	if (!step)
+		return;
+	struct step *st = step_push(&pl->early, &pl->n_early, &pl->cap_early, STEP_MOVE);
+	st->slot = mem_strdup(s->name);
+	st->storage = mem_strdup(want[0] ? want[0] : s->now.storage);
+	st->format = mem_strdup(want[1]);
+	st->allocates = true;
+	st->disruption = pl->running ? PLAN_HOTPLUG : PLAN_NONE;
+	st->text = mem_printf("move %s from %s to %s%s%s", s->name, s->now.storage, st->storage,
+	    want[1] ? " as " : "", want[1] ? want[1] : "");
+}
+
+static void refuse_shrink(struct slot *s, struct change *c, int64_t want, uint64_t have)
+{
+	const char *reached = s->pl->in->record ? kv_get(&s->pl->in->record->sizes, s->name) : NULL;
+	int64_t before;
+	bool by_hand = !s->pl->foretold && reached &&
+		       text_to_int(reached, 0, INT64_MAX, &before) == 0 && before == want;
+
+	if (by_hand)
+		change_block(c, REASON_DISK_GROWN,
+		    "somebody grew the disk to %llu GiB, and disks cannot shrink",
+		    (unsigned long long)have);
+	else
+		change_block(c, REASON_DISK_SHRINK,
+		    "the disk%s has %llu GiB, and disks cannot shrink",
+		    s->pl->foretold ? " of the template" : "", (unsigned long long)have);
+	change_hint(c, "write size_gb: %llu for %s", (unsigned long long)have, s->name);
+}
+
+static void resize(struct slot *s)
+{
+	struct planner *pl = s->pl;
+	const struct leaf *l = resource_find(pl->want, ATTR_disk_size_gb, s->name);
+
+	if (!l || l->value.type != VALUE_INT)
+		return;
+	uint64_t have = drive_gib_up(s->now.bytes), want = (uint64_t)l->value.i;
+	if (have == want) {
+		if (!pl->foretold)
+			kv_setf(&pl->out->learned.sizes, s->name, "%llu", (unsigned long long)want);
+		return;
+	}
+	struct change *c = planner_leaf_change(pl, l);
+	change_texts(c, have ? mem_printf("%llu", (unsigned long long)have) : mem_strdup("unknown"),
+	    mem_printf("%llu", (unsigned long long)want));
+	effect_of_action(pl, c);
+	if (have > want)
+		refuse_shrink(s, c, l->value.i, have);
+	if (!planner_may(pl, c))
+		return;
+	c->step = (int)pl->n_early;
+	struct step *st = step_push(&pl->early, &pl->n_early, &pl->cap_early, STEP_RESIZE);
+	st->slot = mem_strdup(s->name);
+	st->size_gb = want;
+	st->allocates = true;
+	st->disruption = c->disruption;
+	st->text = mem_printf("grow %s to %llu GiB", s->name, (unsigned long long)want);
+}
+
+/* A pending text holds the slot's whole string as it was when it was written. When the disk was
+ * moved or grown since, that string still names the freed volume or the old size, and the next
+ * start would put it in force. */
+static void mend_pending(struct slot *s)
+{
+	struct planner *pl = s->pl;
+	const char *known = pl->in->record ? kv_get(&pl->in->record->volumes, s->name) : NULL;
+	bool moved = !text_eq(s->now.volume, s->next.volume);
+	bool grown = !moved && s->next.bytes && s->now.bytes != s->next.bytes;
+
+	if (moved && (!text_eq(s->next.volume, known) || text_eq(s->now.volume, known)))
+		moved = false; /* somebody pointed it elsewhere on purpose */
+	if (!moved && !grown)
+		return;
+	_cleanup_propstr_ struct propstr p = {0};
+	if (propstr_parse(s->now_text, &p, NULL) < 0)
+		return;
+	struct change *c = planner_change(pl, s->device, NULL, s->name);
+	change_texts(c, mem_printf("pending with the %s from before", moved ? "volume" : "size"),
+	    mem_strdup("pending with the present one"));
+	c->class = CLASS_PENDING;
+	c->takes_restart = pl->running;
+	/* What Ramet's own move left behind is no drift, whoever looks at it. */
+	enum plan_drift mode = pl->drift;
+	pl->drift = PLAN_DRIFT_CORRECT;
+	bool may = planner_may(pl, c);
+	pl->drift = mode;
+	if (may) {
+		c->drift = false;
+		edit_goal(s, moved ? s->now.volume : NULL, propstr_get(&p, "size"), true);
+	}
+	if (moved) /* until it is mended, the record keeps the old volume to know it by */
+		kv_set(&pl->out->learned.volumes, s->name, known);
+}
+
+static void existing(struct slot *s)
+{
+	struct planner *pl = s->pl;
+
+	if (!check_kind(s))
+		return;
+	if (!s->has_next && !diff_keep_slot(pl, s->device, s->name))
+		return;
+	if (!s->has_now)
+		return; /* plugged with the next start; until then it cannot be moved or grown */
+	if (!pl->foretold && !s->now.cdrom)
+		kv_set(&pl->out->learned.volumes, s->name, s->now.volume);
+	if (repoint(s) || s->now.cdrom)
+		return;
+	if (s->has_next && !text_eq(s->now_text, s->next_text))
+		mend_pending(s);
+	move(s);
+	resize(s);
+}
+
+static void plan_slot(struct planner *pl, const char *device, const char *name)
+{
+	struct slot s = {
+	    .pl = pl,
+	    .device = device,
+	    .name = name,
+	    .now_text = kv_get(&pl->g->current, name),
+	    .next_text = kv_get(&pl->g->pending, name),
+	};
+
+	s.has_now = s.now_text && drive_parse(s.now_text, &s.now, NULL) == 0;
+	s.has_next = s.next_text && drive_parse(s.next_text, &s.next, NULL) == 0;
+	if (s.now_text || s.next_text)
+		existing(&s);
+	else
+		make(&s);
+	drive_fini(&s.now);
+	drive_fini(&s.next);
+}
+
+void drives_plan(struct planner *pl)
+{
+	for (size_t i = 0; i < pl->want->slots.n; i++) {
+		const char *device = pl->want->slots.v[i], *dot = strchr(device, '.');
+		if (!dot)
+			continue;
+		_cleanup_str_ char *block = mem_printf("%.*s.*", (int)(dot - device), device);
+		const struct attr_block *b = schema_block(block);
+		if (b && b->slot_format == FMT_DISK_SLOT)
+			plan_slot(pl, device, dot + 1);
+	}
+}

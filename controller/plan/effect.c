@@ -1,0 +1,94 @@
+#include "effect.h"
+
+#define HOTPLUG_DEFAULT "network,disk,usb"
+
+bool effect_hotplugs(const struct kv *current, const char *word)
+{
+	const char *text = kv_get(current, "hotplug");
+	_cleanup_strs_ struct strs words = {0};
+
+	if (!text || text_eq(text, "1"))
+		text = HOTPLUG_DEFAULT;
+	if (text_split(text, ",; ", true, 32, &words) < 0 || !strs_has(&words, word))
+		return false;
+	/* Memory is plugged into NUMA nodes only. */
+	return !text_eq(word, "memory") || text_eq(kv_get(current, "numa"), "1");
+}
+
+static void set_effect(
+    struct change *c, enum attr_class class, enum plan_disruption d, bool restart)
+{
+	c->class = class;
+	c->disruption = d;
+	c->takes_restart = restart;
+}
+
+static void set_hotplug(const struct planner *pl, struct change *c, const char *word)
+{
+	if (effect_hotplugs(&pl->g->current, word))
+		set_effect(c, CLASS_HOTPLUG, PLAN_HOTPLUG, false);
+	else
+		set_effect(c, CLASS_PENDING, PLAN_NONE, true);
+}
+
+/* The class of the table, but for one attribute whose class depends on its value: the balloon
+ * device is switched by the value 0, and a device cannot be changed in a running guest. */
+static enum attr_class class_of(
+    const struct attr *a, const struct value *have, const struct value *want)
+{
+	if (a->id == ATTR_memory_balloon) {
+		bool off = have->type == VALUE_INT && have->i == 0;
+		bool to_off = want->type == VALUE_INT && want->i == 0;
+		return off != to_off ? CLASS_PENDING : a->class;
+	}
+	return a->class;
+}
+
+void effect_of_leaf(
+    const struct planner *pl, struct change *c, const struct value *have, const struct value *want)
+{
+	enum attr_class class = class_of(c->attr, have, want);
+
+	if (!pl->running) {
+		set_effect(c, class, PLAN_NONE, false);
+		return;
+	}
+	switch (class) {
+	case CLASS_LIVE:
+	case CLASS_NONE:
+	case CLASS_CLONE:
+		set_effect(c, class, PLAN_NONE, false);
+		break;
+	case CLASS_LIVE_FLAP:
+	case CLASS_ACTION:
+		set_effect(c, class, PLAN_HOTPLUG, false);
+		break;
+	case CLASS_HOTPLUG:
+		set_hotplug(pl, c, c->attr->hotplug);
+		break;
+	case CLASS_PENDING:
+	case CLASS_SILENT:
+		set_effect(c, class, PLAN_NONE, true);
+		break;
+	case CLASS__MAX:
+		break;
+	}
+}
+
+void effect_of_slot(const struct planner *pl, struct change *c, const char *slot)
+{
+	const char *bus = NULL;
+	unsigned index;
+
+	if (!form_slot_parse(slot, &bus, &index) || !pl->running)
+		set_effect(c, CLASS_HOTPLUG, PLAN_NONE, false);
+	else if (text_eq(bus, "ide") || text_eq(bus, "sata"))
+		set_effect(c, CLASS_PENDING, PLAN_NONE, true);
+	else
+		set_hotplug(pl, c, text_eq(bus, "net") ? "network" : "disk");
+}
+
+void effect_of_action(const struct planner *pl, struct change *c)
+{
+	set_effect(c, CLASS_ACTION, pl->running ? PLAN_HOTPLUG : PLAN_NONE, false);
+}

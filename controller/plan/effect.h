@@ -1,0 +1,25 @@
+/*
+ * effect: what a change does to this very guest, now.
+ *
+ * Not the class of an attribute (the table has it) and not what is allowed (planner_may).
+ *
+ * Nothing is kept.
+ *
+ * Pure. Facts: hotplug rules of PVE::QemuServer::vmconfig_hotplug_pending.
+ */
+#ifndef RAMET_EFFECT_H
+#define RAMET_EFFECT_H
+
+#include "planner.h"
+
+/* Fills class, disruption and takes_restart of a change from its attribute and both values. */
+void effect_of_leaf(
+    const struct planner *pl, struct change *c, const struct value *have, const struct value *want);
+/* The same for plugging or unplugging what stands in a slot. */
+void effect_of_slot(const struct planner *pl, struct change *c, const char *slot);
+/* For what is done at once, and is felt by a running guest. */
+void effect_of_action(const struct planner *pl, struct change *c);
+/* The guest's hotplug option contains the word. */
+bool effect_hotplugs(const struct kv *current, const char *word);
+
+#endif

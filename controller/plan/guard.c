@@ -1,0 +1,157 @@
+/* The last look at a plan before anybody may carry it out: written apart from the passes, with its
+ * own reading of texts, so that a mistake of theirs does not pass here as well. */
+#include <string.h>
+
+#include "plan.h"
+
+static bool lists_slot(const struct resource *r, const char *slot, bool deleted)
+{
+	for (size_t i = 0; !deleted && i < r->slots.n; i++) {
+		const char *dot = strchr(r->slots.v[i], '.');
+		if (dot && text_eq(dot + 1, slot))
+			return true;
+	}
+	for (size_t i = 0; deleted && i < r->n_leaves; i++) {
+		const struct leaf *l = &r->leaves[i];
+		bool slots = l->attr->format == FMT_NET_SLOT || l->attr->format == FMT_DISK_SLOT;
+		if (slots && l->value.type == VALUE_SET && strs_has(&l->value.set, slot))
+			return true;
+	}
+	return false;
+}
+
+static const struct leaf *leaf_of(const struct resource *r, const char *key, const char *part)
+{
+	for (size_t i = 0; i < r->n_leaves; i++) {
+		const struct leaf *l = &r->leaves[i];
+		const char *k = pvecodec_key(l->attr, l->slot);
+		if (k && text_eq(k, key) && (!part || text_eq(part, l->attr->part)))
+			return l;
+	}
+	return NULL;
+}
+
+static bool has_codec(const struct resource *r, const char *slot, enum attr_codec codec)
+{
+	for (size_t i = 0; i < r->n_leaves; i++)
+		if (r->leaves[i].attr->codec == codec && text_eq(r->leaves[i].slot, slot))
+			return true;
+	return false;
+}
+
+/* A part that stood there and does not stand there any more is one that is listed, or one that
+ * follows from the disk itself. */
+static char *check_part(
+    const struct resource *r, const char *key, const char *part, const char *new_text)
+{
+	_cleanup_strs_ struct strs parts = {0};
+	const char *eq = strchr(part, '=');
+	_cleanup_str_ char *name = mem_strndup(part, eq ? (size_t)(eq - part) : 0);
+
+	if (text_split(new_text, ",", true, PROPSTR_PARTS_MAX, &parts) < 0)
+		return mem_printf("%s would become something unreadable", key);
+	if (strs_has(&parts, part))
+		return NULL;
+	bool device = lists_slot(r, key, false);
+	if (eq && leaf_of(r, key, name))
+		return NULL;
+	if (device && (text_eq(name, "size") || text_eq(name, "file")))
+		return NULL; /* mended after a move, or of another volume or medium */
+	/* The leading part: a model with its address, a volume, a CPU type. */
+	bool lead = !eq || strlen(part) - strlen(name) == 18;
+	if (lead && (has_codec(r, key, CODEC_NIC_MODEL) || has_codec(r, key, CODEC_NIC_MAC)))
+		return NULL;
+	if (!eq && device && !text_starts(key, "net"))
+		return NULL;
+	for (size_t i = 0; !eq && i < r->n_leaves; i++) {
+		const struct leaf *l = &r->leaves[i];
+		bool leads = l->attr->codec == CODEC_LEAD || l->attr->codec == CODEC_CDROM;
+		if (leads && text_eq(pvecodec_key(l->attr, l->slot), key))
+			return NULL;
+	}
+	return mem_printf("the part '%s' of %s would change and is not listed", part, key);
+}
+
+static char *check_set(
+    const struct plan_input *in, const struct obs_guest *seen, const char *key, const char *text)
+{
+	const struct resource *r = in->want;
+	_cleanup_strs_ struct strs parts = {0};
+	const struct leaf *l = leaf_of(r, key, NULL);
+	const char *old = NULL;
+
+	if (text_eq(key, "description") || text_eq(key, "tags"))
+		return NULL; /* Ramet's own marker and tag; the passes keep the rest apart */
+	if (!l && !lists_slot(r, key, false))
+		return mem_printf("%s would be written and is not listed", key);
+	if (seen)
+		old = kv_get(&seen->pending, key) ? kv_get(&seen->pending, key)
+						  : kv_get(&seen->current, key);
+	if (!old || (l && (l->attr->codec == CODEC_SCALAR || l->attr->codec == CODEC_LIST)))
+		return NULL;
+	if (text_split(old, ",", true, PROPSTR_PARTS_MAX, &parts) < 0)
+		return mem_printf("%s has too many parts", key);
+	for (size_t i = 0; i < parts.n; i++) {
+		char *wrong = check_part(r, key, parts.v[i], text);
+		if (wrong)
+			return wrong;
+	}
+	return NULL;
+}
+
+static char *check_del(const struct plan_input *in, const char *key)
+{
+	const struct leaf *l = leaf_of(in->want, key, NULL);
+
+	if (lists_slot(in->want, key, true))
+		return NULL;
+	if (lists_slot(in->want, key, false))
+		return mem_printf("%s would be removed and is listed", key);
+	if (l || text_eq(key, "tags") || text_eq(key, "description"))
+		return NULL;
+	return mem_printf("%s would be removed and is not in a delete list", key);
+}
+
+static char *check_disk(const struct plan_input *in, const struct step *s)
+{
+	bool size = has_codec(in->want, s->slot, CODEC_DRIVE_SIZE);
+	bool place = has_codec(in->want, s->slot, CODEC_DRIVE_STORE) ||
+		     has_codec(in->want, s->slot, CODEC_DRIVE_FORMAT);
+
+	if (s->kind == STEP_RESIZE && !size)
+		return mem_printf("%s would be resized and its size is not listed", s->slot);
+	if (s->kind == STEP_MOVE && !place)
+		return mem_printf("%s would be moved and its storage is not listed", s->slot);
+	return NULL;
+}
+
+static char *check_config(const struct plan_input *in, const struct step *s)
+{
+	/* A guest that is to be cloned has the configuration of its source. */
+	const struct obs_guest *seen = in->guest ? in->guest : in->source;
+
+	KV_FOREACH (item, &s->set) {
+		char *wrong = check_set(in, seen, item->key, item->value);
+		if (wrong)
+			return wrong;
+	}
+	for (size_t i = 0; i < s->del.n; i++) {
+		char *wrong = check_del(in, s->del.v[i]);
+		if (wrong)
+			return wrong;
+	}
+	return NULL;
+}
+
+char *plan_check_steps(const struct plan *p, const struct plan_input *in)
+{
+	for (size_t i = 0; i < p->n_steps; i++) {
+		const struct step *s = &p->steps[i];
+		char *wrong = s->kind == STEP_CONFIG			       ? check_config(in, s)
+			      : s->kind == STEP_MOVE || s->kind == STEP_RESIZE ? check_disk(in, s)
+									       : NULL;
+		if (wrong)
+			return wrong;
+	}
+	return NULL;
+}

@@ -1,0 +1,238 @@
+#include "match.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+static enum match done(struct planner *pl, enum plan_verdict v, enum reason r, const char *fmt, ...)
+    PRINTF(4, 5);
+
+static enum match done(struct planner *pl, enum plan_verdict v, enum reason r, const char *fmt, ...)
+{
+	va_list ap;
+	va_start(ap, fmt);
+	pl->out->verdict = v;
+	pl->out->reason = r;
+	free(pl->out->message);
+	if (vasprintf(&pl->out->message, fmt, ap) < 0)
+		mem_broken(__FILE__, __LINE__, "vasprintf");
+	va_end(ap);
+	return MATCH_DONE;
+}
+
+/* RFC 3339 with Z or an offset, to wall milliseconds. The form was checked with the manifest. */
+static int parse_time(const char *s, int64_t *ret_ms)
+{
+	struct tm tm = {0};
+	int used = 0, hours = 0, minutes = 0;
+
+	if (sscanf(s, "%4d-%2d-%2d%*1[Tt ]%2d:%2d:%2d%n", &tm.tm_year, &tm.tm_mon, &tm.tm_mday,
+		&tm.tm_hour, &tm.tm_min, &tm.tm_sec, &used) != 6)
+		return -1;
+	tm.tm_year -= 1900;
+	tm.tm_mon--;
+	int64_t t = (int64_t)timegm(&tm);
+	s += used;
+	if (*s == '.')
+		do
+			s++;
+		while (*s >= '0' && *s <= '9');
+	if (*s == '+' || *s == '-') {
+		if (sscanf(s + 1, "%2d:%2d", &hours, &minutes) != 2)
+			return -1;
+		int64_t offset = (int64_t)hours * 3600 + (int64_t)minutes * 60;
+		t += *s == '+' ? -offset : offset;
+	}
+	*ret_ms = t * 1000;
+	return 0;
+}
+
+static bool is_suspended_by_manifest(struct planner *pl)
+{
+	const char *reason = planner_text(pl, ATTR_suspend_reason, NULL);
+	const char *until = planner_text(pl, ATTR_suspend_until, NULL);
+	const char *owner = planner_text(pl, ATTR_suspend_owner, NULL);
+	int64_t end;
+
+	if (!reason && !until && !owner)
+		return false;
+	if (until && parse_time(until, &end) == 0 && pl->in->wall_ms >= end)
+		return false;
+	_cleanup_str_ char *shown = text_oneline(reason ? reason : "", 200);
+	done(pl, PLAN_OFF, REASON_SUSPEND_SPEC, "the manifest says suspend%s%s%s%s%s%s",
+	    *shown ? ": " : "", shown, owner ? ", by " : "", owner ? owner : "",
+	    until ? ", until " : "", until ? until : "");
+	return true;
+}
+
+static bool has_tag(const struct obs_guest *g, const char *tag)
+{
+	const char *text = kv_get(&g->current, "tags");
+	_cleanup_strs_ struct strs tags = {0};
+
+	if (!text || !tag || !*tag || text_split(text, ";, \t", true, 1024, &tags) < 0)
+		return false;
+	for (size_t i = 0; i < tags.n; i++)
+		if (text_eq_nocase(tags.v[i], tag))
+			return true;
+	return false;
+}
+
+static bool is_our_uuid(const struct record *r, const struct obs_guest *g)
+{
+	return r && r->uuid && *r->uuid && text_eq_nocase(r->uuid, g->uuid);
+}
+
+/* The annotation names the VM by number and UUID, and nobody else owns it. */
+static bool may_adopt(const struct planner *pl, enum marker_found found)
+{
+	const struct obs_guest *g = pl->in->guest;
+	const char *uuid = pl->want->adopt;
+
+	return uuid && *uuid && g->uuid && text_eq_nocase(uuid, g->uuid) &&
+	       (found == MARKER_NONE || found == MARKER_GARBLED) &&
+	       resource_int(pl->want, ATTR_id) == (int64_t)g->vmid;
+}
+
+static enum match unmarked(struct planner *pl, enum marker_found found)
+{
+	const struct obs_guest *g = pl->in->guest;
+	const struct record *r = pl->in->record;
+
+	/* The record of an adoption under way is made before its marker is written. */
+	bool first = !r || !r->synced_hash[0];
+	if (first && may_adopt(pl, found)) {
+		pl->adopting = true;
+		return MATCH_OURS;
+	}
+	if (is_our_uuid(r, g))
+		return done(pl, PLAN_OFF, REASON_RELEASED,
+		    "VM %u has no marker any more%s: somebody took it out of Ramet's hands",
+		    g->vmid, found == MARKER_GARBLED ? " that can be read" : "");
+	return done(pl, PLAN_STALLED, REASON_FOREIGN_VM,
+	    "VM %u carries no marker of ours%s and is not touched", g->vmid,
+	    r && r->uuid ? " and another SMBIOS UUID than recorded" : "");
+}
+
+static enum match marked(struct planner *pl, const struct marker *m)
+{
+	const struct obs_guest *g = pl->in->guest;
+	const struct record *r = pl->in->record;
+
+	if (m->vmid != g->vmid)
+		return done(pl, PLAN_STALLED, REASON_COPIED_MARKER,
+		    "VM %u carries the marker of VM %u (%s/%s): it is a copy and not touched",
+		    g->vmid, m->vmid, m->controller, m->name);
+	bool ours = text_eq(m->controller, pl->policy->controller_id);
+	if (ours && text_eq(m->name, pl->want->name)) {
+		pl->renaming = false;
+	} else if (ours && pl->want->renamed_from && *pl->want->renamed_from &&
+		   text_eq(m->name, pl->want->renamed_from)) {
+		pl->renaming = true;
+	} else {
+		return done(pl, PLAN_STALLED, REASON_FOREIGN_VM,
+		    "VM %u belongs to %s/%s and is not touched", g->vmid, m->controller, m->name);
+	}
+	bool known = r && r->uuid && *r->uuid;
+	if (known && !is_our_uuid(r, g))
+		return done(pl, PLAN_STALLED, REASON_FOREIGN_VM,
+		    "VM %u has the SMBIOS UUID %s, recorded was %s: it is another VM and not "
+		    "touched",
+		    g->vmid, g->uuid && *g->uuid ? g->uuid : "(none)", r->uuid);
+	if (!known && r && r->nonce && !text_eq(r->nonce, m->nonce))
+		return done(pl, PLAN_STALLED, REASON_FOREIGN_VM,
+		    "the marker of VM %u is not the one that was drawn for it", g->vmid);
+	mem_replace(&pl->out->learned.nonce, m->nonce);
+	return MATCH_OURS;
+}
+
+/* The guest that was read is one to compare with the manifest. */
+static enum match whose(struct planner *pl)
+{
+	const struct obs_guest *g = pl->in->guest;
+	const char *text = kv_get(&g->current, "description");
+	struct marker m = {0};
+	enum match r;
+
+	if (pl->in->record && pl->in->record->vmid && pl->in->record->vmid != g->vmid)
+		return done(pl, PLAN_STALLED, REASON_BUG, "VM %u was read instead of %u", g->vmid,
+		    pl->in->record->vmid);
+	enum marker_found found = marker_find(text ? text : "", &m);
+	if (found == MARKER_SEVERAL)
+		return done(pl, PLAN_STALLED, REASON_COPIED_MARKER,
+		    "VM %u carries several markers that differ, and is not touched", g->vmid);
+	r = found == MARKER_OK ? marked(pl, &m) : unmarked(pl, found);
+	marker_fini(&m);
+	if (r != MATCH_OURS)
+		return r;
+	struct record *learned = &pl->out->learned;
+	learned->vmid = g->vmid;
+	mem_replace(&learned->uuid, g->uuid);
+	mem_replace(&learned->node, g->node);
+	return MATCH_OURS;
+}
+
+static enum match no_guest(struct planner *pl)
+{
+	const struct record *r = pl->in->record;
+	const char *word = planner_text(pl, ATTR_on_missing, NULL);
+	bool recreate = word ? text_eq(word, "recreate") : pl->policy->recreate_missing;
+
+	if (!r || !r->vmid)
+		return MATCH_CREATE;
+	if (!pl->in->guest_gone)
+		return done(pl, PLAN_WAIT, REASON_READING, "VM %u has not been read yet", r->vmid);
+	if (recreate)
+		return MATCH_CREATE;
+	return done(pl, PLAN_STALLED, REASON_MISSING, "VM %u does not exist any more", r->vmid);
+}
+
+static enum match hands_off(struct planner *pl)
+{
+	pl->hands_off = true;
+	if (!pl->in->guest)
+		return MATCH_DONE;
+	struct plan kept = *pl->out;
+	pl->out->message = NULL;
+	/* Somebody else's VM is not compared even for the report. */
+	bool ours = whose(pl) == MATCH_OURS;
+	free(pl->out->message);
+	pl->out->verdict = kept.verdict;
+	pl->out->reason = kept.reason;
+	pl->out->message = kept.message;
+	return ours ? MATCH_OURS : MATCH_DONE;
+}
+
+enum match match_guest(struct planner *pl)
+{
+	if (is_suspended_by_manifest(pl))
+		return hands_off(pl);
+	bool absent = text_eq(planner_text(pl, ATTR_state, NULL), "absent");
+	if (!pl->in->guest) {
+		enum match r = no_guest(pl);
+		if (!absent || r != MATCH_CREATE)
+			return absent && pl->out->reason == REASON_MISSING
+				   ? done(pl, PLAN_IN_SYNC, REASON_IN_SYNC,
+					 "the VM is gone, as state: absent asks")
+				   : r;
+		return done(
+		    pl, PLAN_IN_SYNC, REASON_IN_SYNC, "there is no VM, as state: absent asks");
+	}
+	enum match r = whose(pl);
+	if (r != MATCH_OURS)
+		return r;
+	if (has_tag(pl->in->guest, pl->policy->env.suspend_tag)) {
+		done(pl, PLAN_OFF, REASON_SUSPEND_TAG, "VM %u carries the tag %s",
+		    pl->in->guest->vmid, pl->policy->env.suspend_tag);
+		pl->hands_off = true;
+		return MATCH_OURS;
+	}
+	if (absent) {
+		bool protect = resource_bool(pl->want, ATTR_protect);
+		done(pl, PLAN_STALLED, REASON_ABSENT_REPORTED, "destroying VM %u is asked for%s",
+		    pl->in->guest->vmid, protect ? ", and protect: true forbids it" : "");
+		return MATCH_DONE;
+	}
+	return MATCH_OURS;
+}

@@ -1,0 +1,230 @@
+#include "order.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "diff.h"
+
+struct step *order_push(struct planner *pl, enum step_kind kind)
+{
+	return step_push(&pl->out->steps, &pl->out->n_steps, &pl->out->cap_steps, kind);
+}
+
+static void take_all(struct planner *pl, struct step *v, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		*order_push(pl, v[i].kind) = v[i];
+		v[i] = (struct step){0};
+	}
+}
+
+static void clone_step(struct planner *pl)
+{
+	int64_t source = resource_int(pl->want, ATTR_clone_source_vm_id);
+	int64_t id = resource_int(pl->want, ATTR_id);
+	const char *node = planner_text(pl, ATTR_node_name, NULL);
+	const char *name = pl->in->source ? kv_get(&pl->in->source->current, "name") : NULL;
+	bool full = resource_bool(pl->want, ATTR_clone_full);
+	struct step *s = order_push(pl, STEP_CLONE);
+
+	s->node = mem_strdup(node);
+	s->task = true;
+	s->allocates = true;
+	_cleanup_str_ char *as = id ? mem_printf(" as %lld", (long long)id) : mem_strdup("");
+	s->text = mem_printf("clone %lld%s%s%s to %s%s%s", (long long)source, name ? " (" : "",
+	    name ? name : "", name ? ")" : "", node, as, full ? "" : ", linked");
+}
+
+/* The early steps were numbered among themselves. */
+static void shift_early(struct planner *pl, int by)
+{
+	for (size_t i = 0; i < pl->out->n_changes; i++)
+		if (pl->out->changes[i].step >= 0)
+			pl->out->changes[i].step += by;
+}
+
+static void collect(struct planner *pl, struct step *s)
+{
+	KV_FOREACH (item, &pl->goal)
+		if (!text_eq(kv_get(&pl->g->pending, item->key), item->value))
+			kv_set(&s->set, item->key, item->value);
+	KV_FOREACH (item, &pl->g->pending)
+		if (!kv_has(&pl->goal, item->key)) {
+			_cleanup_drive_ struct drive d = {0};
+			strs_add(&s->del, item->key);
+			/* Another drive becomes unused; this one is freed at once. */
+			if (drive_parse(item->value, &d, NULL) == 0 && d.cloudinit)
+				pl->allocates = true;
+		}
+	strs_sort_unique(&s->del);
+}
+
+static char *describe(const struct step *s)
+{
+	struct buf out;
+	const char *sep = "set ";
+
+	buf_init(&out, 0);
+	KV_FOREACH (item, &s->set) {
+		bool short_text = strlen(item->value) <= 32 && !strpbrk(item->value, ",\r\n");
+		buf_adds(&out, sep);
+		if (short_text)
+			buf_addf(&out, "%s=%s", item->key, item->value);
+		else
+			buf_adds(&out, item->key);
+		sep = ", ";
+	}
+	sep = s->set.n ? "; delete " : "delete ";
+	for (size_t i = 0; i < s->del.n; i++) {
+		buf_addf(&out, "%s%s", sep, s->del.v[i]);
+		sep = ", ";
+	}
+	return buf_take(&out);
+}
+
+static void config_step(struct planner *pl)
+{
+	struct step s = {.kind = STEP_CONFIG};
+	struct plan *p = pl->out;
+
+	collect(pl, &s);
+	if (!s.set.n && !s.del.n) {
+		step_fini(&s);
+		return;
+	}
+	s.allocates = pl->allocates;
+	s.task = pl->allocates;
+	s.text = describe(&s);
+	for (size_t i = 0; i < p->n_changes; i++) {
+		struct change *c = &p->changes[i];
+		if (c->state != CHANGE_DO || c->step >= 0)
+			continue;
+		c->step = (int)p->n_steps;
+		if (c->disruption > s.disruption)
+			s.disruption = c->disruption;
+		s.task |= c->class != CLASS_LIVE || c->slot;
+	}
+	*order_push(pl, STEP_CONFIG) = s;
+}
+
+void order_steps(struct planner *pl)
+{
+	if (pl->foretold) {
+		clone_step(pl);
+		shift_early(pl, 1);
+	}
+	take_all(pl, pl->early, pl->n_early);
+	config_step(pl);
+	take_all(pl, pl->late, pl->n_late);
+}
+
+/* ---- restart ---- */
+
+/* Parts of a text without regard to their order and without the size, which PVE writes itself. */
+static void parts_of(const char *text, struct strs *ret)
+{
+	struct strs all = {0};
+	*ret = (struct strs){0};
+	if (!text || text_split(text, ",", true, PROPSTR_PARTS_MAX, &all) < 0)
+		return;
+	for (size_t i = 0; i < all.n; i++)
+		if (!text_starts(all.v[i], "size="))
+			strs_add(ret, all.v[i]);
+	strs_fini(&all);
+	strs_sort_unique(ret);
+}
+
+static bool same_parts(const char *a, const char *b)
+{
+	_cleanup_strs_ struct strs x = {0}, y = {0};
+	if (!a != !b)
+		return false;
+	parts_of(a, &x);
+	parts_of(b, &y);
+	return strs_eq(&x, &y);
+}
+
+static bool is_listed_key(const struct planner *pl, const char *key)
+{
+	for (size_t i = 0; i < pl->want->n_leaves; i++) {
+		const struct leaf *l = &pl->want->leaves[i];
+		bool slots = l->attr->format == FMT_NET_SLOT || l->attr->format == FMT_DISK_SLOT;
+		if (slots && l->value.type == VALUE_SET && strs_has(&l->value.set, key))
+			return true;
+	}
+	for (size_t i = 0; i < pl->want->slots.n; i++) {
+		const char *dot = strchr(pl->want->slots.v[i], '.');
+		if (dot && text_eq(dot + 1, key) && !kv_has(&pl->g->current, key))
+			return true; /* a listed device that is only just being plugged */
+	}
+	return false;
+}
+
+/* The slot is to be pointed at a listed volume: that part of the text is managed. */
+static void put_file(const struct planner *pl, const char *key, struct kv *conf)
+{
+	const char *file = planner_text(pl, ATTR_disk_file, key), *text = kv_get(conf, key);
+	_cleanup_propstr_ struct propstr p = {0};
+
+	if (!file || !text || propstr_parse(text, &p, NULL) < 0)
+		return;
+	propstr_set_lead(&p, file);
+	_cleanup_str_ char *out = propstr_print(&p);
+	kv_set(conf, key, out);
+}
+
+/* What waits in this key is what the manifest lists, and nothing else. */
+static bool is_managed_key(const struct planner *pl, const char *key)
+{
+	_cleanup_kv_ struct kv conf = {0};
+
+	if (is_listed_key(pl, key))
+		return true;
+	kv_copy(&conf, &pl->g->current);
+	put_file(pl, key, &conf);
+	for (size_t i = 0; i < pl->want->n_leaves; i++) {
+		const struct leaf *l = &pl->want->leaves[i];
+		_cleanup_value_ struct value want = {0}, have = {0};
+		if (!diff_is_walked(l->attr) || !text_eq(pvecodec_key(l->attr, l->slot), key))
+			continue;
+		pvecodec_want(l->attr, &l->value, &pl->policy->env, &want);
+		if (pvecodec_get(l->attr, l->slot, &conf, &pl->policy->env, &have, NULL) < 0)
+			return false;
+		if (!pvecodec_same(l->attr, &want, &have) &&
+		    pvecodec_put(l->attr, l->slot, &want, &conf, &pl->policy->env, NULL) < 0)
+			return false;
+	}
+	return same_parts(kv_get(&conf, key), kv_get(&pl->g->pending, key));
+}
+
+static bool is_restart_ours(const struct planner *pl)
+{
+	KV_FOREACH (item, &pl->g->current)
+		if (!same_parts(item->value, kv_get(&pl->g->pending, item->key)) &&
+		    !is_managed_key(pl, item->key))
+			return false;
+	KV_FOREACH (item, &pl->g->pending)
+		if (!kv_has(&pl->g->current, item->key) && !is_managed_key(pl, item->key))
+			return false;
+	return true;
+}
+
+void order_restart(struct planner *pl)
+{
+	struct plan *p = pl->out;
+	bool waits = false;
+
+	for (size_t i = 0; i < p->n_changes; i++)
+		waits |= p->changes[i].state == CHANGE_PENDING && p->changes[i].takes_restart;
+	if (!waits || p->n_steps || pl->hands_off || pl->ceiling != PLAN_REBOOT ||
+	    pl->g->power != OBS_POWER_RUNNING || !pl->running || pl->g->ha_managed ||
+	    !is_restart_ours(pl))
+		return;
+	for (size_t i = 0; i < p->n_changes; i++)
+		if (p->changes[i].state == CHANGE_PENDING)
+			p->changes[i].step = 0;
+	struct step *s = order_push(pl, STEP_REBOOT);
+	s->disruption = PLAN_REBOOT;
+	s->task = true;
+	s->text = mem_strdup("restart the guest");
+}

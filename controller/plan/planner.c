@@ -1,0 +1,245 @@
+#include "planner.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "policy.h"
+
+#define SHOWN_CHARS 72
+
+void planner_fini(struct planner *pl)
+{
+	obs_guest_fini(&pl->foretold_guest);
+	kv_fini(&pl->goal);
+	strs_fini(&pl->del);
+	strs_fini(&pl->skip);
+	strs_fini(&pl->made);
+	for (size_t i = 0; i < pl->n_early; i++)
+		step_fini(&pl->early[i]);
+	for (size_t i = 0; i < pl->n_late; i++)
+		step_fini(&pl->late[i]);
+	free(pl->early);
+	free(pl->late);
+}
+
+struct step *step_push(struct step **v, size_t *n, size_t *cap, enum step_kind kind)
+{
+	MEM_PUSH_ROOM(*v, *n, *cap);
+	struct step *s = &(*v)[(*n)++];
+	*s = (struct step){.kind = kind};
+	return s;
+}
+
+void step_fini(struct step *s)
+{
+	kv_fini(&s->set);
+	strs_fini(&s->del);
+	free(s->slot);
+	free(s->storage);
+	free(s->format);
+	free(s->pool);
+	free(s->node);
+	free(s->text);
+	*s = (struct step){0};
+}
+
+/* ---- changes ---- */
+
+struct change *planner_change(
+    struct planner *pl, const char *path, const struct attr *a, const char *slot)
+{
+	struct plan *p = pl->out;
+
+	MEM_PUSH_ROOM(p->changes, p->n_changes, p->cap_changes);
+	struct change *c = &p->changes[p->n_changes++];
+	*c = (struct change){.path = mem_strdup(path),
+	    .attr = a,
+	    .slot = mem_strdup(slot),
+	    .class = a ? a->class : CLASS_ACTION,
+	    .reason = REASON_UPDATING,
+	    .step = -1};
+	return c;
+}
+
+struct change *planner_leaf_change(struct planner *pl, const struct leaf *l)
+{
+	_cleanup_str_ char *path = schema_path(l->attr, l->slot);
+	return planner_change(pl, path, l->attr, l->slot);
+}
+
+static void change_fini(struct change *c)
+{
+	free(c->path);
+	free(c->slot);
+	free(c->from);
+	free(c->to);
+	free(c->why);
+	free(c->hint);
+	*c = (struct change){0};
+}
+
+void change_texts(struct change *c, char *from, char *to)
+{
+	free(c->from);
+	free(c->to);
+	c->from = from;
+	c->to = to;
+}
+
+static char *vprint(const char *fmt, va_list ap)
+{
+	char *s = NULL;
+	if (vasprintf(&s, fmt, ap) < 0)
+		mem_broken(__FILE__, __LINE__, "vasprintf");
+	return s;
+}
+
+void change_block(struct change *c, enum reason r, const char *fmt, ...)
+{
+	va_list ap;
+	va_start(ap, fmt);
+	free(c->why);
+	c->why = vprint(fmt, ap);
+	va_end(ap);
+	c->state = CHANGE_BLOCKED;
+	c->reason = r;
+}
+
+void change_hint(struct change *c, const char *fmt, ...)
+{
+	va_list ap;
+	va_start(ap, fmt);
+	free(c->hint);
+	c->hint = vprint(fmt, ap);
+	va_end(ap);
+}
+
+static bool is_root_only(const struct planner *pl, const struct change *c)
+{
+	bool root =
+	    pl->policy->token_is_root || (pl->in->cluster && pl->in->cluster->token_is_root);
+	return c->attr && (c->attr->flags & ATTR_ROOT_ONLY) && !root;
+}
+
+static bool is_fought_over(const struct planner *pl, const struct change *c)
+{
+	return pl->in->fights && pl->in->fight && strs_has(pl->in->fight, c->path);
+}
+
+bool planner_may(struct planner *pl, struct change *c)
+{
+	c->drift = pl->unchanged;
+	if (pl->hands_off) {
+		c->state = CHANGE_REPORT;
+		return false;
+	}
+	if (c->drift && pl->drift == PLAN_DRIFT_IGNORE) {
+		change_fini(c);
+		pl->out->n_changes--;
+		return false;
+	}
+	if (c->drift && pl->drift == PLAN_DRIFT_REPORT) {
+		c->state = CHANGE_REPORT;
+		c->reason = REASON_DRIFT_REPORTED;
+		return false;
+	}
+	if (c->state == CHANGE_BLOCKED)
+		return false;
+	if (is_fought_over(pl, c)) {
+		change_block(c, REASON_FIGHT, "it was changed back again and again");
+		return false;
+	}
+	if (is_root_only(pl, c)) {
+		change_block(c, REASON_ROOT_ONLY,
+		    "PVE lets only root@pam with a password set it, and it is %s", c->from);
+		return false;
+	}
+	if (!policy_allows_change(pl, c))
+		return false;
+	if (c->disruption > pl->ceiling) {
+		change_block(c, REASON_DISRUPTION,
+		    "it would disturb the running guest (%s), and max_disruption is %s",
+		    plan_disruption_word(c->disruption), plan_disruption_word(pl->ceiling));
+		return false;
+	}
+	return true;
+}
+
+void planner_unmake(struct planner *pl, const char *device, const char *slot)
+{
+	struct plan *p = pl->out;
+	const struct change *cause = &p->changes[p->n_changes - 1];
+
+	for (size_t i = 0; i + 1 < p->n_changes; i++) {
+		struct change *c = &p->changes[i];
+		const char *rest = text_after(c->path, device);
+		if (rest && (!*rest || *rest == '.') && c->state == CHANGE_DO)
+			change_block(c, cause->reason, "%s: %s", cause->path, cause->why);
+	}
+	kv_del(&pl->goal, slot);
+	strs_add(&pl->skip, device);
+	for (size_t i = 0; i < pl->n_late;) {
+		if (!text_eq(pl->late[i].slot, slot)) {
+			i++;
+			continue;
+		}
+		step_fini(&pl->late[i]);
+		memmove(&pl->late[i], &pl->late[i + 1], (pl->n_late - i - 1) * sizeof(*pl->late));
+		pl->n_late--;
+	}
+}
+
+const struct change *planner_worst(const struct planner *pl)
+{
+	const struct change *worst = NULL;
+
+	for (size_t i = 0; i < pl->out->n_changes; i++) {
+		const struct change *c = &pl->out->changes[i];
+		if (c->state != CHANGE_BLOCKED)
+			continue;
+		bool person = reason_cond(c->reason) == REASON_COND_STALLED;
+		if (!worst || (person && reason_cond(worst->reason) != REASON_COND_STALLED))
+			worst = c;
+	}
+	return worst;
+}
+
+/* ---- texts and look-ups ---- */
+
+char *planner_shorten(const char *text)
+{
+	return text_oneline(text, SHOWN_CHARS);
+}
+
+char *planner_show(const struct attr *a, const struct value *v)
+{
+	bool nothing = v->type == VALUE_ABSENT || v->type == VALUE_NULL;
+	if (nothing && a && a->deflt && !text_eq(a->deflt, "[]"))
+		return mem_printf("%s (default)", a->deflt);
+	if (nothing)
+		return mem_strdup("absent");
+	_cleanup_str_ char *text = value_print(v);
+	return *text ? planner_shorten(text) : mem_strdup("\"\"");
+}
+
+char *planner_device(const struct attr *a, const char *slot)
+{
+	if (!slot || !strchr(a->path, '*'))
+		return NULL;
+	size_t block = (size_t)(strchr(a->path, '*') - a->path);
+	return mem_printf("%.*s%s", (int)block, a->path, slot);
+}
+
+const struct value *planner_value(const struct planner *pl, enum attr_id id, const char *slot)
+{
+	const struct leaf *l = resource_find(pl->want, id, slot);
+	return l && l->value.type != VALUE_NULL ? &l->value : NULL;
+}
+
+const char *planner_text(const struct planner *pl, enum attr_id id, const char *slot)
+{
+	const struct value *v = planner_value(pl, id, slot);
+	return v && v->type == VALUE_STR ? v->s : NULL;
+}
