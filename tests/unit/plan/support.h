@@ -42,8 +42,8 @@ static inline void add_leaf(struct resource *r, const char *path, const char *te
 	else if (schema_parse_value(a, text, &l->value) < 0)
 		fail_msg("%s is no value for %s", text, path);
 	if (slot) {
-		_cleanup_str_ char *device = mem_printf(
-		    "%.*s.%s", (int)strcspn(a->path, "."), a->path, slot);
+		_cleanup_str_ char *device =
+		    mem_printf("%.*s.%s", (int)strcspn(a->path, "."), a->path, slot);
 		if (!strs_has(&r->slots, device))
 			strs_add(&r->slots, device);
 	}
@@ -124,26 +124,26 @@ static inline void set_cluster(struct obs_cluster *c)
 	}
 }
 
-#define TEMPLATE_CONF                                                                      \
+#define TEMPLATE_CONF                                                                       \
 	"boot: order=scsi0\ncores: 2\ncpu: kvm64,hidden=1\nmemory: 2048\nname: debian-12\n" \
-	"net0: virtio=" MAC0 ",bridge=vmbr0,firewall=1,tag=5\n"                            \
-	"scsi0: local-lvm:base-9000-disk-0,cache=writeback,size=32G\n"                     \
+	"net0: virtio=" MAC0 ",bridge=vmbr0,firewall=1,tag=5\n"                             \
+	"scsi0: local-lvm:base-9000-disk-0,cache=writeback,size=32G\n"                      \
 	"scsihw: virtio-scsi-single\nsmbios1: uuid=1\ntags: golden\nzork: keep, this = too\n"
 
-#define GUEST_CONF                                                                       \
-	"boot: order=scsi0\ncores: 2\ncpu: kvm64,hidden=1\ndescription: " MARKER           \
-	"\nmemory: 2048\nname: web-01\n"                                                   \
-	"net0: virtio=" MAC0 ",bridge=vmbr0,firewall=1,tag=5\n"                            \
-	"scsi0: local-lvm:vm-1204-disk-0,cache=writeback,size=32G\n"                       \
-	"scsihw: virtio-scsi-single\nsmbios1: uuid=" UUID                                  \
+#define GUEST_CONF                                                               \
+	"boot: order=scsi0\ncores: 2\ncpu: kvm64,hidden=1\ndescription: " MARKER \
+	"\nmemory: 2048\nname: web-01\n"                                         \
+	"net0: virtio=" MAC0 ",bridge=vmbr0,firewall=1,tag=5\n"                  \
+	"scsi0: local-lvm:vm-1204-disk-0,cache=writeback,size=32G\n"             \
+	"scsihw: virtio-scsi-single\nsmbios1: uuid=" UUID                        \
 	"\ntags: golden;ramet\nzork: keep, this = too\n"
 
 /* A manifest of lines over a running guest that was cloned from 9000 and is known. */
 static inline void scene_open(struct scene *s, const char *lines)
 {
 	*s = (struct scene){0};
-	_cleanup_str_ char *all = mem_printf(
-	    "node_name = pve1\nclone.source_vm_id = 9000\n%s", lines);
+	_cleanup_str_ char *all =
+	    mem_printf("node_name = pve1\nclone.source_vm_id = 9000\n%s", lines);
 	s->want = resource_from("web-01", all);
 	s->record = (struct record){.vmid = 1204,
 	    .uuid = mem_strdup(UUID),

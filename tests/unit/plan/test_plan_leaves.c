@@ -5,8 +5,9 @@ static void in_sync(void **state)
 {
 	struct scene s;
 	(void)state;
-	scene_open(&s, "cpu.cores = 2\nmemory.size = 2048\nnetwork.net0.tag = 5\ntags = [golden]\n"
-		       "cpu.limit = 0\nnetwork.net0.link_down = false\ncpu.architecture = x86_64\n");
+	scene_open(&s,
+	    "cpu.cores = 2\nmemory.size = 2048\nnetwork.net0.tag = 5\ntags = [golden]\n"
+	    "cpu.limit = 0\nnetwork.net0.link_down = false\ncpu.architecture = x86_64\n");
 	const struct plan *p = scene_plan(&s);
 	expect_verdict(p, PLAN_IN_SYNC, REASON_IN_SYNC);
 	assert_int_equal(p->n_changes, 0);
@@ -112,8 +113,8 @@ static void disruption_has_a_ceiling(void **state)
 		       "max_disruption = none\n");
 	const struct plan *p = scene_plan(&s);
 	expect_blocked(p, "network.net0.tag", REASON_DISRUPTION);
-	expect_set(find_step(p, STEP_CONFIG), "net0",
-	    "virtio=" MAC0 ",bridge=vmbr0,firewall=0,tag=5");
+	expect_set(
+	    find_step(p, STEP_CONFIG), "net0", "virtio=" MAC0 ",bridge=vmbr0,firewall=0,tag=5");
 	/* nobody is disturbed when the guest is stopped, or only just made */
 	scene_stopped(&s);
 	p = scene_plan(&s);
@@ -134,8 +135,8 @@ static void hotplug_of_this_guest_decides(void **state)
 	assert_int_equal(find_change(p, "network.net0.model")->disruption, PLAN_HOTPLUG);
 	assert_true(find_change(p, "memory.size")->takes_restart);
 	assert_true(find_change(p, "cpu.vcpus")->takes_restart);
-	expect_set(find_step(p, STEP_CONFIG), "net0",
-	    "e1000=" MAC0 ",bridge=vmbr0,firewall=1,tag=5");
+	expect_set(
+	    find_step(p, STEP_CONFIG), "net0", "e1000=" MAC0 ",bridge=vmbr0,firewall=1,tag=5");
 	scene_both(&s, "hotplug", "cpu,memory");
 	p = scene_plan(&s);
 	assert_true(find_change(p, "network.net0.model")->takes_restart);
@@ -251,8 +252,7 @@ static void silent_changes_wait_for_a_restart(void **state)
 	s.guest.started_s = 1000;
 	const struct plan *p = scene_plan(&s);
 	expect_verdict(p, PLAN_ACT, REASON_UPDATING);
-	scene_both(&s, "scsi0",
-	    "local-lvm:vm-1204-disk-0,cache=writeback,serial=DATA01,size=32G");
+	scene_both(&s, "scsi0", "local-lvm:vm-1204-disk-0,cache=writeback,serial=DATA01,size=32G");
 	plan_learn_step(p, 0, &s.in, &s.guest, &s.record);
 	p = scene_plan(&s);
 	expect_verdict(p, PLAN_IN_SYNC, REASON_PENDING_REBOOT);
@@ -339,8 +339,8 @@ static void slot_marked_for_removal_is_kept(void **state)
 	scene_open(&s, "network.net0.tag = 6\n");
 	kv_del(&s.guest.pending, "net0");
 	const struct plan *p = scene_plan(&s);
-	expect_set(find_step(p, STEP_CONFIG), "net0",
-	    "virtio=" MAC0 ",bridge=vmbr0,firewall=1,tag=6");
+	expect_set(
+	    find_step(p, STEP_CONFIG), "net0", "virtio=" MAC0 ",bridge=vmbr0,firewall=1,tag=6");
 	scene_close(&s);
 }
 
