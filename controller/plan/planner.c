@@ -88,6 +88,8 @@ void change_texts(struct change *c, char *from, char *to)
 	c->to = to;
 }
 
+static char *vprint(const char *fmt, va_list ap) PRINTF(1, 0);
+
 static char *vprint(const char *fmt, va_list ap)
 {
 	char *s = NULL;
