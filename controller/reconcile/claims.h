@@ -1,0 +1,52 @@
+/*
+ * claims: guests that carry a marker of ours without being on record: found again after a loss, or
+ * copies.
+ *
+ * Not a verdict about a VM on record (plan/match). Nothing is adopted here: the owner of the record
+ * decides.
+ *
+ * Reads foreign guests one by one, a few at once: with our tag, without a name yet, locked by a
+ * clone, or (wide) every one. Owns what it found.
+ *
+ * The controller process.
+ */
+#ifndef RAMET_CLAIMS_H
+#define RAMET_CLAIMS_H
+
+#include "inventory.h"
+
+#define CLAIMS_MAX 20000 /* guests looked at */
+
+struct claim {
+	uint32_t vmid;
+	char *name, *nonce, *uuid, *node;
+	bool copy;   /* the marker names another VMID */
+	uint32_t of; /* that one */
+	bool locked; /* still being cloned */
+};
+
+struct claims_opts {
+	struct clock *clock;
+	struct asker *asker;
+	struct inventory *inventory;
+	const char *controller_id, *tag; /* borrowed */
+	/* The VMID is on record: nothing to find out. */
+	bool (*is_known)(void *arg, uint32_t vmid);
+	/* Something was found or went. */
+	void (*on_change)(void *arg);
+	void *arg;
+};
+
+struct claims;
+struct claims *claims_new(const struct claims_opts *o);
+void claims_free(struct claims **c);
+/* A new view of the cluster: look at what is new in it. wide = at every guest, not only at those
+ * that look like ours: after a loss of records. */
+void claims_update(struct claims *c, bool wide);
+/* Everything to be looked at was looked at, and nothing is in the middle of being cloned. */
+bool claims_is_complete(const struct claims *c);
+/* A guest that carries our marker for this name with its own VMID; NULL if there is none. */
+const struct claim *claims_find(const struct claims *c, const char *name);
+const struct claim *claims_at(const struct claims *c, size_t i); /* NULL at the end */
+
+#endif

@@ -1,0 +1,83 @@
+/*
+ * guest: machine: one VM, from its manifest to its state and back, one turn after the other: read,
+ * plan, carry out one step, read again.
+ *
+ * Not the plan (plan/) and not the calls (ops.h). Machines know nothing of one another but through
+ * the environment: a stuck VM holds up nobody.
+ *
+ * The guest owns its record, plan and status, and lends the last two until the next turn. The
+ * environment belongs to the controller and outlives all guests.
+ *
+ * The controller process.
+ */
+#ifndef RAMET_GUEST_H
+#define RAMET_GUEST_H
+
+#include "bundle.h"
+#include "claims.h"
+#include "gate.h"
+#include "ops.h"
+#include "ports.h"
+#include "status.h"
+
+enum guest_state {
+#define GUEST(code, name, longest_ms, doc) GUEST_##code,
+#include "guest.def"
+#undef GUEST
+	GUEST__MAX
+};
+
+struct guest;
+
+struct guest_env {
+	struct clock *clock;
+	struct asker *asker;
+	struct journal *journal;
+	struct gate *gate;
+	struct inventory *inventory;
+	struct claims *claims;
+	const struct plan_policy *policy;
+	struct op_env op;
+	int64_t full_read_ms;
+	bool readonly; /* plan, or --observe-only: no operation, no line in the journal */
+	bool stopping; /* no new operation */
+	/* All places where a VM may be on record were read: NULL, or what is missing. */
+	const char *(*not_ready)(void *arg);
+	/* The VM of that name is Ready as its manifest in force says. */
+	bool (*dependency_ready)(void *arg, const char *name);
+	/* The status changed. event: one line for the commit message, or NULL; it replaces an
+	 * earlier one that it begins with. */
+	void (*changed)(void *arg, struct guest *g, const char *event);
+	void (*note)(void *arg, enum note_kind kind, const char *vm, const char *text, int percent);
+	void *arg;
+};
+
+struct guest *guest_new(const struct guest_env *env, const char *name);
+void guest_free(struct guest **g);
+
+/* What a status tree told, for a VM that the journal does not know. Before guest_want. */
+void guest_restore(struct guest *g, const struct vmstat *old);
+/* The manifest in force, NULL = it is gone. b is referenced. Makes the guest due when it changed.
+ */
+void guest_want(struct guest *g, struct bundle *b, const struct bundle_entry *entry);
+/* Something happened to it, or it may go on. Never disturbs an operation under way. */
+void guest_wake(struct guest *g);
+/* There is a new view of the cluster: those that wait for one go on. */
+void guest_view(struct guest *g);
+
+const char *guest_name(const struct guest *g);
+enum guest_state guest_state(const struct guest *g);
+const char *guest_state_name(enum guest_state s);
+uint32_t guest_vmid(const struct guest *g); /* 0 = none yet */
+bool guest_is_wanted(const struct guest *g);
+const struct record *guest_record(const struct guest *g);
+const struct vmstat *guest_status(const struct guest *g);
+const struct plan *guest_plan(const struct guest *g); /* NULL = none was made */
+/* Planned since the manifest in force came, and neither reading nor acting now. */
+bool guest_is_quiet(const struct guest *g);
+/* Quiet, and nothing is going to happen by itself soon; waits longer than this are for others. */
+bool guest_is_settled(const struct guest *g);
+/* An operation is under way. */
+bool guest_is_acting(const struct guest *g);
+
+#endif

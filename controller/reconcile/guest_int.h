@@ -1,0 +1,101 @@
+/*
+ * guest_int: what the files of the guest machine share (guest.c, guest_turn.c, guest_drift.c).
+ *
+ * Not for anybody else.
+ *
+ * The guest owns everything inside but the environment.
+ *
+ * The controller process.
+ */
+#ifndef RAMET_GUEST_INT_H
+#define RAMET_GUEST_INT_H
+
+#include "guest.h"
+#include "look.h"
+
+#define GUEST_MAGIC 0x47554553u
+
+/* One look and the plan made from it, kept until the next: what a step taught is learnt by
+ * comparing with it. */
+struct turn {
+	struct bundle *bundle;
+	const struct resource *want;
+	struct obs_guest guest, source;
+	bool has_guest, has_source, gone, source_gone;
+	struct record record;
+	bool has_record;
+	struct strs fight;
+	struct plan_input in;
+	struct plan plan;
+	bool planned;
+};
+
+struct guest {
+	uint32_t magic;
+	const struct guest_env *env;
+	char *name;
+	enum guest_state state;
+	timer_id timer;
+	struct bundle *bundle;
+	const struct bundle_entry *entry;
+	const struct resource *want;
+	char hash[CRYPT_HEX_LEN]; /* of the manifest in force */
+	struct record rec;
+	struct vmstat st;
+	struct turn *turn; /* the one under way or the last one */
+	struct turn *last; /* the one whose step was carried out, to learn from */
+	/* Under way. */
+	struct look *look;
+	slot_id call;
+	uint64_t waiter;
+	gate_ticket ticket, read_ticket;
+	struct op *op;
+	char *storage; /* whose clone limit the operation counts for */
+	/* Memory between turns. */
+	bool due;	  /* again, right after what is under way */
+	bool wait_view;	  /* the next view ends the wait */
+	bool current;	  /* planned since the manifest came */
+	bool fresh;	  /* cloned by this run and not finished yet */
+	bool intent_free; /* the open intent was resolved: its number is free */
+	bool acted;	  /* an operation was carried out since the last time in sync */
+	bool author_asked;
+	unsigned fails;	    /* in a row */
+	unsigned gone_seen; /* looks at the cluster in which its VMID was free */
+	uint64_t gone_look;
+	unsigned hidden_seen;
+	char *last_step; /* text of the step that was carried out last */
+	char *nonce;	 /* for an adoption */
+	bool waiting;	 /* for this reason since then, turns that end so again included */
+	enum reason wait_reason;
+	int64_t wait_since;
+	int64_t fight_since; /* wall: corrections before do not count */
+};
+
+/* guest.c */
+void guest_enter(struct guest *g, enum guest_state next);
+void guest_begin(struct guest *g);
+void guest_set_status(
+    struct guest *g, enum plan_verdict v, enum reason r, const char *message, const char *hint);
+/* Waits with a reason; wakes by time, by a touch, and with view also by the next view. */
+void guest_wait(struct guest *g, enum reason r, const char *message, int64_t ms, bool view);
+void guest_stall(struct guest *g, enum reason r, const char *message, const char *hint);
+void guest_settle(struct guest *g);
+/* After a failure: growing pauses with jitter. */
+int64_t guest_backoff(const struct guest *g);
+void guest_save_record(struct guest *g);
+void turn_free(struct turn **t);
+
+/* guest_turn.c: the turn has all it needs: plan, and go on. */
+void guest_plan_turn(struct guest *g);
+void guest_resolve(struct guest *g);
+void guest_drop_action(struct guest *g);
+
+/* guest_drift.c */
+/* Takes the drift out of the plan into the status. True when a new one has no known author yet. */
+bool guest_drift_update(struct guest *g);
+/* Leaves that came back too often. */
+void guest_drift_fights(const struct guest *g, struct strs *ret);
+/* How long to wait before the next correction: 0 = none. */
+int64_t guest_drift_delay(const struct guest *g);
+
+#endif

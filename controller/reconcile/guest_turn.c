@@ -1,0 +1,480 @@
+#include "guest_int.h"
+#include "log.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define FAILS_BEFORE_STALL 5
+#define AUTHOR_WAIT_MS 3000
+#define LOCK_WAIT_MS 15000
+#define OTHER_WAIT_MS 30000
+
+static void act(struct guest *g);
+
+static void fill_input(struct guest *g)
+{
+	struct turn *t = g->turn;
+
+	t->bundle = bundle_ref(g->bundle);
+	t->want = g->want;
+	t->has_record = g->rec.vmid != 0;
+	record_copy(&t->record, &g->rec);
+	guest_drift_fights(g, &t->fight);
+	if (!g->nonce)
+		g->nonce = mem_printf("%016llx", (unsigned long long)clock_random(g->env->clock));
+	t->in = (struct plan_input){.want = t->want,
+	    .record = t->has_record ? &t->record : NULL,
+	    .guest = t->has_guest ? &t->guest : NULL,
+	    .guest_gone = t->gone,
+	    .source = t->has_source ? &t->source : NULL,
+	    .source_gone = t->source_gone,
+	    .cluster = inventory_view(g->env->inventory),
+	    .policy = g->env->policy,
+	    .fresh = g->fresh,
+	    .fights = t->fight.n > 0,
+	    .fight = &t->fight,
+	    .wall_ms = clock_wall(g->env->clock),
+	    .nonce = g->nonce};
+}
+
+static void take_learned(struct guest *g)
+{
+	const struct record *l = &g->turn->plan.learned;
+	_cleanup_str_ char *rev = mem_strdup(g->rec.good_rev), *path = mem_strdup(g->rec.good_path);
+
+	if (record_eq(l, &g->rec))
+		return;
+	record_fini(&g->rec);
+	record_copy(&g->rec, l);
+	mem_replace(&g->rec.good_rev, rev);
+	mem_replace(&g->rec.good_path, path);
+	guest_save_record(g);
+}
+
+static void fill_status(struct guest *g)
+{
+	const struct plan *p = &g->turn->plan;
+	struct vmstat *s = &g->st;
+
+	if (g->turn->has_guest) {
+		const struct obs_guest *o = &g->turn->guest;
+
+		mem_replace(&s->node, o->node);
+		mem_replace(&s->power, o->power_word);
+		mem_replace(&s->lock, o->lock);
+	}
+	strs_fini(&s->pending_keys);
+	strs_copy(&s->pending_keys, &p->pending_keys);
+	strs_fini(&s->blocked);
+	for (size_t i = 0; i < p->n_changes; i++) {
+		const struct change *c = &p->changes[i];
+
+		if (c->state == CHANGE_BLOCKED)
+			strs_add_take(&s->blocked, mem_printf("%s: %s", c->path,
+						       c->why ? c->why : reason_word(c->reason)));
+	}
+	for (size_t i = 0; i < p->notes.n; i++) {
+		struct diags one = {.v = &p->notes.v[i], .n = 1};
+		bool have = false;
+
+		for (size_t k = 0; k < s->findings.n; k++)
+			have |= s->findings.v[k].code == p->notes.v[i].code &&
+				text_eq(s->findings.v[k].msg, p->notes.v[i].msg);
+		if (!have)
+			diags_append(&s->findings, &one);
+	}
+	g->env->changed(g->env->arg, g, NULL);
+}
+
+static void in_sync(struct guest *g)
+{
+	const struct plan *p = &g->turn->plan;
+	bool was = strcmp(g->rec.synced_hash, g->want->hash) == 0;
+
+	g->fails = 0;
+	g->fresh = g->acted = g->author_asked = false;
+	mem_free_str(&g->last_step);
+	turn_free(&g->last);
+	if (!was || !g->rec.synced_rev) {
+		memcpy(g->rec.synced_hash, g->want->hash, sizeof(g->rec.synced_hash));
+		mem_replace(&g->rec.synced_rev, g->entry->rev);
+		guest_save_record(g);
+	}
+	guest_set_status(g, PLAN_IN_SYNC, p->reason, p->message, p->hint);
+	guest_settle(g);
+}
+
+static bool depends_wait(struct guest *g)
+{
+	const struct strs *deps = resource_set(g->want, ATTR_depends_on);
+
+	for (size_t i = 0; deps && i < deps->n; i++) {
+		_cleanup_str_ char *text = NULL;
+
+		if (g->env->dependency_ready(g->env->arg, deps->v[i]))
+			continue;
+		text = mem_printf("%s is not Ready", deps->v[i]);
+		guest_wait(g, REASON_DEPENDENCY, text, 10000, false);
+		return true;
+	}
+	return false;
+}
+
+static void wait_for(struct guest *g, const struct plan *p)
+{
+	bool view = p->reason == REASON_NO_QUORUM || p->reason == REASON_NODE_OFFLINE ||
+		    p->reason == REASON_CLUSTER_UNREACHABLE;
+
+	guest_wait(g, p->reason, p->message,
+	    p->reason == REASON_LOCKED || p->reason == REASON_SOURCE_LOCKED ? LOCK_WAIT_MS
+									    : OTHER_WAIT_MS,
+	    view);
+	mem_replace(&g->st.hint, p->hint);
+}
+
+static void stalled(struct guest *g, const struct plan *p)
+{
+	g->fresh = g->acted = false;
+	guest_stall(g, p->reason, p->message, p->hint);
+}
+
+/* Something differs; may it be changed now? */
+static void may_act(struct guest *g, bool new_drift)
+{
+	const struct plan *p = &g->turn->plan;
+	const struct step *s = &p->steps[0];
+	int64_t delay;
+
+	if (g->env->readonly || g->env->stopping) {
+		guest_wait(g, g->env->readonly ? REASON_OBSERVE_ONLY : REASON_RETRYING, s->text,
+		    g->env->full_read_ms, false);
+		return;
+	}
+	if (new_drift && !g->author_asked && inventory_log_known(g->env->inventory)) {
+		/* The log is a moment behind: ask it for the author before the trace is mended. */
+		g->author_asked = true;
+		inventory_poke(g->env->inventory);
+		guest_wait(g, REASON_CORRECTING, NULL, AUTHOR_WAIT_MS, true);
+		return;
+	}
+	delay = guest_drift_delay(g);
+	if (delay > 0) {
+		_cleanup_str_ char *text =
+		    mem_strdup("the same drift was corrected before; waiting "
+			       "longer this time");
+
+		guest_wait(g, REASON_CORRECTING, text, delay, false);
+		return;
+	}
+	if ((s->kind == STEP_CLONE || s->kind == STEP_START) && depends_wait(g))
+		return;
+	if ((s->kind == STEP_CLONE || s->allocates) && !inventory_settled(g->env->inventory)) {
+		guest_wait(g, REASON_NO_QUORUM,
+		    "the view of the cluster is not whole, or quorum has not lasted 15 s yet",
+		    15000, true);
+		return;
+	}
+	act(g);
+}
+
+void guest_plan_turn(struct guest *g)
+{
+	const struct plan *p;
+	bool new_drift;
+
+	fill_input(g);
+	if (g->last && g->last->planned && g->turn->has_guest && g->rec.vmid) {
+		plan_learn_step(&g->last->plan, 0, &g->last->in, &g->turn->guest, &g->rec);
+		record_fini(&g->turn->record);
+		record_copy(&g->turn->record, &g->rec);
+		guest_save_record(g);
+	}
+	turn_free(&g->last);
+	plan_make(&g->turn->in, &g->turn->plan);
+	g->turn->planned = true;
+	g->current = true;
+	p = &g->turn->plan;
+	take_learned(g);
+	fill_status(g);
+	new_drift = guest_drift_update(g);
+	switch (p->verdict) {
+	case PLAN_IN_SYNC:
+		in_sync(g);
+		return;
+	case PLAN_ACT:
+		if (p->n_steps == 0)
+			guest_stall(g, REASON_BUG, "a plan to act has no step", NULL);
+		else
+			may_act(g, new_drift);
+		return;
+	case PLAN_WAIT:
+		wait_for(g, p);
+		return;
+	case PLAN_STALLED:
+		stalled(g, p);
+		return;
+	case PLAN_OFF:
+		g->fails = 0;
+		guest_set_status(g, PLAN_OFF, p->reason, p->message, p->hint);
+		guest_settle(g);
+		return;
+	case PLAN_VERDICT__MAX:
+		break;
+	}
+}
+
+static void on_progress(void *arg, int percent, const char *line)
+{
+	struct guest *g = arg;
+	_cleanup_str_ char *text = text_oneline(line, 200);
+
+	g->env->note(g->env->arg, NOTE_PROGRESS, g->name, text, percent);
+}
+
+static void note_result(struct guest *g, const struct op_result *r)
+{
+	_cleanup_str_ char *text = text_oneline(r->text, 300);
+
+	if (r->upid)
+		mem_replace(&g->st.last_upid, r->upid);
+	mem_replace(&g->st.last_result, text);
+	if (r->end == OP_FREE)
+		return;
+	g->env->note(g->env->arg, NOTE_DONE, g->name, text, -1);
+	log_info(g->name, "%s: %s", g->st.last_op ? g->st.last_op : "", text);
+}
+
+static void failed(struct guest *g, const struct op_result *r)
+{
+	_cleanup_str_ char *text = text_oneline(r->text, 300);
+	bool counts = !ask_why_is_transient(r->why) || r->why == ASK_WHY_OTHER;
+
+	g->fails++;
+	switch (r->why) {
+	case ASK_WHY_LOCKED: {
+		guest_wait(g, g->turn && g->turn->has_guest ? REASON_LOCKED : REASON_SOURCE_LOCKED,
+		    text, LOCK_WAIT_MS, false);
+		return;
+	}
+	case ASK_WHY_NO_QUORUM:
+		guest_wait(g, REASON_NO_QUORUM, text, 15000, true);
+		return;
+	case ASK_WHY_DIGEST:
+		guest_wait(g, REASON_RETRYING, text, g->fails > 3 ? guest_backoff(g) : 0, false);
+		return;
+	case ASK_WHY_NO_CONFIG:
+		inventory_poke(g->env->inventory);
+		guest_wait(g, REASON_RETRYING, text, guest_backoff(g), true);
+		return;
+	case ASK_WHY_UNAUTHENTICATED:
+		guest_wait(g, REASON_UNAUTHENTICATED, text, 60000, true);
+		return;
+	case ASK_WHY_FORBIDDEN:
+		guest_stall(g, REASON_FORBIDDEN, text, NULL);
+		return;
+	case ASK_WHY_INVALID:
+	case ASK_WHY_PROTECTED:
+		guest_stall(g, r->why == ASK_WHY_PROTECTED ? REASON_PROTECTED : REASON_REJECTED,
+		    text, NULL);
+		return;
+	case ASK_WHY_NONE:
+	case ASK_WHY_BUSY:
+	case ASK_WHY_STORAGE_LOCK:
+	case ASK_WHY_EXISTS:
+	case ASK_WHY_NODE_DOWN:
+	case ASK_WHY_NO_TASK:
+	case ASK_WHY_RUNNING:
+	case ASK_WHY_NO_SPACE:
+	case ASK_WHY_INTERRUPTED:
+	case ASK_WHY_OTHER:
+	case ASK_WHY__MAX:
+		break;
+	}
+	if (counts && g->fails >= FAILS_BEFORE_STALL)
+		guest_stall(g, REASON_REJECTED, text, NULL);
+	else
+		guest_wait(g, r->end == OP_AGAIN ? REASON_UNCONFIRMED : REASON_TASK_FAILED, text,
+		    guest_backoff(g), false);
+}
+
+static void take_created(struct guest *g, const struct op_result *r)
+{
+	_cleanup_str_ char *rev = mem_strdup(g->rec.good_rev), *path = mem_strdup(g->rec.good_path);
+	_cleanup_str_ char *event =
+	    mem_printf("created %s as %u on %s", g->name, r->record->vmid, r->record->node);
+
+	record_fini(&g->rec);
+	record_copy(&g->rec, r->record);
+	mem_replace(&g->rec.good_rev, rev);
+	mem_replace(&g->rec.good_path, path);
+	g->fresh = true;
+	g->fails = 0;
+	guest_save_record(g);
+	g->env->changed(g->env->arg, g, event);
+	inventory_poke(g->env->inventory);
+	guest_wait(g, REASON_CREATING, NULL, 5000, true); /* until the list shows it */
+}
+
+/* The step was carried out as far as PVE says; the next look tells. A step that changes nothing is
+ * not sent again and again without a pause. */
+static void done(struct guest *g)
+{
+	const struct step *s = &g->turn->plan.steps[0];
+	bool same = g->last_step && text_eq(g->last_step, s->text);
+
+	mem_replace(&g->last_step, s->text);
+	g->acted = true;
+	if (s->kind == STEP_MIGRATE)
+		inventory_poke(g->env->inventory);
+	turn_free(&g->last);
+	g->last = TAKE(g->turn);
+	if (same) {
+		g->fails++;
+		guest_wait(g, REASON_UPDATING, "the step had no visible effect yet",
+		    guest_backoff(g), false);
+		return;
+	}
+	guest_enter(g, GUEST_WAIT);
+	guest_begin(g);
+}
+
+static void on_op(void *arg, const struct op_result *r)
+{
+	struct guest *g = arg;
+	bool clone = g->storage != NULL;
+
+	CHECK_OBJ(g, GUEST_MAGIC);
+	note_result(g, r);
+	if (clone)
+		gate_storage_result(g->env->gate, g->storage, r->why == ASK_WHY_STORAGE_LOCK);
+	gate_give(g->env->gate, &g->ticket);
+	g->intent_free = false;
+	switch (r->end) {
+	case OP_DONE:
+		done(g);
+		break;
+	case OP_CREATED:
+		take_created(g, r);
+		break;
+	case OP_FREE:
+		g->intent_free = true;
+		guest_enter(g, GUEST_WAIT);
+		guest_begin(g);
+		break;
+	case OP_ABANDONED:
+		guest_wait(g, REASON_RETRYING, r->text, 1000, false);
+		break;
+	case OP_STUCK:
+		if (r->reason == REASON_TASK_STUCK)
+			guest_wait(g, r->reason, r->text, 60000, false);
+		else
+			guest_stall(g, r->reason, r->text, r->hint);
+		break;
+	case OP_AGAIN:
+		g->acted = true; /* perhaps */
+		failed(g, r);
+		break;
+	case OP_FAILED:
+		failed(g, r);
+		break;
+	case OP_END__MAX:
+		break;
+	}
+	op_cancel(&g->op);
+}
+
+static void start(struct guest *g, const struct op_job *job)
+{
+	guest_enter(g, GUEST_ACT);
+	g->op = op_start(&g->env->op, job, on_op, on_progress, g);
+}
+
+static void run_step(struct guest *g)
+{
+	const struct plan *p = &g->turn->plan;
+	const struct step *s = &p->steps[0];
+	struct turn *t = g->turn;
+	struct op_job job = {.name = g->name,
+	    .step = s,
+	    .want = t->want,
+	    .record = t->has_record ? &g->rec : NULL,
+	    .guest = t->has_guest ? &t->guest : NULL,
+	    .source = t->has_source ? &t->source : NULL};
+
+	free(g->st.last_op);
+	g->st.last_op = mem_printf("%s: %s", step_kind_word(s->kind), s->text ? s->text : "");
+	guest_set_status(g, PLAN_ACT, p->reason, p->message ? p->message : s->text, NULL);
+	g->env->note(g->env->arg, NOTE_STEP, g->name, g->st.last_op, -1);
+	start(g, &job);
+}
+
+static void on_gate(void *arg, gate_ticket t)
+{
+	struct guest *g = arg;
+
+	g->waiter = 0;
+	g->ticket = t;
+	/* What was read is old by now. */
+	guest_enter(g, GUEST_WAIT);
+	guest_begin(g);
+}
+
+static const char *clone_storage(const struct guest *g)
+{
+	const char *s = resource_str(g->want, ATTR_clone_target_datastore);
+
+	if (s)
+		return s;
+	KV_FOREACH (it, &g->turn->source.current) {
+		struct drive d;
+
+		if (!schema_format_ok(FMT_DISK_SLOT, it->key, NULL) ||
+		    drive_parse(it->value, &d, NULL) < 0)
+			continue;
+		if (!d.cdrom && d.storage[0])
+			mem_replace(&((struct guest *)g)->storage, d.storage);
+		drive_fini(&d);
+		if (g->storage)
+			return g->storage;
+	}
+	return "";
+}
+
+static void act(struct guest *g)
+{
+	const struct step *s = &g->turn->plan.steps[0];
+	bool clone = s->kind == STEP_CLONE;
+	const char *node = clone ? g->turn->source.node : g->turn->guest.node;
+	enum gate_kind kind = clone ? GATE_CLONE : GATE_OP;
+
+	mem_free_str(&g->storage);
+	if (clone) {
+		_cleanup_str_ char *store = mem_strdup(clone_storage(g));
+
+		mem_replace(&g->storage, store);
+	}
+	if (!g->ticket)
+		g->ticket = gate_try(g->env->gate, kind, node, g->storage);
+	if (g->ticket) {
+		run_step(g);
+		return;
+	}
+	guest_enter(g, GUEST_GATE);
+	guest_set_status(g, PLAN_WAIT, REASON_NO_SLOT, NULL, NULL);
+	g->waiter = gate_wait(g->env->gate, kind, node, g->storage, on_gate, g);
+}
+
+void guest_resolve(struct guest *g)
+{
+	struct op_job job = {.name = g->name, .want = g->want};
+
+	if (g->env->readonly || g->env->stopping) {
+		guest_wait(g, REASON_UNCONFIRMED, "a clone was under way when it was seen last",
+		    g->env->full_read_ms, false);
+		return;
+	}
+	guest_set_status(g, PLAN_ACT, REASON_CREATING, NULL, NULL);
+	free(g->st.last_op);
+	g->st.last_op = mem_strdup("clone: looking for what came of it");
+	start(g, &job);
+}

@@ -1,0 +1,337 @@
+#include "ops.h"
+
+#include "log.h"
+#include "marker.h"
+#include "observe.h"
+#include "ops_int.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define SHUTDOWN_MAX_S 180
+
+void op_cancel(struct op **opp)
+{
+	struct op *op = *opp;
+
+	if (!op)
+		return;
+	CHECK_OBJ(op, OP_MAGIC);
+	ask_cancel(op->env.asker, &op->call);
+	follow_cancel(&op->follow);
+	look_cancel(&op->look);
+	clock_cancel(op->env.clock, &op->timer);
+	free(op->name);
+	free(op->path);
+	free(op->node);
+	free(op->upid);
+	free(op->text);
+	free(op->task_text);
+	kv_fini(&op->params);
+	strs_fini(&op->nodes);
+	intent_fini(&op->intent);
+	op->magic = 0;
+	free(op);
+	*opp = NULL;
+}
+
+void op_finish(struct op *op, enum op_end end, enum ask_why why, const char *text)
+{
+	struct op_result r = {.end = end, .why = why, .text = text ? text : "", .upid = op->upid};
+
+	op->cb(op->arg, &r);
+}
+
+void op_finish_stuck(struct op *op, enum reason reason, const char *text, const char *hint)
+{
+	struct op_result r = {
+	    .end = OP_STUCK, .reason = reason, .text = text, .hint = hint, .upid = op->upid};
+
+	op->cb(op->arg, &r);
+}
+
+char *op_identity(const char *controller_id, const struct op_job *job)
+{
+	const struct obs_guest *g = job->guest;
+	const char *desc = kv_get(&g->current, "description");
+	const struct record *rec = job->record;
+	char *why = NULL;
+	struct marker m;
+
+	if (marker_find(desc ? desc : "", &m) != MARKER_OK) {
+		if (job->want && job->want->adopt && g->uuid[0] &&
+		    text_eq_nocase(job->want->adopt, g->uuid))
+			return NULL;
+		return mem_strdup("the guest does not carry our marker");
+	}
+	if (strcmp(m.controller, controller_id) != 0 || m.vmid != g->vmid)
+		why = mem_printf(
+		    "the guest's marker is that of %s/%s, VMID %u", m.controller, m.name, m.vmid);
+	else if (!rec || rec->vmid != g->vmid)
+		why = mem_strdup("the guest is not on record");
+	else if (rec->nonce && strcmp(rec->nonce, m.nonce) != 0)
+		why = mem_strdup("the guest's marker is not the one that was written");
+	else if (rec->uuid && rec->uuid[0] && strcmp(rec->uuid, g->uuid) != 0)
+		why = mem_strdup("the guest's UUID is not the recorded one");
+	else if (strcmp(m.name, job->name) != 0 &&
+		 !(job->want && text_eq(job->want->renamed_from, m.name)))
+		why = mem_printf("the guest's marker is that of the manifest %s", m.name);
+	marker_fini(&m);
+	return why;
+}
+
+static void on_task(void *arg, enum follow_end end, const char *text)
+{
+	_cleanup_str_ char *words = mem_strdup(text);
+	struct op *op = arg;
+
+	follow_cancel(&op->follow);
+	switch (end) {
+	case FOLLOW_OK:
+	case FOLLOW_WARNINGS:
+		op_finish(op, OP_DONE, ASK_WHY_NONE, words);
+		return;
+	case FOLLOW_FAILED:
+		op_finish(op, OP_FAILED, ask_why_of(words), words);
+		return;
+	case FOLLOW_LOST:
+		op_finish(op, OP_AGAIN, ASK_WHY_NO_TASK, words);
+		return;
+	case FOLLOW_STUCK:
+		op_finish_stuck(op, REASON_TASK_STUCK, words, NULL);
+		return;
+	case FOLLOW_END__MAX:
+		break;
+	}
+}
+
+static void on_progress(void *arg, int percent, const char *line)
+{
+	struct op *op = arg;
+
+	if (op->progress)
+		op->progress(op->arg, percent, line);
+}
+
+static void on_sent(void *arg, const struct ask_answer *a)
+{
+	struct op *op = arg;
+	const char *upid = jsn_text(a->data);
+
+	op->call = 0;
+	switch (a->outcome) {
+	case ASK_DONE:
+		if (!upid || !follow_upid_ok(upid)) {
+			op_finish(op, OP_DONE, ASK_WHY_NONE, "OK");
+			return;
+		}
+		op->upid = mem_strdup(upid);
+		attrib_learn_self(inventory_attrib(op->env.inventory), upid);
+		op->follow =
+		    follow_start(op->env.asker, upid, op->task_ms, on_task, on_progress, op);
+		return;
+	case ASK_NOT_SENT:
+	case ASK_REJECTED:
+		op_finish(op, OP_FAILED, a->why, a->text);
+		return;
+	case ASK_PARTIAL:
+	case ASK_AMBIGUOUS:
+		op_finish(op, OP_AGAIN, a->why, a->text);
+		return;
+	case ASK_OUTCOME__MAX:
+		break;
+	}
+}
+
+static void send_now(struct op *op)
+{
+	struct ask_req q = {
+	    .method = op->method, .path = op->path, .params = &op->params, .node = op->node};
+
+	op->call = ask(op->env.asker, &q, op->on_sent, op);
+}
+
+/* What frees, grows or allocates asks the node that will do it: on a node without quorum PVE frees
+ * volumes and enlarges images although the configuration cannot be written. */
+static bool quorum_ok(struct op *op, const struct ask_answer *a)
+{
+	_cleanup_str_ char *text = NULL;
+	bool quorate = false;
+
+	op->call = 0;
+	if (a->outcome == ASK_DONE && observe_quorum(a->data, &quorate, NULL) == 0 && quorate)
+		return true;
+	text = mem_printf("node %s does not confirm that it has quorum%s%s", op->node,
+	    a->outcome == ASK_DONE ? "" : ": ", a->outcome == ASK_DONE ? "" : a->text);
+	op_finish(op, OP_FAILED,
+	    a->outcome == ASK_DONE || a->why == ASK_WHY_FORBIDDEN ? ASK_WHY_NO_QUORUM : a->why,
+	    text);
+	return false;
+}
+
+static void on_quorum(void *arg, const struct ask_answer *a)
+{
+	struct op *op = arg;
+
+	if (quorum_ok(op, a))
+		send_now(op);
+}
+
+void op_send(struct op *op, ask_cb cb)
+{
+	struct ask_req q = {.method = "GET", .path = "/cluster/status", .node = op->node};
+
+	op->on_sent = cb;
+	if (op->check_quorum)
+		op->call = ask(op->env.asker, &q, on_quorum, op);
+	else
+		send_now(op);
+}
+
+static void on_refused(void *arg)
+{
+	struct op *op = arg;
+
+	op->timer = 0;
+	op_finish_stuck(op, REASON_BUG, op->text, NULL);
+}
+
+/* The answer must not come from within op_start. */
+static void refuse(struct op *op, char *why)
+{
+	log_error(op->name, "refused before sending: %s", why);
+	op->text = why;
+	op->timer = clock_timer(op->env.clock, 0, on_refused, op);
+}
+
+static void guest_request(struct op *op, const char *method, const char *tail, uint32_t vmid)
+{
+	op->method = method;
+	op->path = ask_guest_path(op->node, vmid, tail);
+}
+
+static void config_request(struct op *op, const struct step *s, const struct obs_guest *g)
+{
+	guest_request(op, s->task ? "POST" : "PUT", "config", g->vmid);
+	kv_copy(&op->params, &s->set);
+	if (s->del.n) {
+		_cleanup_str_ char *del = strs_join(&s->del, ",");
+
+		kv_set(&op->params, "delete", del);
+	}
+	kv_set(&op->params, "digest", g->digest);
+}
+
+static void pool_request(struct op *op, const struct step *s, const struct obs_guest *g)
+{
+	bool leave = !s->pool || !s->pool[0];
+	const char *pool = leave ? g->pool : s->pool;
+	const struct obs_cluster *c = inventory_view(op->env.inventory);
+
+	op->method = "PUT";
+	if (pool && strchr(pool, '/')) { /* nested pools go by parameter */
+		op->path = mem_strdup("/pools");
+		kv_set(&op->params, "poolid", pool);
+	} else {
+		_cleanup_str_ char *enc = text_url_encode(pool ? pool : "");
+
+		op->path = mem_printf("/pools/%s", enc);
+	}
+	kv_setf(&op->params, "vms", "%u", g->vmid);
+	if (leave)
+		kv_set(&op->params, "delete", "1");
+	else if (g->pool &&
+		 (c->version_major > 8 || (c->version_major == 8 && c->version_minor >= 1)))
+		kv_set(&op->params, "allow-move", "1");
+}
+
+static void power_request(struct op *op, const char *tail, const struct obs_guest *g)
+{
+	int64_t s = op->task_ms / 2000;
+
+	guest_request(op, "POST", tail, g->vmid);
+	if (strcmp(tail, "status/start") != 0)
+		kv_setf(&op->params, "timeout", "%lld",
+		    (long long)(s > SHUTDOWN_MAX_S ? SHUTDOWN_MAX_S : s));
+}
+
+/* NULL, or why the step cannot be turned into a request. */
+static char *make_request(struct op *op, const struct step *s, const struct obs_guest *g)
+{
+	switch (s->kind) {
+	case STEP_CONFIG:
+		config_request(op, s, g);
+		return NULL;
+	case STEP_RESIZE:
+		guest_request(op, "PUT", "resize", g->vmid);
+		kv_set(&op->params, "disk", s->slot);
+		kv_setf(&op->params, "size", "%lluG", (unsigned long long)s->size_gb);
+		kv_set(&op->params, "digest", g->digest);
+		return NULL;
+	case STEP_MOVE:
+		guest_request(op, "POST", "move_disk", g->vmid);
+		kv_set(&op->params, "disk", s->slot);
+		kv_set(&op->params, "storage", s->storage);
+		if (s->format && s->format[0])
+			kv_set(&op->params, "format", s->format);
+		kv_set(&op->params, "delete", "1");
+		kv_set(&op->params, "digest", g->digest);
+		return NULL;
+	case STEP_POOL:
+		pool_request(op, s, g);
+		return NULL;
+	case STEP_MIGRATE:
+		guest_request(op, "POST", "migrate", g->vmid);
+		kv_set(&op->params, "target", s->node);
+		if (g->power == OBS_POWER_RUNNING)
+			kv_set(&op->params, "online", "1");
+		return NULL;
+	case STEP_TEMPLATE:
+		guest_request(op, "POST", "template", g->vmid);
+		return NULL;
+	case STEP_START:
+		power_request(op, "status/start", g);
+		return NULL;
+	case STEP_SHUTDOWN:
+		power_request(op, "status/shutdown", g);
+		return NULL;
+	case STEP_REBOOT:
+		power_request(op, "status/reboot", g);
+		return NULL;
+	case STEP_CLONE:
+	case STEP_KIND__MAX:
+		break;
+	}
+	return mem_printf("no request for the step %s", step_kind_word(s->kind));
+}
+
+struct op *op_start(const struct op_env *env, const struct op_job *job, op_cb cb,
+    op_progress_cb progress, void *arg)
+{
+	struct op *op = mem_alloc(sizeof(*op));
+	char *why;
+
+	op->magic = OP_MAGIC;
+	op->env = *env;
+	op->cb = cb;
+	op->progress = progress;
+	op->arg = arg;
+	op->name = mem_strdup(job->name);
+	if (!job->step || job->step->kind == STEP_CLONE) {
+		op_create_start(op, job);
+		return op;
+	}
+	MUST(job->guest && job->want);
+	op->node = mem_strdup(job->guest->node);
+	op->task_ms = resource_int(job->want, ATTR_timeouts_update);
+	why = op_identity(env->controller_id, job);
+	if (!why)
+		why = make_request(op, job->step, job->guest);
+	if (why) {
+		refuse(op, why);
+		return op;
+	}
+	op->check_quorum = job->step->allocates;
+	op_send(op, on_sent);
+	return op;
+}

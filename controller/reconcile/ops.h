@@ -1,0 +1,76 @@
+/*
+ * ops: one step of a plan as calls of the API: create, configure, move, resize, power, migrate.
+ *
+ * Not the choice of steps (plan/) and not the order of turns (guest.h): after every operation the
+ * guest is read and planned again. Nothing here destroys.
+ *
+ * An operation owns copies of all it needs. It calls back exactly once, never from within op_start,
+ * and is freed by its owner with op_cancel, also from within the callback. What is under way in PVE
+ * goes on when the operation is cancelled; a clone is found again through the journal.
+ *
+ * The controller process.
+ */
+#ifndef RAMET_OPS_H
+#define RAMET_OPS_H
+
+#include "ask.h"
+#include "inventory.h"
+#include "journal.h"
+#include "plan.h"
+
+enum op_end {
+	OP_DONE,      /* carried out; read again */
+	OP_AGAIN,     /* nobody knows, or only a part: read and plan again */
+	OP_FAILED,    /* without effect: why, text */
+	OP_CREATED,   /* the clone is there and ours: record */
+	OP_FREE,      /* resolve: the number is free, the clone may be asked for */
+	OP_ABANDONED, /* the number belongs to a stranger: the intent is closed */
+	OP_STUCK,     /* a person is needed: reason, text, hint */
+	OP_END__MAX
+};
+
+struct op_result {
+	enum op_end end;
+	enum ask_why why;
+	enum reason reason;	     /* of STUCK */
+	const char *text;	     /* for people; never NULL */
+	const char *hint;	     /* may be NULL */
+	const char *upid;	     /* of the last task; may be NULL */
+	const struct record *record; /* of CREATED */
+};
+
+struct op_env {
+	struct clock *clock;
+	struct asker *asker;
+	struct journal *journal;
+	struct inventory *inventory;
+	const char *controller_id;
+	uint32_t vmid_min, vmid_max; /* 0 = no range configured */
+	/* The number belongs to a manifest (another one than this). */
+	bool (*is_reserved)(void *arg, uint32_t vmid, const char *name);
+	void *arg;
+};
+
+struct op_job {
+	const char *name;		/* of the manifest */
+	const struct step *step;	/* NULL: resolve the open intent of this name */
+	const struct resource *want;	/* NULL only when resolving for a manifest that is gone */
+	const struct record *record;	/* NULL when creating */
+	const struct obs_guest *guest;	/* as read in this turn; NULL when creating */
+	const struct obs_guest *source; /* when creating */
+};
+
+typedef void (*op_cb)(void *arg, const struct op_result *r);
+typedef void (*op_progress_cb)(void *arg, int percent, const char *line);
+
+struct op;
+struct op *op_start(const struct op_env *env, const struct op_job *job, op_cb cb,
+    op_progress_cb progress, void *arg);
+void op_cancel(struct op **op);
+
+/* The guest that was read is the one on record: marker of this controller and name with its own
+ * VMID, nonce and UUID as recorded; or it is being adopted with its UUID. NULL, or why not (caller
+ * frees). */
+char *op_identity(const char *controller_id, const struct op_job *job);
+
+#endif

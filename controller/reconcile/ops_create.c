@@ -1,0 +1,550 @@
+#include "log.h"
+#include "marker.h"
+#include "ops_int.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/*
+ * A clone in two phases around its task. The intent (number, nonce, source) is on the disk before
+ * the call; from then on only that number is tried until the guest under it is ours, or is proven
+ * to be a stranger's. Asking twice for one number can never give two guests: PVE refuses the
+ * second.
+ */
+
+#define PLACEHOLDER "qmclone temporary file"
+#define POLL_MS 3000
+#define CANDIDATES_MAX 200
+#define DEFAULT_MIN 100u
+#define DEFAULT_MAX 9999u /* without a configured range: where people look for VMs */
+#define LATE_MS 60000	  /* a call whose answer was lost may still be on its way */
+
+static void pick(struct op *op);
+static void probe(struct op *op);
+
+static const char *or_empty(const char *s)
+{
+	return s ? s : "";
+}
+
+/* Something durable failed: without a journal nothing is sent. */
+static void journal_failed(struct op *op, struct err *e)
+{
+	op_finish_stuck(
+	    op, REASON_BUG, err_msg(e), "free space in controller.state_dir, or mend its disk");
+}
+
+static void created(struct op *op, const struct obs_guest *g, const struct marker *m)
+{
+	_cleanup_err_ struct err *e = NULL;
+	struct record rec = {.vmid = g->vmid,
+	    .uuid = mem_strdup(g->uuid),
+	    .nonce = mem_strdup(m->nonce),
+	    .node = mem_strdup(g->node),
+	    .source_vmid = op->intent.source,
+	    .source_uuid = mem_strdup(op->intent.source_uuid),
+	    .proven = strcmp(m->nonce, op->intent.nonce) == 0};
+	struct op_result r = {.end = OP_CREATED, .text = "OK", .upid = op->upid, .record = &rec};
+
+	if (journal_end(op->env.journal, op->name, &rec, &e) < 0)
+		journal_failed(op, e);
+	else
+		op->cb(op->arg, &r);
+	record_fini(&rec);
+}
+
+static void abandon(struct op *op)
+{
+	_cleanup_err_ struct err *e = NULL;
+	_cleanup_str_ char *text = NULL;
+
+	if (journal_end(op->env.journal, op->name, NULL, &e) < 0) {
+		journal_failed(op, e);
+		return;
+	}
+	text = mem_printf("VMID %u belongs to another guest", op->intent.vmid);
+	if (op->fixed_id == op->intent.vmid)
+		op_finish_stuck(op, REASON_VMID_TAKEN, text, NULL);
+	else
+		op_finish(op, OP_ABANDONED, ASK_WHY_EXISTS, text);
+}
+
+static void debris(struct op *op)
+{
+	_cleanup_str_ char *text =
+	    mem_printf("the clone under VMID %u on node %s broke off and left a locked guest",
+		op->intent.vmid, op->node);
+	_cleanup_str_ char *hint = mem_printf(
+	    "as root on %s, after making sure that no clone task runs: qm unlock %u && qm destroy "
+	    "%u --purge; then look for leftover volumes vm-%u-*",
+	    op->node, op->intent.vmid, op->intent.vmid, op->intent.vmid);
+
+	op_finish_stuck(op, REASON_DEBRIS, text, hint);
+}
+
+static void on_poll(void *arg)
+{
+	struct op *op = arg;
+
+	op->timer = 0;
+	probe(op);
+}
+
+/* The clone is under way, as far as one can see. */
+static void wait_for_clone(struct op *op)
+{
+	if (op->task_ok || op->task_text || clock_wall(op->env.clock) >= op->deadline) {
+		/* Its task has ended, or its time is over. A moment for the last rename. */
+		if (op->polls++ >= 5) {
+			debris(op);
+			return;
+		}
+	}
+	op->timer = clock_timer(op->env.clock, POLL_MS, on_poll, op);
+}
+
+static void judge(struct op *op, const struct obs_guest *g)
+{
+	const char *desc = or_empty(kv_get(&g->current, "description"));
+	struct marker m;
+
+	mem_replace(&op->node, g->node);
+	if (marker_find(desc, &m) == MARKER_OK) {
+		bool ours = strcmp(m.controller, op->env.controller_id) == 0 &&
+			    strcmp(m.name, op->name) == 0 && m.vmid == g->vmid;
+
+		if (!ours)
+			abandon(op);
+		else if (text_eq(g->lock, "clone"))
+			wait_for_clone(op);
+		else
+			created(op, g, &m);
+		marker_fini(&m);
+		return;
+	}
+	if (text_eq(g->lock, "clone") && strstr(desc, PLACEHOLDER))
+		wait_for_clone(op);
+	else
+		abandon(op);
+}
+
+static void look_next(struct op *op);
+
+static void on_look(void *arg, enum look_end end, struct obs_guest *g, const struct ask_answer *why)
+{
+	_cleanup_str_ char *text = mem_strdup(why->text);
+	enum ask_why word = why->why;
+	struct op *op = arg;
+	struct obs_guest got = *g;
+
+	*g = (struct obs_guest){0};
+	look_cancel(&op->look);
+	switch (end) {
+	case LOOK_OK:
+		judge(op, &got);
+		break;
+	case LOOK_NO_CONFIG:
+		look_next(op);
+		break;
+	case LOOK_FORBIDDEN:
+		/* With rights on a pool only, the guest shows up at the very end of its clone. */
+		if (op->task_ok)
+			op_finish_stuck(op, REASON_ACCESS_LOST, text,
+			    "grant the token VM.Audit on the new VM, for example on /vms");
+		else
+			wait_for_clone(op);
+		break;
+	case LOOK_FAILED:
+		op_finish(op, OP_AGAIN, word, text);
+		break;
+	case LOOK_END__MAX:
+		break;
+	}
+	obs_guest_fini(&got);
+}
+
+/* Where the number may be: where the cluster shows it, the target, the source. */
+static void look_next(struct op *op)
+{
+	if (op->at_node == op->nodes.n) {
+		inventory_poke(op->env.inventory);
+		op_finish(op, OP_AGAIN, ASK_WHY_NO_CONFIG,
+		    "the new VMID exists, but on no node that was asked");
+		return;
+	}
+	op->look = look_start(
+	    op->env.asker, op->intent.vmid, op->nodes.v[op->at_node++], true, on_look, op);
+}
+
+static void add_node(struct strs *l, const char *node)
+{
+	if (node && node[0] && !strs_has(l, node))
+		strs_add(l, node);
+}
+
+static void find_it(struct op *op)
+{
+	const struct obs_cluster *view = inventory_view(op->env.inventory);
+	const struct obs_row *row = obs_cluster_row(view, op->intent.vmid);
+
+	strs_fini(&op->nodes);
+	op->at_node = 0;
+	if (row && !row->qemu) { /* a container took the number */
+		abandon(op);
+		return;
+	}
+	if (row)
+		add_node(&op->nodes, row->node);
+	add_node(&op->nodes, op->intent.source_node);
+	add_node(&op->nodes, op->intent.target_node);
+	for (size_t i = 0; i < view->n_nodes; i++)
+		if (view->nodes[i].online)
+			add_node(&op->nodes, view->nodes[i].name);
+	look_next(op);
+}
+
+/* The number is free: no guest came of the calls that were made, so far. */
+static void is_free(struct op *op)
+{
+	_cleanup_err_ struct err *e = NULL;
+	_cleanup_str_ char *text = NULL;
+
+	if (op->task_ok) {
+		/* The task said OK, and the guest is gone: somebody was quick. */
+		op_finish(op, OP_FREE, ASK_WHY_NONE, "the new guest was removed again");
+		return;
+	}
+	if (op->task_text) {
+		/* Without the UPID in the journal the next try does not ask for the old task. */
+		mem_replace(&op->intent.upid, NULL);
+		if (journal_begin(op->env.journal, op->name, &op->intent, &e) < 0) {
+			journal_failed(op, e);
+			return;
+		}
+		op_finish(op, OP_FAILED, ask_why_of(op->task_text), op->task_text);
+		return;
+	}
+	if (op->has_want) {
+		op_finish(op, OP_FREE, ASK_WHY_NONE, "the number is free");
+		return;
+	}
+	if (clock_wall(op->env.clock) < op->intent.wall_ms + LATE_MS)
+		op_finish(op, OP_AGAIN, ASK_WHY_NONE, "a late answer may still come");
+	else if (journal_end(op->env.journal, op->name, NULL, &e) < 0)
+		journal_failed(op, e);
+	else
+		op_finish(op, OP_ABANDONED, ASK_WHY_NONE, "nothing came of the clone");
+}
+
+/* Free, taken, or no answer. 400 is how PVE says that the number exists. */
+static int existence(const struct ask_answer *a)
+{
+	if (a->outcome == ASK_DONE)
+		return 0;
+	return a->status == 400 && strstr(a->text, "already exists") ? 1 : -1;
+}
+
+static void ask_existence(struct op *op, uint32_t vmid, ask_cb cb)
+{
+	_cleanup_kv_ struct kv params = {0};
+	struct ask_req q = {.method = "GET", .path = "/cluster/nextid", .params = &params};
+
+	kv_setf(&params, "vmid", "%u", vmid);
+	op->call = ask(op->env.asker, &q, cb, op);
+}
+
+static void on_probe(void *arg, const struct ask_answer *a)
+{
+	struct op *op = arg;
+	int rc = existence(a);
+
+	op->call = 0;
+	if (rc < 0)
+		op_finish(op, OP_AGAIN, a->why, a->text);
+	else if (rc > 0)
+		find_it(op);
+	else
+		is_free(op);
+}
+
+static void probe(struct op *op)
+{
+	ask_existence(op, op->intent.vmid, on_probe);
+}
+
+static void on_task(void *arg, enum follow_end end, const char *text)
+{
+	struct op *op = arg;
+
+	switch (end) {
+	case FOLLOW_OK:
+	case FOLLOW_WARNINGS:
+		op->task_ok = true;
+		break;
+	case FOLLOW_FAILED:
+	case FOLLOW_LOST:
+		mem_replace(&op->task_text, text);
+		break;
+	case FOLLOW_STUCK: {
+		_cleanup_str_ char *words = mem_strdup(text);
+
+		follow_cancel(&op->follow);
+		op_finish_stuck(op, REASON_TASK_STUCK, words, NULL);
+		return;
+	}
+	case FOLLOW_END__MAX:
+		break;
+	}
+	follow_cancel(&op->follow);
+	probe(op);
+}
+
+static void on_progress(void *arg, int percent, const char *line)
+{
+	struct op *op = arg;
+
+	if (op->progress)
+		op->progress(op->arg, percent, line);
+}
+
+static void follow_clone(struct op *op)
+{
+	op->follow =
+	    follow_start(op->env.asker, op->intent.upid, op->task_ms, on_task, on_progress, op);
+	if (!op->follow)
+		probe(op);
+}
+
+static void on_posted(void *arg, const struct ask_answer *a)
+{
+	_cleanup_err_ struct err *e = NULL;
+	struct op *op = arg;
+	const char *upid = jsn_text(a->data);
+
+	op->call = 0;
+	switch (a->outcome) {
+	case ASK_DONE:
+		if (!upid || !follow_upid_ok(upid)) {
+			probe(op);
+			return;
+		}
+		mem_replace(&op->upid, upid);
+		mem_replace(&op->intent.upid, upid);
+		attrib_learn_self(inventory_attrib(op->env.inventory), upid);
+		/* Not written down is not lost: nonce and number find the clone. */
+		if (journal_upid(op->env.journal, op->name, upid, &e) < 0)
+			log_warn(op->name, "%s, ignoring", err_msg(e));
+		follow_clone(op);
+		return;
+	case ASK_NOT_SENT:
+	case ASK_REJECTED:
+		if (a->why == ASK_WHY_EXISTS || a->why == ASK_WHY_BUSY) {
+			probe(op); /* perhaps an earlier call of ours got through */
+			return;
+		}
+		op_finish(op, OP_FAILED, a->why, a->text);
+		return;
+	case ASK_PARTIAL:
+	case ASK_AMBIGUOUS:
+		op_finish(op, OP_AGAIN, a->why, a->text);
+		return;
+	case ASK_OUTCOME__MAX:
+		break;
+	}
+}
+
+static void post(struct op *op)
+{
+	_cleanup_err_ struct err *e = NULL;
+	_cleanup_str_ char *desc = NULL;
+	struct marker m = {.controller = (char *)op->env.controller_id,
+	    .name = op->name,
+	    .vmid = op->intent.vmid,
+	    .nonce = op->intent.nonce};
+
+	if (marker_join(op->text, &m, &desc, &e) < 0) {
+		op_finish_stuck(op, REASON_SOURCE_UNSUITABLE, err_msg(e),
+		    "shorten the template's description, or list one in the manifest");
+		return;
+	}
+	op->intent.tries++;
+	op->intent.wall_ms = clock_wall(op->env.clock);
+	mem_replace(&op->intent.upid, NULL);
+	if (journal_begin(op->env.journal, op->name, &op->intent, &e) < 0) {
+		journal_failed(op, e);
+		return;
+	}
+	kv_setf(&op->params, "newid", "%u", op->intent.vmid);
+	kv_set(&op->params, "description", desc);
+	op_send(op, on_posted);
+}
+
+static void on_candidate(void *arg, const struct ask_answer *a)
+{
+	struct op *op = arg;
+	int rc = existence(a);
+
+	op->call = 0;
+	if (rc < 0)
+		op_finish(op, OP_FAILED, a->why, a->text);
+	else if (rc == 0)
+		post(op);
+	else if (op->fixed_id)
+		abandon(op);
+	else
+		pick(op);
+}
+
+static uint64_t name_hash(const struct op *op)
+{
+	_cleanup_str_ char *s = mem_printf("%s/%s", op->env.controller_id, op->name);
+	uint64_t h = 14695981039346656037u; /* FNV-1a: spreads, and is the same after a loss */
+
+	for (const char *p = s; *p; p++)
+		h = (h ^ (unsigned char)*p) * 1099511628211u;
+	return h ^ (h >> 32);
+}
+
+/* The next number to ask for. It begins at a place that depends on the name alone, so that after a
+ * loss of all records the same number is tried first and a clone under way is met, not doubled. */
+static bool next_candidate(struct op *op, uint32_t *ret)
+{
+	const struct obs_cluster *view = inventory_view(op->env.inventory);
+	uint32_t min = op->env.vmid_min ? op->env.vmid_min : DEFAULT_MIN;
+	uint32_t max = op->env.vmid_max ? op->env.vmid_max : DEFAULT_MAX;
+	uint64_t span = (uint64_t)max - min + 1, at = name_hash(op) % span;
+
+	for (uint64_t i = 0; i < span; i++) {
+		uint32_t vmid = min + (uint32_t)((at + i) % span);
+
+		if (journal_is_used(op->env.journal, vmid) || obs_cluster_row(view, vmid) ||
+		    op->env.is_reserved(op->env.arg, vmid, op->name))
+			continue;
+		*ret = vmid;
+		return true;
+	}
+	return false;
+}
+
+static void pick(struct op *op)
+{
+	_cleanup_err_ struct err *e = NULL;
+	uint32_t vmid = op->fixed_id;
+
+	/* A number that PVE says exists, though we do not see it, is not asked for again. */
+	if (op->candidates && !op->fixed_id &&
+	    journal_use(op->env.journal, op->intent.vmid, &e) < 0) {
+		journal_failed(op, e);
+		return;
+	}
+	if (op->candidates++ >= CANDIDATES_MAX || (!vmid && !next_candidate(op, &vmid))) {
+		op_finish_stuck(op, REASON_VMID_EXHAUSTED, "no free VMID was found", NULL);
+		return;
+	}
+	op->intent.vmid = vmid;
+	ask_existence(op, vmid, on_candidate);
+}
+
+static char *draw_nonce(struct clock *clock)
+{
+	return mem_printf("%016llx", (unsigned long long)clock_random(clock));
+}
+
+static void fill_params(struct op *op, const struct op_job *job)
+{
+	const struct resource *w = job->want;
+	const char *target = resource_str(w, ATTR_node_name), *name = resource_str(w, ATTR_name);
+	const char *pool = resource_str(w, ATTR_clone_pool_id);
+	const char *snap = resource_str(w, ATTR_clone_snapshot_name);
+	const char *store = resource_str(w, ATTR_clone_target_datastore);
+	const char *format = resource_str(w, ATTR_clone_target_format);
+	int64_t limit = resource_int(w, ATTR_clone_bandwidth_limit);
+	bool full = resource_bool(w, ATTR_clone_full);
+
+	kv_set(&op->params, "name", name ? name : w->name);
+	kv_set(&op->params, "full", full ? "1" : "0");
+	if (target && strcmp(target, job->source->node) != 0) {
+		kv_set(&op->params, "target", target);
+		mem_replace(&op->intent.target_node, target);
+	}
+	if (pool)
+		kv_set(&op->params, "pool", pool);
+	if (snap)
+		kv_set(&op->params, "snapname", snap);
+	if (full && store)
+		kv_set(&op->params, "storage", store);
+	if (full && format)
+		kv_set(&op->params, "format", format);
+	if (limit > 0)
+		kv_setf(&op->params, "bwlimit", "%lld", (long long)limit * 1024);
+}
+
+static void on_begin(void *arg)
+{
+	struct op *op = arg;
+
+	op->timer = 0;
+	if (op->intent.vmid)
+		post(op);
+	else
+		pick(op);
+}
+
+static void clone_start(struct op *op, const struct op_job *job)
+{
+	const struct leaf *desc = resource_find(job->want, ATTR_description, NULL);
+	const char *inherited = or_empty(kv_get(&job->source->current, "description"));
+
+	if (desc)
+		op->text = mem_strdup(desc->value.type == VALUE_STR ? desc->value.s : "");
+	else
+		op->text = marker_strip(inherited);
+	op->intent.source = job->source->vmid;
+	mem_replace(&op->intent.source_uuid, job->source->uuid);
+	mem_replace(&op->intent.source_node, job->source->node);
+	mem_replace(&op->intent.target_node, "");
+	op->node = mem_strdup(job->source->node);
+	op->method = "POST";
+	op->path = ask_guest_path(job->source->node, job->source->vmid, "clone");
+	op->check_quorum = true;
+	fill_params(op, job);
+	op->fixed_id = (uint32_t)resource_int(job->want, ATTR_id);
+	/* An open intent has its number and nonce: these and no others. */
+	if (!op->intent.vmid)
+		op->intent.nonce = draw_nonce(op->env.clock);
+	op->timer = clock_timer(op->env.clock, 0, on_begin, op);
+}
+
+static void on_resolve(void *arg)
+{
+	struct op *op = arg;
+
+	op->timer = 0;
+	if (op->intent.upid)
+		follow_clone(op);
+	else
+		probe(op);
+}
+
+void op_create_start(struct op *op, const struct op_job *job)
+{
+	const struct intent *open = journal_intent(op->env.journal, job->name);
+
+	op->create = true;
+	op->has_want = job->want != NULL;
+	op->task_ms = job->want ? resource_int(job->want, ATTR_timeouts_create) : 1800000;
+	if (open)
+		intent_copy(&op->intent, open);
+	op->deadline = (open ? open->wall_ms : clock_wall(op->env.clock)) + op->task_ms;
+	if (job->step) {
+		MUST(job->source && job->want);
+		clone_start(op, job);
+		return;
+	}
+	MUST(open);
+	op->node = mem_strdup(or_empty(open->source_node));
+	mem_replace(&op->upid, open->upid);
+	if (job->want)
+		op->fixed_id = (uint32_t)resource_int(job->want, ATTR_id);
+	op->timer = clock_timer(op->env.clock, 0, on_resolve, op);
+}

@@ -1,0 +1,425 @@
+#include "source.h"
+
+#include "log.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define MAGIC 0x53524345u
+#define BACKOFF_MIN_MS 5000
+#define BACKOFF_MAX_MS 120000
+#define OLD_MAX 5000 /* last good versions that are looked for after a restart */
+
+struct files {
+	struct bundle_file *v;
+	size_t n, cap;
+};
+
+/* A version that was good once. */
+struct old {
+	char *name, *rev, *path;
+	struct bundle *bundle;
+};
+
+struct source {
+	uint32_t magic;
+	struct source_opts o;
+	enum source_state state;
+	gitport_job job;
+	timer_id timer;
+	struct bundle *bundle;
+	char *subject, *problem;
+	unsigned failures;
+	bool again;
+	/* of the revision that is being read */
+	char *rev, *new_subject;
+	struct files files;
+	struct old *old;
+	size_t n_old, cap_old, at_old;
+};
+
+static const char *const state_names[] = {
+#define SOURCE(code, name, doc) name,
+#include "source.def"
+#undef SOURCE
+};
+
+static void enter(struct source *s, enum source_state next);
+
+struct source *source_new(const struct source_opts *o)
+{
+	struct source *s = mem_alloc(sizeof(*s));
+
+	s->magic = MAGIC;
+	s->o = *o;
+	return s;
+}
+
+static void files_fini(struct files *f)
+{
+	for (size_t i = 0; i < f->n; i++) {
+		free((char *)f->v[i].path);
+		free((char *)f->v[i].data);
+		free((char *)f->v[i].skipped);
+	}
+	free(f->v);
+	*f = (struct files){0};
+}
+
+static void files_add(struct files *f, const struct gitport_file *g)
+{
+	MEM_PUSH_ROOM(f->v, f->n, f->cap);
+	f->v[f->n++] = (struct bundle_file){.path = mem_strdup(g->path),
+	    .data = g->data ? mem_strndup(g->data, g->len) : NULL,
+	    .len = g->data ? g->len : 0,
+	    .skipped = mem_strdup(g->skipped)};
+}
+
+static void drop_reading(struct source *s)
+{
+	files_fini(&s->files);
+	for (size_t i = 0; i < s->n_old; i++) {
+		free(s->old[i].name);
+		free(s->old[i].rev);
+		free(s->old[i].path);
+		bundle_unref(&s->old[i].bundle);
+	}
+	free(s->old);
+	s->old = NULL;
+	s->n_old = s->cap_old = s->at_old = 0;
+	mem_free_str(&s->rev);
+	mem_free_str(&s->new_subject);
+}
+
+void source_free(struct source **sp)
+{
+	struct source *s = *sp;
+
+	if (!s)
+		return;
+	CHECK_OBJ(s, MAGIC);
+	clock_cancel(s->o.clock, &s->timer);
+	if (s->job)
+		s->o.git->ops->cancel(s->o.git, s->job);
+	drop_reading(s);
+	bundle_unref(&s->bundle);
+	free(s->subject);
+	free(s->problem);
+	s->magic = 0;
+	free(s);
+	*sp = NULL;
+}
+
+/* NULL clears. Takes text over. */
+static void set_problem(struct source *s, char *text)
+{
+	bool same = text_eq(text, s->problem);
+
+	if (!same && text)
+		log_warn("git", "%s", text);
+	else if (!same)
+		log_info("git", "the repository is well again");
+	free(s->problem);
+	s->problem = text;
+	if (!same)
+		s->o.on_problem(s->o.arg);
+}
+
+static const char *next_step(const struct err *e)
+{
+	switch (e->code) {
+	case ERR_AUTH:
+	case ERR_FORBIDDEN:
+		return "check git.username and git.password_file";
+	case ERR_TLS:
+		return "check git.ca_file";
+	case ERR_NOTFOUND:
+		return "check git.url and git.branch";
+	case ERR_UNREACHABLE:
+	case ERR_TIMEOUT:
+		return "check git.url and the network";
+	case ERR_INTERNAL:
+	case ERR_USAGE:
+	case ERR_CONFIG:
+	case ERR_INPUT:
+	case ERR_LIMIT:
+	case ERR_IO:
+	case ERR_BUSY:
+	case ERR_CANCELLED:
+	case ERR_CONFLICT:
+	case ERR_DECLINED:
+	case ERR_PROTOCOL:
+	case ERR_REMOTE:
+	case ERR__MAX:
+		break;
+	}
+	return "it is tried again by itself";
+}
+
+static void failed(struct source *s, const char *what, const struct err *e)
+{
+	s->failures++;
+	set_problem(
+	    s, mem_printf("%s: %s; %s", what, err_msg(e), e->hint ? e->hint : next_step(e)));
+	drop_reading(s);
+	enter(s, SOURCE_BACKOFF);
+}
+
+static void publish(struct source *s, struct bundle *b)
+{
+	bundle_unref(&s->bundle);
+	s->bundle = b;
+	mem_replace(&s->subject, s->new_subject);
+	s->failures = 0;
+	if (b->n_files == 0)
+		set_problem(s, mem_printf("revision %.12s has no manifest in the watched folder; "
+					  "check git.path",
+				   b->rev));
+	else
+		set_problem(s, NULL);
+	drop_reading(s);
+	log_info("git", "revision %.12s is in force: %zu manifests, %zu findings", b->rev, b->n,
+	    diags_errors(&b->diags) + diags_warnings(&b->diags));
+	enter(s, SOURCE_IDLE);
+	s->o.on_bundle(s->o.arg);
+}
+
+static void decode(struct source *s, const struct bundle *last)
+{
+	_cleanup_err_ struct err *e = NULL;
+	struct bundle *b = NULL;
+
+	if (bundle_build(s->rev, s->files.v, s->files.n, last, &b, &e) < 0) {
+		failed(s, "the new revision is not taken", e);
+		return;
+	}
+	publish(s, b);
+}
+
+/* Last good versions are needed when a manifest on record is missing and something has findings:
+ * the missing one may be the broken one. */
+static bool plan_history(struct source *s)
+{
+	_cleanup_err_ struct err *e = NULL;
+	const struct record *rec;
+	struct bundle *b = NULL;
+	const char *name;
+
+	if (s->bundle || bundle_build(s->rev, s->files.v, s->files.n, NULL, &b, &e) < 0)
+		return false;
+	if (diags_errors(&b->diags) || b->incomplete) {
+		for (size_t i = 0; s->o.on_record(s->o.arg, i, &name, &rec); i++) {
+			if (!rec->good_rev || !rec->good_path || bundle_find(b, name) ||
+			    strcmp(rec->good_rev, s->rev) == 0 || s->n_old >= OLD_MAX)
+				continue;
+			MEM_PUSH_ROOM(s->old, s->n_old, s->cap_old);
+			s->old[s->n_old++] = (struct old){.name = mem_strdup(name),
+			    .rev = mem_strdup(rec->good_rev),
+			    .path = mem_strdup(rec->good_path)};
+		}
+	}
+	bundle_unref(&b);
+	return s->n_old > 0;
+}
+
+static void history_done(struct source *s)
+{
+	struct bundle **from = mem_calloc(s->n_old, sizeof(*from)), *last;
+	const char **names = mem_calloc(s->n_old, sizeof(*names));
+	size_t n = 0;
+
+	for (size_t i = 0; i < s->n_old; i++) {
+		if (!s->old[i].bundle)
+			continue;
+		from[n] = s->old[i].bundle;
+		names[n++] = s->old[i].name;
+	}
+	last = bundle_gather(from, names, n);
+	free(from);
+	free(names);
+	decode(s, last);
+	bundle_unref(&last);
+}
+
+static void on_old(void *arg, const struct gitport_result *res)
+{
+	_cleanup_err_ struct err *e = NULL;
+	struct source *s = arg;
+	struct old *o = &s->old[s->at_old];
+
+	s->job = 0;
+	if (res->err) {
+		log_warn("git", "the last good version of %s (%.12s) cannot be read: %s, ignoring",
+		    o->name, o->rev, err_msg(res->err));
+	} else if (res->n_files == 1 && res->files[0].data) {
+		struct bundle_file f = {
+		    .path = o->path, .data = res->files[0].data, .len = res->files[0].len};
+
+		if (bundle_build(o->rev, &f, 1, NULL, &o->bundle, &e) < 0)
+			log_warn("git", "%s at %.12s: %s, ignoring", o->path, o->rev, err_msg(e));
+	}
+	s->at_old++;
+	enter(s, SOURCE_HISTORY);
+}
+
+static void on_files(void *arg, const struct gitport_result *res)
+{
+	struct source *s = arg;
+
+	s->job = 0;
+	if (res->err) {
+		failed(s, "the manifests cannot be read", res->err);
+		return;
+	}
+	if (res->truncated) {
+		struct err e = {.code = ERR_LIMIT,
+		    .msg = (char *)"the watched folder has too many or too large files",
+		    .hint = (char *)"keep only manifests under git.path"};
+
+		failed(s, "the new revision is not taken", &e);
+		return;
+	}
+	mem_replace(&s->rev, res->rev);
+	mem_replace(&s->new_subject, res->subject);
+	for (size_t i = 0; i < res->n_files; i++)
+		if (bundle_is_manifest_path(res->files[i].path))
+			files_add(&s->files, &res->files[i]);
+	if (plan_history(s))
+		enter(s, SOURCE_HISTORY);
+	else
+		decode(s, s->bundle);
+}
+
+static void on_list(void *arg, const struct gitport_result *res)
+{
+	struct source *s = arg;
+
+	s->job = 0;
+	if (res->err) {
+		failed(s, "the repository cannot be asked", res->err);
+		return;
+	}
+	if (!res->head || !res->head[0]) {
+		struct err e = {.code = ERR_NOTFOUND,
+		    .msg = res->empty ? (char *)"it has no commit yet"
+				      : (char *)"the branch does not exist",
+		    .hint = res->empty ? (char *)"push a first commit with manifests"
+				       : (char *)"push the branch, or correct git.branch"};
+
+		_cleanup_str_ char *what = mem_printf(
+		    "the repository has no branch \"%s\"", s->o.branch ? s->o.branch : "");
+
+		failed(s, what, &e);
+		return;
+	}
+	if (s->bundle && text_eq(s->bundle->rev, res->head)) {
+		s->failures = 0;
+		if (s->bundle->n_files)
+			set_problem(s, NULL);
+		enter(s, SOURCE_IDLE);
+		return;
+	}
+	mem_replace(&s->rev, res->head);
+	enter(s, SOURCE_FETCH);
+}
+
+static void on_timer(void *arg)
+{
+	struct source *s = arg;
+
+	s->timer = 0;
+	s->again = false;
+	if (s->o.rev) {
+		mem_replace(&s->rev, s->o.rev);
+		enter(s, SOURCE_FETCH);
+	} else {
+		enter(s, SOURCE_LIST);
+	}
+}
+
+static void sleep_for(struct source *s, int64_t ms)
+{
+	ms += (int64_t)(clock_random(s->o.clock) % (uint64_t)(ms / 10 + 1));
+	if (s->again)
+		ms = 0;
+	s->timer = clock_timer(s->o.clock, ms, on_timer, s);
+}
+
+static int64_t backoff(const struct source *s)
+{
+	int64_t ms = BACKOFF_MIN_MS;
+
+	for (unsigned i = 1; i < s->failures && ms < BACKOFF_MAX_MS; i++)
+		ms *= 2;
+	return ms < BACKOFF_MAX_MS ? ms : BACKOFF_MAX_MS;
+}
+
+static void enter(struct source *s, enum source_state next)
+{
+	const struct gitport_ops *git = s->o.git->ops;
+
+	log_debug("source", "%s -> %s", state_names[s->state], state_names[next]);
+	s->state = next;
+	switch (next) {
+	case SOURCE_IDLE:
+		if (!s->bundle || !s->o.once)
+			sleep_for(s, s->o.interval_ms);
+		return;
+	case SOURCE_LIST:
+		s->job = git->list(s->o.git, on_list, s);
+		return;
+	case SOURCE_FETCH:
+		s->job = git->read(s->o.git, s->rev, on_files, s);
+		return;
+	case SOURCE_HISTORY:
+		if (s->at_old == s->n_old) {
+			history_done(s);
+			return;
+		}
+		s->job = git->read_old(
+		    s->o.git, s->old[s->at_old].rev, s->old[s->at_old].path, on_old, s);
+		return;
+	case SOURCE_BACKOFF:
+		sleep_for(s, backoff(s));
+		return;
+	case SOURCE__MAX:
+		break;
+	}
+}
+
+void source_start(struct source *s)
+{
+	CHECK_OBJ(s, MAGIC);
+	s->timer = clock_timer(s->o.clock, 0, on_timer, s);
+}
+
+void source_poke(struct source *s)
+{
+	CHECK_OBJ(s, MAGIC);
+	if (s->state != SOURCE_IDLE && s->state != SOURCE_BACKOFF) {
+		s->again = true;
+		return;
+	}
+	clock_cancel(s->o.clock, &s->timer);
+	s->timer = clock_timer(s->o.clock, 0, on_timer, s);
+}
+
+struct bundle *source_bundle(const struct source *s)
+{
+	return s->bundle;
+}
+
+const char *source_subject(const struct source *s)
+{
+	return s->subject;
+}
+
+const char *source_problem(const struct source *s)
+{
+	return s->problem;
+}
+
+unsigned source_failures(const struct source *s)
+{
+	return s->failures;
+}

@@ -1,0 +1,54 @@
+/*
+ * source: machine: which revision is wanted. Poll, fetch, decode, publish; what was good stays.
+ *
+ * Not Git (git/gitport.h) and not the judging of manifests (spec/bundle.h).
+ *
+ * Owns the bundle in force and lends it; callbacks come from the clock or the git port.
+ *
+ * The controller process.
+ */
+#ifndef RAMET_SOURCE_H
+#define RAMET_SOURCE_H
+
+#include "bundle.h"
+#include "clock.h"
+#include "gitport.h"
+#include "record.h"
+
+enum source_state {
+#define SOURCE(code, name, doc) SOURCE_##code,
+#include "source.def"
+#undef SOURCE
+	SOURCE__MAX
+};
+
+struct source_opts {
+	struct clock *clock;
+	struct gitport *git;
+	int64_t interval_ms;
+	const char *branch; /* for messages; borrowed */
+	const char *rev;    /* this revision instead of the head; NULL; borrowed */
+	bool once;	    /* no more polls after the first good revision */
+	/* A new bundle is in force: bundle_ref what is kept. */
+	void (*on_bundle)(void *arg);
+	/* source_problem began, changed or ended. */
+	void (*on_problem)(void *arg);
+	/* The i-th VM on record, for last good versions after a restart; false at the end. */
+	bool (*on_record)(void *arg, size_t i, const char **ret_name, const struct record **ret);
+	void *arg;
+};
+
+struct source;
+struct source *source_new(const struct source_opts *o);
+void source_free(struct source **s);
+void source_start(struct source *s);
+/* Look now: a webhook, a signal. */
+void source_poke(struct source *s);
+
+struct bundle *source_bundle(const struct source *s); /* NULL = none yet */
+const char *source_subject(const struct source *s);   /* of its revision; NULL = none */
+/* NULL, or one sentence with the next step. */
+const char *source_problem(const struct source *s);
+unsigned source_failures(const struct source *s); /* in a row */
+
+#endif
