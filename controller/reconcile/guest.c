@@ -545,12 +545,17 @@ static void begin_new(struct guest *g)
 
 	if (take_claim(g))
 		locate(g);
-	else if (!g->want)
-		guest_settle(g);
 	else if (missing)
 		guest_wait(g, REASON_READING, missing, 5000, true);
 	else
 		read_source(g);
+}
+
+static void orphan(struct guest *g)
+{
+	g->current = true;
+	guest_set_status(g, PLAN_OFF, REASON_ORPHANED, NULL, NULL);
+	guest_settle(g);
 }
 
 void guest_begin(struct guest *g)
@@ -571,6 +576,8 @@ void guest_begin(struct guest *g)
 		guest_wait(g, REASON_READING, NULL, 60000, true);
 	else if (journal_intent(g->env->journal, g->name) && !g->intent_free)
 		guest_resolve(g);
+	else if (!g->want)
+		orphan(g);
 	else if (g->rec.vmid)
 		locate(g);
 	else

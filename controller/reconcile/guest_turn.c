@@ -428,7 +428,7 @@ static const char *clone_storage(const struct guest *g)
 	KV_FOREACH (it, &g->turn->source.current) {
 		struct drive d;
 
-		if (!schema_format_ok(FMT_DISK_SLOT, it->key, NULL) ||
+		if (!form_check(FMT_DISK_SLOT, it->key, NULL, NULL) ||
 		    drive_parse(it->value, &d, NULL) < 0)
 			continue;
 		if (!d.cdrom && d.storage[0])

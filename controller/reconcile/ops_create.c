@@ -431,14 +431,14 @@ static void pick(struct op *op)
 	_cleanup_err_ struct err *e = NULL;
 	uint32_t vmid = op->fixed_id;
 
-	/* A number that PVE says exists, though we do not see it, is not asked for again. */
-	if (op->candidates && !op->fixed_id &&
-	    journal_use(op->env.journal, op->intent.vmid, &e) < 0) {
-		journal_failed(op, e);
-		return;
-	}
 	if (op->candidates++ >= CANDIDATES_MAX || (!vmid && !next_candidate(op, &vmid))) {
 		op_finish_stuck(op, REASON_VMID_EXHAUSTED, "no free VMID was found", NULL);
+		return;
+	}
+	/* Nobody else picks it meanwhile; and a number that turns out to be taken, though we do not
+	 * see by whom, is not asked for again. */
+	if (journal_use(op->env.journal, vmid, &e) < 0) {
+		journal_failed(op, e);
 		return;
 	}
 	op->intent.vmid = vmid;

@@ -1,0 +1,456 @@
+#include "reporter.h"
+
+#include "log.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define MAGIC 0x52455054u
+#define BACKOFF_MIN_MS 5000
+#define BACKOFF_MAX_MS 300000
+#define REBUILDS_MAX 5
+#define COLLECT_MS 1000
+#define EVENTS_MAX 500
+
+struct reporter {
+	uint32_t magic;
+	struct reporter_opts o;
+	enum reporter_state state;
+	timer_id timer;
+	gitport_job job;
+	char *head;	  /* of the status branch; "" = it does not exist */
+	struct kv known;  /* path → digest of what is published */
+	struct kv sent;	  /* the same of what is being published */
+	struct strs events, sent_events;
+	char *message;
+	bool dirty, restored;
+	int64_t dirty_since, last_at;
+	unsigned failures, rebuilds;
+	char *problem;
+};
+
+static const char *const state_names[] = {
+#define REPORTER(code, name, doc) name,
+#include "reporter.def"
+#undef REPORTER
+};
+
+static void enter(struct reporter *r, enum reporter_state next);
+
+struct reporter *reporter_new(const struct reporter_opts *o)
+{
+	struct reporter *r = mem_alloc(sizeof(*r));
+
+	r->magic = MAGIC;
+	r->o = *o;
+	r->head = mem_strdup("");
+	r->last_at = INT64_MIN / 2;
+	return r;
+}
+
+void reporter_free(struct reporter **rp)
+{
+	struct reporter *r = *rp;
+
+	if (!r)
+		return;
+	CHECK_OBJ(r, MAGIC);
+	clock_cancel(r->o.clock, &r->timer);
+	if (r->job)
+		r->o.git->ops->cancel(r->o.git, r->job);
+	free(r->head);
+	free(r->message);
+	free(r->problem);
+	kv_fini(&r->known);
+	kv_fini(&r->sent);
+	strs_fini(&r->events);
+	strs_fini(&r->sent_events);
+	r->magic = 0;
+	free(r);
+	*rp = NULL;
+}
+
+static void set_problem(struct reporter *r, char *text)
+{
+	bool same = text_eq(text, r->problem);
+
+	if (!same && text)
+		log_warn("report", "%s", text);
+	free(r->problem);
+	r->problem = text;
+	if (!same)
+		r->o.on_report(r->o.arg, NULL);
+}
+
+static bool is_ours(const char *path)
+{
+	return strcmp(path, "STATUS.md") == 0 || strcmp(path, "DRIFT.md") == 0 ||
+	       strcmp(path, "summary.json") == 0 ||
+	       (text_starts(path, "vms/") && text_ends(path, ".yaml"));
+}
+
+static void restore_file(struct reporter *r, const char *path, const char *data, size_t len)
+{
+	_cleanup_err_ struct err *e = NULL;
+
+	if (text_starts(path, "vms/")) {
+		struct vmstat v = {0};
+
+		if (tree_parse_vm(data, len, &v, &e) == 0) {
+			r->o.on_vm(r->o.arg, &v);
+			vmstat_fini(&v);
+		}
+	} else if (strcmp(path, "summary.json") == 0) {
+		_cleanup_str_ char *instance = NULL;
+		struct strs used = {0};
+
+		if (tree_parse_summary(data, len, &used, &instance, &e) == 0) {
+			for (size_t i = 0; i < used.n; i++) {
+				int64_t v;
+
+				if (text_to_int(used.v[i], 100, 999999999, &v) == 0)
+					r->o.on_used(r->o.arg, (uint32_t)v);
+			}
+			strs_fini(&used);
+		}
+	}
+	if (e)
+		log_warn("report", "%s: %s, ignoring", path, err_msg(e));
+}
+
+static void note_file(struct reporter *r, const char *path, const char *data, size_t len)
+{
+	char hex[CRYPT_HEX_LEN];
+
+	if (!is_ours(path) || !data)
+		return;
+	crypt_sha256_hex(data, len, hex);
+	kv_set(&r->known, path, hex);
+	if (!r->restored)
+		restore_file(r, path, data, len);
+}
+
+static void restored(struct reporter *r)
+{
+	bool first = !r->restored;
+
+	r->restored = true;
+	r->failures = 0;
+	enter(r, r->dirty ? REPORTER_DIRTY : REPORTER_IDLE);
+	if (first)
+		r->o.on_restored(r->o.arg);
+}
+
+static void failed(struct reporter *r, const char *what, const struct err *e)
+{
+	r->failures++;
+	set_problem(r,
+	    mem_printf("%s: %s%s%s", what, err_msg(e), e->hint ? "; " : "", e->hint ? e->hint : ""));
+	enter(r, REPORTER_BACKOFF);
+}
+
+static void on_status_tree(void *arg, const struct gitport_result *res)
+{
+	struct reporter *r = arg;
+
+	r->job = 0;
+	if (res->err && res->err->code != ERR_NOTFOUND) {
+		failed(r, "the last report cannot be read", res->err);
+		return;
+	}
+	kv_fini(&r->known);
+	mem_replace(&r->head, res->err || !res->rev ? "" : res->rev);
+	for (size_t i = 0; !res->err && i < res->n_files; i++)
+		note_file(r, res->files[i].path, res->files[i].data, res->files[i].len);
+	restored(r);
+}
+
+static int read_outdir(struct reporter *r, struct err **err)
+{
+	struct outdir *o = r->o.outdir;
+	struct strs paths = {0};
+
+	if (o->ops->list(o, &paths, err) < 0)
+		return -1;
+	for (size_t i = 0; i < paths.n; i++) {
+		_cleanup_str_ char *data = NULL;
+		size_t len = 0;
+
+		if (is_ours(paths.v[i]) && o->ops->read(o, paths.v[i], &data, &len, NULL) == 0)
+			note_file(r, paths.v[i], data, len);
+	}
+	strs_fini(&paths);
+	return 0;
+}
+
+static void restore(struct reporter *r)
+{
+	_cleanup_err_ struct err *e = NULL;
+
+	if (r->o.outdir) {
+		if (read_outdir(r, &e) < 0)
+			failed(r, "the last report cannot be read", e);
+		else
+			restored(r);
+	} else if (r->o.git) {
+		r->job = r->o.git->ops->read_status(r->o.git, on_status_tree, r);
+	} else {
+		restored(r);
+	}
+}
+
+static void published(struct reporter *r)
+{
+	kv_fini(&r->known);
+	r->known = r->sent;
+	r->sent = (struct kv){0};
+	strs_fini(&r->sent_events);
+	r->failures = r->rebuilds = 0;
+	r->last_at = clock_now(r->o.clock);
+	set_problem(r, NULL);
+	r->o.on_report(r->o.arg, r->message);
+	enter(r, r->dirty ? REPORTER_DIRTY : REPORTER_IDLE);
+}
+
+/* The events of what could not be published belong to the next report. */
+static void unsend(struct reporter *r)
+{
+	struct strs all = r->sent_events;
+
+	for (size_t i = 0; i < r->events.n && all.n < EVENTS_MAX; i++)
+		strs_add(&all, r->events.v[i]);
+	strs_fini(&r->events);
+	r->events = all;
+	r->sent_events = (struct strs){0};
+	kv_fini(&r->sent);
+	r->dirty = true;
+}
+
+static void on_published(void *arg, const struct gitport_result *res)
+{
+	struct reporter *r = arg;
+
+	r->job = 0;
+	if (!res->err) {
+		mem_replace(&r->head, res->new_head);
+		published(r);
+		return;
+	}
+	unsend(r);
+	if (res->rejected && ++r->rebuilds <= REBUILDS_MAX) {
+		enter(r, REPORTER_REREAD);
+		return;
+	}
+	r->rebuilds = 0;
+	failed(r, "the report cannot be published", res->err);
+}
+
+static bool unchanged(const struct reporter *r, const struct tree_file *f, char hex[CRYPT_HEX_LEN])
+{
+	crypt_sha256_hex(f->data, f->len, hex);
+	return text_eq(kv_get(&r->known, f->path), hex);
+}
+
+static int write_outdir(struct reporter *r, const struct gitport_publish *p, struct err **err)
+{
+	struct outdir *o = r->o.outdir;
+
+	for (size_t i = 0; i < p->n_put; i++)
+		if (o->ops->write(o, p->put[i].path, p->put[i].data, p->put[i].len, err) < 0)
+			return -1;
+	for (size_t i = 0; i < p->n_del; i++)
+		if (o->ops->remove(o, p->del[i], err) < 0)
+			return -1;
+	return 0;
+}
+
+static void send_tree(struct reporter *r, struct gitport_publish *p)
+{
+	_cleanup_err_ struct err *e = NULL;
+
+	if (!r->o.outdir) {
+		r->job = r->o.git->ops->publish(r->o.git, p, on_published, r);
+		return;
+	}
+	if (write_outdir(r, p, &e) < 0) {
+		unsend(r);
+		failed(r, "the report cannot be written", e);
+	} else {
+		published(r);
+	}
+}
+
+static void publish(struct reporter *r)
+{
+	const struct status *s = r->o.status(r->o.arg);
+	_cleanup_tree_ struct tree t = {0};
+	struct gitport_publish p = {.parent = r->head};
+	struct gitport_put *put;
+	const char **del;
+
+	r->dirty = false;
+	tree_render(s, &t);
+	put = mem_calloc(t.n + 1, sizeof(*put));
+	del = mem_calloc(r->known.n + 1, sizeof(*del));
+	kv_fini(&r->sent);
+	for (size_t i = 0; i < t.n; i++) {
+		char hex[CRYPT_HEX_LEN];
+
+		if (!unchanged(r, &t.v[i], hex))
+			put[p.n_put++] = (struct gitport_put){
+			    .path = t.v[i].path, .data = t.v[i].data, .len = t.v[i].len};
+		kv_set(&r->sent, t.v[i].path, hex);
+	}
+	KV_FOREACH(it, &r->known)
+	if (!kv_has(&r->sent, it->key))
+		del[p.n_del++] = it->key;
+	p.put = put;
+	p.del = del;
+	if (p.n_put || p.n_del) {
+		free(r->message);
+		r->message = tree_message(&r->events, s);
+		p.message = r->message;
+		r->sent_events = r->events;
+		r->events = (struct strs){0};
+		send_tree(r, &p);
+	} else {
+		kv_fini(&r->sent);
+		strs_fini(&r->events);
+		r->failures = 0;
+		set_problem(r, NULL);
+		enter(r, REPORTER_IDLE);
+	}
+	free(put);
+	free(del);
+}
+
+static void on_timer(void *arg)
+{
+	struct reporter *r = arg;
+	int64_t now = clock_now(r->o.clock);
+
+	r->timer = 0;
+	switch (r->state) {
+	case REPORTER_RESTORE:
+		restore(r);
+		return;
+	case REPORTER_DIRTY:
+		if (now - r->last_at < r->o.interval_ms ||
+		    (r->o.busy(r->o.arg) && now - r->dirty_since < r->o.interval_ms))
+			enter(r, REPORTER_DIRTY);
+		else
+			enter(r, REPORTER_PUBLISH);
+		return;
+	case REPORTER_BACKOFF:
+		enter(r, r->restored ? REPORTER_REREAD : REPORTER_RESTORE);
+		return;
+	case REPORTER_REREAD:
+		r->job = r->o.git->ops->read_status(r->o.git, on_status_tree, r);
+		return;
+	case REPORTER_IDLE:
+	case REPORTER_PUBLISH:
+	case REPORTER__MAX:
+		break;
+	}
+}
+
+static int64_t pause(const struct reporter *r)
+{
+	int64_t now = clock_now(r->o.clock), ms = BACKOFF_MIN_MS, left;
+
+	switch (r->state) {
+	case REPORTER_DIRTY:
+		left = r->last_at + r->o.interval_ms - now;
+		return left > COLLECT_MS ? left : COLLECT_MS;
+	case REPORTER_REREAD: /* two who push by turns must not stay in step */
+		return (int64_t)(clock_random(r->o.clock) % (200u << r->rebuilds));
+	case REPORTER_BACKOFF:
+		for (unsigned i = 1; i < r->failures && ms < BACKOFF_MAX_MS; i++)
+			ms *= 2;
+		ms = ms < BACKOFF_MAX_MS ? ms : BACKOFF_MAX_MS;
+		return ms + (int64_t)(clock_random(r->o.clock) % (uint64_t)(ms / 4 + 1));
+	case REPORTER_RESTORE:
+	case REPORTER_IDLE:
+	case REPORTER_PUBLISH:
+	case REPORTER__MAX:
+		break;
+	}
+	return 0;
+}
+
+static void enter(struct reporter *r, enum reporter_state next)
+{
+	if (next != r->state)
+		log_debug("report", "%s -> %s", state_names[r->state], state_names[next]);
+	if (next == REPORTER_REREAD && r->o.outdir) /* nobody else writes there */
+		next = REPORTER_DIRTY;
+	r->state = next;
+	clock_cancel(r->o.clock, &r->timer);
+	switch (next) {
+	case REPORTER_IDLE:
+		return;
+	case REPORTER_PUBLISH:
+		publish(r);
+		return;
+	case REPORTER_RESTORE:
+	case REPORTER_DIRTY:
+	case REPORTER_REREAD:
+	case REPORTER_BACKOFF:
+		r->timer = clock_timer(r->o.clock, pause(r), on_timer, r);
+		return;
+	case REPORTER__MAX:
+		break;
+	}
+}
+
+void reporter_start(struct reporter *r)
+{
+	CHECK_OBJ(r, MAGIC);
+	enter(r, REPORTER_RESTORE);
+}
+
+static void add_event(struct reporter *r, const char *event)
+{
+	for (size_t i = 0; i < r->events.n; i++) {
+		if (text_starts(event, r->events.v[i])) {
+			mem_replace(&r->events.v[i], event);
+			return;
+		}
+	}
+	if (r->events.n < EVENTS_MAX)
+		strs_add(&r->events, event);
+}
+
+void reporter_dirty(struct reporter *r, const char *event)
+{
+	if (r->o.readonly || (!r->o.git && !r->o.outdir))
+		return;
+	if (event)
+		add_event(r, event);
+	if (!r->dirty)
+		r->dirty_since = clock_now(r->o.clock);
+	r->dirty = true;
+	if (r->state == REPORTER_IDLE)
+		enter(r, REPORTER_DIRTY);
+}
+
+void reporter_flush(struct reporter *r)
+{
+	if (r->state == REPORTER_DIRTY)
+		enter(r, REPORTER_PUBLISH);
+}
+
+bool reporter_is_restored(const struct reporter *r)
+{
+	return r->restored;
+}
+
+bool reporter_is_idle(const struct reporter *r)
+{
+	return r->state == REPORTER_IDLE || (r->state == REPORTER_BACKOFF && r->failures >= 3);
+}
+
+const char *reporter_problem(const struct reporter *r)
+{
+	return r->problem;
+}
