@@ -18,9 +18,9 @@ struct reporter {
 	enum reporter_state state;
 	timer_id timer;
 	gitport_job job;
-	char *head;	  /* of the status branch; "" = it does not exist */
-	struct kv known;  /* path → digest of what is published */
-	struct kv sent;	  /* the same of what is being published */
+	char *head;	 /* of the status branch; "" = it does not exist */
+	struct kv known; /* path → digest of what is published */
+	struct kv sent;	 /* the same of what is being published */
 	struct strs events, sent_events;
 	char *message;
 	bool dirty, restored;
@@ -144,8 +144,8 @@ static void restored(struct reporter *r)
 static void failed(struct reporter *r, const char *what, const struct err *e)
 {
 	r->failures++;
-	set_problem(r,
-	    mem_printf("%s: %s%s%s", what, err_msg(e), e->hint ? "; " : "", e->hint ? e->hint : ""));
+	set_problem(r, mem_printf("%s: %s%s%s", what, err_msg(e), e->hint ? "; " : "",
+			   e->hint ? e->hint : ""));
 	enter(r, REPORTER_BACKOFF);
 }
 
@@ -301,9 +301,9 @@ static void publish(struct reporter *r)
 			    .path = t.v[i].path, .data = t.v[i].data, .len = t.v[i].len};
 		kv_set(&r->sent, t.v[i].path, hex);
 	}
-	KV_FOREACH(it, &r->known)
-	if (!kv_has(&r->sent, it->key))
-		del[p.n_del++] = it->key;
+	KV_FOREACH (it, &r->known)
+		if (!kv_has(&r->sent, it->key))
+			del[p.n_del++] = it->key;
 	p.put = put;
 	p.del = del;
 	if (p.n_put || p.n_del) {

@@ -1,0 +1,547 @@
+#include "controller.h"
+
+#include "controller_int.h"
+#include "log.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define WATCH_MS 1000
+#define STOP_MS 10000
+#define STOP_POLL_MS 200
+#define READS 16
+
+/* --- guests --- */
+
+static size_t place(const struct controller *c, const char *name)
+{
+	size_t lo = 0, hi = c->n_guests;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (strcmp(guest_name(c->guests[mid]), name) < 0)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+static struct guest *find_guest(const struct controller *c, const char *name)
+{
+	size_t i = place(c, name);
+
+	return i < c->n_guests && strcmp(guest_name(c->guests[i]), name) == 0 ? c->guests[i] : NULL;
+}
+
+static struct guest *make_guest(struct controller *c, const char *name)
+{
+	struct guest *g = find_guest(c, name);
+	size_t i = place(c, name);
+
+	if (g)
+		return g;
+	MEM_PUSH_ROOM(c->guests, c->n_guests, c->cap_guests);
+	memmove(&c->guests[i + 1], &c->guests[i], (c->n_guests - i) * sizeof(*c->guests));
+	c->n_guests++;
+	c->guests[i] = guest_new(&c->env, name);
+	return c->guests[i];
+}
+
+static bool in_scope(const struct controller *c, const char *name)
+{
+	return !c->has_only || strs_has(&c->only, name);
+}
+
+static void note(struct controller *c, enum note_kind kind, const char *vm, const char *text)
+{
+	struct note n = {.kind = kind, .vm = vm, .text = text ? text : "", .percent = -1};
+
+	if (c->o.ports.note)
+		c->o.ports.note(c->o.ports.note_arg, &n);
+}
+
+/* Names on record whose manifest is not there have a machine too: their record stays reported. */
+static void adopt_records(struct controller *c)
+{
+	const char *name;
+
+	for (size_t i = 0; (name = journal_name(c->journal, i)); i++)
+		if (in_scope(c, name))
+			make_guest(c, name);
+}
+
+static void apply_bundle(struct controller *c)
+{
+	struct bundle *b = c->bundle;
+
+	for (size_t i = 0; i < b->n; i++)
+		if (in_scope(c, b->v[i].res->name))
+			make_guest(c, b->v[i].res->name);
+	for (size_t i = 0; i < c->n_guests; i++) {
+		const struct bundle_entry *e = bundle_find(b, guest_name(c->guests[i]));
+
+		/* With something unreadable, what is absent may only be unseen. With a scope,
+		 * nothing is released. */
+		if (e || (!b->incomplete && !c->o.desired))
+			guest_want(c->guests[i], b, e);
+	}
+}
+
+static void on_bundle(void *arg)
+{
+	struct controller *c = arg;
+	struct bundle *b = source_bundle(c->source);
+	_cleanup_str_ char *text = NULL;
+
+	bundle_ref(b);
+	bundle_unref(&c->bundle);
+	c->bundle = b;
+	text = mem_printf("revision %.12s: %s", b->rev,
+	    source_subject(c->source) ? source_subject(c->source) : "");
+	note(c, NOTE_REVISION, NULL, text);
+	for (size_t i = 0; i < b->diags.n; i++) {
+		const struct diag *d = &b->diags.v[i];
+		_cleanup_str_ char *line = mem_printf(
+		    "%s:%u:%u: %s", d->file ? d->file : "", d->mark.line, d->mark.col, d->msg);
+
+		note(c, NOTE_FINDING, d->object, line);
+	}
+	adopt_records(c);
+	apply_bundle(c);
+	reporter_dirty(c->reporter, NULL);
+}
+
+static void on_source_problem(void *arg)
+{
+	struct controller *c = arg;
+	const char *p = source_problem(c->source);
+
+	note(c, NOTE_TROUBLE, NULL, p ? p : "Git is well again");
+	reporter_dirty(c->reporter, NULL);
+}
+
+static bool on_record(void *arg, size_t i, const char **ret_name, const struct record **ret)
+{
+	struct controller *c = arg;
+
+	if (i >= c->n_guests)
+		return false;
+	*ret_name = guest_name(c->guests[i]);
+	*ret = guest_record(c->guests[i]);
+	return true;
+}
+
+/* --- the cluster --- */
+
+static int by_number(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+static bool is_known(void *arg, uint32_t vmid)
+{
+	const struct controller *c = arg;
+
+	return c->n_known && bsearch(&vmid, c->known, c->n_known, sizeof(vmid), by_number);
+}
+
+static void on_view(void *arg)
+{
+	struct controller *c = arg;
+
+	free(c->known);
+	c->known = mem_calloc(c->n_guests + 1, sizeof(*c->known));
+	c->n_known = 0;
+	for (size_t i = 0; i < c->n_guests; i++)
+		if (guest_vmid(c->guests[i]))
+			c->known[c->n_known++] = guest_vmid(c->guests[i]);
+	qsort(c->known, c->n_known, sizeof(*c->known), by_number);
+	if (reporter_is_restored(c->reporter))
+		claims_update(c->claims, c->wide);
+	for (size_t i = 0; i < c->n_guests; i++)
+		guest_view(c->guests[i]);
+	reporter_dirty(c->reporter, NULL);
+}
+
+static void on_touched(void *arg, uint32_t vmid)
+{
+	struct controller *c = arg;
+
+	for (size_t i = 0; i < c->n_guests; i++)
+		if (guest_record(c->guests[i])->vmid == vmid)
+			guest_wake(c->guests[i]);
+}
+
+static void on_claims(void *arg)
+{
+	struct controller *c = arg;
+
+	if (!claims_is_complete(c->claims))
+		return;
+	c->wide = false;
+	for (size_t i = 0; i < c->n_guests; i++)
+		guest_view(c->guests[i]);
+	reporter_dirty(c->reporter, NULL);
+}
+
+/* --- what guests ask for --- */
+
+static const char *not_ready(void *arg)
+{
+	struct controller *c = arg;
+
+	if (!reporter_is_restored(c->reporter))
+		return "the last report was not read yet, which may hold its record";
+	if (c->wide && !claims_is_complete(c->claims))
+		return "no journal was found: guests are being read for markers first";
+	return NULL;
+}
+
+static bool dependency_ready(void *arg, const char *name)
+{
+	const struct guest *g = find_guest(arg, name);
+
+	return g && guest_is_wanted(g) && guest_is_quiet(g) && vmstat_is_ready(guest_status(g));
+}
+
+static void on_changed(void *arg, struct guest *g, const char *event)
+{
+	struct controller *c = arg;
+
+	(void)g;
+	reporter_dirty(c->reporter, event);
+}
+
+static void on_note(void *arg, enum note_kind kind, const char *vm, const char *text, int percent)
+{
+	struct controller *c = arg;
+	struct note n = {.kind = kind, .vm = vm, .text = text ? text : "", .percent = percent};
+
+	if (c->o.ports.note)
+		c->o.ports.note(c->o.ports.note_arg, &n);
+}
+
+static bool is_reserved(void *arg, uint32_t vmid, const char *name)
+{
+	const struct controller *c = arg;
+
+	for (size_t i = 0; c->bundle && i < c->bundle->n; i++) {
+		const struct resource *r = c->bundle->v[i].res;
+
+		if (resource_int(r, ATTR_id) == vmid && strcmp(r->name, name) != 0)
+			return true;
+	}
+	for (size_t i = 0; i < c->n_guests; i++)
+		if (guest_vmid(c->guests[i]) == vmid && strcmp(guest_name(c->guests[i]), name) != 0)
+			return true;
+	return false;
+}
+
+/* --- the report --- */
+
+static const struct status *model(void *arg)
+{
+	return controller_build_status(arg);
+}
+
+static bool is_busy(void *arg)
+{
+	const struct controller *c = arg;
+
+	for (size_t i = 0; i < c->n_guests; i++) {
+		enum guest_state s = guest_state(c->guests[i]);
+
+		if (s != GUEST_SETTLED && s != GUEST_WAIT && s != GUEST_STALLED)
+			return true;
+	}
+	return false;
+}
+
+static void on_vm(void *arg, const struct vmstat *v)
+{
+	struct controller *c = arg;
+
+	if (v->record.vmid && in_scope(c, v->name))
+		guest_restore(make_guest(c, v->name), v);
+}
+
+static void on_used(void *arg, uint32_t vmid)
+{
+	_cleanup_err_ struct err *e = NULL;
+	struct controller *c = arg;
+
+	if (journal_use(c->journal, vmid, &e) < 0)
+		log_warn("journal", "%s, ignoring", err_msg(e));
+}
+
+static void on_restored(void *arg)
+{
+	struct controller *c = arg;
+
+	/* Only now: the records say which last good versions are to be read. */
+	if (c->source)
+		source_start(c->source);
+	else
+		apply_bundle(c);
+	inventory_poke(c->inventory);
+	reporter_dirty(c->reporter, NULL);
+}
+
+static void on_report(void *arg, const char *text)
+{
+	struct controller *c = arg;
+	const char *p = reporter_problem(c->reporter);
+	_cleanup_str_ char *line = NULL;
+
+	if (text) {
+		line = mem_strndup(text, strcspn(text, "\n"));
+		note(c, NOTE_REPORT, NULL, line);
+	} else {
+		note(c, NOTE_TROUBLE, NULL, p ? p : "reports are published again");
+	}
+}
+
+/* --- life --- */
+
+static void watch(void *arg)
+{
+	struct controller *c = arg;
+	bool settled = controller_settled_now(c);
+
+	c->watch = clock_timer(c->clock, WATCH_MS, watch, c);
+	if (settled && !c->was_settled && c->settled_cb)
+		c->settled_cb(c->settled_arg);
+	c->was_settled = settled;
+}
+
+static int null_append(struct store *s, const char *line, struct err **err)
+{
+	(void)s, (void)line, (void)err;
+	return 0;
+}
+
+static int null_load(struct store *s, struct strs *ret, struct err **err)
+{
+	(void)s, (void)err;
+	*ret = (struct strs){0};
+	return 0;
+}
+
+static int null_rewrite(struct store *s, const struct strs *lines, struct err **err)
+{
+	(void)s, (void)lines, (void)err;
+	return 0;
+}
+
+static const struct store_ops null_ops = {
+    .append = null_append, .load = null_load, .rewrite = null_rewrite};
+static struct store null_store = {.ops = &null_ops}; /* plan without a state directory */
+
+static void make_machines(struct controller *c)
+{
+	const struct config *k = c->o.config;
+	const struct ports *p = &c->o.ports;
+	bool readonly = c->o.mode == CONTROLLER_PLAN;
+
+	c->asker = asker_new(c->clock, p->cluster);
+	c->gate =
+	    gate_new(c->clock, &(struct gate_limits){.parallel = (unsigned)k->reconcile_parallel,
+				   .parallel_per_node = (unsigned)k->reconcile_parallel_per_node,
+				   .clones_per_storage = (unsigned)k->reconcile_clones_per_storage,
+				   .reads = READS});
+	c->inventory = inventory_new(&(struct inventory_opts){.clock = c->clock,
+	    .asker = c->asker,
+	    .tick_ms = k->reconcile_tick,
+	    .own_user = p->pve_user,
+	    .on_view = on_view,
+	    .on_touched = on_touched,
+	    .arg = c});
+	c->claims = claims_new(&(struct claims_opts){.clock = c->clock,
+	    .asker = c->asker,
+	    .inventory = c->inventory,
+	    .controller_id = k->controller_id,
+	    .tag = k->cluster_tag,
+	    .is_known = is_known,
+	    .on_change = on_claims,
+	    .arg = c});
+	if (!c->o.desired)
+		c->source = source_new(&(struct source_opts){.clock = c->clock,
+		    .git = p->git,
+		    .interval_ms = k->git_interval,
+		    .branch = k->git_branch,
+		    .rev = c->rev,
+		    .once = c->o.mode != CONTROLLER_RUN,
+		    .on_bundle = on_bundle,
+		    .on_problem = on_source_problem,
+		    .on_record = on_record,
+		    .arg = c});
+	c->reporter = reporter_new(&(struct reporter_opts){.clock = c->clock,
+	    .git = p->git,
+	    .outdir = p->outdir,
+	    .interval_ms = k->report_interval,
+	    .readonly = readonly,
+	    .status = model,
+	    .busy = is_busy,
+	    .on_vm = on_vm,
+	    .on_used = on_used,
+	    .on_restored = on_restored,
+	    .on_report = on_report,
+	    .arg = c});
+	c->env = (struct guest_env){.clock = c->clock,
+	    .asker = c->asker,
+	    .journal = c->journal,
+	    .gate = c->gate,
+	    .inventory = c->inventory,
+	    .claims = c->claims,
+	    .policy = &c->policy,
+	    .op = {.clock = c->clock,
+		.asker = c->asker,
+		.journal = c->journal,
+		.inventory = c->inventory,
+		.controller_id = k->controller_id,
+		.vmid_min = c->policy.vmid_min,
+		.vmid_max = c->policy.vmid_max,
+		.is_reserved = is_reserved,
+		.arg = c},
+	    .full_read_ms = k->reconcile_full_read,
+	    .readonly = readonly || c->o.observe_only,
+	    .not_ready = not_ready,
+	    .dependency_ready = dependency_ready,
+	    .changed = on_changed,
+	    .note = on_note,
+	    .arg = c};
+}
+
+int controller_new(const struct controller_opts *o, struct controller **ret, struct err **err)
+{
+	struct controller *c = mem_alloc(sizeof(*c));
+	struct store *store = o->ports.store ? o->ports.store : &null_store;
+
+	c->magic = CONTROLLER_MAGIC;
+	c->o = *o;
+	c->clock = o->ports.clock;
+	if (!o->desired && !o->ports.git) {
+		controller_free(&c);
+		return err_set(err, ERR_USAGE, "neither a repository nor a PATH to read from");
+	}
+	if (journal_open(store, o->config->controller_id, o->mode == CONTROLLER_PLAN, &c->journal,
+		err) < 0) {
+		controller_free(&c);
+		return -1;
+	}
+	c->wide = journal_was_empty(c->journal);
+	c->has_only = o->only != NULL;
+	if (o->only)
+		strs_copy(&c->only, o->only);
+	c->rev = mem_strdup(o->rev);
+	if (o->desired)
+		c->bundle = bundle_ref((struct bundle *)o->desired);
+	controller_fill_policy(c);
+	make_machines(c);
+	if (!o->desired)
+		adopt_records(c);
+	inventory_start(c->inventory);
+	reporter_start(c->reporter);
+	if (o->mode != CONTROLLER_RUN)
+		c->watch = clock_timer(c->clock, WATCH_MS, watch, c);
+	*ret = c;
+	return 0;
+}
+
+void controller_free(struct controller **cp)
+{
+	struct controller *c = *cp;
+
+	if (!c)
+		return;
+	CHECK_OBJ(c, CONTROLLER_MAGIC);
+	clock_cancel(c->clock, &c->watch);
+	clock_cancel(c->clock, &c->stop_timer);
+	for (size_t i = 0; i < c->n_guests; i++)
+		guest_free(&c->guests[i]);
+	free(c->guests);
+	source_free(&c->source);
+	claims_free(&c->claims);
+	reporter_free(&c->reporter);
+	inventory_free(&c->inventory);
+	gate_free(&c->gate);
+	asker_free(&c->asker);
+	journal_free(&c->journal);
+	bundle_unref(&c->bundle);
+	strs_fini(&c->only);
+	controller_free_model(c);
+	free(c->rev);
+	free(c->known);
+	c->magic = 0;
+	free(c);
+	*cp = NULL;
+}
+
+static void stopping(void *arg)
+{
+	struct controller *c = arg;
+	bool busy = false;
+
+	c->stop_timer = 0;
+	for (size_t i = 0; i < c->n_guests; i++)
+		busy |= guest_is_acting(c->guests[i]);
+	if (!busy)
+		reporter_flush(c->reporter);
+	busy |= !reporter_is_idle(c->reporter);
+	if (busy && clock_now(c->clock) < c->stop_deadline)
+		c->stop_timer = clock_timer(c->clock, STOP_POLL_MS, stopping, c);
+	else
+		c->stop_cb(c->stop_arg);
+}
+
+void controller_stop(struct controller *c, clock_cb done, void *arg)
+{
+	CHECK_OBJ(c, CONTROLLER_MAGIC);
+	if (c->stop_cb)
+		return;
+	c->env.stopping = true;
+	c->stop_cb = done;
+	c->stop_arg = arg;
+	c->stop_deadline = clock_now(c->clock) + STOP_MS;
+	c->stop_timer = clock_timer(c->clock, 0, stopping, c);
+}
+
+bool controller_is_settled(const struct controller *c)
+{
+	return controller_settled_now(c);
+}
+
+void controller_on_settled(struct controller *c, clock_cb cb, void *arg)
+{
+	c->settled_cb = cb;
+	c->settled_arg = arg;
+}
+
+void controller_poke(struct controller *c)
+{
+	CHECK_OBJ(c, CONTROLLER_MAGIC);
+	if (c->source && reporter_is_restored(c->reporter))
+		source_poke(c->source);
+	inventory_poke(c->inventory);
+}
+
+const struct status *controller_status(struct controller *c)
+{
+	return controller_build_status(c);
+}
+
+const struct plan *controller_plan(struct controller *c, const char *name)
+{
+	const struct guest *g = find_guest(c, name);
+
+	return g ? guest_plan(g) : NULL;
+}
+
+const struct bundle *controller_bundle(const struct controller *c)
+{
+	return c->bundle;
+}

@@ -1,0 +1,62 @@
+/*
+ * controller_int: what the two files of the controller share (controller.c, controller_model.c).
+ *
+ * Not for anybody else.
+ *
+ * The controller owns everything inside but the ports and the configuration.
+ *
+ * The controller process.
+ */
+#ifndef RAMET_CONTROLLER_INT_H
+#define RAMET_CONTROLLER_INT_H
+
+#include "claims.h"
+#include "controller.h"
+#include "guest.h"
+#include "reporter.h"
+#include "source.h"
+
+#define CONTROLLER_MAGIC 0x43544c52u
+
+struct controller {
+	uint32_t magic;
+	struct controller_opts o;
+	struct clock *clock;
+	struct asker *asker;
+	struct journal *journal;
+	struct gate *gate;
+	struct inventory *inventory;
+	struct claims *claims;
+	struct source *source; /* NULL when the desired state was given by hand */
+	struct reporter *reporter;
+	struct plan_policy policy;
+	struct guest_env env;
+	struct guest **guests; /* sorted by name */
+	size_t n_guests, cap_guests;
+	struct bundle *bundle;
+	struct strs only;
+	char *rev;
+	bool has_only;
+	bool wide;	 /* records may have been lost: every guest is looked at once */
+	uint32_t *known; /* VMIDs on record, ascending; made anew for each view */
+	size_t n_known;
+	/* The model. */
+	struct status status;
+	const struct vmstat **vms;
+	char *rev_applied;
+	/* Settled and stopping. */
+	timer_id watch;
+	bool was_settled;
+	clock_cb settled_cb, stop_cb;
+	void *settled_arg, *stop_arg;
+	timer_id stop_timer;
+	int64_t stop_deadline;
+};
+
+/* controller_model.c */
+const struct status *controller_build_status(struct controller *c);
+void controller_fill_policy(struct controller *c);
+bool controller_settled_now(const struct controller *c);
+void controller_free_model(struct controller *c);
+
+#endif

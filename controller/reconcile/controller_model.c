@@ -1,0 +1,128 @@
+#include "controller_int.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define GIVE_UP_AFTER 3 /* failures in a row: out of reach for good, for apply and plan */
+
+static enum plan_drift drift_of(const char *s)
+{
+	if (strcmp(s, "report") == 0)
+		return PLAN_DRIFT_REPORT;
+	return strcmp(s, "ignore") == 0 ? PLAN_DRIFT_IGNORE : PLAN_DRIFT_CORRECT;
+}
+
+static enum plan_disruption disruption_of(const char *s)
+{
+	if (strcmp(s, "none") == 0)
+		return PLAN_NONE;
+	return strcmp(s, "reboot") == 0 ? PLAN_REBOOT : PLAN_HOTPLUG;
+}
+
+void controller_fill_policy(struct controller *c)
+{
+	const struct config *k = c->o.config;
+
+	c->policy = (struct plan_policy){.controller_id = k->controller_id,
+	    .env = {.tag = k->cluster_tag, .suspend_tag = "ramet-suspend"},
+	    .vmid_min = (uint32_t)k->vmid_first,
+	    .vmid_max = (uint32_t)k->vmid_last,
+	    .nodes = &k->policy_nodes,
+	    .pools = &k->policy_pools,
+	    .templates = &k->policy_templates,
+	    .datastores = &k->policy_datastores,
+	    .bridges = &k->policy_bridges,
+	    .drift = drift_of(k->reconcile_drift),
+	    .max_disruption = disruption_of(k->reconcile_max_disruption),
+	    .recreate_missing = strcmp(k->reconcile_on_missing, "recreate") == 0,
+	    .observe_only = c->o.observe_only};
+}
+
+static void add_copies(struct controller *c)
+{
+	const struct claim *m;
+
+	for (size_t i = 0; (m = claims_at(c->claims, i)); i++) {
+		if (m->copy)
+			strs_add_take(&c->status.copies,
+			    mem_printf(
+				"VM %u carries the marker of %s (VM %u): it is a copy and is "
+				"not managed",
+				m->vmid, m->name, m->of));
+	}
+	strs_sort_unique(&c->status.copies);
+}
+
+static bool all_settled(const struct controller *c)
+{
+	for (size_t i = 0; i < c->n_guests; i++)
+		if (!guest_is_settled(c->guests[i]))
+			return false;
+	return true;
+}
+
+const struct status *controller_build_status(struct controller *c)
+{
+	struct status *s = &c->status;
+	const uint32_t *used;
+	size_t n_used;
+
+	s->vms = NULL;
+	s->n_vms = 0;
+	status_fini(s);
+	free(c->vms);
+	c->vms = mem_calloc(c->n_guests + 1, sizeof(*c->vms));
+	*s = (struct status){.controller_id = mem_strdup(c->o.config->controller_id),
+	    .instance = mem_strdup(journal_instance(c->journal)),
+	    .observe_only = c->o.observe_only,
+	    .vms = c->vms};
+	for (size_t i = 0; i < c->n_guests; i++) {
+		/* A name that came to nothing, and whose manifest is gone, is nothing. */
+		if (guest_is_wanted(c->guests[i]) || guest_vmid(c->guests[i]))
+			c->vms[s->n_vms++] = guest_status(c->guests[i]);
+	}
+	if (c->bundle) {
+		s->rev_wanted = mem_strdup(c->bundle->rev);
+		diags_append(&s->findings, &c->bundle->diags);
+		if (all_settled(c))
+			mem_replace(&c->rev_applied, c->bundle->rev);
+	}
+	s->rev_applied = mem_strdup(c->rev_applied);
+	if (c->source) {
+		s->subject = mem_strdup(source_subject(c->source));
+		s->git_problem = mem_strdup(source_problem(c->source));
+	}
+	s->cluster_problem = mem_strdup(inventory_problem(c->inventory));
+	s->report_problem = mem_strdup(reporter_problem(c->reporter));
+	add_copies(c);
+	n_used = journal_used(c->journal, &used);
+	for (size_t i = 0; i < n_used; i++)
+		strs_add_take(&s->used_vmids, mem_printf("%u", used[i]));
+	return s;
+}
+
+void controller_free_model(struct controller *c)
+{
+	c->status.vms = NULL;
+	c->status.n_vms = 0;
+	status_fini(&c->status);
+	free(c->vms);
+	free(c->rev_applied);
+}
+
+bool controller_settled_now(const struct controller *c)
+{
+	bool plan = c->o.mode == CONTROLLER_PLAN;
+
+	if (!c->bundle)
+		return c->source && source_failures(c->source) >= GIVE_UP_AFTER;
+	if (!inventory_is_ready(c->inventory))
+		return inventory_looks(c->inventory) >= GIVE_UP_AFTER;
+	for (size_t i = 0; i < c->n_guests; i++) {
+		const struct guest *g = c->guests[i];
+
+		if (!guest_is_settled(g) && !(plan && guest_is_quiet(g)))
+			return false;
+	}
+	return plan || reporter_is_idle(c->reporter);
+}
