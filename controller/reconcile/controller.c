@@ -278,14 +278,20 @@ static void on_used(void *arg, uint32_t vmid)
 		log_warn("journal", "%s, ignoring", err_msg(e));
 }
 
+static void start_source(struct controller *c)
+{
+	if (c->source && !c->source_started)
+		source_start(c->source);
+	c->source_started = true;
+}
+
 static void on_restored(void *arg)
 {
 	struct controller *c = arg;
 
 	/* Only now: the records say which last good versions are to be read. */
-	if (c->source)
-		source_start(c->source);
-	else
+	start_source(c);
+	if (!c->source)
 		apply_bundle(c);
 	inventory_poke(c->inventory);
 	reporter_dirty(c->reporter, NULL);
@@ -302,6 +308,7 @@ static void on_report(void *arg, const char *text)
 		note(c, NOTE_REPORT, NULL, line);
 	} else {
 		note(c, NOTE_TROUBLE, NULL, p ? p : "reports are published again");
+		start_source(c); /* its own words on what is wrong are better */
 	}
 }
 
@@ -524,7 +531,7 @@ void controller_on_settled(struct controller *c, clock_cb cb, void *arg)
 void controller_poke(struct controller *c)
 {
 	CHECK_OBJ(c, CONTROLLER_MAGIC);
-	if (c->source && reporter_is_restored(c->reporter))
+	if (c->source && c->source_started)
 		source_poke(c->source);
 	inventory_poke(c->inventory);
 }

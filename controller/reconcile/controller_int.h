@@ -36,7 +36,7 @@ struct controller {
 	struct bundle *bundle;
 	struct strs only;
 	char *rev;
-	bool has_only;
+	bool has_only, source_started;
 	bool wide;	 /* records may have been lost: every guest is looked at once */
 	uint32_t *known; /* VMIDs on record, ascending; made anew for each view */
 	size_t n_known;
