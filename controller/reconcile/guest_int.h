@@ -1,5 +1,5 @@
 /*
- * guest_int: what the files of the guest machine share (guest.c, guest_turn.c, guest_drift.c).
+ * guest_int: what the files of the guest machine share (guest*.c).
  *
  * Not for anybody else.
  *
@@ -73,7 +73,6 @@ struct guest {
 
 /* guest.c */
 void guest_enter(struct guest *g, enum guest_state next);
-void guest_begin(struct guest *g);
 void guest_set_status(
     struct guest *g, enum plan_verdict v, enum reason r, const char *message, const char *hint);
 /* Waits with a reason; wakes by time, by a touch, and with view also by the next view. */
@@ -84,6 +83,9 @@ void guest_settle(struct guest *g);
 int64_t guest_backoff(const struct guest *g);
 void guest_save_record(struct guest *g);
 void turn_free(struct turn **t);
+
+/* guest_read.c: a new turn: find the VM, read it, or its template. */
+void guest_begin(struct guest *g);
 
 /* guest_turn.c: the turn has all it needs: plan, and go on. */
 void guest_plan_turn(struct guest *g);

@@ -207,7 +207,6 @@ static void find_it(struct op *op)
 static void is_free(struct op *op)
 {
 	_cleanup_err_ struct err *e = NULL;
-	_cleanup_str_ char *text = NULL;
 
 	if (op->task_ok) {
 		/* The task said OK, and the guest is gone: somebody was quick. */

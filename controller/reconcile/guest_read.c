@@ -1,0 +1,275 @@
+#include "guest_int.h"
+#include "log.h"
+
+#define GONE_LOOKS 2 /* views of the cluster, one after the other, before "gone" is believed */
+#define HIDDEN_LOOKS 3
+
+static void read_failed(struct guest *g, enum look_end end, const struct ask_answer *a)
+{
+	_cleanup_str_ char *text = mem_strdup(a->text);
+
+	g->fails++;
+	switch (end) {
+	case LOOK_NO_CONFIG: /* it moved, or the list is old */
+		inventory_poke(g->env->inventory);
+		guest_wait(g, REASON_RETRYING, "the VM is not where the cluster showed it last",
+		    guest_backoff(g), true);
+		return;
+	case LOOK_FORBIDDEN:
+		guest_stall(g, REASON_ACCESS_LOST, text, NULL);
+		return;
+	case LOOK_FAILED:
+		if (a->why == ASK_WHY_UNAUTHENTICATED)
+			guest_wait(g, REASON_UNAUTHENTICATED, NULL, 60000, true);
+		else
+			guest_wait(g, REASON_RETRYING, text, guest_backoff(g), false);
+		return;
+	case LOOK_OK:
+	case LOOK_END__MAX:
+		break;
+	}
+}
+
+static void on_look(void *arg, enum look_end end, struct obs_guest *o, const struct ask_answer *why)
+{
+	struct guest *g = arg;
+	const struct obs_row *row = obs_cluster_row(inventory_view(g->env->inventory), g->rec.vmid);
+
+	CHECK_OBJ(g, GUEST_MAGIC);
+	gate_give(g->env->gate, &g->read_ticket);
+	if (end != LOOK_OK) {
+		read_failed(g, end, why);
+		look_cancel(&g->look);
+		return;
+	}
+	g->turn->guest = *o;
+	*o = (struct obs_guest){0};
+	g->turn->has_guest = true;
+	look_cancel(&g->look);
+	if (row) {
+		g->turn->guest.pool = mem_strdup(row->pool);
+		g->turn->guest.pool_known = row->pool || inventory_pools_known(g->env->inventory);
+	}
+	guest_plan_turn(g);
+}
+
+static void on_read_ticket(void *arg, gate_ticket t)
+{
+	struct guest *g = arg;
+	const struct obs_row *row;
+
+	g->waiter = 0;
+	g->read_ticket = t;
+	row = obs_cluster_row(inventory_view(g->env->inventory), g->rec.vmid);
+	if (!row) { /* went away while waiting */
+		gate_give(g->env->gate, &g->read_ticket);
+		guest_enter(g, GUEST_WAIT);
+		guest_begin(g);
+		return;
+	}
+	guest_enter(g, GUEST_READ);
+	g->look = look_start(g->env->asker, row->vmid, row->node, false, on_look, g);
+}
+
+static void queue_read(struct guest *g)
+{
+	gate_ticket t = gate_try(g->env->gate, GATE_READ, NULL, NULL);
+
+	guest_enter(g, GUEST_QUEUED);
+	if (t)
+		on_read_ticket(g, t);
+	else
+		g->waiter = gate_wait(g->env->gate, GATE_READ, NULL, NULL, on_read_ticket, g);
+}
+
+/* The VMID is a container's now: something without marker and UUID stands there. */
+static void plan_container(struct guest *g, const struct obs_row *row)
+{
+	struct obs_guest *o = &g->turn->guest;
+
+	o->vmid = row->vmid;
+	o->node = mem_strdup(row->node);
+	o->digest = mem_strdup("");
+	o->uuid = mem_strdup("");
+	g->turn->has_guest = true;
+	guest_plan_turn(g);
+}
+
+static void on_oracle(void *arg, const struct ask_answer *a)
+{
+	struct guest *g = arg;
+	uint64_t looks = inventory_looks(g->env->inventory);
+
+	g->call = 0;
+	if (a->outcome == ASK_DONE) {
+		g->hidden_seen = 0;
+		if (g->gone_look != looks) {
+			g->gone_look = looks;
+			g->gone_seen++;
+		}
+		if (g->gone_seen >= GONE_LOOKS) {
+			g->turn->gone = true;
+			guest_plan_turn(g);
+			return;
+		}
+		inventory_poke(g->env->inventory);
+		guest_wait(
+		    g, REASON_READING, "the VM is not in the list; looking again", 5000, true);
+		return;
+	}
+	g->gone_seen = 0;
+	if (a->status != 400) {
+		_cleanup_str_ char *text = mem_strdup(a->text);
+
+		g->fails++;
+		guest_wait(g, REASON_RETRYING, text, guest_backoff(g), false);
+		return;
+	}
+	if (++g->hidden_seen < HIDDEN_LOOKS) {
+		inventory_poke(g->env->inventory);
+		guest_wait(g, REASON_READING, "the VM exists but is not in the list; looking again",
+		    5000, true);
+		return;
+	}
+	guest_stall(g, REASON_ACCESS_LOST, "the VM exists but the token may not see it", NULL);
+}
+
+static void ask_oracle(struct guest *g)
+{
+	_cleanup_kv_ struct kv params = {0};
+	struct ask_req q = {.method = "GET", .path = "/cluster/nextid", .params = &params};
+
+	kv_setf(&params, "vmid", "%u", g->rec.vmid);
+	guest_enter(g, GUEST_ORACLE);
+	g->call = ask(g->env->asker, &q, on_oracle, g);
+}
+
+static void locate(struct guest *g)
+{
+	const struct obs_cluster *view = inventory_view(g->env->inventory);
+	const struct obs_row *row = obs_cluster_row(view, g->rec.vmid);
+	const struct obs_node *node = row ? obs_cluster_node(view, row->node) : NULL;
+
+	if (!row) {
+		/* "Cannot see" is not "gone". */
+		if (!inventory_settled(g->env->inventory))
+			guest_wait(g, REASON_NO_QUORUM,
+			    "the VM is not in the list, and the view is not sure", 15000, true);
+		else
+			ask_oracle(g);
+		return;
+	}
+	g->gone_seen = g->hidden_seen = 0;
+	if (!row->qemu)
+		plan_container(g, row);
+	else if (node && !node->online)
+		guest_wait(g, REASON_NODE_OFFLINE, NULL, 30000, true);
+	else
+		queue_read(g);
+}
+
+static void on_source(
+    void *arg, enum look_end end, struct obs_guest *o, const struct ask_answer *why)
+{
+	struct guest *g = arg;
+
+	if (end == LOOK_OK) {
+		g->turn->source = *o;
+		*o = (struct obs_guest){0};
+		g->turn->has_source = true;
+		look_cancel(&g->look);
+		guest_plan_turn(g);
+		return;
+	}
+	if (end == LOOK_FORBIDDEN) {
+		_cleanup_str_ char *text = mem_printf("the template cannot be read: %s", why->text);
+
+		guest_stall(g, REASON_FORBIDDEN, text,
+		    "grant the token VM.Audit and VM.Clone on the template");
+	} else {
+		read_failed(g, end, why);
+	}
+	look_cancel(&g->look);
+}
+
+static void read_source(struct guest *g)
+{
+	const struct obs_cluster *view = inventory_view(g->env->inventory);
+	uint32_t vmid = (uint32_t)resource_int(g->want, ATTR_clone_source_vm_id);
+	const struct obs_row *row = obs_cluster_row(view, vmid);
+	const struct obs_node *node = row ? obs_cluster_node(view, row->node) : NULL;
+
+	if (!row || !row->qemu) {
+		g->turn->source_gone = view->complete;
+		guest_plan_turn(g);
+	} else if (node && !node->online) {
+		guest_wait(
+		    g, REASON_NODE_OFFLINE, "the template's node is not reachable", 30000, true);
+	} else {
+		guest_enter(g, GUEST_SOURCE);
+		g->look = look_start(g->env->asker, vmid, row->node, true, on_source, g);
+	}
+}
+
+/* A VM that carries our marker and is on no record: the record was lost. */
+static bool take_claim(struct guest *g)
+{
+	const struct claim *c = claims_find(g->env->claims, g->name);
+
+	if (!c || c->locked)
+		return false;
+	g->rec.vmid = c->vmid;
+	mem_replace(&g->rec.nonce, c->nonce);
+	mem_replace(&g->rec.uuid, c->uuid);
+	mem_replace(&g->rec.node, c->node);
+	g->rec.proven = false;
+	log_warn(
+	    g->name, "the record was lost; VM %u carries its marker and is taken as it", c->vmid);
+	guest_save_record(g);
+	return true;
+}
+
+static void begin_new(struct guest *g)
+{
+	const char *missing = g->env->not_ready(g->env->arg);
+
+	if (take_claim(g))
+		locate(g);
+	else if (missing)
+		guest_wait(g, REASON_READING, missing, 5000, true);
+	else
+		read_source(g);
+}
+
+static void orphan(struct guest *g)
+{
+	g->current = true;
+	guest_set_status(g, PLAN_OFF, REASON_ORPHANED, NULL, NULL);
+	guest_settle(g);
+}
+
+void guest_begin(struct guest *g)
+{
+	struct inventory *inv = g->env->inventory;
+
+	CHECK_OBJ(g, GUEST_MAGIC);
+	clock_cancel(g->env->clock, &g->timer);
+	g->due = false;
+	turn_free(&g->turn);
+	g->turn = mem_alloc(sizeof(*g->turn));
+	if (inventory_is_down(inv))
+		guest_wait(g,
+		    asker_is_unauthenticated(g->env->asker) ? REASON_UNAUTHENTICATED
+							    : REASON_CLUSTER_UNREACHABLE,
+		    inventory_problem(inv), 60000, true);
+	else if (!inventory_is_ready(inv) || !g->bundle)
+		guest_wait(g, REASON_READING, NULL, 60000, true);
+	else if (journal_intent(g->env->journal, g->name) && !g->intent_free)
+		guest_resolve(g);
+	else if (!g->want)
+		orphan(g);
+	else if (g->rec.vmid)
+		locate(g);
+	else
+		begin_new(g);
+}
