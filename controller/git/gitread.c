@@ -47,6 +47,15 @@ static int skip(struct walk *w, const git_oid *oid, const char *why, struct err 
 	return emit(w, oid, why, NULL, 0, err);
 }
 
+/* An object that should be there: lost from the cache, or never sent by the server. */
+static int lost(struct walk *w, const git_oid *oid, const char *why, struct err **err)
+{
+	if (!w->job->strict)
+		return skip(w, oid, why, err);
+	w->g->suspect = true;
+	return err_set(err, ERR_PROTOCOL, "%s: %s", buf_str(&w->path), why);
+}
+
 static int read_blob(struct walk *w, const git_oid *oid, struct err **err)
 {
 	git_blob *blob = NULL;
@@ -55,7 +64,7 @@ static int read_blob(struct walk *w, const git_oid *oid, struct err **err)
 
 	/* The size stands in front of the content: a giant is never unpacked. */
 	if (git_odb_read_header(&len, &type, w->odb, oid) != 0)
-		return skip(w, oid, "missing in the repository", err);
+		return lost(w, oid, "missing in the repository", err);
 	if (type != GIT_OBJECT_BLOB)
 		return skip(w, oid, "not a file", err);
 	if ((int64_t)len > w->g->setup->max_file_bytes) {
@@ -69,7 +78,7 @@ static int read_blob(struct walk *w, const git_oid *oid, struct err **err)
 		return 0;
 	}
 	if (git_blob_lookup(&blob, w->g->repo, oid) != 0)
-		return skip(w, oid, "cannot be read from the repository", err);
+		return lost(w, oid, "cannot be read from the repository", err);
 	const char *data = git_blob_rawcontent(blob);
 	int r;
 	if (gitname_is_lfs(data, len)) {
@@ -129,7 +138,7 @@ static int walk_tree(struct walk *w, const git_oid *oid, struct err **err)
 	int r = 0;
 
 	if (git_tree_lookup(&tree, w->g->repo, oid) != 0)
-		return skip(w, oid, "folder cannot be read from the repository", err);
+		return lost(w, oid, "folder cannot be read from the repository", err);
 	size_t n = git_tree_entrycount(tree);
 	for (size_t i = 0; i < n && r == 0 && !w->full; i++) {
 		const git_tree_entry *e = git_tree_entry_byindex(tree, i);

@@ -17,6 +17,9 @@ struct gitread_job {
 	const char *folder;   /* "" = whole tree */
 	const char *only;     /* one file within the folder, "" = all */
 	const char *suffixes; /* of names worth reading, "" = all */
+	/* An object that is not there fails the reading (and makes the cache suspect) instead of
+	 * being skipped. */
+	bool strict;
 	/* Gets the fields of a FILE message; a failure ends the reading. */
 	int (*emit)(void *arg, const struct gitproto_msg *file, struct err **err);
 	void *arg;

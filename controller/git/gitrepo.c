@@ -7,15 +7,21 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #define REMARKS_MAX 4096
 #define NAMED_BRANCHES 10
+/* Beyond these the cache is made anew: packs, and loose objects in one of 256 folders. */
+#define PACKS_MAX 500
+#define SAMPLE_MAX 200
+#define RENEW_EVERY_MS ((int64_t)3600 * 1000)
 /* Object cache of libgit2 and its windows into packs: small, as trees are read once. */
 #define CACHE_BYTES ((ssize_t)16 << 20)
 #define WINDOW_BYTES ((size_t)16 << 20)
@@ -71,6 +77,25 @@ static enum err_code code_of(int rc, int klass)
 	}
 }
 
+/* Failures that a torn or lost file of the cache would show as. */
+static bool may_be_cache(int klass)
+{
+	switch (klass) {
+	case GIT_ERROR_ODB:
+	case GIT_ERROR_ZLIB:
+	case GIT_ERROR_OBJECT:
+	case GIT_ERROR_TREE:
+	case GIT_ERROR_INDEXER:
+	case GIT_ERROR_REFERENCE:
+	case GIT_ERROR_CONFIG:
+	case GIT_ERROR_OS:
+	case GIT_ERROR_FILESYSTEM:
+		return true;
+	default:
+		return false;
+	}
+}
+
 int gitrepo_fail(struct gitrepo *g, int rc, struct err **err, const char *what)
 {
 	if (g->cause) {
@@ -79,6 +104,7 @@ int gitrepo_fail(struct gitrepo *g, int rc, struct err **err, const char *what)
 	}
 	const git_error *e = git_error_last();
 	int klass = e ? e->klass : GIT_ERROR_NONE;
+	g->suspect = g->suspect || may_be_cache(klass);
 	_cleanup_str_ char *said = gitname_clean(e && e->message ? e->message : "", 400, false);
 	return err_set(
 	    err, code_of(rc, klass), "%s: %s", what, *said ? said : "the library gives no reason");
@@ -86,17 +112,39 @@ int gitrepo_fail(struct gitrepo *g, int rc, struct err **err, const char *what)
 
 /* --- the cache --- */
 
-static void sweep_packs(const char *dir)
+/* Removes what a killed worker left behind; true when so much has piled up that a new cache is
+ * better: the library never packs anything again. */
+static bool sweep(const char *dir)
 {
 	_cleanup_str_ char *packs = mem_printf("%s/objects/pack", dir);
+	_cleanup_str_ char *sample = mem_printf("%s/objects/17", dir);
+	size_t n_packs = 0, n_sample = 0;
+
 	DIR *d = opendir(packs);
-	if (!d)
-		return;
-	for (struct dirent *e; (e = readdir(d));) {
+	for (struct dirent *e; d && (e = readdir(d));) {
 		if (text_starts(e->d_name, "pack_git2_") && unlinkat(dirfd(d), e->d_name, 0) == 0)
 			log_debug("git", "removed %s, left by a killed worker", e->d_name);
+		n_packs += text_ends(e->d_name, ".pack");
 	}
-	closedir(d);
+	if (d)
+		closedir(d);
+	d = opendir(sample);
+	while (d && readdir(d))
+		n_sample++;
+	if (d)
+		closedir(d);
+	return n_packs > PACKS_MAX || n_sample > SAMPLE_MAX;
+}
+
+static int remove_entry(
+    const char *path, const struct stat *st UNUSED, int kind UNUSED, struct FTW *ftw UNUSED)
+{
+	return remove(path) == 0 || errno == ENOENT ? 0 : -1;
+}
+
+static int remove_tree(const char *path)
+{
+	return nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
 }
 
 static int make_dirs(const char *path, struct err **err)
@@ -127,7 +175,7 @@ static char *cache_dir(const struct gitproto_setup *setup)
  * process. */
 static int lock_cache(struct gitrepo *g, struct err **err)
 {
-	_cleanup_str_ char *path = mem_printf("%s/ramet.lock", g->dir);
+	_cleanup_str_ char *path = mem_printf("%s.lock", g->dir);
 	g->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (g->lock < 0)
 		return err_set(err, ERR_IO, "cannot open %s: %s", path, strerror(errno));
@@ -137,17 +185,57 @@ static int lock_cache(struct gitrepo *g, struct err **err)
 	return err_hint(err, "give each controller a state_dir of its own");
 }
 
-static int open_cache(struct gitrepo *g, struct err **err)
+static int open_repo(struct gitrepo *g, struct err **err)
 {
-	if (make_dirs(g->dir, err) != 0 || lock_cache(g, err) != 0)
-		return -1;
-	sweep_packs(g->dir);
 	int rc = git_repository_open_bare(&g->repo, g->dir);
 	if (rc != 0)
 		rc = git_repository_init(&g->repo, g->dir, true);
-	if (rc != 0)
-		return gitrepo_fail(g, rc, err, "cannot open the cache of the repository");
+	return rc == 0 ? 0 : gitrepo_fail(g, rc, err, "cannot open the cache of the repository");
+}
+
+/* Moved aside first: a kill in the middle leaves no half of a repository under its name. */
+static int drop_cache(struct gitrepo *g, struct err **err)
+{
+	_cleanup_str_ char *aside = mem_printf("%s.old", g->dir);
+
+	git_repository_free(g->repo);
+	g->repo = NULL;
+	remove_tree(aside);
+	if (rename(g->dir, aside) != 0 && errno != ENOENT)
+		return err_set(err, ERR_IO, "cannot replace %s: %s", g->dir, strerror(errno));
+	remove_tree(aside);
 	return 0;
+}
+
+static int open_cache(struct gitrepo *g, struct err **err)
+{
+	_cleanup_str_ char *aside = mem_printf("%s.old", g->dir);
+
+	if (make_dirs(g->setup->dir, err) != 0 || lock_cache(g, err) != 0)
+		return -1;
+	if (access(aside, F_OK) == 0)
+		remove_tree(aside);
+	if (sweep(g->dir) && drop_cache(g, err) != 0)
+		return -1;
+	return open_repo(g, err);
+}
+
+bool gitrepo_renew(struct gitrepo *g)
+{
+	_cleanup_err_ struct err *err = NULL;
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	int64_t ms = (int64_t)now.tv_sec * 1000 + 1;
+	if (!g->suspect || (g->renewed_ms && ms - g->renewed_ms < RENEW_EVERY_MS))
+		return false;
+	g->renewed_ms = ms;
+	g->suspect = false;
+	log_warn("git", "the cache %s cannot be read, fetching everything again", g->dir);
+	if (drop_cache(g, &err) == 0 && open_repo(g, &err) == 0)
+		return true;
+	log_error("git", "%s", err_msg(err));
+	return false;
 }
 
 static void prepare_library(void)
@@ -238,6 +326,7 @@ void gitrepo_begin(struct gitrepo *g)
 {
 	err_free(&g->cause);
 	buf_reset(&g->remarks);
+	g->suspect = false;
 	git_error_clear();
 }
 
@@ -401,8 +490,10 @@ static int download(struct gitrepo *g, git_remote *remote, enum gitrepo_branch b
 	opts.download_tags = GIT_REMOTE_DOWNLOAD_TAGS_NONE;
 	opts.update_fetchhead = 0;
 	int rc = gitrepo_has_commit(g, head) ? 0 : git_remote_download(remote, &specs, &opts);
-	if (rc == 0 && !gitrepo_has_commit(g, head))
+	if (rc == 0 && !gitrepo_has_commit(g, head)) {
+		g->suspect = true;
 		return err_set(err, ERR_PROTOCOL, "%s: the server did not send it", what);
+	}
 	/* The ref makes the next negotiation short. */
 	if (rc == 0)
 		rc = git_reference_create(&ref, g->repo, local_ref[branch], head, true, NULL);

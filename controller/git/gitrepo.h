@@ -29,6 +29,8 @@ struct gitrepo {
 	char *ref[GITREPO_BRANCH__MAX];
 	struct err *cause;  /* the real reason behind a failure of libgit2 */
 	struct buf remarks; /* what the server said beside the protocol in this job */
+	bool suspect;	    /* the last failure may be the cache's own */
+	int64_t renewed_ms; /* when the cache was last made anew; 0 = never */
 	void *verdict;	    /* of gitwrite, while it pushes */
 };
 
@@ -36,6 +38,9 @@ struct gitrepo {
 int gitrepo_open(
     struct gitrepo *g, const struct gitproto_setup *setup, struct err **err) MUST_CHECK;
 void gitrepo_close(struct gitrepo *g);
+/* Throws the cache away and makes a new one, when the last failure may be its fault and that was
+ * not tried in the last hour; false when not. */
+bool gitrepo_renew(struct gitrepo *g);
 /* Forgets reasons and remarks of the job before. */
 void gitrepo_begin(struct gitrepo *g);
 

@@ -1,5 +1,6 @@
 #include "gitwork.h"
 #include "child.h"
+#include "gitfiles.h"
 #include "gitsettings.h"
 #include "gitworker.h"
 #include "log.h"
@@ -26,11 +27,6 @@ struct job {
 	struct err *refused; /* it is not sent at all: this is its result */
 };
 
-struct file {
-	char *path, *oid, *skipped, *data;
-	size_t len;
-};
-
 struct gitwork {
 	uint32_t magic;
 	struct gitport port;
@@ -38,16 +34,13 @@ struct gitwork {
 	struct child *child;
 	struct buf setup; /* encoded: holds the password */
 	int64_t deadline_ms[GITWORK__MAX];
-	int64_t max_files, max_total_bytes;
 	struct job *first, *last; /* first is the running one if `running` */
 	size_t queued;
 	bool running;
 	bool introduced; /* the process has its settings */
 	timer_id pump, overdue;
 	gitport_job next_id;
-	struct file *files; /* of the running job */
-	size_t n_files, cap_files;
-	size_t total_bytes;
+	struct gitfiles files; /* of the running job */
 	int *exit_status;
 };
 
@@ -75,21 +68,6 @@ void gitwork_defaults(struct gitwork_opts *opts)
 }
 
 /* --- results --- */
-
-static void drop_files(struct gitwork *w)
-{
-	for (size_t i = 0; i < w->n_files; i++) {
-		struct file *f = &w->files[i];
-		mem_free_str(&f->path);
-		mem_free_str(&f->oid);
-		mem_free_str(&f->skipped);
-		mem_free_str(&f->data);
-	}
-	free(w->files);
-	w->files = NULL;
-	w->n_files = w->cap_files = 0;
-	w->total_bytes = 0;
-}
 
 static void job_free(struct job *j)
 {
@@ -128,7 +106,7 @@ static void finish(struct gitwork *w, const struct gitport_result *res)
 	pump_after(w, 0);
 	if (j->cb)
 		j->cb(j->arg, res);
-	drop_files(w);
+	gitfiles_drop(&w->files);
 	job_free(j);
 }
 
@@ -161,48 +139,15 @@ static void finish_broken(struct gitwork *w, const char *what)
 	finish_fail(w, ERR_PROTOCOL, "the git worker sent what it should not: %s", what);
 }
 
-static int by_path(const void *a, const void *b)
-{
-	return strcmp(
-	    ((const struct gitport_file *)a)->path, ((const struct gitport_file *)b)->path);
-}
-
-/* Two entries of one name can only come from a tree that no client would make. */
-static void mark_doubles(struct gitport_file *files, size_t n)
-{
-	for (size_t i = 1; i < n; i++) {
-		if (strcmp(files[i - 1].path, files[i].path) != 0)
-			continue;
-		for (size_t k = i - 1; k <= i; k++) {
-			files[k].data = NULL;
-			files[k].len = 0;
-			files[k].skipped = "twice in its folder";
-		}
-	}
-}
-
 static void finish_read(struct gitwork *w, const struct gitproto_msg *msg)
 {
-	struct gitport_file *files = mem_calloc(w->n_files, sizeof(*files));
-	for (size_t i = 0; i < w->n_files; i++) {
-		const struct file *f = &w->files[i];
-		files[i] = (struct gitport_file){
-		    .path = f->path,
-		    .data = f->skipped ? NULL : f->data,
-		    .len = f->skipped ? 0 : f->len,
-		    .oid = f->oid,
-		    .skipped = f->skipped,
-		};
-	}
-	qsort(files, w->n_files, sizeof(*files), by_path);
-	mark_doubles(files, w->n_files);
 	struct gitport_result res = {
 	    .head = "",
 	    .status_head = "",
 	    .note = "",
 	    .rev = msg->rev,
-	    .files = files,
-	    .n_files = w->n_files,
+	    .files = gitfiles_sorted(&w->files),
+	    .n_files = w->files.n,
 	    .author = msg->author,
 	    .subject = msg->subject,
 	    .commit_wall_ms = msg->commit_wall_ms,
@@ -210,24 +155,6 @@ static void finish_read(struct gitwork *w, const struct gitproto_msg *msg)
 	    .path_missing = msg->path_missing,
 	};
 	finish(w, &res);
-	free(files);
-}
-
-static void take_file(struct gitwork *w, const struct gitproto_msg *msg)
-{
-	w->total_bytes += msg->data.len;
-	if (w->n_files >= (size_t)w->max_files || w->total_bytes > (size_t)w->max_total_bytes) {
-		finish_broken(w, "more files than asked for");
-		return;
-	}
-	MEM_PUSH_ROOM(w->files, w->n_files, w->cap_files);
-	w->files[w->n_files++] = (struct file){
-	    .path = mem_strdup(msg->path),
-	    .oid = mem_strdup(msg->rev),
-	    .skipped = msg->skipped[0] ? mem_strdup(msg->skipped) : NULL,
-	    .data = mem_strndup(msg->data.ptr, msg->data.len),
-	    .len = msg->data.len,
-	};
 }
 
 static void take_failure(struct gitwork *w, const struct gitproto_msg *msg)
@@ -252,7 +179,14 @@ static void take_answer(struct gitwork *w, const struct gitproto_msg *msg)
 	switch (msg->type) {
 	case GITPROTO_FILE:
 		if (reads_files(kind)) {
-			take_file(w, msg);
+			if (!gitfiles_add(&w->files, msg))
+				finish_broken(w, "more files than asked for");
+			return;
+		}
+		break;
+	case GITPROTO_AGAIN:
+		if (reads_files(kind)) {
+			gitfiles_drop(&w->files);
 			return;
 		}
 		break;
@@ -510,7 +444,7 @@ static void port_cancel(struct gitport *p, gitport_job id)
 			return;
 		child_kill(w->child);
 		w->introduced = false;
-		drop_files(w);
+		gitfiles_drop(&w->files);
 		job_free(pop(w));
 		pump_after(w, 0);
 		return;
@@ -543,8 +477,8 @@ int gitwork_new(
 	w->magic = GITWORK_MAGIC;
 	w->port.ops = &port_ops;
 	w->loop = loop;
-	w->max_files = opts->setup.max_files;
-	w->max_total_bytes = opts->setup.max_total_bytes;
+	w->files.max_files = opts->setup.max_files;
+	w->files.max_bytes = opts->setup.max_total_bytes;
 	memcpy(w->deadline_ms, opts->deadline_ms, sizeof(w->deadline_ms));
 	buf_init(&w->setup, GITPROTO_FRAME_MAX);
 	w->child = child_new(loop, &(struct child_opts){
@@ -576,7 +510,7 @@ void gitwork_free(struct gitwork **wp)
 	clock_cancel(loop_clock(w->loop), &w->overdue);
 	while (w->first)
 		job_free(pop(w));
-	drop_files(w);
+	gitfiles_drop(&w->files);
 	if (w->setup.data)
 		explicit_bzero(w->setup.data, w->setup.len);
 	buf_fini(&w->setup);

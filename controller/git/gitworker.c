@@ -92,9 +92,11 @@ static int run_read(
 	return r;
 }
 
-static int run_read_watched(struct worker *w, const struct gitproto_msg *req, struct err **err)
+static int run_read_watched(
+    struct worker *w, const struct gitproto_msg *req, bool strict, struct err **err)
 {
 	struct gitread_job job = {
+	    .strict = strict,
 	    .folder = w->setup.setup.path,
 	    .only = req->path,
 	    .suffixes = w->setup.setup.suffixes,
@@ -119,9 +121,10 @@ static int run_read_watched(struct worker *w, const struct gitproto_msg *req, st
 	return run_read(w, &job, req->rev, err);
 }
 
-static int run_read_status(struct worker *w, struct err **err)
+static int run_read_status(struct worker *w, bool strict, struct err **err)
 {
 	struct gitread_job job = {
+	    .strict = strict,
 	    .folder = w->setup.setup.status_path,
 	    .only = "",
 	    .suffixes = "",
@@ -137,6 +140,29 @@ static int run_read_status(struct worker *w, struct err **err)
 		return run_read(w, &job, git_oid_tostr(hex, sizeof(hex), &job.rev), err);
 	struct gitproto_msg msg = {.type = GITPROTO_DONE};
 	return answer(w, &msg, err);
+}
+
+/* A reading that fails on a broken cache is done again with a new one; what the new one lacks is
+ * the server's fault and is reported file by file. */
+static int run_reading(struct worker *w, const struct gitproto_msg *req, struct err **err)
+{
+	_cleanup_err_ struct err *why = NULL;
+
+	for (int attempt = 0;; attempt++) {
+		bool strict = attempt == 0;
+		err_free(&why);
+		int r = req->type == GITPROTO_READ ? run_read_watched(w, req, strict, &why)
+						   : run_read_status(w, strict, &why);
+		if (r == 0)
+			return 0;
+		if (attempt > 0 || !w->repo.suspect)
+			return err_pass(err, &why);
+		gitrepo_renew(&w->repo);
+		if (!w->repo.repo)
+			return err_pass(err, &why);
+		if (answer(w, &(struct gitproto_msg){.type = GITPROTO_AGAIN}, err) != 0)
+			return -1;
+	}
 }
 
 /* The parts of a publish of another job, which was given up, are dropped. */
@@ -156,8 +182,11 @@ static int run_publish(
 	use_write(w);
 	int r = gitwrite_publish(&w->write, req->rev, req->text, head, ret_rejected, err);
 	gitwrite_fini(&w->write);
-	if (r != 0)
+	if (r != 0) {
+		/* Its files were in the cache: whoever asked asks again. */
+		gitrepo_renew(&w->repo);
 		return -1;
+	}
 	struct gitproto_msg msg = {.type = GITPROTO_PUBLISHED, .head = head};
 	return answer(w, &msg, err);
 }
@@ -199,9 +228,8 @@ static int run(
 	case GITPROTO_LIST:
 		return run_list(w, err);
 	case GITPROTO_READ:
-		return run_read_watched(w, req, err);
 	case GITPROTO_READ_STATUS:
-		return run_read_status(w, err);
+		return run_reading(w, req, err);
 	case GITPROTO_PUBLISH:
 		return run_publish(w, req, ret_rejected, err);
 	case GITPROTO_PUT:
@@ -214,6 +242,7 @@ static int run(
 		return 0;
 	case GITPROTO_SETUP:
 	case GITPROTO_FILE:
+	case GITPROTO_AGAIN:
 	case GITPROTO_LISTED:
 	case GITPROTO_DONE:
 	case GITPROTO_PUBLISHED:

@@ -33,7 +33,7 @@
 			return gitworker_main(fix_fd_);                        \
 	} while (0)
 
-static char fix_dir[64];
+UNUSED static char fix_dir[64];
 
 /* Runs a shell script in the test's folder and gives what it printed, without the last line end. */
 UNUSED PRINTF(1, 2) static char *fix_sh(const char *fmt, ...)
@@ -76,7 +76,7 @@ UNUSED PRINTF(1, 2) static void fix_run(const char *fmt, ...)
 
 /* A folder that goes away at the end, and an environment in which git and TLS depend on nothing of
  * the machine's. */
-static void fix_begin(void)
+UNUSED static void fix_begin(void)
 {
 	static const char *const gone[] = {"SSL_CERT_FILE", "SSL_CERT_DIR", "CURL_CA_BUNDLE",
 	    "GIT_SSL_CAINFO", "GIT_DIR", "GIT_CONFIG_PARAMETERS", "http_proxy", "https_proxy",
@@ -93,7 +93,7 @@ static void fix_begin(void)
 		"git config --global advice.detachedHead false");
 }
 
-static void fix_end(void)
+UNUSED static void fix_end(void)
 {
 	char *cmd = mem_printf("rm -rf %s", fix_dir);
 	if (system(cmd) != 0)
