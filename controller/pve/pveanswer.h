@@ -1,0 +1,31 @@
+/*
+ * pveanswer: what an answer of the API means.
+ *
+ * Not the sending (pvereq.c, its only user).
+ *
+ * pveanswer_read fills a struct that the caller frees with pveanswer_fini.
+ *
+ * Pure.
+ */
+#ifndef RAMET_PVEANSWER_H
+#define RAMET_PVEANSWER_H
+
+#include "buf.h"
+#include "clusterport.h"
+#include "endpoints.h"
+#include "jsn.h"
+#include "pveerr.h"
+
+struct pveanswer {
+	struct pveerr err; /* reason, outcome, subject */
+	char *text;	   /* one line for people, never NULL */
+	struct jsn *body;  /* NULL when it is no JSON */
+	struct kv errors;
+	const char *upid; /* in body; NULL if no task was begun */
+};
+
+void pveanswer_read(
+    enum endpoint_id endpoint, const struct cluster_reply *reply, struct pveanswer *ret);
+void pveanswer_fini(struct pveanswer *a);
+
+#endif
