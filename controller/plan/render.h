@@ -19,7 +19,7 @@ struct render_item {
 	const struct plan *plan;
 };
 
-/* Worst first, then by name; a summary line at the end. */
+/* Worst first, then by name; those that are in sync are only counted, in the last line. */
 char *render_text(const struct render_item *v, size_t n, bool colour);
 /* Below 60,000 characters whatever the size; says what was left out. */
 char *render_markdown(const struct render_item *v, size_t n);

@@ -1,0 +1,120 @@
+/* Plans for a comment on a pull request: a table to read in ten seconds, details folded. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "md.h"
+#include "renderkit.h"
+
+/* Forges refuse comments beyond 65,536 characters; bytes are counted, which are never fewer. */
+#define ALL_MAX 59000
+#define TABLE_MAX 24000
+#define VALUE_CHARS 120
+#define WHY_CHARS 300
+
+static void add_value(struct buf *out, const char *s)
+{
+	md_text(out, s ? s : "", VALUE_CHARS);
+}
+
+static void add_row(struct buf *out, const struct render_item *item)
+{
+	const struct plan *p = item->plan;
+	_cleanup_str_ char *where = renderkit_where(item);
+
+	buf_addf(out, "| `%c` | ", renderkit_item_symbol(p));
+	md_code(out, item->name, VALUE_CHARS);
+	buf_adds(out, " (");
+	md_text(out, where, VALUE_CHARS);
+	buf_addf(out, ") | %s | ", reason_word(p->reason));
+	md_text(out, p->message, WHY_CHARS);
+	buf_adds(out, " |\n");
+}
+
+static void add_change(struct buf *out, const struct plan *p, const struct change *c)
+{
+	_cleanup_str_ char *effect = renderkit_effect(p, c);
+
+	buf_addf(out, "| `%c` | ", renderkit_change_symbol(c));
+	md_code(out, c->path, VALUE_CHARS);
+	buf_adds(out, " | ");
+	add_value(out, c->from);
+	buf_adds(out, " | ");
+	add_value(out, c->to);
+	buf_addf(out, " | %s", effect);
+	if (c->why) {
+		buf_adds(out, ": ");
+		md_text(out, c->why, WHY_CHARS);
+	}
+	if (c->hint) {
+		buf_adds(out, " (");
+		md_text(out, c->hint, WHY_CHARS);
+		buf_addc(out, ')');
+	}
+	buf_adds(out, " |\n");
+}
+
+static void add_details(struct buf *out, const struct render_item *item)
+{
+	const struct plan *p = item->plan;
+
+	buf_adds(out, "<details><summary>");
+	md_text(out, item->name, VALUE_CHARS);
+	buf_addf(out, ": %zu change%s</summary>\n\n", p->n_changes, p->n_changes == 1 ? "" : "s");
+	buf_adds(out, "| | leaf | now | then | effect |\n|---|---|---|---|---|\n");
+	for (size_t i = 0; i < p->n_changes; i++)
+		add_change(out, p, &p->changes[i]);
+	buf_addc(out, '\n');
+	for (size_t i = 0; i < p->n_steps; i++) {
+		buf_addf(out, "%zu. ", i + 1);
+		md_text(out, p->steps[i].text, WHY_CHARS);
+		buf_addc(out, '\n');
+	}
+	buf_adds(out, "\n</details>\n");
+}
+
+/* Adds the piece if it fits; false when it was left out. */
+static bool add_within(struct buf *out, struct buf *piece, size_t max)
+{
+	bool fits = !piece->overflow && out->len + piece->len <= max;
+	if (fits)
+		buf_add(out, buf_str(piece), piece->len);
+	buf_reset(piece);
+	return fits;
+}
+
+char *render_markdown(const struct render_item *v, size_t n)
+{
+	const struct render_item **sorted = renderkit_sort(v, n);
+	struct renderkit_counts counts;
+	struct buf out, piece;
+	size_t rows_left = 0, details_left = 0, worth = 0;
+
+	buf_init(&out, 0);
+	buf_init(&piece, 0);
+	renderkit_count(v, n, &counts);
+	_cleanup_str_ char *summary = renderkit_summary(&counts);
+	buf_addf(&out, "**Plan:** %s.\n", summary);
+	for (size_t i = 0; i < n; i++)
+		worth += renderkit_is_worth(sorted[i]->plan);
+	if (worth)
+		buf_adds(&out, "\n| | VM | state | |\n|---|---|---|---|\n");
+	for (size_t i = 0; i < worth; i++) { /* those that are in sync come last */
+		add_row(&piece, sorted[i]);
+		rows_left += !add_within(&out, &piece, TABLE_MAX);
+	}
+	if (rows_left)
+		buf_addf(&out, "\n%zu more VMs are left out of this table.\n", rows_left);
+	buf_addc(&out, '\n');
+	for (size_t i = 0; i < worth; i++) {
+		if (!sorted[i]->plan->n_changes)
+			continue;
+		add_details(&piece, sorted[i]);
+		details_left += !add_within(&out, &piece, ALL_MAX);
+	}
+	if (details_left)
+		buf_addf(&out, "\nThe details of %zu VMs are left out; `ramet plan` shows all.\n",
+		    details_left);
+	buf_fini(&piece);
+	free(sorted);
+	return buf_take(&out);
+}

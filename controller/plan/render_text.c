@@ -1,0 +1,141 @@
+/* Plans for a terminal. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "renderkit.h"
+
+#define PATH_MAX_COLS 40
+#define VALUE_MAX_COLS 60
+#define SHOWN_CHARS 200
+
+#define RESET "\x1b[0m"
+
+static const char *colour_of(char symbol)
+{
+	switch (symbol) {
+	case '+':
+		return "\x1b[32m";
+	case '~':
+		return "\x1b[33m";
+	case '-':
+	case '!':
+		return "\x1b[31m";
+	default: /* characters, no enum */
+		return "\x1b[2m";
+	}
+}
+
+static size_t columns(const char *s)
+{
+	size_t n = 0;
+	for (; *s; s++)
+		n += ((unsigned char)*s & 0xc0) != 0x80;
+	return n;
+}
+
+static void add_padded(struct buf *out, const char *s, size_t width)
+{
+	buf_adds(out, s);
+	for (size_t n = columns(s); n < width; n++)
+		buf_addc(out, ' ');
+}
+
+static void add_symbol(struct buf *out, char symbol, bool colour)
+{
+	if (colour)
+		buf_addf(out, "%s%c" RESET, colour_of(symbol), symbol);
+	else
+		buf_addc(out, symbol);
+}
+
+static char *values_of(const struct change *c)
+{
+	_cleanup_str_ char *from = text_oneline(c->from ? c->from : "", SHOWN_CHARS);
+	_cleanup_str_ char *to = text_oneline(c->to ? c->to : "", SHOWN_CHARS);
+	return mem_printf("%s → %s", from, to);
+}
+
+/* Widths of the columns; what is longer than the maximum sticks out. */
+static void measure(const struct plan *p, size_t *ret_path, size_t *ret_value)
+{
+	size_t path = 0, value = 0;
+	for (size_t i = 0; i < p->n_changes; i++) {
+		_cleanup_str_ char *values = values_of(&p->changes[i]);
+		size_t a = columns(p->changes[i].path), b = columns(values);
+		if (a > path && a <= PATH_MAX_COLS)
+			path = a;
+		if (b > value && b <= VALUE_MAX_COLS)
+			value = b;
+	}
+	*ret_path = path;
+	*ret_value = value;
+}
+
+static void add_note(struct buf *out, const char *what, const char *text)
+{
+	if (!text || !*text)
+		return;
+	_cleanup_str_ char *line = text_oneline(text, 2 * SHOWN_CHARS);
+	buf_addf(out, "      %s%s\n", what, line);
+}
+
+static void add_change(struct buf *out, const struct plan *p, const struct change *c, size_t path,
+    size_t value, bool colour)
+{
+	_cleanup_str_ char *values = values_of(c), *effect = renderkit_effect(p, c);
+
+	buf_adds(out, "  ");
+	add_symbol(out, renderkit_change_symbol(c), colour);
+	buf_addc(out, ' ');
+	add_padded(out, c->path, path);
+	buf_adds(out, "  ");
+	add_padded(out, values, value);
+	buf_addf(out, "  %s\n", effect);
+	add_note(out, "", c->why);
+	add_note(out, "hint: ", c->hint);
+}
+
+static void add_item(struct buf *out, const struct render_item *item, bool colour)
+{
+	const struct plan *p = item->plan;
+	_cleanup_str_ char *where = renderkit_where(item);
+	size_t path, value;
+
+	add_symbol(out, renderkit_item_symbol(p), colour);
+	buf_addf(out, " %s (%s)", item->name, where);
+	if (p->verdict != PLAN_ACT) {
+		_cleanup_str_ char *message = text_oneline(p->message ? p->message : "", 400);
+		buf_addf(out, ": %s%s%s", reason_word(p->reason), *message ? ": " : "", message);
+	}
+	buf_addc(out, '\n');
+	measure(p, &path, &value);
+	for (size_t i = 0; i < p->n_changes; i++)
+		add_change(out, p, &p->changes[i], path, value, colour);
+	if (p->verdict != PLAN_ACT && p->verdict != PLAN_IN_SYNC) {
+		const char *hint = p->hint ? p->hint : reason_next(p->reason);
+		if (*hint)
+			buf_addf(out, "  next: %s\n", hint);
+	}
+	for (size_t i = 0; i < p->n_steps; i++) {
+		_cleanup_str_ char *text = text_oneline(p->steps[i].text, SHOWN_CHARS);
+		buf_addf(out, "  %zu. %s\n", i + 1, text);
+	}
+	buf_addc(out, '\n');
+}
+
+char *render_text(const struct render_item *v, size_t n, bool colour)
+{
+	const struct render_item **sorted = renderkit_sort(v, n);
+	struct renderkit_counts counts;
+	struct buf out;
+
+	buf_init(&out, 0);
+	for (size_t i = 0; i < n; i++)
+		if (renderkit_is_worth(sorted[i]->plan))
+			add_item(&out, sorted[i], colour);
+	renderkit_count(v, n, &counts);
+	_cleanup_str_ char *summary = renderkit_summary(&counts);
+	buf_addf(&out, "Plan: %s.\n", summary);
+	free(sorted);
+	return buf_take(&out);
+}
