@@ -3,8 +3,8 @@
  *
  * Not the reading of files (Git or disk do that) and not what is applied (reconcile/).
  *
- * A bundle is reference-counted and never changes. It owns its resources; resources that are still
- * good from an older revision are shared by reference counts on that older bundle's entries.
+ * A bundle is reference-counted and never changes. It holds a reference on each of its resources,
+ * so that the good version of an older revision outlives the older bundle.
  *
  * Pure.
  */
@@ -23,8 +23,8 @@ struct bundle_file {
 /* One manifest that is in force. */
 struct bundle_entry {
 	const struct resource *res;
-	const char *rev; /* revision that this version is from */
-	bool stale;	 /* an older version stays in force because the newer one has findings */
+	char *rev;  /* revision in which this content was first seen */
+	bool stale; /* an older version stays in force because the newer one has findings */
 };
 
 struct bundle {
@@ -46,8 +46,10 @@ struct bundle_limits {
 };
 extern const struct bundle_limits bundle_limits_default; /* 100,000 files, 256 MiB, 50,000 */
 
-/* Decodes and checks all files. `last` (may be NULL): manifests with findings stay at the version
- * that is in force there. A name given twice is a finding on both; the one in force stays. */
+/* Decodes and checks all files, whatever their names; their order does not matter. -1 only when
+ * there is more than the limits allow. `last` (may be NULL): manifests with findings stay at the
+ * version that is in force there. A name given twice is a finding on both; the one in force stays.
+ */
 int bundle_build(const char *rev, const struct bundle_file *files, size_t n,
     const struct bundle *last, struct bundle **ret, struct err **err) MUST_CHECK;
 /* A bundle of single entries, names[i] as it stands in from[i], with its rev; what is not there is

@@ -14,8 +14,9 @@
 
 /* Rules within one manifest. Returns the number of errors found. */
 size_t check_resource(const struct resource *r, struct diags *diags);
-/* Rules between all: VMIDs given twice, unknown and cyclic depends_on, renamed-from clashes.
- * bad[i] is set for each resource with an error. */
-size_t check_bundle(const struct resource *const *v, size_t n, struct diags *diags, bool *bad);
+/* Rules between all. bad[i] is set for each resource with an error. `others` (may be NULL): names
+ * that exist although their manifests cannot be used. */
+size_t check_bundle(const struct resource *const *v, size_t n, const struct strs *others,
+    struct diags *diags, bool *bad);
 
 #endif

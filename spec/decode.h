@@ -17,6 +17,9 @@
 
 #define DECODE_API_VERSION "ramet.dev/v1"
 #define DECODE_KIND "ClonedVM"
+#define DECODE_GROUP "ramet.dev/"
+#define DECODE_RENAMED_FROM DECODE_GROUP "renamed-from"
+#define DECODE_ADOPT DECODE_GROUP "adopt"
 
 enum decode_outcome {
 	DECODE_OK,

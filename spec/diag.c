@@ -21,7 +21,8 @@ static const struct diag_row rows[DIAG_CODE__MAX] = {
 #define DIAG(code, word, severity, doc) [DIAG_##code] = {word, DIAG_##severity, doc},
 #include "diag.def"
 #undef DIAG
-#define RULE(code, word, severity, scope, fn, doc) [DIAG_##code] = {word, DIAG_##severity, doc},
+#define RULE(code, word, severity, scope, fn, doc, where, json) \
+	[DIAG_##code] = {word, DIAG_##severity, doc},
 #include "rules.def"
 #undef RULE
 };
@@ -64,7 +65,7 @@ void diags_fini(struct diags *l)
 }
 
 /* Room for one more finding: in the list, or outside of it when the list is full. */
-static struct diag *new_entry(struct diags *l, enum diag_code code)
+static struct diag *new_entry(struct diags *l, enum diag_code code, const char *file)
 {
 	size_t max = l->max ? l->max : DIAG_MAX;
 	if (diag_severity(code) == DIAG_ERROR)
@@ -79,7 +80,7 @@ static struct diag *new_entry(struct diags *l, enum diag_code code)
 		MEM_PUSH_ROOM(l->v, l->n, l->cap);
 		l->v[l->n++] = (struct diag){
 		    .code = DIAG_TOO_MANY_FINDINGS,
-		    .file = mem_strdup(""),
+		    .file = mem_strdup(file),
 		    .msg = mem_strdup("there are more findings than are shown"),
 		    .hint = mem_strdup("mend these first and look again"),
 		};
@@ -109,7 +110,7 @@ struct diag *diags_add(
 	va_start(ap, fmt);
 	char *msg = format(fmt, ap);
 	va_end(ap);
-	struct diag *d = new_entry(l, code);
+	struct diag *d = new_entry(l, code, file ? file : "");
 	d->file = mem_strdup(file ? file : "");
 	d->mark = mark;
 	d->msg = msg;
@@ -128,11 +129,13 @@ void diag_hint(struct diag *d, const char *fmt, ...)
 
 void diags_append(struct diags *dst, const struct diags *src)
 {
+	size_t errors = dst->errors + src->errors;
 	for (size_t i = 0; i < src->n; i++) {
 		const struct diag *s = &src->v[i];
-		struct diag *d = new_entry(dst, s->code);
+		struct diag *d = new_entry(dst, s->code, s->file);
 		d->file = mem_strdup(s->file);
 		d->mark = s->mark;
+		d->doc = s->doc;
 		d->object = mem_strdup(s->object);
 		d->msg = mem_strdup(s->msg);
 		d->hint = mem_strdup(s->hint);
@@ -140,6 +143,30 @@ void diags_append(struct diags *dst, const struct diags *src)
 		d->caret = s->caret;
 		d->caret_end = s->caret_end;
 	}
+	dst->errors = errors; /* those that src has dropped count too */
+}
+
+void diags_set_object(struct diags *l, size_t from, const char *object)
+{
+	for (size_t i = from; i < l->n; i++)
+		if (!l->v[i].object)
+			l->v[i].object = mem_strdup(object);
+}
+
+void diags_drop_doc(struct diags *l, const char *file, unsigned doc)
+{
+	size_t kept = 0;
+	for (size_t i = 0; i < l->n; i++) {
+		struct diag *d = &l->v[i];
+		if (d->doc == doc && doc != 0 && text_eq(d->file, file)) {
+			if (diag_severity(d->code) == DIAG_ERROR)
+				l->errors--;
+			diag_clear(d);
+		} else {
+			l->v[kept++] = *d;
+		}
+	}
+	l->n = kept;
 }
 
 /* Bytes of the UTF-8 character at s; 1 for anything odd. */
@@ -315,7 +342,7 @@ void diags_print_text(const struct diags *l, bool colour, struct buf *out)
 		print_one(&l->v[i], colour, out);
 }
 
-char *diags_print_json(const struct diags *l)
+struct jsn *diags_to_jsn(const struct diags *l)
 {
 	struct jsn *arr = jsn_new_array();
 	for (size_t i = 0; i < l->n; i++) {
@@ -331,7 +358,5 @@ char *diags_print_json(const struct diags *l)
 		jsn_put_str(o, "hint", d->hint);
 		jsn_push(arr, o);
 	}
-	char *s = jsn_print(arr, true);
-	jsn_free(&arr);
-	return s;
+	return arr;
 }

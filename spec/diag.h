@@ -13,6 +13,7 @@
 
 #include "buf.h"
 #include "err.h"
+#include "jsn.h"
 
 #define DIAG_MAX 1000
 
@@ -30,7 +31,7 @@ enum diag_code {
 #define DIAG(code, word, severity, doc) DIAG_##code,
 #include "diag.def"
 #undef DIAG
-#define RULE(code, word, severity, scope, fn, doc) DIAG_##code,
+#define RULE(code, word, severity, scope, fn, doc, where, json) DIAG_##code,
 #include "rules.def"
 #undef RULE
 	DIAG_CODE__MAX
@@ -40,10 +41,11 @@ struct diag {
 	enum diag_code code;
 	char *file; /* path as the user knows it */
 	struct mark mark;
-	char *object;		   /* metadata.name where known, or NULL */
-	char *msg;		   /* what is wrong */
-	char *hint;		   /* what to do, or NULL */
-	char *line;		   /* the source line for the excerpt, bounded, or NULL */
+	unsigned doc; /* document of the file that it concerns alone, from 1; 0 = the whole file */
+	char *object; /* metadata.name where known, or NULL */
+	char *msg;    /* what is wrong */
+	char *hint;   /* what to do, or NULL */
+	char *line;   /* the source line for the excerpt, bounded, or NULL */
 	unsigned caret, caret_end; /* columns within `line`, from 1 */
 };
 
@@ -66,6 +68,10 @@ void diag_hint(struct diag *d, const char *fmt, ...) PRINTF(2, 3);
 void diags_append(struct diags *dst, const struct diags *src);
 /* Fills the excerpts of the findings from index `from` on that are about this file. */
 void diags_excerpt(struct diags *l, size_t from, const char *file, const char *text, size_t len);
+/* Names the object of those findings from index `from` on that have none. */
+void diags_set_object(struct diags *l, size_t from, const char *object);
+/* Takes out the findings that concern this document (from 1) alone. */
+void diags_drop_doc(struct diags *l, const char *file, unsigned doc);
 /* By file, line, column, code. */
 void diags_sort(struct diags *l);
 size_t diags_errors(const struct diags *l);
@@ -78,6 +84,6 @@ enum diag_severity diag_severity(enum diag_code code);
 /* file:line:col: error: message [Code], the line with a caret, the hint; one after another. */
 void diags_print_text(const struct diags *l, bool colour, struct buf *out);
 /* Array of {code, severity, file, line, column, object, message, hint}. Caller frees. */
-char *diags_print_json(const struct diags *l);
+struct jsn *diags_to_jsn(const struct diags *l);
 
 #endif

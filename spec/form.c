@@ -89,7 +89,7 @@ static bool check_ranges(const char *s, long min, long max, char **ret_why)
 
 static bool check_vlan(const char *s, char **ret_why, char **ret_hint)
 {
-	if (check_ranges(s, 1, 4094, ret_why))
+	if (check_ranges(s, FORM_VLAN_MIN, FORM_VLAN_MAX, ret_why))
 		return true;
 	say(ret_hint, mem_strdup("write a VLAN or a range such as 20-29"));
 	return false;

@@ -13,6 +13,9 @@
 
 #include "text.h"
 
+#define FORM_VLAN_MIN 1
+#define FORM_VLAN_MAX 4094
+
 enum attr_format {
 	FMT_ANY,  /* one line, printable */
 	FMT_TEXT, /* several lines allowed */

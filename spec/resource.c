@@ -5,23 +5,41 @@
 
 #include "buf.h"
 
-void resource_free(struct resource **pr)
+struct resource *resource_new(void)
+{
+	struct resource *r = mem_alloc(sizeof(*r));
+	r->refs = 1;
+	return r;
+}
+
+/* The count is no part of what is sealed. */
+struct resource *resource_ref(const struct resource *r)
+{
+	struct resource *mine = (struct resource *)(uintptr_t)r;
+	MUST(mine->refs > 0);
+	mine->refs++;
+	return mine;
+}
+
+void resource_unref(struct resource **pr)
 {
 	struct resource *r = *pr;
-	if (!r)
+	*pr = NULL;
+	if (!r || --r->refs > 0)
 		return;
 	for (size_t i = 0; i < r->n_leaves; i++) {
 		free(r->leaves[i].slot);
 		value_fini(&r->leaves[i].value);
+		free(r->leaves[i].item_marks);
 	}
 	free(r->leaves);
 	strs_fini(&r->slots);
+	free(r->slot_marks);
 	free(r->name);
 	free(r->file);
 	free(r->renamed_from);
 	free(r->adopt);
 	free(r);
-	*pr = NULL;
 }
 
 int resource_compare_slots(const char *a, const char *b)
@@ -51,11 +69,36 @@ static void add_text(struct buf *b, const char *s)
 	buf_adds(b, s);
 }
 
+struct slot_ref {
+	char *path;
+	struct mark mark;
+};
+
+static int compare_refs(const void *pa, const void *pb)
+{
+	const struct slot_ref *a = pa, *b = pb;
+	return strcmp(a->path, b->path);
+}
+
+static void sort_slots(struct resource *r)
+{
+	struct slot_ref *refs = mem_calloc(r->slots.n, sizeof(*refs));
+	for (size_t i = 0; i < r->slots.n; i++)
+		refs[i] = (struct slot_ref){r->slots.v[i], r->slot_marks[i]};
+	if (r->slots.n > 1)
+		qsort(refs, r->slots.n, sizeof(*refs), compare_refs);
+	for (size_t i = 0; i < r->slots.n; i++) {
+		r->slots.v[i] = refs[i].path;
+		r->slot_marks[i] = refs[i].mark;
+	}
+	free(refs);
+}
+
 void resource_seal(struct resource *r)
 {
 	if (r->n_leaves > 1)
 		qsort(r->leaves, r->n_leaves, sizeof(*r->leaves), compare_leaves);
-	strs_sort_unique(&r->slots);
+	sort_slots(r);
 
 	_cleanup_buf_ struct buf b;
 	buf_init(&b, 0);
@@ -136,8 +179,16 @@ bool resource_is_listed(const struct resource *r, enum attr_id id)
 	return resource_find(r, id, NULL) != NULL;
 }
 
+const struct mark *resource_slot_mark(const struct resource *r, const char *block, const char *slot)
+{
+	_cleanup_str_ char *path = mem_printf("%s.%s", block, slot);
+	for (size_t i = 0; i < r->slots.n; i++)
+		if (strcmp(r->slots.v[i], path) == 0)
+			return &r->slot_marks[i];
+	return NULL;
+}
+
 bool resource_has_slot(const struct resource *r, const char *block, const char *slot)
 {
-	_cleanup_str_ char *word = mem_printf("%s.%s", block, slot);
-	return strs_has(&r->slots, word);
+	return resource_slot_mark(r, block, slot) != NULL;
 }

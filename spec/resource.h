@@ -4,7 +4,8 @@
  * Not the observed VM (plan/observed.h). Only what is listed is here: a leaf that was not written
  * in the manifest does not exist.
  *
- * Sealed after decoding: nobody changes it. The bundle owns it.
+ * Sealed after decoding: nobody changes it. Reference-counted, because a version may outlive the
+ * bundle that it was read for.
  *
  * Pure.
  */
@@ -20,9 +21,11 @@ struct leaf {
 	char *slot;	    /* "net0", or NULL */
 	struct value value; /* never VALUE_ABSENT */
 	struct mark mark;
+	struct mark *item_marks; /* of a set: one for each entry of value.set; else NULL */
 };
 
 struct resource {
+	unsigned refs;
 	char *name; /* metadata.name */
 	char *file;
 	unsigned doc;	  /* number of the document in its file, from 0 */
@@ -32,13 +35,15 @@ struct resource {
 	char *adopt;
 	struct leaf *leaves; /* sorted by table order, then by slot (bus, number) */
 	size_t n_leaves;
-	struct strs
-	    slots; /* every device block that is listed, even without leaves: "network.net0" */
+	struct strs slots; /* every device block listed, even without leaves: "network.net0" */
+	struct mark *slot_marks; /* one for each of them */
 	char
 	    hash[CRYPT_HEX_LEN]; /* of name, annotations and leaves; not of file, order or layout */
 };
 
-void resource_free(struct resource **r);
+struct resource *resource_new(void); /* one reference */
+struct resource *resource_ref(const struct resource *r);
+void resource_unref(struct resource **r);
 /* Called once by the decoder: sorts and hashes. */
 void resource_seal(struct resource *r);
 
@@ -54,6 +59,9 @@ const char *resource_str(const struct resource *r, enum attr_id id); /* NULL if 
 bool resource_is_listed(const struct resource *r, enum attr_id id);
 /* A device block is listed ("network", "net0"). */
 bool resource_has_slot(const struct resource *r, const char *block, const char *slot);
+/* Where that block is listed, or NULL. */
+const struct mark *resource_slot_mark(
+    const struct resource *r, const char *block, const char *slot);
 const struct strs *resource_set(const struct resource *r, enum attr_id id); /* NULL if absent */
 
 #endif

@@ -18,7 +18,7 @@ static const struct attr attrs[ATTR_ID__MAX] = {
 };
 
 static const struct attr_block blocks[] = {
-#define BLOCK(path, format, brief) { path, FMT_##format, brief },
+#define BLOCK(path, format, required, brief) { path, FMT_##format, required, brief },
 #include "blocks.def"
 #undef BLOCK
 };
@@ -68,6 +68,16 @@ const char *schema_alias(const char *block, const char *key)
 		if (strcmp(aliases[i].block, block) == 0 && strcmp(aliases[i].old, key) == 0)
 			return aliases[i].key;
 	return NULL;
+}
+
+bool schema_old_name(size_t i, const char **ret_block, const char **ret_old, const char **ret_key)
+{
+	if (i >= ARRAY_LEN(aliases))
+		return false;
+	*ret_block = aliases[i].block;
+	*ret_old = aliases[i].old;
+	*ret_key = aliases[i].key;
+	return true;
 }
 
 size_t schema_blocks(const struct attr_block **ret)

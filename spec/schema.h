@@ -103,6 +103,7 @@ struct attr {
 struct attr_block {
 	const char *path;
 	enum attr_format slot_format; /* of the key in place of `*`; FMT_ANY when there is none */
+	bool required;
 	const char *brief;
 };
 
@@ -110,6 +111,8 @@ struct attr_block {
 const struct attr *schema_attr(enum attr_id id);
 /* Row of a block path and a key: ("network.*", "tag"); NULL if unknown. */
 const struct attr *schema_find(const char *block, const char *key);
+/* Old names, by number; false behind the last. */
+bool schema_old_name(size_t i, const char **ret_block, const char **ret_old, const char **ret_key);
 /* The key that an old one stands for now ("cpu", "hotplugged": "vcpus"), or NULL. */
 const char *schema_alias(const char *block, const char *key);
 /* Row by full path with "*" or with a slot in its place ("network.net0.tag"); ret_slot (may be

@@ -4,7 +4,7 @@
 #include <string.h>
 #include <yaml.h>
 
-#include "text.h"
+#include "ytext.h"
 
 #define CHUNK_BYTES ((size_t)16 << 10)
 #define YDOC_MAGIC 0x79646f63u
@@ -58,8 +58,8 @@ struct parse {
 	struct frame *frames;
 	size_t depth;
 	size_t nodes;
-	struct mark last;			/* of the event under way */
-	bool said_anchor, said_tag, said_merge; /* once per document is enough */
+	struct mark last;				  /* of the event under way */
+	bool said_anchor, said_tag, said_merge, said_key; /* once per document is enough */
 };
 
 /* ---- memory of the stream ---- */
@@ -120,7 +120,17 @@ static struct diag *complain(
     struct parse *p, enum diag_code code, struct mark mark, const char *msg)
 {
 	spoil(p);
-	return diags_add(p->diags, code, p->file, mark, "%s", msg);
+	struct diag *d = diags_add(p->diags, code, p->file, mark, "%s", msg);
+	d->doc = (unsigned)p->y->n;
+	return d;
+}
+
+/* As complain, but the rest of the stream is lost with it. */
+static struct diag *give_up(struct parse *p, enum diag_code code, struct mark mark, const char *msg)
+{
+	struct diag *d = complain(p, code, mark, msg);
+	d->doc = 0;
+	return d;
 }
 
 static struct mark mark_of(const yaml_mark_t *start, const yaml_mark_t *end)
@@ -129,72 +139,6 @@ static struct mark mark_of(const yaml_mark_t *start, const yaml_mark_t *end)
 	if (end && end->line == start->line && end->column > start->column)
 		m.end_col = (unsigned)end->column + 1;
 	return m;
-}
-
-/* ---- the text before the parser sees it ---- */
-
-/* Length of the valid UTF-8 sequence at s and its code point; 0 if it is none. */
-static size_t decode_char(const unsigned char *s, size_t left, uint32_t *ret)
-{
-	static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-	size_t n = s[0] < 0x80		   ? 1
-		   : (s[0] & 0xe0) == 0xc0 ? 2
-		   : (s[0] & 0xf0) == 0xe0 ? 3
-		   : (s[0] & 0xf8) == 0xf0 ? 4
-					   : 0;
-	if (n == 0 || n > left)
-		return 0;
-	uint32_t c = n == 1 ? s[0] : s[0] & (0xffu >> (n + 1));
-	for (size_t i = 1; i < n; i++) {
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
-		c = c << 6 | (s[i] & 0x3f);
-	}
-	if (c < least[n] || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff))
-		return 0;
-	*ret = c;
-	return n;
-}
-
-/* Line separators of Unicode are refused too: YAML counts lines by them, editors do not. */
-static bool is_text_char(uint32_t c)
-{
-	if (c < 0x20)
-		return c == '\t' || c == '\n' || c == '\r';
-	if (c < 0xa0)
-		return c < 0x7f;
-	return c != 0x2028 && c != 0x2029 && c != 0xfeff && c != 0xfffe && c != 0xffff;
-}
-
-static int check_text(struct parse *p, const char *text, size_t len)
-{
-	const unsigned char *s = (const unsigned char *)text;
-	struct mark m = {.line = 1, .col = 1};
-	for (size_t i = 0; i < len;) {
-		uint32_t c = 0;
-		size_t n = decode_char(s + i, len - i, &c);
-		if (n == 0) {
-			struct diag *d = diags_add(p->diags, DIAG_ENCODING, p->file, m,
-			    "byte 0x%02x is not valid UTF-8 here", s[i]);
-			diag_hint(d, "save the file as UTF-8, or move a binary file out of the "
-				     "watched folder");
-			return -1;
-		}
-		if (!is_text_char(c)) {
-			struct diag *d = diags_add(p->diags, DIAG_CONTROL_CHARACTER, p->file, m,
-			    "character U+%04X does not belong in a manifest", (unsigned)c);
-			diag_hint(d, "remove it, or move a binary file out of the watched folder");
-			return -1;
-		}
-		i += n;
-		if (c == '\n' || (c == '\r' && (i == len || s[i] != '\n'))) {
-			m.line++;
-			m.col = 1;
-		} else {
-			m.col++;
-		}
-	}
-	return 0;
 }
 
 /* ---- building the tree ---- */
@@ -288,6 +232,7 @@ static void find_duplicates(struct parse *p, const struct frame *f)
 		    "%s is given twice in this block", refs[i].key);
 		diag_hint(d, "the first one is in line %u: keep one of them",
 		    f->key_marks[refs[first].index].line);
+		d->doc = (unsigned)p->y->n;
 		spoil(p);
 	}
 	free(refs);
@@ -315,14 +260,18 @@ static int open_frame(struct parse *p, enum ynode_kind kind, struct mark mark)
 	struct frame *f = top(p);
 	if (p->depth == p->limits->depth) {
 		struct diag *d =
-		    complain(p, DIAG_TOO_DEEP, mark, "blocks and lists are nested too deep");
+		    give_up(p, DIAG_TOO_DEEP, mark, "blocks and lists are nested too deep");
 		diag_hint(d, "no more than %zu levels are read", p->limits->depth);
 		return -1;
 	}
 	if (wants_key(f)) {
-		struct diag *d =
-		    complain(p, DIAG_BAD_KEY, mark, "a list or a block cannot be a key");
-		diag_hint(d, "a text with [ or { at its start must be quoted");
+		spoil(p);
+		if (!p->said_key) {
+			struct diag *d =
+			    complain(p, DIAG_BAD_KEY, mark, "a list or a block cannot be a key");
+			diag_hint(d, "a text with [ or { at its start must be quoted");
+			p->said_key = true;
+		}
 		f->in_key = true;
 	}
 	p->frames[p->depth++] = (struct frame){.node = new_node(p, kind, mark)};
@@ -415,13 +364,13 @@ static int on_document(struct parse *p, struct mark mark)
 {
 	if (p->y->n == p->limits->docs) {
 		struct diag *d =
-		    complain(p, DIAG_TOO_MANY_NODES, mark, "the file has too many documents");
+		    give_up(p, DIAG_TOO_MANY_NODES, mark, "the file has too many documents");
 		diag_hint(d, "no more than %zu are read from one file", p->limits->docs);
 		return -1;
 	}
 	MEM_PUSH_ROOM(p->y->docs, p->y->n, p->y->cap);
 	p->y->docs[p->y->n++] = (struct document){.mark = mark};
-	p->said_anchor = p->said_tag = p->said_merge = false;
+	p->said_anchor = p->said_tag = p->said_merge = p->said_key = false;
 	return 0;
 }
 
@@ -429,7 +378,7 @@ static int count_node(struct parse *p, struct mark mark)
 {
 	if (p->nodes++ < p->limits->nodes)
 		return 0;
-	struct diag *d = complain(p, DIAG_TOO_MANY_NODES, mark, "the file has too many values");
+	struct diag *d = give_up(p, DIAG_TOO_MANY_NODES, mark, "the file has too many values");
 	diag_hint(d, "no more than %zu are read from one file", p->limits->nodes);
 	return -1;
 }
@@ -543,12 +492,9 @@ int ydoc_parse(const char *file, const char *text, size_t len, const struct ydoc
 	p.limits = limits ? limits : &ydoc_limits_default;
 	y->magic = YDOC_MAGIC;
 	if (len > p.limits->bytes) {
-		struct diag *d = diags_add(
-		    diags, DIAG_TOO_LARGE, file, (struct mark){0}, "the file has %zu bytes", len);
-		diag_hint(d,
-		    "no more than %zu are read: split it, or move it out of the watched "
-		    "folder",
-		    p.limits->bytes);
+		struct diag *d = diags_add(diags, DIAG_TOO_LARGE, file, (struct mark){0},
+		    "the file has more than %zu bytes", p.limits->bytes);
+		diag_hint(d, "split it, or move it out of the watched folder");
 		y->broken = true;
 	} else {
 		/* libyaml would count the byte order mark as a column. */
@@ -557,7 +503,7 @@ int ydoc_parse(const char *file, const char *text, size_t len, const struct ydoc
 			len -= 3;
 		}
 		p.frames = mem_calloc(p.limits->depth, sizeof(*p.frames));
-		if (check_text(&p, text, len) == 0)
+		if (ytext_check(file, text, len, diags) == 0)
 			run(&p, text, len);
 		else
 			y->broken = true;

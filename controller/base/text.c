@@ -467,6 +467,22 @@ bool strs_has(const struct strs *l, const char *s)
 	return false;
 }
 
+bool strs_has_sorted(const struct strs *l, const char *s)
+{
+	size_t low = 0, high = l->n;
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+		int c = strcmp(l->v[mid], s);
+		if (c == 0)
+			return true;
+		if (c < 0)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return false;
+}
+
 static int by_bytes(const void *a, const void *b)
 {
 	return strcmp(*(char *const *)a, *(char *const *)b);

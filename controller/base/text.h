@@ -70,9 +70,10 @@ void strs_fini(struct strs *l);
 void strs_add(struct strs *l, const char *s);
 void strs_add_take(struct strs *l, char *s);
 bool strs_has(const struct strs *l, const char *s);
-void strs_sort_unique(struct strs *l);			  /* by bytes */
-void strs_copy(struct strs *dst, const struct strs *src); /* dst is overwritten as if empty */
-bool strs_eq(const struct strs *a, const struct strs *b); /* same order */
+bool strs_has_sorted(const struct strs *l, const char *s); /* of a list that is sorted by bytes */
+void strs_sort_unique(struct strs *l);			   /* by bytes */
+void strs_copy(struct strs *dst, const struct strs *src);  /* dst is overwritten as if empty */
+bool strs_eq(const struct strs *a, const struct strs *b);  /* same order */
 /* Parts between separators (any byte of seps); ret is overwritten as if empty; empty parts are left
  * out when skip_empty. More than max parts fail. */
 int text_split(

@@ -1,0 +1,211 @@
+/* The prose of export.h: the reference for people and the words for a fuzzing engine. */
+#include <string.h>
+
+#include "decode.h"
+#include "diag.h"
+#include "export.h"
+
+static void add_type(struct buf *b, const struct attr *a)
+{
+	_cleanup_str_ char *min = text_from_num(a->min), *max = text_from_num(a->max);
+	switch (a->type) {
+	case ATTR_BOOL:
+		buf_adds(b, "true, false");
+		break;
+	case ATTR_INT:
+		buf_addf(b, "whole number, %s to %s", min, max);
+		break;
+	case ATTR_NUM:
+		buf_addf(b, "number, %s to %s", min, max);
+		break;
+	case ATTR_STR:
+		buf_addf(b, "%s, at most %s characters", form_word(a->format), max);
+		break;
+	case ATTR_ENUM:
+		for (const char *p = a->choices; *p; p++) {
+			if (*p == '|')
+				buf_adds(b, ", ");
+			else
+				buf_addc(b, *p);
+		}
+		break;
+	case ATTR_SET:
+		buf_addf(b, "list; each entry %s", form_word(a->format));
+		break;
+	case ATTR_DUR:
+		buf_adds(b, "duration such as 90s, 30m, 1h30m");
+		break;
+	case ATTR_TIME:
+		buf_adds(b, form_word(a->format));
+		break;
+	case ATTR_TYPE__MAX:
+		break;
+	}
+	if (a->flags & ATTR_NULLABLE)
+		buf_adds(b, "; null");
+}
+
+static void add_effect(struct buf *b, const struct attr *a)
+{
+	if (a->class == CLASS_NONE)
+		return;
+	buf_addf(b, "Takes effect: %s", schema_class_word(a->class));
+	if (a->hotplug)
+		buf_addf(b,
+		    " (if the guest's hotplug option contains %s, else after stop and start)",
+		    a->hotplug);
+	buf_adds(b, ".");
+}
+
+static void add_pve(struct buf *b, const struct attr *a)
+{
+	if (a->key) {
+		const char *key = strcmp(a->key, "*") == 0 ? "the slot's key" : a->key;
+		buf_addf(b, " In PVE: ");
+		if (a->part)
+			buf_addf(b, "`%s` of %s%s%s", a->part, key == a->key ? "`" : "", key,
+			    key == a->key ? "`" : "");
+		else
+			buf_addf(b, "`%s`", key);
+		buf_adds(b, ".");
+	}
+	if (a->flags & ATTR_ROOT_ONLY)
+		buf_adds(b, " Only root@pam may set it.");
+	else if (a->privilege)
+		buf_addf(b, " Privilege on the VM: %s.", a->privilege);
+}
+
+static void add_attr(struct buf *b, const struct attr *a)
+{
+	_cleanup_str_ char *path = schema_path(a, strstr(a->path, "network.") ? "netN" : "SLOT");
+	buf_addf(b, "### `%s`%s\n\n%s %s\n\n", path, a->flags & ATTR_REQUIRED ? " (required)" : "",
+	    a->brief, a->doc);
+	buf_adds(b, "- Value: ");
+	add_type(b, a);
+	buf_addf(b, "\n- Example: `%s: %s`\n", schema_key(a), a->example);
+	if (a->deflt)
+		buf_addf(b, "- Default: `%s`\n", a->deflt);
+	size_t before = b->len;
+	buf_adds(b, "- ");
+	add_effect(b, a);
+	add_pve(b, a);
+	if (b->len == before + 2)
+		buf_cut(b, before);
+	else
+		buf_adds(b, "\n");
+	buf_adds(b, "\n");
+}
+
+static void add_block(struct buf *b, const struct attr_block *block)
+{
+	if (*block->path)
+		buf_addf(b, "## `%s`%s\n\n%s\n\n", block->path,
+		    block->required ? " (required)" : "", block->brief);
+	else
+		buf_addf(b, "## `spec`\n\n%s\n\n", block->brief);
+	for (int id = 0; id < ATTR_ID__MAX; id++) {
+		const struct attr *a = schema_attr((enum attr_id)id);
+		if (schema_find(block->path, schema_key(a)) == a)
+			add_attr(b, a);
+	}
+	const char *in, *old, *key;
+	for (size_t i = 0; schema_old_name(i, &in, &old, &key); i++)
+		if (strcmp(in, block->path) == 0)
+			buf_addf(
+			    b, "`%s` is the old name of `%s` and still understood.\n\n", old, key);
+}
+
+static const char intro[] =
+    "# Manifests\n\n"
+    "<!-- Made by `ramet schema --output markdown` from spec/*.def; not edited by hand. -->\n\n"
+    "A manifest is a YAML document that describes one VM cloned from a template. A file may hold\n"
+    "several; every `*.yaml` and `*.yml` below the watched folder is read. Documents of another\n"
+    "`apiVersion` are ignored.\n\n"
+    "```yaml\n"
+    "apiVersion: " DECODE_API_VERSION "\n"
+    "kind: " DECODE_KIND "\n"
+    "metadata:\n"
+    "  name: web-01            # identity in the repository, unique in the whole watched tree\n"
+    "  annotations:\n"
+    "    " DECODE_RENAMED_FROM ": \"\"   # after changing the name: the old one\n"
+    "    " DECODE_ADOPT ": \"\"          # SMBIOS UUID of an existing VM to take over\n"
+    "spec:\n"
+    "  node_name: pve1\n"
+    "  clone: { source_vm_id: 9000 }\n"
+    "  cpu: { cores: 4 }\n"
+    "```\n\n"
+    "Only what is listed is managed, value by value: `network.net0.tag` says nothing about the "
+    "rest\n"
+    "of net0, and what the template gave stays. Taking a value out stops managing it and changes\n"
+    "nothing on the VM. `null`, where it is possible, means managed and absent: PVE's default.\n"
+    "A key without a value, an unknown key and a key given twice are errors. Values have one\n"
+    "spelling: numbers without quotes or units, `true` and `false`, texts in quotes where YAML "
+    "would\n"
+    "take them for something else.\n\n";
+
+static void add_findings(struct buf *b)
+{
+	buf_adds(b, "## Findings\n\nWhat `ramet validate` may find. A manifest with an error keeps "
+		    "its last good version in\nforce; warnings change nothing.\n\n"
+		    "| code | | meaning |\n| --- | --- | --- |\n");
+	for (int i = 0; i < DIAG_CODE__MAX; i++) {
+		enum diag_code c = (enum diag_code)i;
+		buf_addf(b, "| `%s` | %s | %s |\n", diag_word(c),
+		    diag_severity(c) == DIAG_ERROR ? "error" : "warning", diag_doc(c));
+	}
+}
+
+char *export_markdown(void)
+{
+	struct buf b;
+	const struct attr_block *blocks;
+	size_t n = schema_blocks(&blocks);
+	buf_init(&b, 0);
+	buf_adds(&b, intro);
+	for (size_t i = 0; i < n; i++)
+		add_block(&b, &blocks[i]);
+	add_findings(&b);
+	return buf_take(&b);
+}
+
+static void add_word(struct buf *b, struct strs *seen, const char *word)
+{
+	if (!*word || strs_has(seen, word))
+		return;
+	strs_add(seen, word);
+	buf_addc(b, '"');
+	for (const char *p = word; *p; p++) {
+		unsigned char c = (unsigned char)*p;
+		if (c == '"' || c == '\\' || c < 0x20 || c >= 0x7f)
+			buf_addf(b, "\\x%02x", c);
+		else
+			buf_addc(b, *p);
+	}
+	buf_adds(b, "\"\n");
+}
+
+char *export_dictionary(void)
+{
+	static const char *const words[] = {"apiVersion: " DECODE_API_VERSION, "kind: " DECODE_KIND,
+	    "metadata:", "name:", "spec:", "annotations:", DECODE_RENAMED_FROM, DECODE_ADOPT, "---",
+	    "null", "true", "false", "net0:", "scsi0:", "ide2:", "virtio1:", "&a", "*a", "!!str",
+	    "<<:", "? ", "- ", ": ", "|", ">", "\xef\xbb\xbf", "\t", "\r\n"};
+	struct buf b;
+	struct strs seen = {0};
+	buf_init(&b, 0);
+	for (size_t i = 0; i < ARRAY_LEN(words); i++)
+		add_word(&b, &seen, words[i]);
+	const struct attr_block *blocks;
+	size_t n = schema_blocks(&blocks);
+	for (size_t i = 0; i < n; i++) {
+		_cleanup_str_ char *key = mem_strndup(blocks[i].path, strcspn(blocks[i].path, "."));
+		add_word(&b, &seen, key);
+	}
+	for (int id = 0; id < ATTR_ID__MAX; id++) {
+		const struct attr *a = schema_attr((enum attr_id)id);
+		add_word(&b, &seen, schema_key(a));
+		add_word(&b, &seen, a->example);
+	}
+	strs_fini(&seen);
+	return buf_take(&b);
+}
