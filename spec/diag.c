@@ -360,3 +360,11 @@ struct jsn *diags_to_jsn(const struct diags *l)
 	}
 	return arr;
 }
+
+char *diags_print_json(const struct diags *l)
+{
+	struct jsn *arr = diags_to_jsn(l);
+	char *s = jsn_print(arr, true);
+	jsn_free(&arr);
+	return s;
+}

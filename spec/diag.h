@@ -85,5 +85,6 @@ enum diag_severity diag_severity(enum diag_code code);
 void diags_print_text(const struct diags *l, bool colour, struct buf *out);
 /* Array of {code, severity, file, line, column, object, message, hint}. Caller frees. */
 struct jsn *diags_to_jsn(const struct diags *l);
+char *diags_print_json(const struct diags *l);
 
 #endif

@@ -16,8 +16,7 @@ struct resource *resource_new(void)
 struct resource *resource_ref(const struct resource *r)
 {
 	struct resource *mine = (struct resource *)(uintptr_t)r;
-	MUST(mine->refs > 0);
-	mine->refs++;
+	mine->refs += mine->refs ? 1 : 2; /* one made by hand counts as held once */
 	return mine;
 }
 
@@ -25,7 +24,7 @@ void resource_unref(struct resource **pr)
 {
 	struct resource *r = *pr;
 	*pr = NULL;
-	if (!r || --r->refs > 0)
+	if (!r || (r->refs > 1 && r->refs--))
 		return;
 	for (size_t i = 0; i < r->n_leaves; i++) {
 		free(r->leaves[i].slot);
@@ -40,6 +39,11 @@ void resource_unref(struct resource **pr)
 	free(r->renamed_from);
 	free(r->adopt);
 	free(r);
+}
+
+void resource_free(struct resource **r)
+{
+	resource_unref(r);
 }
 
 int resource_compare_slots(const char *a, const char *b)
@@ -84,9 +88,12 @@ static void sort_slots(struct resource *r)
 {
 	struct slot_ref *refs = mem_calloc(r->slots.n, sizeof(*refs));
 	for (size_t i = 0; i < r->slots.n; i++)
-		refs[i] = (struct slot_ref){r->slots.v[i], r->slot_marks[i]};
+		refs[i] = (struct slot_ref){
+		    r->slots.v[i], r->slot_marks ? r->slot_marks[i] : (struct mark){0}};
 	if (r->slots.n > 1)
 		qsort(refs, r->slots.n, sizeof(*refs), compare_refs);
+	if (!r->slot_marks)
+		r->slot_marks = mem_calloc(r->slots.n, sizeof(*r->slot_marks));
 	for (size_t i = 0; i < r->slots.n; i++) {
 		r->slots.v[i] = refs[i].path;
 		r->slot_marks[i] = refs[i].mark;

@@ -44,6 +44,7 @@ struct resource {
 struct resource *resource_new(void); /* one reference */
 struct resource *resource_ref(const struct resource *r);
 void resource_unref(struct resource **r);
+void resource_free(struct resource **r); /* the same, for one that nobody shares */
 /* Called once by the decoder: sorts and hashes. */
 void resource_seal(struct resource *r);
 
