@@ -134,7 +134,8 @@ static void judge(struct claims *c, struct guest_seen *s, const struct obs_guest
 
 static void go_on(struct claims *c);
 
-static void on_look(void *arg, enum look_end end, struct obs_guest *g, const struct ask_answer *why)
+static void on_look(
+    void *arg, enum look_end end, struct obs_guest *g, const struct pvereq_result *why)
 {
 	struct reader *r = arg;
 	struct claims *c = r->owner;
@@ -170,7 +171,7 @@ static void go_on(struct claims *c)
 			return;
 		c->v[i].seen = SEEN_READING;
 		r->vmid = c->v[i].vmid;
-		r->look = look_start(c->o.asker, r->vmid, c->v[i].node, true, on_look, r);
+		r->look = look_start(c->o.pve, r->vmid, c->v[i].node, true, on_look, r);
 	}
 }
 

@@ -27,7 +27,7 @@ struct claim {
 
 struct claims_opts {
 	struct clock *clock;
-	struct asker *asker;
+	struct pvereq *pve;
 	struct inventory *inventory;
 	const char *controller_id, *tag; /* borrowed */
 	/* The VMID is on record: nothing to find out. */

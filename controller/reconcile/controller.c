@@ -354,21 +354,21 @@ static void make_machines(struct controller *c)
 	const struct ports *p = &c->o.ports;
 	bool readonly = c->o.mode == CONTROLLER_PLAN;
 
-	c->asker = asker_new(c->clock, p->cluster);
+	c->pve = pvereq_new(p->cluster, c->clock, k->cluster_timeout);
 	c->gate =
 	    gate_new(c->clock, &(struct gate_limits){.parallel = (unsigned)k->reconcile_parallel,
 				   .parallel_per_node = (unsigned)k->reconcile_parallel_per_node,
 				   .clones_per_storage = (unsigned)k->reconcile_clones_per_storage,
 				   .reads = READS});
 	c->inventory = inventory_new(&(struct inventory_opts){.clock = c->clock,
-	    .asker = c->asker,
+	    .pve = c->pve,
 	    .tick_ms = k->reconcile_tick,
 	    .own_user = p->pve_user,
 	    .on_view = on_view,
 	    .on_touched = on_touched,
 	    .arg = c});
 	c->claims = claims_new(&(struct claims_opts){.clock = c->clock,
-	    .asker = c->asker,
+	    .pve = c->pve,
 	    .inventory = c->inventory,
 	    .controller_id = k->controller_id,
 	    .tag = k->cluster_tag,
@@ -399,14 +399,14 @@ static void make_machines(struct controller *c)
 	    .on_report = on_report,
 	    .arg = c});
 	c->env = (struct guest_env){.clock = c->clock,
-	    .asker = c->asker,
+	    .pve = c->pve,
 	    .journal = c->journal,
 	    .gate = c->gate,
 	    .inventory = c->inventory,
 	    .claims = c->claims,
 	    .policy = &c->policy,
 	    .op = {.clock = c->clock,
-		.asker = c->asker,
+		.pve = c->pve,
 		.journal = c->journal,
 		.inventory = c->inventory,
 		.controller_id = k->controller_id,
@@ -476,7 +476,7 @@ void controller_free(struct controller **cp)
 	reporter_free(&c->reporter);
 	inventory_free(&c->inventory);
 	gate_free(&c->gate);
-	asker_free(&c->asker);
+	pvereq_free(&c->pve);
 	journal_free(&c->journal);
 	bundle_unref(&c->bundle);
 	strs_fini(&c->only);

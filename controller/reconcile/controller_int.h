@@ -22,7 +22,7 @@ struct controller {
 	uint32_t magic;
 	struct controller_opts o;
 	struct clock *clock;
-	struct asker *asker;
+	struct pvereq *pve;
 	struct journal *journal;
 	struct gate *gate;
 	struct inventory *inventory;

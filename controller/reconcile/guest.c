@@ -68,7 +68,7 @@ void guest_drop_action(struct guest *g)
 {
 	op_cancel(&g->op);
 	look_cancel(&g->look);
-	ask_cancel(g->env->asker, &g->call);
+	pvereq_cancel(g->env->pve, &g->call);
 	gate_leave(g->env->gate, &g->waiter);
 	gate_give(g->env->gate, &g->ticket);
 	gate_give(g->env->gate, &g->read_ticket);

@@ -31,7 +31,7 @@ struct guest;
 
 struct guest_env {
 	struct clock *clock;
-	struct asker *asker;
+	struct pvereq *pve;
 	struct journal *journal;
 	struct gate *gate;
 	struct inventory *inventory;

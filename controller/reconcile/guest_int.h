@@ -46,7 +46,7 @@ struct guest {
 	struct turn *last; /* the one whose step was carried out, to learn from */
 	/* Under way. */
 	struct look *look;
-	slot_id call;
+	pvereq_id call;
 	uint64_t waiter;
 	gate_ticket ticket, read_ticket;
 	struct op *op;

@@ -4,7 +4,7 @@
 #define GONE_LOOKS 2 /* views of the cluster, one after the other, before "gone" is believed */
 #define HIDDEN_LOOKS 3
 
-static void read_failed(struct guest *g, enum look_end end, const struct ask_answer *a)
+static void read_failed(struct guest *g, enum look_end end, const struct pvereq_result *a)
 {
 	_cleanup_str_ char *text = mem_strdup(a->text);
 
@@ -19,7 +19,7 @@ static void read_failed(struct guest *g, enum look_end end, const struct ask_ans
 		guest_stall(g, REASON_ACCESS_LOST, text, NULL);
 		return;
 	case LOOK_FAILED:
-		if (a->why == ASK_WHY_UNAUTHENTICATED)
+		if (a->reason == PVE_UNAUTHENTICATED)
 			guest_wait(g, REASON_UNAUTHENTICATED, NULL, 60000, true);
 		else
 			guest_wait(g, REASON_RETRYING, text, guest_backoff(g), false);
@@ -30,7 +30,8 @@ static void read_failed(struct guest *g, enum look_end end, const struct ask_ans
 	}
 }
 
-static void on_look(void *arg, enum look_end end, struct obs_guest *o, const struct ask_answer *why)
+static void on_look(
+    void *arg, enum look_end end, struct obs_guest *o, const struct pvereq_result *why)
 {
 	struct guest *g = arg;
 	const struct obs_row *row = obs_cluster_row(inventory_view(g->env->inventory), g->rec.vmid);
@@ -68,7 +69,7 @@ static void on_read_ticket(void *arg, gate_ticket t)
 		return;
 	}
 	guest_enter(g, GUEST_READ);
-	g->look = look_start(g->env->asker, row->vmid, row->node, false, on_look, g);
+	g->look = look_start(g->env->pve, row->vmid, row->node, false, on_look, g);
 }
 
 static void queue_read(struct guest *g)
@@ -95,13 +96,13 @@ static void plan_container(struct guest *g, const struct obs_row *row)
 	guest_plan_turn(g);
 }
 
-static void on_oracle(void *arg, const struct ask_answer *a)
+static void on_oracle(void *arg, const struct pvereq_result *a)
 {
 	struct guest *g = arg;
 	uint64_t looks = inventory_looks(g->env->inventory);
 
 	g->call = 0;
-	if (a->outcome == ASK_DONE) {
+	if (a->outcome == PVE_DONE) {
 		g->hidden_seen = 0;
 		if (g->gone_look != looks) {
 			g->gone_look = looks;
@@ -118,7 +119,7 @@ static void on_oracle(void *arg, const struct ask_answer *a)
 		return;
 	}
 	g->gone_seen = 0;
-	if (a->status != 400) {
+	if (a->reason != PVE_EXISTS) {
 		_cleanup_str_ char *text = mem_strdup(a->text);
 
 		g->fails++;
@@ -137,11 +138,11 @@ static void on_oracle(void *arg, const struct ask_answer *a)
 static void ask_oracle(struct guest *g)
 {
 	_cleanup_kv_ struct kv params = {0};
-	struct ask_req q = {.method = "GET", .path = "/cluster/nextid", .params = &params};
+	struct pvereq_spec q = {.endpoint = ENDPOINT_NEXTID, .params = &params};
 
 	kv_setf(&params, "vmid", "%u", g->rec.vmid);
 	guest_enter(g, GUEST_ORACLE);
-	g->call = ask(g->env->asker, &q, on_oracle, g);
+	g->call = pvereq_send(g->env->pve, &q, on_oracle, g);
 }
 
 static void locate(struct guest *g)
@@ -169,7 +170,7 @@ static void locate(struct guest *g)
 }
 
 static void on_source(
-    void *arg, enum look_end end, struct obs_guest *o, const struct ask_answer *why)
+    void *arg, enum look_end end, struct obs_guest *o, const struct pvereq_result *why)
 {
 	struct guest *g = arg;
 
@@ -207,7 +208,7 @@ static void read_source(struct guest *g)
 		    g, REASON_NODE_OFFLINE, "the template's node is not reachable", 30000, true);
 	} else {
 		guest_enter(g, GUEST_SOURCE);
-		g->look = look_start(g->env->asker, vmid, row->node, true, on_source, g);
+		g->look = look_start(g->env->pve, vmid, row->node, true, on_source, g);
 	}
 }
 
@@ -259,8 +260,8 @@ void guest_begin(struct guest *g)
 	g->turn = mem_alloc(sizeof(*g->turn));
 	if (inventory_is_down(inv))
 		guest_wait(g,
-		    asker_is_unauthenticated(g->env->asker) ? REASON_UNAUTHENTICATED
-							    : REASON_CLUSTER_UNREACHABLE,
+		    inventory_is_unauthenticated(inv) ? REASON_UNAUTHENTICATED
+						      : REASON_CLUSTER_UNREACHABLE,
 		    inventory_problem(inv), 60000, true);
 	else if (!inventory_is_ready(inv) || !g->bundle)
 		guest_wait(g, REASON_READING, NULL, 60000, true);

@@ -223,12 +223,11 @@ void guest_plan_turn(struct guest *g)
 	}
 }
 
-static void on_progress(void *arg, int percent, const char *line)
+static void on_progress(void *arg, int percent)
 {
 	struct guest *g = arg;
-	_cleanup_str_ char *text = text_oneline(line, 200);
 
-	g->env->note(g->env->arg, NOTE_PROGRESS, g->name, text, percent);
+	g->env->note(g->env->arg, NOTE_PROGRESS, g->name, g->st.last_op, percent);
 }
 
 static void note_result(struct guest *g, const struct op_result *r)
@@ -244,57 +243,51 @@ static void note_result(struct guest *g, const struct op_result *r)
 	log_info(g->name, "%s: %s", g->st.last_op ? g->st.last_op : "", text);
 }
 
+/* For these a person is needed at once; all others are tried again first. */
+static bool needs_person(enum pve_reason why, enum reason *ret)
+{
+	static const struct {
+		enum pve_reason why;
+		enum reason reason;
+	} rows[] = {{PVE_FORBIDDEN, REASON_FORBIDDEN}, {PVE_ROOT_ONLY, REASON_ROOT_ONLY},
+	    {PVE_PROTECTED, REASON_PROTECTED}, {PVE_PARAMETER, REASON_REJECTED},
+	    {PVE_UNSUPPORTED, REASON_NOT_SUPPORTED}, {PVE_HA_MANAGED, REASON_HA_MANAGED}};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		if (rows[i].why == why) {
+			*ret = rows[i].reason;
+			return true;
+		}
+	}
+	return false;
+}
+
 static void failed(struct guest *g, const struct op_result *r)
 {
 	_cleanup_str_ char *text = text_oneline(r->text, 300);
-	bool counts = !ask_why_is_transient(r->why) || r->why == ASK_WHY_OTHER;
+	bool counts = r->why == PVE_OTHER || pve_reason_next(r->why) == PVE_NEXT_PERSON;
+	bool has_guest = g->turn && g->turn->has_guest;
+	enum reason person;
 
 	g->fails++;
-	switch (r->why) {
-	case ASK_WHY_LOCKED: {
-		guest_wait(g, g->turn && g->turn->has_guest ? REASON_LOCKED : REASON_SOURCE_LOCKED,
-		    text, LOCK_WAIT_MS, false);
-		return;
-	}
-	case ASK_WHY_NO_QUORUM:
+	if (r->why == PVE_LOCKED)
+		guest_wait(
+		    g, has_guest ? REASON_LOCKED : REASON_SOURCE_LOCKED, text, LOCK_WAIT_MS, false);
+	else if (r->why == PVE_NO_QUORUM)
 		guest_wait(g, REASON_NO_QUORUM, text, 15000, true);
-		return;
-	case ASK_WHY_DIGEST:
-		guest_wait(g, REASON_RETRYING, text, g->fails > 3 ? guest_backoff(g) : 0, false);
-		return;
-	case ASK_WHY_NO_CONFIG:
-		inventory_poke(g->env->inventory);
-		guest_wait(g, REASON_RETRYING, text, guest_backoff(g), true);
-		return;
-	case ASK_WHY_UNAUTHENTICATED:
+	else if (r->why == PVE_DIGEST && g->fails <= 3)
+		guest_wait(g, REASON_RETRYING, text, 0, false);
+	else if (r->why == PVE_UNAUTHENTICATED)
 		guest_wait(g, REASON_UNAUTHENTICATED, text, 60000, true);
-		return;
-	case ASK_WHY_FORBIDDEN:
-		guest_stall(g, REASON_FORBIDDEN, text, NULL);
-		return;
-	case ASK_WHY_INVALID:
-	case ASK_WHY_PROTECTED:
-		guest_stall(g, r->why == ASK_WHY_PROTECTED ? REASON_PROTECTED : REASON_REJECTED,
-		    text, NULL);
-		return;
-	case ASK_WHY_NONE:
-	case ASK_WHY_BUSY:
-	case ASK_WHY_STORAGE_LOCK:
-	case ASK_WHY_EXISTS:
-	case ASK_WHY_NODE_DOWN:
-	case ASK_WHY_NO_TASK:
-	case ASK_WHY_RUNNING:
-	case ASK_WHY_NO_SPACE:
-	case ASK_WHY_INTERRUPTED:
-	case ASK_WHY_OTHER:
-	case ASK_WHY__MAX:
-		break;
-	}
-	if (counts && g->fails >= FAILS_BEFORE_STALL)
+	else if (needs_person(r->why, &person))
+		guest_stall(g, person, text, NULL);
+	else if (counts && g->fails >= FAILS_BEFORE_STALL)
 		guest_stall(g, REASON_REJECTED, text, NULL);
 	else
 		guest_wait(g, r->end == OP_AGAIN ? REASON_UNCONFIRMED : REASON_TASK_FAILED, text,
-		    guest_backoff(g), false);
+		    guest_backoff(g), r->why == PVE_NOT_HERE);
+	if (r->why == PVE_NOT_HERE)
+		inventory_poke(g->env->inventory);
 }
 
 static void take_created(struct guest *g, const struct op_result *r)
@@ -346,7 +339,7 @@ static void on_op(void *arg, const struct op_result *r)
 	CHECK_OBJ(g, GUEST_MAGIC);
 	note_result(g, r);
 	if (clone)
-		gate_storage_result(g->env->gate, g->storage, r->why == ASK_WHY_STORAGE_LOCK);
+		gate_storage_result(g->env->gate, g->storage, r->why == PVE_STORAGE_LOCK);
 	gate_give(g->env->gate, &g->ticket);
 	g->intent_free = false;
 	switch (r->end) {

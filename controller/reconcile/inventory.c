@@ -18,7 +18,7 @@ struct inventory {
 	struct inventory_opts o;
 	char *own_user;
 	enum inventory_state state;
-	slot_id call;
+	pvereq_id call;
 	timer_id timer;
 	struct obs_cluster view;
 	struct attrib *attrib;
@@ -30,7 +30,7 @@ struct inventory {
 	int64_t quorate_since; /* -1 = not quorate when last seen */
 	uint64_t looks;
 	char *problem;
-	bool down;
+	bool down, unauthenticated;
 };
 
 static const char *const state_names[] = {
@@ -60,7 +60,7 @@ void inventory_free(struct inventory **ip)
 		return;
 	CHECK_OBJ(i, MAGIC);
 	clock_cancel(i->o.clock, &i->timer);
-	ask_cancel(i->o.asker, &i->call);
+	pvereq_cancel(i->o.pve, &i->call);
 	obs_cluster_fini(&i->view);
 	attrib_free(&i->attrib);
 	strs_fini(&i->pools);
@@ -73,19 +73,20 @@ void inventory_free(struct inventory **ip)
 
 static void enter(struct inventory *i, enum inventory_state next);
 
-static void fail(struct inventory *i, const struct ask_answer *a)
+static void fail(struct inventory *i, const struct pvereq_result *a)
 {
 	_cleanup_str_ char *text = NULL;
 
 	i->failed = true;
 	i->view.complete = false;
 	i->quorate_since = -1;
-	i->down = a->outcome == ASK_NOT_SENT || a->why == ASK_WHY_NODE_DOWN ||
-		  a->why == ASK_WHY_UNAUTHENTICATED;
-	if (a->why == ASK_WHY_UNAUTHENTICATED)
+	i->unauthenticated = a->reason == PVE_UNAUTHENTICATED;
+	i->down = i->unauthenticated || a->outcome == PVE_NOT_SENT || a->reason == PVE_CUT ||
+		  a->reason == PVE_NODE_AWAY;
+	if (i->unauthenticated)
 		text = mem_strdup("PVE does not accept the token; put a valid token into "
 				  "cluster.token_file, it is read again by itself");
-	else if (a->tls_refused)
+	else if (a->reason == PVE_TLS)
 		text = mem_printf("the cluster's certificate is not the trusted one: %s; check "
 				  "cluster.ca_file or cluster.fingerprints",
 		    a->text);
@@ -107,7 +108,7 @@ static void finish(struct inventory *i)
 	if (!i->failed) {
 		i->view.complete = true;
 		i->ready = true;
-		i->down = false;
+		i->down = i->unauthenticated = false;
 		if (i->problem)
 			log_info("pve", "the cluster can be reached again");
 		mem_free_str(&i->problem);
@@ -205,11 +206,11 @@ static int take_pools(struct inventory *i, const struct jsn *data)
 }
 
 /* Calls that may be forbidden without harm: the view is whole without them. */
-static bool excused(struct inventory *i, const struct ask_answer *a)
+static bool excused(struct inventory *i, const struct pvereq_result *a)
 {
 	switch (i->state) {
 	case INVENTORY_QUORUM:
-		if (a->why != ASK_WHY_FORBIDDEN)
+		if (a->reason != PVE_FORBIDDEN)
 			return false;
 		i->view.quorum_visible = false;
 		i->view.quorate = false;
@@ -289,7 +290,7 @@ static enum inventory_state next_state(struct inventory *i)
 	return INVENTORY_IDLE;
 }
 
-static void on_answer(void *arg, const struct ask_answer *a)
+static void on_answer(void *arg, const struct pvereq_result *a)
 {
 	_cleanup_err_ struct err *e = NULL;
 	struct inventory *i = arg;
@@ -297,12 +298,12 @@ static void on_answer(void *arg, const struct ask_answer *a)
 
 	CHECK_OBJ(i, MAGIC);
 	i->call = 0;
-	if (a->outcome == ASK_DONE && take(i, a->data, &e) < 0) {
-		struct ask_answer bad = {
-		    .outcome = ASK_AMBIGUOUS, .why = ASK_WHY_OTHER, .text = err_msg(e)};
+	if (a->outcome == PVE_DONE && take(i, a->data, &e) < 0) {
+		struct pvereq_result bad = {
+		    .outcome = PVE_AMBIGUOUS, .reason = PVE_PROTOCOL, .text = err_msg(e)};
 
 		fail(i, &bad);
-	} else if (a->outcome != ASK_DONE && !excused(i, a)) {
+	} else if (a->outcome != PVE_DONE && !excused(i, a)) {
 		fail(i, a);
 	}
 	next = i->failed ? INVENTORY_IDLE : next_state(i);
@@ -312,14 +313,15 @@ static void on_answer(void *arg, const struct ask_answer *a)
 		enter(i, next);
 }
 
-static void get(struct inventory *i, const char *path, const char *key, const char *value)
+static void get(struct inventory *i, enum endpoint_id endpoint, const char *key, const char *value)
 {
 	_cleanup_kv_ struct kv params = {0};
-	struct ask_req q = {.method = "GET", .path = path, .params = &params, .timeout_ms = 35000};
+	struct pvereq_spec q = {
+	    .endpoint = endpoint, .params = &params, .timeout_ms = 35000, .patience_ms = 5000};
 
 	if (key)
 		kv_set(&params, key, value);
-	i->call = ask(i->o.asker, &q, on_answer, i);
+	i->call = pvereq_send(i->o.pve, &q, on_answer, i);
 }
 
 static void on_tick(void *arg)
@@ -350,25 +352,25 @@ static void enter(struct inventory *i, enum inventory_state next)
 		i->timer = clock_timer(i->o.clock, pause(i), on_tick, i);
 		return;
 	case INVENTORY_VERSION:
-		get(i, "/version", NULL, NULL);
+		get(i, ENDPOINT_VERSION, NULL, NULL);
 		return;
 	case INVENTORY_ROWS:
-		get(i, "/cluster/resources", "type", "vm");
+		get(i, ENDPOINT_RESOURCES, "type", "vm");
 		return;
 	case INVENTORY_NODES:
-		get(i, "/cluster/resources", "type", "node");
+		get(i, ENDPOINT_RESOURCES, "type", "node");
 		return;
 	case INVENTORY_QUORUM:
-		get(i, "/cluster/status", NULL, NULL);
+		get(i, ENDPOINT_CLUSTER_STATUS, NULL, NULL);
 		return;
 	case INVENTORY_STORAGES:
-		get(i, "/cluster/resources", "type", "storage");
+		get(i, ENDPOINT_RESOURCES, "type", "storage");
 		return;
 	case INVENTORY_POOLS:
-		get(i, "/pools", NULL, NULL);
+		get(i, ENDPOINT_POOLS, NULL, NULL);
 		return;
 	case INVENTORY_LOG:
-		get(i, "/cluster/log", "max", LOG_LINES);
+		get(i, ENDPOINT_CLUSTER_LOG, "max", LOG_LINES);
 		return;
 	case INVENTORY__MAX:
 		break;
@@ -421,6 +423,11 @@ const char *inventory_problem(const struct inventory *i)
 bool inventory_is_down(const struct inventory *i)
 {
 	return i->down;
+}
+
+bool inventory_is_unauthenticated(const struct inventory *i)
+{
+	return i->unauthenticated;
 }
 
 bool inventory_has_pool(const struct inventory *i, const char *pool)

@@ -10,9 +10,9 @@
 #ifndef RAMET_INVENTORY_H
 #define RAMET_INVENTORY_H
 
-#include "ask.h"
 #include "attrib.h"
 #include "observed.h"
+#include "pvereq.h"
 
 #define INVENTORY_QUORUM_SETTLED_MS 15000 /* longer than a partition takes to be noticed */
 
@@ -25,7 +25,7 @@ enum inventory_state {
 
 struct inventory_opts {
 	struct clock *clock;
-	struct asker *asker;
+	struct pvereq *pve;
 	int64_t tick_ms;
 	const char *own_user; /* may be NULL */
 	/* A look ended, well or not. */
@@ -53,6 +53,7 @@ bool inventory_settled(const struct inventory *i);
 const char *inventory_problem(const struct inventory *i);
 /* The cluster cannot be reached or does not accept the token. */
 bool inventory_is_down(const struct inventory *i);
+bool inventory_is_unauthenticated(const struct inventory *i);
 bool inventory_has_pool(const struct inventory *i, const char *pool);
 bool inventory_pools_known(const struct inventory *i);
 /* The log of others can be read. */

@@ -9,11 +9,11 @@
 
 struct look {
 	uint32_t magic;
-	struct asker *asker;
+	struct pvereq *pve;
 	struct obs_guest g;
 	look_cb cb;
 	void *arg;
-	slot_id call;
+	pvereq_id call;
 };
 
 void look_cancel(struct look **lp)
@@ -23,23 +23,23 @@ void look_cancel(struct look **lp)
 	if (!l)
 		return;
 	CHECK_OBJ(l, MAGIC);
-	ask_cancel(l->asker, &l->call);
+	pvereq_cancel(l->pve, &l->call);
 	obs_guest_fini(&l->g);
 	l->magic = 0;
 	free(l);
 	*lp = NULL;
 }
 
-static bool failed(struct look *l, const struct ask_answer *a)
+static bool failed(struct look *l, const struct pvereq_result *a)
 {
 	enum look_end end = LOOK_FAILED;
 
 	l->call = 0;
-	if (a->outcome == ASK_DONE)
+	if (a->outcome == PVE_DONE)
 		return false;
-	if (a->why == ASK_WHY_NO_CONFIG)
+	if (a->reason == PVE_NOT_HERE)
 		end = LOOK_NO_CONFIG;
-	else if (a->why == ASK_WHY_FORBIDDEN)
+	else if (a->reason == PVE_FORBIDDEN)
 		end = LOOK_FORBIDDEN;
 	l->cb(l->arg, end, &l->g, a);
 	return true;
@@ -47,22 +47,25 @@ static bool failed(struct look *l, const struct ask_answer *a)
 
 static void nonsense(struct look *l, const struct err *e)
 {
-	struct ask_answer a = {
-	    .outcome = ASK_AMBIGUOUS, .why = ASK_WHY_OTHER, .status = 200, .text = err_msg(e)};
+	struct pvereq_result a = {.outcome = PVE_AMBIGUOUS,
+	    .reason = PVE_PROTOCOL,
+	    .subject = "",
+	    .status = 200,
+	    .text = err_msg(e)};
 
 	l->cb(l->arg, LOOK_FAILED, &l->g, &a);
 }
 
-static void get(struct look *l, const char *tail, ask_cb cb)
+static void get(struct look *l, enum endpoint_id endpoint, pvereq_cb cb)
 {
-	_cleanup_str_ char *path = ask_guest_path(l->g.node, l->g.vmid, tail);
-	struct ask_req q = {
-	    .method = "GET", .path = path, .node = l->g.node, .timeout_ms = READ_TIMEOUT_MS};
+	struct pvereq_spec q = {.endpoint = endpoint,
+	    .args = {.node = l->g.node, .vmid = l->g.vmid},
+	    .timeout_ms = READ_TIMEOUT_MS};
 
-	l->call = ask(l->asker, &q, cb, l);
+	l->call = pvereq_send(l->pve, &q, cb, l);
 }
 
-static void on_pending(void *arg, const struct ask_answer *a)
+static void on_pending(void *arg, const struct pvereq_result *a)
 {
 	_cleanup_err_ struct err *e = NULL;
 	struct look *l = arg;
@@ -75,7 +78,7 @@ static void on_pending(void *arg, const struct ask_answer *a)
 		l->cb(l->arg, LOOK_OK, &l->g, a);
 }
 
-static void on_snapshots(void *arg, const struct ask_answer *a)
+static void on_snapshots(void *arg, const struct pvereq_result *a)
 {
 	_cleanup_err_ struct err *e = NULL;
 	struct look *l = arg;
@@ -85,36 +88,36 @@ static void on_snapshots(void *arg, const struct ask_answer *a)
 	if (observe_snapshots(a->data, &l->g, &e) < 0)
 		nonsense(l, e);
 	else
-		get(l, "pending", on_pending);
+		get(l, ENDPOINT_GUEST_PENDING, on_pending);
 }
 
-static void on_status(void *arg, const struct ask_answer *a)
+static void on_status(void *arg, const struct pvereq_result *a)
 {
 	_cleanup_err_ struct err *e = NULL;
 	struct look *l = arg;
 
 	if (failed(l, a))
 		return;
-	if (observe_status(a->data, clock_wall(asker_clock(l->asker)), &l->g, &e) < 0)
+	if (observe_status(a->data, clock_wall(pvereq_clock(l->pve)), &l->g, &e) < 0)
 		nonsense(l, e);
 	else
-		get(l, "snapshot", on_snapshots);
+		get(l, ENDPOINT_GUEST_SNAPSHOTS, on_snapshots);
 }
 
 struct look *look_start(
-    struct asker *a, uint32_t vmid, const char *node, bool brief, look_cb cb, void *arg)
+    struct pvereq *pve, uint32_t vmid, const char *node, bool brief, look_cb cb, void *arg)
 {
 	struct look *l = mem_alloc(sizeof(*l));
 
 	l->magic = MAGIC;
-	l->asker = a;
+	l->pve = pve;
 	l->g.vmid = vmid;
 	l->g.node = mem_strdup(node);
 	l->cb = cb;
 	l->arg = arg;
 	if (brief)
-		get(l, "pending", on_pending);
+		get(l, ENDPOINT_GUEST_PENDING, on_pending);
 	else
-		get(l, "status/current", on_status);
+		get(l, ENDPOINT_GUEST_STATUS, on_status);
 	return l;
 }

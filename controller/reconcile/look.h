@@ -12,8 +12,8 @@
 #ifndef RAMET_LOOK_H
 #define RAMET_LOOK_H
 
-#include "ask.h"
 #include "observed.h"
+#include "pvereq.h"
 
 enum look_end {
 	LOOK_OK,
@@ -24,12 +24,12 @@ enum look_end {
 };
 
 typedef void (*look_cb)(
-    void *arg, enum look_end end, struct obs_guest *g, const struct ask_answer *why);
+    void *arg, enum look_end end, struct obs_guest *g, const struct pvereq_result *why);
 
 struct look;
 /* brief: the configuration alone (templates, strangers). */
 struct look *look_start(
-    struct asker *a, uint32_t vmid, const char *node, bool brief, look_cb cb, void *arg);
+    struct pvereq *pve, uint32_t vmid, const char *node, bool brief, look_cb cb, void *arg);
 void look_cancel(struct look **l);
 
 #endif

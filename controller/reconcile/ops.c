@@ -17,13 +17,13 @@ void op_cancel(struct op **opp)
 	if (!op)
 		return;
 	CHECK_OBJ(op, OP_MAGIC);
-	ask_cancel(op->env.asker, &op->call);
-	follow_cancel(&op->follow);
+	pvereq_cancel(op->env.pve, &op->call);
+	pvetask_cancel(&op->task);
 	look_cancel(&op->look);
 	clock_cancel(op->env.clock, &op->timer);
 	free(op->name);
-	free(op->path);
 	free(op->node);
+	free(op->pool);
 	free(op->upid);
 	free(op->text);
 	free(op->task_text);
@@ -35,7 +35,7 @@ void op_cancel(struct op **opp)
 	*opp = NULL;
 }
 
-void op_finish(struct op *op, enum op_end end, enum ask_why why, const char *text)
+void op_finish(struct op *op, enum op_end end, enum pve_reason why, const char *text)
 {
 	struct op_result r = {.end = end, .why = why, .text = text ? text : "", .upid = op->upid};
 
@@ -80,96 +80,103 @@ char *op_identity(const char *controller_id, const struct op_job *job)
 	return why;
 }
 
-static void on_task(void *arg, enum follow_end end, const char *text)
+static void on_progress(void *arg, int percent)
 {
-	_cleanup_str_ char *words = mem_strdup(text);
 	struct op *op = arg;
 
-	follow_cancel(&op->follow);
-	switch (end) {
-	case FOLLOW_OK:
-	case FOLLOW_WARNINGS:
-		op_finish(op, OP_DONE, ASK_WHY_NONE, words);
+	op->progress(op->arg, percent);
+}
+
+static void on_task(void *arg, const struct pvetask_result *r)
+{
+	struct op *op = arg;
+
+	op->task = NULL;
+	switch (r->end) {
+	case PVETASK_OK:
+	case PVETASK_WARNINGS:
+		op_finish(op, OP_DONE, PVE_NONE, r->text[0] ? r->text : "OK");
 		return;
-	case FOLLOW_FAILED:
-		op_finish(op, OP_FAILED, ask_why_of(words), words);
+	case PVETASK_FAILED:
+		op_finish(
+		    op, r->outcome == PVE_REJECTED ? OP_FAILED : OP_AGAIN, r->reason, r->text);
 		return;
-	case FOLLOW_LOST:
-		op_finish(op, OP_AGAIN, ASK_WHY_NO_TASK, words);
+	case PVETASK_LOST:
+		op_finish(op, OP_AGAIN, PVE_TASK_LOST, r->text);
 		return;
-	case FOLLOW_STUCK:
-		op_finish_stuck(op, REASON_TASK_STUCK, words, NULL);
+	case PVETASK_LATE:
+		op_finish_stuck(op, REASON_TASK_STUCK, r->text, NULL);
 		return;
-	case FOLLOW_END__MAX:
+	case PVETASK_END__MAX:
 		break;
 	}
 }
 
-static void on_progress(void *arg, int percent, const char *line)
+bool op_follow(struct op *op, const char *upid, pvetask_cb cb)
 {
-	struct op *op = arg;
+	struct pvetask_opts o = {
+	    .deadline_ms = op->task_ms, .progress = op->progress ? on_progress : NULL};
+	struct upid u;
 
-	if (op->progress)
-		op->progress(op->arg, percent, line);
+	if (pvetask_parse_upid(upid, &u, NULL) < 0)
+		return false;
+	mem_replace(&op->upid, upid);
+	attrib_learn_self(inventory_attrib(op->env.inventory), upid);
+	op->task = pvetask_follow(op->env.pve, &u, &o, cb, op);
+	return true;
 }
 
-static void on_sent(void *arg, const struct ask_answer *a)
+static void on_sent(void *arg, const struct pvereq_result *a)
 {
 	struct op *op = arg;
-	const char *upid = jsn_text(a->data);
 
 	op->call = 0;
 	switch (a->outcome) {
-	case ASK_DONE:
-		if (!upid || !follow_upid_ok(upid)) {
-			op_finish(op, OP_DONE, ASK_WHY_NONE, "OK");
-			return;
-		}
-		op->upid = mem_strdup(upid);
-		attrib_learn_self(inventory_attrib(op->env.inventory), upid);
-		op->follow =
-		    follow_start(op->env.asker, upid, op->task_ms, on_task, on_progress, op);
+	case PVE_DONE:
+		if (!a->upid || !op_follow(op, a->upid, on_task))
+			op_finish(op, OP_DONE, PVE_NONE, "OK");
 		return;
-	case ASK_NOT_SENT:
-	case ASK_REJECTED:
-		op_finish(op, OP_FAILED, a->why, a->text);
+	case PVE_NOT_SENT:
+	case PVE_REJECTED:
+		op_finish(op, OP_FAILED, a->reason, a->text);
 		return;
-	case ASK_PARTIAL:
-	case ASK_AMBIGUOUS:
-		op_finish(op, OP_AGAIN, a->why, a->text);
+	case PVE_PARTIAL:
+	case PVE_AMBIGUOUS:
+		op_finish(op, OP_AGAIN, a->reason, a->text);
 		return;
-	case ASK_OUTCOME__MAX:
+	case PVE_OUTCOME__MAX:
 		break;
 	}
 }
 
 static void send_now(struct op *op)
 {
-	struct ask_req q = {
-	    .method = op->method, .path = op->path, .params = &op->params, .node = op->node};
+	struct pvereq_spec q = {.endpoint = op->endpoint,
+	    .args = {.node = op->node, .vmid = op->vmid, .pool = op->pool},
+	    .params = &op->params,
+	    .patience_ms = -1}; /* what was read would be old: better read again */
 
-	op->call = ask(op->env.asker, &q, op->on_sent, op);
+	op->call = pvereq_send(op->env.pve, &q, op->on_sent, op);
 }
 
 /* What frees, grows or allocates asks the node that will do it: on a node without quorum PVE frees
  * volumes and enlarges images although the configuration cannot be written. */
-static bool quorum_ok(struct op *op, const struct ask_answer *a)
+static bool quorum_ok(struct op *op, const struct pvereq_result *a)
 {
 	_cleanup_str_ char *text = NULL;
-	bool quorate = false;
+	bool quorate = false, answered = a->outcome == PVE_DONE;
 
 	op->call = 0;
-	if (a->outcome == ASK_DONE && observe_quorum(a->data, &quorate, NULL) == 0 && quorate)
+	if (answered && observe_quorum(a->data, &quorate, NULL) == 0 && quorate)
 		return true;
 	text = mem_printf("node %s does not confirm that it has quorum%s%s", op->node,
-	    a->outcome == ASK_DONE ? "" : ": ", a->outcome == ASK_DONE ? "" : a->text);
-	op_finish(op, OP_FAILED,
-	    a->outcome == ASK_DONE || a->why == ASK_WHY_FORBIDDEN ? ASK_WHY_NO_QUORUM : a->why,
+	    answered ? "" : ": ", answered ? "" : a->text);
+	op_finish(op, OP_FAILED, answered || a->reason == PVE_FORBIDDEN ? PVE_NO_QUORUM : a->reason,
 	    text);
 	return false;
 }
 
-static void on_quorum(void *arg, const struct ask_answer *a)
+static void on_quorum(void *arg, const struct pvereq_result *a)
 {
 	struct op *op = arg;
 
@@ -177,13 +184,13 @@ static void on_quorum(void *arg, const struct ask_answer *a)
 		send_now(op);
 }
 
-void op_send(struct op *op, ask_cb cb)
+void op_send(struct op *op, pvereq_cb cb)
 {
-	struct ask_req q = {.method = "GET", .path = "/cluster/status", .node = op->node};
+	struct pvereq_spec q = {.endpoint = ENDPOINT_CLUSTER_STATUS, .args = {.node = op->node}};
 
 	op->on_sent = cb;
 	if (op->check_quorum)
-		op->call = ask(op->env.asker, &q, on_quorum, op);
+		op->call = pvereq_send(op->env.pve, &q, on_quorum, op);
 	else
 		send_now(op);
 }
@@ -204,15 +211,9 @@ static void refuse(struct op *op, char *why)
 	op->timer = clock_timer(op->env.clock, 0, on_refused, op);
 }
 
-static void guest_request(struct op *op, const char *method, const char *tail, uint32_t vmid)
-{
-	op->method = method;
-	op->path = ask_guest_path(op->node, vmid, tail);
-}
-
 static void config_request(struct op *op, const struct step *s, const struct obs_guest *g)
 {
-	guest_request(op, s->task ? "POST" : "PUT", "config", g->vmid);
+	op->endpoint = s->task ? ENDPOINT_CONFIG_POST : ENDPOINT_CONFIG_PUT;
 	kv_copy(&op->params, &s->set);
 	if (s->del.n) {
 		_cleanup_str_ char *del = strs_join(&s->del, ",");
@@ -228,15 +229,8 @@ static void pool_request(struct op *op, const struct step *s, const struct obs_g
 	const char *pool = leave ? g->pool : s->pool;
 	const struct obs_cluster *c = inventory_view(op->env.inventory);
 
-	op->method = "PUT";
-	if (pool && strchr(pool, '/')) { /* nested pools go by parameter */
-		op->path = mem_strdup("/pools");
-		kv_set(&op->params, "poolid", pool);
-	} else {
-		_cleanup_str_ char *enc = text_url_encode(pool ? pool : "");
-
-		op->path = mem_printf("/pools/%s", enc);
-	}
+	op->endpoint = ENDPOINT_POOL_PUT;
+	op->pool = mem_strdup(pool);
 	kv_setf(&op->params, "vms", "%u", g->vmid);
 	if (leave)
 		kv_set(&op->params, "delete", "1");
@@ -245,12 +239,12 @@ static void pool_request(struct op *op, const struct step *s, const struct obs_g
 		kv_set(&op->params, "allow-move", "1");
 }
 
-static void power_request(struct op *op, const char *tail, const struct obs_guest *g)
+static void power_request(struct op *op, enum endpoint_id endpoint)
 {
 	int64_t s = op->task_ms / 2000;
 
-	guest_request(op, "POST", tail, g->vmid);
-	if (strcmp(tail, "status/start") != 0)
+	op->endpoint = endpoint;
+	if (endpoint != ENDPOINT_START)
 		kv_setf(&op->params, "timeout", "%lld",
 		    (long long)(s > SHUTDOWN_MAX_S ? SHUTDOWN_MAX_S : s));
 }
@@ -263,13 +257,13 @@ static char *make_request(struct op *op, const struct step *s, const struct obs_
 		config_request(op, s, g);
 		return NULL;
 	case STEP_RESIZE:
-		guest_request(op, "PUT", "resize", g->vmid);
+		op->endpoint = ENDPOINT_RESIZE;
 		kv_set(&op->params, "disk", s->slot);
 		kv_setf(&op->params, "size", "%lluG", (unsigned long long)s->size_gb);
 		kv_set(&op->params, "digest", g->digest);
 		return NULL;
 	case STEP_MOVE:
-		guest_request(op, "POST", "move_disk", g->vmid);
+		op->endpoint = ENDPOINT_MOVE_DISK;
 		kv_set(&op->params, "disk", s->slot);
 		kv_set(&op->params, "storage", s->storage);
 		if (s->format && s->format[0])
@@ -281,22 +275,22 @@ static char *make_request(struct op *op, const struct step *s, const struct obs_
 		pool_request(op, s, g);
 		return NULL;
 	case STEP_MIGRATE:
-		guest_request(op, "POST", "migrate", g->vmid);
+		op->endpoint = ENDPOINT_MIGRATE;
 		kv_set(&op->params, "target", s->node);
 		if (g->power == OBS_POWER_RUNNING)
 			kv_set(&op->params, "online", "1");
 		return NULL;
 	case STEP_TEMPLATE:
-		guest_request(op, "POST", "template", g->vmid);
+		op->endpoint = ENDPOINT_TEMPLATE;
 		return NULL;
 	case STEP_START:
-		power_request(op, "status/start", g);
+		power_request(op, ENDPOINT_START);
 		return NULL;
 	case STEP_SHUTDOWN:
-		power_request(op, "status/shutdown", g);
+		power_request(op, ENDPOINT_SHUTDOWN);
 		return NULL;
 	case STEP_REBOOT:
-		power_request(op, "status/reboot", g);
+		power_request(op, ENDPOINT_REBOOT);
 		return NULL;
 	case STEP_CLONE:
 	case STEP_KIND__MAX:
@@ -323,6 +317,7 @@ struct op *op_start(const struct op_env *env, const struct op_job *job, op_cb cb
 	}
 	MUST(job->guest && job->want);
 	op->node = mem_strdup(job->guest->node);
+	op->vmid = job->guest->vmid;
 	op->task_ms = resource_int(job->want, ATTR_timeouts_update);
 	why = op_identity(env->controller_id, job);
 	if (!why)

@@ -13,10 +13,10 @@
 #ifndef RAMET_OPS_H
 #define RAMET_OPS_H
 
-#include "ask.h"
 #include "inventory.h"
 #include "journal.h"
 #include "plan.h"
+#include "pvereq.h"
 
 enum op_end {
 	OP_DONE,      /* carried out; read again */
@@ -31,7 +31,7 @@ enum op_end {
 
 struct op_result {
 	enum op_end end;
-	enum ask_why why;
+	enum pve_reason why;
 	enum reason reason;	     /* of STUCK */
 	const char *text;	     /* for people; never NULL */
 	const char *hint;	     /* may be NULL */
@@ -41,7 +41,7 @@ struct op_result {
 
 struct op_env {
 	struct clock *clock;
-	struct asker *asker;
+	struct pvereq *pve;
 	struct journal *journal;
 	struct inventory *inventory;
 	const char *controller_id;
@@ -61,7 +61,7 @@ struct op_job {
 };
 
 typedef void (*op_cb)(void *arg, const struct op_result *r);
-typedef void (*op_progress_cb)(void *arg, int percent, const char *line);
+typedef void (*op_progress_cb)(void *arg, int percent);
 
 struct op;
 struct op *op_start(const struct op_env *env, const struct op_job *job, op_cb cb,

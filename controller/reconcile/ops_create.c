@@ -66,7 +66,7 @@ static void abandon(struct op *op)
 	if (op->fixed_id == op->intent.vmid)
 		op_finish_stuck(op, REASON_VMID_TAKEN, text, NULL);
 	else
-		op_finish(op, OP_ABANDONED, ASK_WHY_EXISTS, text);
+		op_finish(op, OP_ABANDONED, PVE_EXISTS, text);
 }
 
 static void debris(struct op *op)
@@ -130,10 +130,11 @@ static void judge(struct op *op, const struct obs_guest *g)
 
 static void look_next(struct op *op);
 
-static void on_look(void *arg, enum look_end end, struct obs_guest *g, const struct ask_answer *why)
+static void on_look(
+    void *arg, enum look_end end, struct obs_guest *g, const struct pvereq_result *why)
 {
 	_cleanup_str_ char *text = mem_strdup(why->text);
-	enum ask_why word = why->why;
+	enum pve_reason word = why->reason;
 	struct op *op = arg;
 	struct obs_guest got = *g;
 
@@ -168,12 +169,12 @@ static void look_next(struct op *op)
 {
 	if (op->at_node == op->nodes.n) {
 		inventory_poke(op->env.inventory);
-		op_finish(op, OP_AGAIN, ASK_WHY_NO_CONFIG,
+		op_finish(op, OP_AGAIN, PVE_NOT_HERE,
 		    "the new VMID exists, but on no node that was asked");
 		return;
 	}
-	op->look = look_start(
-	    op->env.asker, op->intent.vmid, op->nodes.v[op->at_node++], true, on_look, op);
+	op->look =
+	    look_start(op->env.pve, op->intent.vmid, op->nodes.v[op->at_node++], true, on_look, op);
 }
 
 static void add_node(struct strs *l, const char *node)
@@ -210,7 +211,7 @@ static void is_free(struct op *op)
 
 	if (op->task_ok) {
 		/* The task said OK, and the guest is gone: somebody was quick. */
-		op_finish(op, OP_FREE, ASK_WHY_NONE, "the new guest was removed again");
+		op_finish(op, OP_FREE, PVE_NONE, "the new guest was removed again");
 		return;
 	}
 	if (op->task_text) {
@@ -220,46 +221,46 @@ static void is_free(struct op *op)
 			journal_failed(op, e);
 			return;
 		}
-		op_finish(op, OP_FAILED, ask_why_of(op->task_text), op->task_text);
+		op_finish(op, OP_FAILED, op->task_why, op->task_text);
 		return;
 	}
 	if (op->has_want) {
-		op_finish(op, OP_FREE, ASK_WHY_NONE, "the number is free");
+		op_finish(op, OP_FREE, PVE_NONE, "the number is free");
 		return;
 	}
 	if (clock_wall(op->env.clock) < op->intent.wall_ms + LATE_MS)
-		op_finish(op, OP_AGAIN, ASK_WHY_NONE, "a late answer may still come");
+		op_finish(op, OP_AGAIN, PVE_NONE, "a late answer may still come");
 	else if (journal_end(op->env.journal, op->name, NULL, &e) < 0)
 		journal_failed(op, e);
 	else
-		op_finish(op, OP_ABANDONED, ASK_WHY_NONE, "nothing came of the clone");
+		op_finish(op, OP_ABANDONED, PVE_NONE, "nothing came of the clone");
 }
 
-/* Free, taken, or no answer. 400 is how PVE says that the number exists. */
-static int existence(const struct ask_answer *a)
+/* Free (0), taken (1), or no answer. */
+static int existence(const struct pvereq_result *a)
 {
-	if (a->outcome == ASK_DONE)
+	if (a->outcome == PVE_DONE)
 		return 0;
-	return a->status == 400 && strstr(a->text, "already exists") ? 1 : -1;
+	return a->reason == PVE_EXISTS ? 1 : -1;
 }
 
-static void ask_existence(struct op *op, uint32_t vmid, ask_cb cb)
+static void ask_existence(struct op *op, uint32_t vmid, pvereq_cb cb)
 {
 	_cleanup_kv_ struct kv params = {0};
-	struct ask_req q = {.method = "GET", .path = "/cluster/nextid", .params = &params};
+	struct pvereq_spec q = {.endpoint = ENDPOINT_NEXTID, .params = &params};
 
 	kv_setf(&params, "vmid", "%u", vmid);
-	op->call = ask(op->env.asker, &q, cb, op);
+	op->call = pvereq_send(op->env.pve, &q, cb, op);
 }
 
-static void on_probe(void *arg, const struct ask_answer *a)
+static void on_probe(void *arg, const struct pvereq_result *a)
 {
 	struct op *op = arg;
 	int rc = existence(a);
 
 	op->call = 0;
 	if (rc < 0)
-		op_finish(op, OP_AGAIN, a->why, a->text);
+		op_finish(op, OP_AGAIN, a->reason, a->text);
 	else if (rc > 0)
 		find_it(op);
 	else
@@ -271,83 +272,67 @@ static void probe(struct op *op)
 	ask_existence(op, op->intent.vmid, on_probe);
 }
 
-static void on_task(void *arg, enum follow_end end, const char *text)
+static void on_task(void *arg, const struct pvetask_result *r)
 {
 	struct op *op = arg;
 
-	switch (end) {
-	case FOLLOW_OK:
-	case FOLLOW_WARNINGS:
+	op->task = NULL;
+	switch (r->end) {
+	case PVETASK_OK:
+	case PVETASK_WARNINGS:
 		op->task_ok = true;
 		break;
-	case FOLLOW_FAILED:
-	case FOLLOW_LOST:
-		mem_replace(&op->task_text, text);
+	case PVETASK_FAILED:
+	case PVETASK_LOST:
+		op->task_why = r->reason;
+		mem_replace(&op->task_text, r->text);
 		break;
-	case FOLLOW_STUCK: {
-		_cleanup_str_ char *words = mem_strdup(text);
-
-		follow_cancel(&op->follow);
-		op_finish_stuck(op, REASON_TASK_STUCK, words, NULL);
+	case PVETASK_LATE:
+		op_finish_stuck(op, REASON_TASK_STUCK, r->text, NULL);
 		return;
-	}
-	case FOLLOW_END__MAX:
+	case PVETASK_END__MAX:
 		break;
 	}
-	follow_cancel(&op->follow);
 	probe(op);
-}
-
-static void on_progress(void *arg, int percent, const char *line)
-{
-	struct op *op = arg;
-
-	if (op->progress)
-		op->progress(op->arg, percent, line);
 }
 
 static void follow_clone(struct op *op)
 {
-	op->follow =
-	    follow_start(op->env.asker, op->intent.upid, op->task_ms, on_task, on_progress, op);
-	if (!op->follow)
+	if (!op_follow(op, op->intent.upid, on_task))
 		probe(op);
 }
 
-static void on_posted(void *arg, const struct ask_answer *a)
+static void on_posted(void *arg, const struct pvereq_result *a)
 {
 	_cleanup_err_ struct err *e = NULL;
 	struct op *op = arg;
-	const char *upid = jsn_text(a->data);
 
 	op->call = 0;
 	switch (a->outcome) {
-	case ASK_DONE:
-		if (!upid || !follow_upid_ok(upid)) {
+	case PVE_DONE:
+		if (!a->upid) {
 			probe(op);
 			return;
 		}
-		mem_replace(&op->upid, upid);
-		mem_replace(&op->intent.upid, upid);
-		attrib_learn_self(inventory_attrib(op->env.inventory), upid);
+		mem_replace(&op->intent.upid, a->upid);
 		/* Not written down is not lost: nonce and number find the clone. */
-		if (journal_upid(op->env.journal, op->name, upid, &e) < 0)
+		if (journal_upid(op->env.journal, op->name, a->upid, &e) < 0)
 			log_warn(op->name, "%s, ignoring", err_msg(e));
 		follow_clone(op);
 		return;
-	case ASK_NOT_SENT:
-	case ASK_REJECTED:
-		if (a->why == ASK_WHY_EXISTS || a->why == ASK_WHY_BUSY) {
+	case PVE_NOT_SENT:
+	case PVE_REJECTED:
+		if (a->reason == PVE_EXISTS || a->reason == PVE_FILE_LOCK) {
 			probe(op); /* perhaps an earlier call of ours got through */
 			return;
 		}
-		op_finish(op, OP_FAILED, a->why, a->text);
+		op_finish(op, OP_FAILED, a->reason, a->text);
 		return;
-	case ASK_PARTIAL:
-	case ASK_AMBIGUOUS:
-		op_finish(op, OP_AGAIN, a->why, a->text);
+	case PVE_PARTIAL:
+	case PVE_AMBIGUOUS:
+		op_finish(op, OP_AGAIN, a->reason, a->text);
 		return;
-	case ASK_OUTCOME__MAX:
+	case PVE_OUTCOME__MAX:
 		break;
 	}
 }
@@ -378,14 +363,14 @@ static void post(struct op *op)
 	op_send(op, on_posted);
 }
 
-static void on_candidate(void *arg, const struct ask_answer *a)
+static void on_candidate(void *arg, const struct pvereq_result *a)
 {
 	struct op *op = arg;
 	int rc = existence(a);
 
 	op->call = 0;
 	if (rc < 0)
-		op_finish(op, OP_FAILED, a->why, a->text);
+		op_finish(op, OP_FAILED, a->reason, a->text);
 	else if (rc == 0)
 		post(op);
 	else if (op->fixed_id)
@@ -503,8 +488,8 @@ static void clone_start(struct op *op, const struct op_job *job)
 	mem_replace(&op->intent.source_node, job->source->node);
 	mem_replace(&op->intent.target_node, "");
 	op->node = mem_strdup(job->source->node);
-	op->method = "POST";
-	op->path = ask_guest_path(job->source->node, job->source->vmid, "clone");
+	op->endpoint = ENDPOINT_CLONE;
+	op->vmid = job->source->vmid;
 	op->check_quorum = true;
 	fill_params(op, job);
 	op->fixed_id = (uint32_t)resource_int(job->want, ATTR_id);

@@ -10,9 +10,9 @@
 #ifndef RAMET_OPS_INT_H
 #define RAMET_OPS_INT_H
 
-#include "follow.h"
 #include "look.h"
 #include "ops.h"
+#include "pvetask.h"
 
 #define OP_MAGIC 0x4f504552u
 
@@ -24,15 +24,16 @@ struct op {
 	void *arg;
 	char *name;
 	/* The request to send. */
-	const char *method;
-	char *path, *node;
+	enum endpoint_id endpoint;
+	char *node, *pool;
+	uint32_t vmid;
 	struct kv params;
 	bool check_quorum; /* ask that very node first */
 	int64_t task_ms;
-	ask_cb on_sent;
+	pvereq_cb on_sent;
 	/* Under way. */
-	slot_id call;
-	struct follow *follow;
+	pvereq_id call;
+	struct pvetask *task;
 	struct look *look;
 	timer_id timer;
 	char *upid;
@@ -47,12 +48,15 @@ struct op {
 	int64_t deadline;
 	bool task_ok;
 	char *task_text; /* of a task that failed */
+	enum pve_reason task_why;
 };
 
-void op_finish(struct op *op, enum op_end end, enum ask_why why, const char *text);
+void op_finish(struct op *op, enum op_end end, enum pve_reason why, const char *text);
 void op_finish_stuck(struct op *op, enum reason reason, const char *text, const char *hint);
 /* The quorum as op->node sees it, if asked for, then the request itself, answered to cb. */
-void op_send(struct op *op, ask_cb cb);
+void op_send(struct op *op, pvereq_cb cb);
+/* Follows the task; false when the UPID has no valid form. */
+bool op_follow(struct op *op, const char *upid, pvetask_cb cb);
 void op_create_start(struct op *op, const struct op_job *job);
 
 #endif

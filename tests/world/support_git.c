@@ -1,0 +1,392 @@
+#include "support_git.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct commit {
+	char oid[GITPORT_OID_HEX];
+	struct kv files;
+	char *subject;
+};
+
+struct branch {
+	struct commit *v;
+	size_t n, cap;
+};
+
+struct memgit {
+	struct clock *clock;
+	struct branch watched, status;
+	unsigned fail, lost, serial;
+	bool down;
+};
+
+enum kind { JOB_LIST, JOB_READ, JOB_OLD, JOB_STATUS, JOB_PUBLISH };
+
+struct job {
+	gitport_job id;
+	enum kind kind;
+	char *rev, *path, *message;
+	struct kv put;
+	struct strs del;
+	gitport_cb cb;
+	void *arg;
+	struct job *next;
+};
+
+struct port {
+	struct gitport base;
+	struct memgit *git;
+	struct job *jobs; /* first is under way */
+	timer_id timer;
+	gitport_job last;
+	bool dead;
+};
+
+struct memgit *memgit_new(struct clock *clock)
+{
+	struct memgit *g = mem_alloc(sizeof(*g));
+
+	g->clock = clock;
+	return g;
+}
+
+static void branch_fini(struct branch *b)
+{
+	for (size_t i = 0; i < b->n; i++) {
+		kv_fini(&b->v[i].files);
+		free(b->v[i].subject);
+	}
+	free(b->v);
+	*b = (struct branch){0};
+}
+
+void memgit_free(struct memgit **g)
+{
+	if (!*g)
+		return;
+	branch_fini(&(*g)->watched);
+	branch_fini(&(*g)->status);
+	free(*g);
+	*g = NULL;
+}
+
+static struct commit *branch_add(
+    struct memgit *g, struct branch *b, const struct kv *files, const char *subject)
+{
+	struct commit *c;
+
+	MEM_PUSH_ROOM(b->v, b->n, b->cap);
+	c = &b->v[b->n++];
+	*c = (struct commit){.subject = mem_strdup(subject)};
+	kv_copy(&c->files, files);
+	g->serial++;
+	for (size_t i = 0; i < 40; i++)
+		c->oid[i] = "0123456789abcdef"[(g->serial * 2654435761u >> (i % 8 * 4)) & 15];
+	c->oid[0] = b == &g->watched ? 'a' : 'b';
+	return c;
+}
+
+static const struct commit *tip(const struct branch *b)
+{
+	return b->n ? &b->v[b->n - 1] : NULL;
+}
+
+void memgit_commit(struct memgit *g, const struct kv *files, const char *subject)
+{
+	branch_add(g, &g->watched, files, subject);
+}
+
+void memgit_foreign_status(struct memgit *g, const char *path, const char *text)
+{
+	_cleanup_kv_ struct kv files = {0};
+
+	if (g->status.n)
+		kv_copy(&files, &tip(&g->status)->files);
+	kv_set(&files, path, text);
+	branch_add(g, &g->status, &files, "somebody else");
+}
+
+const char *memgit_head(const struct memgit *g)
+{
+	return g->watched.n ? tip(&g->watched)->oid : "";
+}
+
+const char *memgit_status_file(const struct memgit *g, const char *path)
+{
+	return g->status.n ? kv_get(&tip(&g->status)->files, path) : NULL;
+}
+
+size_t memgit_status_commits(const struct memgit *g)
+{
+	return g->status.n;
+}
+
+const char *memgit_status_message(const struct memgit *g, size_t i)
+{
+	return i < g->status.n ? g->status.v[i].subject : NULL;
+}
+
+void memgit_drop_status(struct memgit *g)
+{
+	branch_fini(&g->status);
+}
+
+void memgit_set_faults(struct memgit *g, unsigned fail, unsigned lost)
+{
+	g->fail = fail;
+	g->lost = lost;
+}
+
+void memgit_set_down(struct memgit *g, bool down)
+{
+	g->down = down;
+}
+
+static void job_free(struct job *j)
+{
+	free(j->rev);
+	free(j->path);
+	free(j->message);
+	kv_fini(&j->put);
+	strs_fini(&j->del);
+	free(j);
+}
+
+static const struct commit *find_commit(const struct branch *b, const char *rev)
+{
+	for (size_t i = 0; i < b->n; i++)
+		if (strcmp(b->v[i].oid, rev) == 0)
+			return &b->v[i];
+	return NULL;
+}
+
+/* Gives the files of a commit (all, or the one of `path`) to the job's owner. */
+static void give_files(const struct job *j, const struct commit *c, const char *path)
+{
+	struct gitport_file *files = mem_calloc(c->files.n + 1, sizeof(*files));
+	struct gitport_result r = {
+	    .rev = c->oid, .files = files, .author = "somebody", .subject = c->subject};
+
+	KV_FOREACH(it, &c->files)
+	if (!path || strcmp(path, it->key) == 0)
+		files[r.n_files++] = (struct gitport_file){
+		    .path = it->key, .data = it->value, .len = strlen(it->value), .oid = ""};
+	j->cb(j->arg, &r);
+	free(files);
+}
+
+static void give_error(const struct job *j, enum err_code code, const char *msg, bool rejected)
+{
+	struct err e = {.code = code, .msg = (char *)msg};
+	struct gitport_result r = {.err = &e, .rejected = rejected};
+
+	j->cb(j->arg, &r);
+}
+
+static void run_publish(struct memgit *g, const struct job *j)
+{
+	_cleanup_kv_ struct kv files = {0};
+	const struct commit *head = tip(&g->status);
+	struct gitport_result r = {0};
+
+	if (strcmp(head ? head->oid : "", j->rev) != 0) {
+		give_error(j, ERR_CONFLICT, "the branch moved", true);
+		return;
+	}
+	if (head)
+		kv_copy(&files, &head->files);
+	KV_FOREACH(it, &j->put)
+	kv_set(&files, it->key, it->value);
+	for (size_t i = 0; i < j->del.n; i++)
+		kv_del(&files, j->del.v[i]);
+	branch_add(g, &g->status, &files, j->message);
+	if (clock_random(g->clock) % 1000 < g->lost) {
+		give_error(j, ERR_TIMEOUT, "the answer to the push was lost", false);
+		return;
+	}
+	r.new_head = tip(&g->status)->oid;
+	j->cb(j->arg, &r);
+}
+
+static void run_job(struct memgit *g, const struct job *j)
+{
+	const struct commit *c;
+	struct gitport_result r = {0};
+
+	if (g->down || clock_random(g->clock) % 1000 < g->fail) {
+		give_error(j, ERR_UNREACHABLE, "no route to the server", false);
+		return;
+	}
+	switch (j->kind) {
+	case JOB_LIST:
+		r.head = memgit_head(g);
+		r.status_head = g->status.n ? tip(&g->status)->oid : "";
+		r.empty = !g->watched.n && !g->status.n;
+		j->cb(j->arg, &r);
+		return;
+	case JOB_READ:
+	case JOB_OLD:
+		c = find_commit(&g->watched, j->rev);
+		if (!c || (j->kind == JOB_OLD && !kv_has(&c->files, j->path)))
+			give_error(j, ERR_NOTFOUND, "no such object", false);
+		else
+			give_files(j, c, j->path);
+		return;
+	case JOB_STATUS:
+		if (g->status.n)
+			give_files(j, tip(&g->status), NULL);
+		else
+			give_error(j, ERR_NOTFOUND, "the branch does not exist", false);
+		return;
+	case JOB_PUBLISH:
+		run_publish(g, j);
+		return;
+	}
+}
+
+static void on_timer(void *arg);
+
+static void arm(struct port *p)
+{
+	if (p->jobs && !p->timer)
+		p->timer = clock_timer(p->git->clock,
+		    20 + (int64_t)(clock_random(p->git->clock) % 400), on_timer, p);
+}
+
+static void on_timer(void *arg)
+{
+	struct port *p = arg;
+	struct job *j = p->jobs;
+
+	p->timer = 0;
+	p->jobs = j->next;
+	if (!p->dead)
+		run_job(p->git, j);
+	job_free(j);
+	arm(p);
+}
+
+static gitport_job add(struct port *p, enum kind kind, gitport_cb cb, void *arg, struct job **ret)
+{
+	struct job *j = mem_alloc(sizeof(*j)), **end = &p->jobs;
+
+	j->id = ++p->last;
+	j->kind = kind;
+	j->cb = cb;
+	j->arg = arg;
+	while (*end)
+		end = &(*end)->next;
+	*end = j;
+	arm(p);
+	*ret = j;
+	return j->id;
+}
+
+static gitport_job port_list(struct gitport *g, gitport_cb cb, void *arg)
+{
+	struct job *j;
+
+	return add((struct port *)g, JOB_LIST, cb, arg, &j);
+}
+
+static gitport_job port_read(struct gitport *g, const char *rev, gitport_cb cb, void *arg)
+{
+	struct job *j;
+	gitport_job id = add((struct port *)g, JOB_READ, cb, arg, &j);
+
+	j->rev = mem_strdup(rev);
+	return id;
+}
+
+static gitport_job port_old(
+    struct gitport *g, const char *rev, const char *path, gitport_cb cb, void *arg)
+{
+	struct job *j;
+	gitport_job id = add((struct port *)g, JOB_OLD, cb, arg, &j);
+
+	j->rev = mem_strdup(rev);
+	j->path = mem_strdup(path);
+	return id;
+}
+
+static gitport_job port_status(struct gitport *g, gitport_cb cb, void *arg)
+{
+	struct job *j;
+
+	return add((struct port *)g, JOB_STATUS, cb, arg, &j);
+}
+
+static gitport_job port_publish(
+    struct gitport *g, const struct gitport_publish *pub, gitport_cb cb, void *arg)
+{
+	struct job *j;
+	gitport_job id = add((struct port *)g, JOB_PUBLISH, cb, arg, &j);
+
+	j->rev = mem_strdup(pub->parent);
+	j->message = mem_strdup(pub->message);
+	for (size_t i = 0; i < pub->n_put; i++) {
+		_cleanup_str_ char *text = mem_strndup(pub->put[i].data, pub->put[i].len);
+
+		kv_set(&j->put, pub->put[i].path, text);
+	}
+	for (size_t i = 0; i < pub->n_del; i++)
+		strs_add(&j->del, pub->del[i]);
+	return id;
+}
+
+static void port_cancel(struct gitport *g, gitport_job id)
+{
+	struct port *p = (struct port *)g;
+
+	for (struct job **at = &p->jobs; *at; at = &(*at)->next) {
+		struct job *j = *at;
+
+		if (j->id != id)
+			continue;
+		if (at == &p->jobs)
+			clock_cancel(p->git->clock, &p->timer);
+		*at = j->next;
+		job_free(j);
+		arm(p);
+		return;
+	}
+}
+
+static const struct gitport_ops port_ops = {.list = port_list,
+    .read = port_read,
+    .read_old = port_old,
+    .read_status = port_status,
+    .publish = port_publish,
+    .cancel = port_cancel};
+
+struct gitport *memgit_port_new(struct memgit *g)
+{
+	struct port *p = mem_alloc(sizeof(*p));
+
+	p->base.ops = &port_ops;
+	p->git = g;
+	return &p->base;
+}
+
+void memgit_port_kill(struct gitport *p)
+{
+	((struct port *)p)->dead = true;
+}
+
+void memgit_port_free(struct gitport **gp)
+{
+	struct port *p = (struct port *)*gp;
+
+	if (!p)
+		return;
+	clock_cancel(p->git->clock, &p->timer);
+	while (p->jobs) {
+		struct job *j = p->jobs;
+
+		p->jobs = j->next;
+		job_free(j);
+	}
+	free(p);
+	*gp = NULL;
+}

@@ -1,0 +1,46 @@
+/*
+ * support_git: a repository in memory behind struct gitport: a watched branch, a status branch with
+ * compare-and-swap, history, and failures on demand.
+ *
+ * Not Git: commits are numbers with files.
+ *
+ * The repository outlives the ports, which are what one life of a controller holds; freeing a port
+ * drops its jobs.
+ *
+ * Tests.
+ */
+#ifndef RAMET_SUPPORT_GIT_H
+#define RAMET_SUPPORT_GIT_H
+
+#include "clock.h"
+#include "gitport.h"
+#include "kv.h"
+#include "text.h"
+
+struct memgit;
+
+struct memgit *memgit_new(struct clock *clock);
+void memgit_free(struct memgit **g);
+
+/* A commit on the watched branch with exactly these files (path → text). */
+void memgit_commit(struct memgit *g, const struct kv *files, const char *subject);
+/* Somebody else pushes to the status branch. */
+void memgit_foreign_status(struct memgit *g, const char *path, const char *text);
+const char *memgit_head(const struct memgit *g); /* "" = none */
+/* A file of the status branch, NULL = none. Borrowed. */
+const char *memgit_status_file(const struct memgit *g, const char *path);
+size_t memgit_status_commits(const struct memgit *g);
+const char *memgit_status_message(const struct memgit *g, size_t i);
+/* The status branch is lost. */
+void memgit_drop_status(struct memgit *g);
+
+/* Of 1000 jobs, how many fail before any effect; how many pushes take effect and lose their answer. */
+void memgit_set_faults(struct memgit *g, unsigned fail, unsigned lost);
+void memgit_set_down(struct memgit *g, bool down);
+
+struct gitport *memgit_port_new(struct memgit *g);
+/* The process is dead: nothing it hands in has an effect any more. */
+void memgit_port_kill(struct gitport *p);
+void memgit_port_free(struct gitport **p);
+
+#endif
