@@ -168,10 +168,12 @@ static void give_files(const struct job *j, const struct commit *c, const char *
 	struct gitport_result r = {
 	    .rev = c->oid, .files = files, .author = "somebody", .subject = c->subject};
 
-	KV_FOREACH(it, &c->files)
-	if (!path || strcmp(path, it->key) == 0)
-		files[r.n_files++] = (struct gitport_file){
-		    .path = it->key, .data = it->value, .len = strlen(it->value), .oid = ""};
+	KV_FOREACH (it, &c->files)
+		if (!path || strcmp(path, it->key) == 0)
+			files[r.n_files++] = (struct gitport_file){.path = it->key,
+			    .data = it->value,
+			    .len = strlen(it->value),
+			    .oid = ""};
 	j->cb(j->arg, &r);
 	free(files);
 }
@@ -196,8 +198,8 @@ static void run_publish(struct memgit *g, const struct job *j)
 	}
 	if (head)
 		kv_copy(&files, &head->files);
-	KV_FOREACH(it, &j->put)
-	kv_set(&files, it->key, it->value);
+	KV_FOREACH (it, &j->put)
+		kv_set(&files, it->key, it->value);
 	for (size_t i = 0; i < j->del.n; i++)
 		kv_del(&files, j->del.v[i]);
 	branch_add(g, &g->status, &files, j->message);
@@ -250,8 +252,8 @@ static void on_timer(void *arg);
 static void arm(struct port *p)
 {
 	if (p->jobs && !p->timer)
-		p->timer = clock_timer(p->git->clock,
-		    20 + (int64_t)(clock_random(p->git->clock) % 400), on_timer, p);
+		p->timer = clock_timer(
+		    p->git->clock, 20 + (int64_t)(clock_random(p->git->clock) % 400), on_timer, p);
 }
 
 static void on_timer(void *arg)

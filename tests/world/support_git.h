@@ -34,7 +34,8 @@ const char *memgit_status_message(const struct memgit *g, size_t i);
 /* The status branch is lost. */
 void memgit_drop_status(struct memgit *g);
 
-/* Of 1000 jobs, how many fail before any effect; how many pushes take effect and lose their answer. */
+/* Of 1000 jobs, how many fail before any effect; how many pushes take effect and lose their answer.
+ */
 void memgit_set_faults(struct memgit *g, unsigned fail, unsigned lost);
 void memgit_set_down(struct memgit *g, bool down);
 
