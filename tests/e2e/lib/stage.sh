@@ -265,6 +265,7 @@ stage_config() {
 	} >"$stage/ramet.yaml"
 }
 
+# shellcheck disable=SC2120 # options of ramet are for scenarios
 stage_controller() {
 	env "${stage_env[@]}" "$stage_build/ramet" --config "$stage/ramet.yaml" run "$@" \
 		>>"$stage/controller.out" 2>>"$stage/controller.log" </dev/null &
