@@ -208,8 +208,8 @@ stage_repository() {
 		;;
 	*) stage_fail "no such kind of repository: $kind" ;;
 	esac
-	git init -q -b main "$stage/work"
-	git -C "$stage/work" remote add origin "$stage_repo"
+	git init -q -b main "$stage/checkout"
+	git -C "$stage/checkout" remote add origin "$stage_repo"
 }
 
 # A file of the status branch; empty if there is none.

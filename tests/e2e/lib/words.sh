@@ -128,7 +128,7 @@ given_setting() {
 }
 
 given_hook() {
-	cat >"$stage_repo/hooks/$1"
+	{ echo '#!/bin/sh' && cat; } >"$stage_repo/hooks/$1"
 	chmod +x "$stage_repo/hooks/$1"
 }
 
@@ -137,7 +137,7 @@ given_hook() {
 # commit "SUBJECT" FILE from PATH | FILE removed | FILE (content read from here)
 commit() {
 	local subject=$1 file=$2 how=${3-}
-	local to=$stage/work/vms/$file
+	local to=$stage/checkout/vms/$file
 	mkdir -p "$(dirname "$to")"
 	case $how in
 	from) cp "$stage_tree/$4" "$to" || story_fail "no such file: $4" ;;
@@ -145,9 +145,9 @@ commit() {
 	'') cat >"$to" ;;
 	*) story_fail "commit: $how?" ;;
 	esac
-	git_quiet -C "$stage/work" add -A
-	git_quiet -C "$stage/work" commit -m "$subject"
-	git_quiet -C "$stage/work" push origin HEAD:main
+	git_quiet -C "$stage/checkout" add -A
+	git_quiet -C "$stage/checkout" commit -m "$subject"
+	git_quiet -C "$stage/checkout" push origin HEAD:main
 }
 
 git_quiet() {
