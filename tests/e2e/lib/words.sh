@@ -17,6 +17,7 @@
 #   wait journal FILTER                an entry of the cluster's journal since the last `remember`
 #   expect …                           the same as wait, at once, and:
 #   expect clone NAME of VMID with CHANGE…   exactly so: KEY=VALUE, KEY.PART=VALUE, -KEY
+#   expect guest NAME as remembered with CHANGE…   the same against `remember guest`
 #   expect one VM NAME                 exactly one guest carries its marker
 #   expect no VM NAME
 #   expect cluster untouched           since the last `remember`, by the controller
@@ -27,7 +28,9 @@
 #   expect controller gone CODE        it has ended by itself with this exit status
 #   human USER put NAME KEY=VALUE…     a hand edit by way of the API, as the web interface does it
 #   human USER start|stop NAME
-#   remember                           from here on `log`, `journal` and `untouched` count
+#   git_server_gone, git_server_back   git_quiet ARG… runs Git
+#   other_ca                           $stage/other-ca.pem, an authority that signed nothing
+#   remember [guest NAME]              from here on `log`, `journal` and `untouched` count
 #
 # Everything that can take time has a bound; nothing waits for a time to pass.
 
@@ -259,6 +262,7 @@ expect() {
 	shift
 	case $what/${1-} in
 	clone/*) expect_clone "$@" ;;
+	guest/*) expect_guest "$@" ;;
 	one/VM) expect_marked 1 "$2" ;;
 	no/VM) expect_marked 0 "$2" ;;
 	no/log) ! is_log "$2" || story_fail "the log has: $(log_since | grep -F -m1 -- "$2")" ;;
@@ -274,16 +278,26 @@ expect() {
 }
 
 expect_clone() {
-	local name=$1 template=$3 vmid differences
 	[ "$2/$4" = of/with ] || story_fail "expect clone NAME of VMID with CHANGE…"
-	shift 4
+	expect_compared "$1" "$(guest_config "$3")" false "${@:5}"
+}
+
+expect_guest() {
+	[ "$2/$3/$4" = as/remembered/with ] || story_fail "expect guest NAME as remembered with CHANGE…"
+	expect_compared "$1" "$remembered_guest" true "${@:5}"
+}
+
+# expect_compared NAME CONFIG STRICT CHANGE…
+expect_compared() {
+	local name=$1 before=$2 strict=$3 vmid differences
+	shift 3
 	vmid=$(vm_of "$name") || story_fail "there is not exactly one VM of $name"
 	differences=$(jq -rn -L "$stage_tree/tests/e2e/lib" \
-		--argjson t "$(guest_config "$template")" --argjson v "$(guest_config "$vmid")" \
+		--argjson t "$before" --argjson strict "$strict" --argjson v "$(guest_config "$vmid")" \
 		--arg id "$stage_id" --arg name "$name" --argjson vmid "$vmid" '
 		include "leaves";
-		compare($t; $v; $ARGS.positional; $id; $name; $vmid; "ramet")' --args -- "$@" 2>&1)
-	[ -z "$differences" ] || story_fail "$name ($vmid) is not $template with $*:
+		compare($t; $v; $ARGS.positional; $id; $name; $vmid; "ramet"; $strict)' --args -- "$@" 2>&1)
+	[ -z "$differences" ] || story_fail "$name ($vmid) is not what it came from with $*:
 $differences"
 }
 
@@ -328,7 +342,28 @@ human() {
 	esac || story_fail "the API refused it: $(cat "$stage/pve.error")"
 }
 
+# The same Git server, on the same port, later.
+git_server_gone() {
+	"$stage_tree/tests/e2e/lib/git-server" stop "$stage/git"
+}
+
+git_server_back() {
+	(cd "$stage/git" && rm -f cgi.sock &&
+		env -i PATH="$PATH" HOME="$PWD" setsid fcgiwrap -c 4 -s "unix:$PWD/cgi.sock" \
+			</dev/null >cgi.log 2>&1 & echo $! >"$stage/git/cgi.pid")
+	until_true "$bound" test -S "$stage/git/cgi.sock" || story_fail "fcgiwrap does not start"
+	PATH="$PATH:/usr/sbin:/sbin" nginx -p "$stage/git" -c "$stage/git/nginx.conf" \
+		-e "$stage/git/nginx.log" || story_fail "nginx does not start"
+}
+
+other_ca() {
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 \
+		-subj "/CN=another authority" -keyout /dev/null -out "$stage/other-ca.pem" 2>/dev/null
+}
+
+# remember [guest NAME-OR-VMID]
 remember() {
+	[ $# = 0 ] || remembered_guest=$(guest_config "$(vmid_of "$2")") || story_fail "no guest $2"
 	log_from=$(stat -c %s "$stage/controller.log" 2>/dev/null || echo 0)
 	journal_from=$(wc -l <"$stage/cluster.journal" 2>/dev/null || echo 0)
 }
