@@ -36,8 +36,9 @@
 
 struct tlsserver_shared {
 	atomic_int connections, requests, in_flight, max_in_flight;
-	atomic_int release;	/* requests for "/held" are answered once this is not 0 */
-	atomic_int refuse_auth; /* "/api2/": 401 for every token */
+	atomic_int release;  /* requests for "/held" are answered once this is not 0 */
+	char node[32];	     /* with a name: /cluster/status says that this node answers */
+	char good_token[64]; /* when not "", tokens without it get 401 */
 	char last_auth[256];
 };
 
@@ -175,9 +176,19 @@ static UNUSED bool answer(SSL *ssl, int fd, struct tlsserver_shared *sh, const c
 		while (!atomic_load(&sh->release))
 			nap();
 	}
-	if (strstr(path, "/api2/") && atomic_load(&sh->refuse_auth)) {
+	if (*sh->good_token && !strstr(sh->last_auth, sh->good_token)) {
 		put_reply(ssl, "401 Authentication failed!", "", true);
 		return false;
+	}
+	if (*sh->node && strstr(path, "/cluster/status")) {
+		char body[256];
+		snprintf(body, sizeof(body),
+		    "{\"data\":[{\"type\":\"cluster\",\"name\":\"c\",\"quorate\":1},"
+		    "{\"type\":\"node\",\"name\":\"other\",\"local\":0},"
+		    "{\"type\":\"node\",\"name\":\"%s\",\"local\":1}]}",
+		    sh->node);
+		put_reply(ssl, "200 OK", body, false);
+		return true;
 	}
 	put_reply(ssl, "200 OK", "hello", false);
 	return true;

@@ -1,0 +1,380 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "../net/tlsserver.h"
+#include "log.h"
+#include "pveport.h"
+
+#define WAIT_MS 20000
+#define TOKEN "ramet@pve!ctl=11111111-2222-3333-4444-555555555555"
+
+struct answer {
+	int calls;
+	enum cluster_transport transport;
+	int status;
+	bool tls_refused;
+	char reason[128], body[4096], detail[1024];
+};
+
+struct bench {
+	char dir[64];
+	struct identity ca, other_ca, leaf;
+	struct tlsserver a, b;
+	struct loop *l;
+	struct pveport *p;
+	/* what the token file would say */
+	const char *token;
+	int token_reads;
+};
+
+static struct bench t;
+
+static int set_up(void **state)
+{
+	(void)state;
+	t = (struct bench){0};
+	snprintf(t.dir, sizeof(t.dir), "/tmp/ramet-port-XXXXXX");
+	MUST(mkdtemp(t.dir));
+	identity_init(&t.ca, t.dir, "ca", NULL, NULL);
+	identity_init(&t.other_ca, t.dir, "other-ca", NULL, NULL);
+	identity_init(&t.leaf, t.dir, "leaf", "IP:127.0.0.1", &t.ca);
+	tlsserver_start(&t.a, &t.leaf);
+	tlsserver_start(&t.b, &t.leaf);
+	t.token = TOKEN;
+	return loop_new(&t.l, NULL);
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	pveport_free(&t.p);
+	loop_free(&t.l);
+	tlsserver_stop(&t.a);
+	tlsserver_stop(&t.b);
+	identity_fini(&t.leaf);
+	identity_fini(&t.other_ca);
+	identity_fini(&t.ca);
+	return rmdir(t.dir);
+}
+
+static int read_token(void *arg, char **ret, struct err **err)
+{
+	(void)arg;
+	(void)err;
+	t.token_reads++;
+	*ret = mem_strdup(t.token);
+	return 0;
+}
+
+static void open_port(const char *ca_file, int port_a, int port_b)
+{
+	char url_a[64], url_b[64];
+	snprintf(url_a, sizeof(url_a), "https://127.0.0.1:%d", port_a);
+	snprintf(url_b, sizeof(url_b), "https://127.0.0.1:%d", port_b);
+	const char *urls[] = {url_a, url_b};
+	struct pveport_opts o = {
+	    .endpoints = urls,
+	    .n_endpoints = port_b ? 2 : 1,
+	    .token = TOKEN,
+	    .read_token = read_token,
+	    .ca_file = ca_file,
+	};
+	assert_int_equal(pveport_new(t.l, &o, &t.p, NULL), 0);
+}
+
+static void keep(void *arg, const struct cluster_reply *r)
+{
+	struct answer *a = arg;
+	a->calls++;
+	a->transport = r->transport;
+	a->status = r->status;
+	a->tls_refused = r->tls_refused;
+	snprintf(a->reason, sizeof(a->reason), "%s", r->reason);
+	snprintf(a->body, sizeof(a->body), "%s", r->body);
+	snprintf(a->detail, sizeof(a->detail), "%s", r->detail ? r->detail : "");
+}
+
+static cluster_id ask_of(const char *method, const char *path, const struct kv *params,
+    const char *node, struct answer *a)
+{
+	struct cluster_request req = {
+	    .method = method, .path = path, .params = params, .node = node, .timeout_ms = WAIT_MS};
+	*a = (struct answer){0};
+	cluster_id id = cluster_submit(pveport_port(t.p), &req, keep, a);
+	assert_int_equal(a->calls, 0);
+	return id;
+}
+
+static void too_late(void *arg)
+{
+	*(bool *)arg = true;
+}
+
+static void wait_for(const struct answer *a)
+{
+	bool late = false;
+	timer_id guard = clock_timer(loop_clock(t.l), WAIT_MS, too_late, &late);
+	while (a->calls == 0 && !late)
+		assert_int_equal(loop_turn(t.l, NULL), 0);
+	assert_false(late);
+	clock_cancel(loop_clock(t.l), &guard);
+	assert_int_equal(a->calls, 1);
+}
+
+static void ask(const char *method, const char *path, struct answer *a)
+{
+	ask_of(method, path, NULL, NULL, a);
+	wait_for(a);
+}
+
+static void a_call_goes_out_as_pve_wants_it(void **state)
+{
+	(void)state;
+	static struct answer a;
+	open_port(t.ca.path, t.a.port, 0);
+	_cleanup_kv_ struct kv params = {0};
+	kv_set(&params, "tags", "b;a c+");
+	kv_set(&params, "digest", "x");
+	ask_of("PUT", "/nodes/pve1/qemu/100/config/echo", &params, NULL, &a);
+	wait_for(&a);
+	assert_int_equal(a.transport, CLUSTER_REPLIED);
+	assert_int_equal(a.status, 200);
+	assert_string_equal(a.reason, "OK");
+	assert_non_null(
+	    strstr(a.body, "PUT /api2/json/nodes/pve1/qemu/100/config/echo HTTP/1.1\r\n"));
+	assert_non_null(strstr(a.body, "\r\nAuthorization: PVEAPIToken=" TOKEN "\r\n"));
+	assert_string_equal(strstr(a.body, "\r\n\r\n") + 4, "digest=x&tags=b%3Ba%20c%2B");
+
+	/* Neither a GET nor a DELETE has a body. */
+	ask_of("DELETE", "/nodes/pve1/qemu/100/echo", &params, NULL, &a);
+	wait_for(&a);
+	assert_non_null(strstr(a.body,
+	    "DELETE /api2/json/nodes/pve1/qemu/100/echo?digest=x&tags=b%3Ba%20c%2B HTTP/1.1\r\n"));
+	assert_string_equal(strstr(a.body, "\r\n\r\n"), "\r\n\r\n");
+	ask("POST", "/nodes/pve1/qemu/100/status/start/echo", &a);
+	assert_non_null(strstr(a.body, "\r\nContent-Length: 0\r\n"));
+}
+
+static void the_reason_phrase_arrives(void **state)
+{
+	(void)state;
+	static struct answer a;
+	open_port(t.ca.path, t.a.port, 0);
+	ask("POST", "/reason", &a);
+	assert_int_equal(a.transport, CLUSTER_REPLIED);
+	assert_int_equal(a.status, 500);
+	assert_string_equal(a.reason, "VM is locked (clone)");
+	assert_string_equal(a.body, "{\"data\":null}");
+}
+
+static void a_foreign_certificate_sends_nothing(void **state)
+{
+	(void)state;
+	static struct answer a;
+	open_port(t.other_ca.path, t.a.port, t.b.port);
+	ask("POST", "/ok", &a);
+	assert_int_equal(a.transport, CLUSTER_NOT_SENT);
+	assert_true(a.tls_refused);
+	assert_non_null(strstr(a.detail, "certificate"));
+	assert_int_equal(
+	    atomic_load(&t.a.shared->requests) + atomic_load(&t.b.shared->requests), 0);
+	assert_string_equal(t.a.shared->last_auth, "");
+}
+
+static void another_endpoint_is_asked(void **state)
+{
+	(void)state;
+	static struct answer a;
+	int dead;
+	int fd = bind_loopback(&dead); /* bound, but nobody listens */
+	open_port(t.ca.path, dead, t.b.port);
+	/* Not sent to the first, so it may go to the second: even a POST. */
+	ask("POST", "/ok", &a);
+	assert_int_equal(a.transport, CLUSTER_REPLIED);
+	assert_int_equal(atomic_load(&t.b.shared->requests), 1);
+	ask("GET", "/ok", &a);
+	assert_int_equal(a.transport, CLUSTER_REPLIED);
+	close(fd);
+}
+
+static void what_was_cut_goes_nowhere_else(void **state)
+{
+	(void)state;
+	static struct answer a;
+	open_port(t.ca.path, t.a.port, t.b.port);
+	ask("POST", "/reset", &a);
+	assert_int_equal(a.transport, CLUSTER_CUT);
+	assert_int_equal(atomic_load(&t.a.shared->requests), 1);
+	assert_int_equal(atomic_load(&t.b.shared->requests), 0);
+	/* The next one tries its luck with the other. */
+	ask("GET", "/ok", &a);
+	assert_int_equal(a.status, 200);
+	assert_int_equal(atomic_load(&t.b.shared->requests), 1);
+}
+
+static void all_endpoints_down_is_not_sent(void **state)
+{
+	(void)state;
+	static struct answer a;
+	int dead_a, dead_b;
+	int fd_a = bind_loopback(&dead_a), fd_b = bind_loopback(&dead_b);
+	open_port(t.ca.path, dead_a, dead_b);
+	/* Also when both are being left alone: then there is nothing else to ask. */
+	for (int i = 0; i < 2; i++) {
+		ask("POST", "/ok", &a);
+		assert_int_equal(a.transport, CLUSTER_NOT_SENT);
+		assert_false(a.tls_refused);
+		char both[64];
+		snprintf(both, sizeof(both), "127.0.0.1:%d", dead_a);
+		assert_non_null(strstr(a.detail, both));
+		snprintf(both, sizeof(both), "127.0.0.1:%d", dead_b);
+		assert_non_null(strstr(a.detail, both));
+	}
+	close(fd_a);
+	close(fd_b);
+}
+
+static void a_call_goes_to_the_node_it_concerns(void **state)
+{
+	(void)state;
+	static struct answer a;
+	snprintf(t.a.shared->node, sizeof(t.a.shared->node), "pve1");
+	snprintf(t.b.shared->node, sizeof(t.b.shared->node), "pve2");
+	open_port(t.ca.path, t.a.port, t.b.port);
+	assert_string_equal(pveport_port(t.p)->ops->entry(pveport_port(t.p)), "");
+	ask("GET", "/cluster/status", &a);
+	assert_string_equal(pveport_port(t.p)->ops->entry(pveport_port(t.p)), "pve1");
+	/* Nobody knows yet who pve2 is. */
+	ask_of("GET", "/ok", NULL, "pve2", &a);
+	wait_for(&a);
+	assert_int_equal(atomic_load(&t.b.shared->requests), 0);
+	/* Once the second endpoint had to answer, it is known. */
+	ask("GET", "/reset", &a);
+	ask("GET", "/cluster/status", &a);
+	assert_string_equal(pveport_port(t.p)->ops->entry(pveport_port(t.p)), "pve2");
+	int before = atomic_load(&t.b.shared->requests);
+	ask_of("GET", "/ok", NULL, "pve2", &a);
+	wait_for(&a);
+	assert_int_equal(atomic_load(&t.b.shared->requests), before + 1);
+}
+
+static void a_refused_token_stops_all_calls(void **state)
+{
+	(void)state;
+	static struct answer a;
+	snprintf(t.a.shared->good_token, sizeof(t.a.shared->good_token), "new");
+	open_port(t.ca.path, t.a.port, 0);
+	ask("GET", "/ok", &a);
+	assert_int_equal(a.status, 401);
+	assert_int_equal(t.token_reads, 1);
+	assert_int_equal(atomic_load(&t.a.shared->requests), 1);
+	/* Nothing more goes out for a minute. */
+	for (int i = 0; i < 3; i++) {
+		ask("POST", "/ok", &a);
+		assert_int_equal(a.transport, CLUSTER_REPLIED);
+		assert_int_equal(a.status, 401);
+		assert_non_null(strstr(a.reason, "token"));
+	}
+	assert_int_equal(atomic_load(&t.a.shared->requests), 1);
+}
+
+static void an_exchanged_token_is_taken_up(void **state)
+{
+	(void)state;
+	static struct answer a;
+	snprintf(t.a.shared->good_token, sizeof(t.a.shared->good_token), "99999999");
+	open_port(t.ca.path, t.a.port, 0);
+	t.token = "ramet@pve!ctl=99999999";
+	ask("GET", "/ok", &a);
+	assert_int_equal(a.status, 401);
+	ask("GET", "/ok", &a);
+	assert_int_equal(a.status, 200);
+	assert_string_equal(
+	    t.a.shared->last_auth, "Authorization: PVEAPIToken=ramet@pve!ctl=99999999");
+	/* A file that holds rubbish for a moment does no harm. */
+	snprintf(t.a.shared->good_token, sizeof(t.a.shared->good_token), "77777777");
+	t.token = "half writ";
+	ask("GET", "/ok", &a);
+	assert_int_equal(a.status, 401);
+	assert_string_equal(
+	    t.a.shared->last_auth, "Authorization: PVEAPIToken=ramet@pve!ctl=99999999");
+}
+
+static void cancelled_calls_are_silent(void **state)
+{
+	(void)state;
+	static struct answer a, b, c;
+	open_port(t.ca.path, t.a.port, 0);
+	cluster_id id = ask_of("GET", "/held", NULL, NULL, &a);
+	while (atomic_load(&t.a.shared->in_flight) < 1)
+		assert_int_equal(loop_turn(t.l, NULL), 0);
+	cluster_id copy = id;
+	cluster_cancel(pveport_port(t.p), &id);
+	cluster_cancel(pveport_port(t.p), &copy);
+	ask("GET", "/ok", &b);
+	assert_int_equal(a.calls, 0);
+	ask_of("GET", "/held", NULL, NULL, &c); /* dropped with the port */
+}
+
+static void what_cannot_work_is_refused(void **state)
+{
+	(void)state;
+	const char *good[] = {"https://pve1:8006"};
+	const char *plain[] = {"http://pve1:8006"}, *deep[] = {"https://pve1:8006/x"};
+	const char *short_print[] = {"aa:bb"};
+	const struct pveport_opts bad[] = {
+	    {.token = TOKEN},
+	    {.endpoints = plain, .n_endpoints = 1, .token = TOKEN},
+	    {.endpoints = deep, .n_endpoints = 1, .token = TOKEN},
+	    {.endpoints = good, .n_endpoints = 1},
+	    {.endpoints = good, .n_endpoints = 1, .token = "password"},
+	    {.endpoints = good, .n_endpoints = 1, .token = "a@b!c=d\r\nX: y"},
+	    {.endpoints = good,
+		.n_endpoints = 1,
+		.token = TOKEN,
+		.fingerprints = short_print,
+		.n_fingerprints = 1},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		_cleanup_err_ struct err *err = NULL;
+		assert_int_equal(pveport_new(t.l, &bad[i], &t.p, &err), -1);
+		assert_int_equal(err->code, ERR_CONFIG);
+		assert_null(t.p);
+	}
+	/* Parameters beyond what PVE takes are not sent in part. */
+	static struct answer a;
+	open_port(t.ca.path, t.a.port, 0);
+	_cleanup_kv_ struct kv params = {0};
+	char *large = mem_alloc(600000);
+	memset(large, 'x', 599999);
+	kv_set(&params, "description", large);
+	ask_of("PUT", "/ok", &params, NULL, &a);
+	wait_for(&a);
+	assert_int_equal(a.transport, CLUSTER_NOT_SENT);
+	assert_int_equal(atomic_load(&t.a.shared->requests), 0);
+	free(large);
+}
+
+int main(void)
+{
+#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+	const struct CMUnitTest tests[] = {
+	    TEST(a_call_goes_out_as_pve_wants_it),
+	    TEST(the_reason_phrase_arrives),
+	    TEST(a_foreign_certificate_sends_nothing),
+	    TEST(another_endpoint_is_asked),
+	    TEST(what_was_cut_goes_nowhere_else),
+	    TEST(all_endpoints_down_is_not_sent),
+	    TEST(a_call_goes_to_the_node_it_concerns),
+	    TEST(a_refused_token_stops_all_calls),
+	    TEST(an_exchanged_token_is_taken_up),
+	    TEST(cancelled_calls_are_silent),
+	    TEST(what_cannot_work_is_refused),
+	};
+	log_setup(LOG_ERROR, false);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
