@@ -1,8 +1,12 @@
 #include "cli.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "args.h"
@@ -93,6 +97,28 @@ int cli_fail(const struct cli *c, const struct err *err)
 
 /* ---- set-up before any command ---- */
 
+/* LeakSanitizer looks at its own process as a debugger does, and may not then. */
+#if defined(__SANITIZE_ADDRESS__)
+#define DUMPABLE 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define DUMPABLE 1
+#endif
+#endif
+
+/* Secrets stay in this process: no core, no debugger of another user, nothing readable by others
+ * in what is written. */
+static void harden(void)
+{
+	const struct rlimit none = {0, 0};
+	(void)setrlimit(RLIMIT_CORE, &none);
+#ifndef DUMPABLE
+	(void)prctl(PR_SET_DUMPABLE, 0);
+#endif
+	(void)umask(077);
+	(void)signal(SIGPIPE, SIG_IGN);
+}
+
 static void take_color(struct cli *c)
 {
 	const char *no = cli_env(c->env, "NO_COLOR"), *term = cli_env(c->env, "TERM");
@@ -123,6 +149,7 @@ static int take_log(struct cli *c, struct err **err)
 int cli_main(int argc, char **argv, char *const *env)
 {
 	struct cli c = {.env = env};
+	harden();
 	_cleanup_err_ struct err *err = NULL;
 	int parsed = args_parse(&c, argc, argv, &err);
 	take_color(&c);

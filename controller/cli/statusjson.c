@@ -1,6 +1,4 @@
 /* The status model as JSON, for programs that call the command. */
-#include <string.h>
-
 #include "jsn.h"
 #include "statusview.h"
 
@@ -50,21 +48,12 @@ static struct jsn *conditions(const struct vmstat *v)
 	return j;
 }
 
-static struct jsn *findings(const struct diags *l)
-{
-	struct jsn *j = NULL;
-	_cleanup_str_ char *text = diags_print_json(l);
-	if (jsn_parse(text, strlen(text), &j, NULL) != 0)
-		return jsn_new_array();
-	return j;
-}
-
 static struct jsn *vm(const struct vmstat *v)
 {
 	struct jsn *j = jsn_new_object();
 	jsn_put_str(j, "name", v->name);
 	jsn_put_str(j, "state", vmstat_state_word(vmstat_state(v)));
-	jsn_put_str(j, "reason", reason_word(v->reason));
+	jsn_put_str(j, "reason", reason_word(vmstat_reason(v)));
 	jsn_put_str(j, "message", v->message);
 	jsn_put_str(j, "next", vmstat_next(v));
 	put_time(j, "since", v->since_wall);
@@ -86,7 +75,7 @@ static struct jsn *vm(const struct vmstat *v)
 	jsn_put_str(j, "lastOperation", v->last_op);
 	jsn_put_str(j, "lastUpid", v->last_upid);
 	jsn_put_str(j, "lastResult", v->last_result);
-	jsn_put(j, "findings", findings(&v->findings));
+	jsn_put(j, "findings", diags_to_jsn(&v->findings));
 	return j;
 }
 

@@ -31,12 +31,7 @@ static enum term_color state_color(enum vmstat_state s)
 
 static bool is_behind(const struct vmstat *v)
 {
-	return v->stale && v->verdict != PLAN_STALLED;
-}
-
-static enum reason reason_shown(const struct vmstat *v)
-{
-	return is_behind(v) ? REASON_MANIFEST_INVALID : v->reason;
+	return vmstat_reason(v) != v->reason;
 }
 
 static char *short_rev(const char *rev)
@@ -143,7 +138,7 @@ static void put_table(
 		term_cell(&t, state_color(state), vmstat_state_word(state));
 		term_cell(&t, TERM_PLAIN, vmid);
 		term_cell(&t, TERM_PLAIN, v[i]->node);
-		term_cell(&t, TERM_PLAIN, reason_word(reason_shown(v[i])));
+		term_cell(&t, TERM_PLAIN, reason_word(vmstat_reason(v[i])));
 		term_cell(&t, TERM_PLAIN, text);
 	}
 	term_table_print(&t, o->colors, o->columns, out);
@@ -274,7 +269,7 @@ void statusview_one(const struct statusview *o, const struct vmstat *v, struct b
 	enum vmstat_state state = vmstat_state(v);
 	_cleanup_str_ char *since = short_time(v->since_wall);
 	_cleanup_str_ char *why = mem_printf(
-	    "%s%s%s", reason_word(reason_shown(v)), since ? " since " : "", since ? since : "");
+	    "%s%s%s", reason_word(vmstat_reason(v)), since ? " since " : "", since ? since : "");
 	term_put(out, TERM_BOLD, o->colors, v->name);
 	buf_adds(out, ": ");
 	term_put(out, state_color(state), o->colors, vmstat_state_word(state));
@@ -336,7 +331,7 @@ static void explain_rest(const struct statusview *o, const struct vmstat *v, str
 void statusview_explain(const struct statusview *o, const struct vmstat *v, struct buf *out)
 {
 	enum vmstat_state state = vmstat_state(v);
-	enum reason why = reason_shown(v);
+	enum reason why = vmstat_reason(v);
 	_cleanup_str_ char *since = short_time(v->since_wall);
 	term_put(out, TERM_BOLD, o->colors, v->name);
 	buf_adds(out, " is ");

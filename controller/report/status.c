@@ -132,13 +132,18 @@ int vmstat_rank(const struct vmstat *v)
 	return (int)vmstat_state(v);
 }
 
+enum reason vmstat_reason(const struct vmstat *v)
+{
+	/* A VM that fits its version in force says so; what is wrong is the newer one. */
+	bool behind = v->stale && v->verdict != PLAN_STALLED && v->verdict != PLAN_OFF;
+	return behind ? REASON_MANIFEST_INVALID : v->reason;
+}
+
 const char *vmstat_next(const struct vmstat *v)
 {
 	if (v->hint && *v->hint)
 		return v->hint;
-	/* A VM that fits its version in force says so; what is wrong is the newer one. */
-	bool behind = v->stale && v->verdict != PLAN_STALLED;
-	const char *next = reason_next(behind ? REASON_MANIFEST_INVALID : v->reason);
+	const char *next = reason_next(vmstat_reason(v));
 	return *next ? next : NULL;
 }
 

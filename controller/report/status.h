@@ -85,6 +85,8 @@ enum vmstat_state vmstat_state(const struct vmstat *v);
 const char *vmstat_state_word(enum vmstat_state s);
 /* Order of tables: worst first. Smaller is worse. */
 int vmstat_rank(const struct vmstat *v);
+/* The reason that matters most to a person: of the newer manifest if that is what is wrong. */
+enum reason vmstat_reason(const struct vmstat *v);
 /* What a person can do next: the hint, else what the reason says; NULL = nothing. Borrowed. */
 const char *vmstat_next(const struct vmstat *v);
 

@@ -105,12 +105,11 @@ static void put_stalled(struct buf *out, const struct vmstat **v, size_t n)
 		return;
 	buf_adds(out, "\n## What needs a person\n\n");
 	for (size_t i = 0; i < stalled && i < TREE_LIST_MAX; i++) {
-		bool behind = v[i]->verdict != PLAN_STALLED;
-		enum reason why = behind ? REASON_MANIFEST_INVALID : v[i]->reason;
+		enum reason why = vmstat_reason(v[i]);
 		buf_adds(out, "- ");
 		tree_put_vm(out, v[i]->name);
 		buf_addf(out, " `%s`: ", reason_word(why));
-		bool own = !behind && v[i]->message;
+		bool own = why == v[i]->reason && v[i]->message;
 		tree_put_sentence(out, own ? v[i]->message : reason_doc(why));
 		const char *next = vmstat_next(v[i]);
 		if (next) {
@@ -183,11 +182,10 @@ static void put_what(struct buf *out, const struct vmstat *v)
 		put_drift(out, &v->drifts);
 		return;
 	}
-	bool behind = v->stale && v->verdict != PLAN_STALLED;
-	enum reason why = behind ? REASON_MANIFEST_INVALID : v->reason;
+	enum reason why = vmstat_reason(v);
 	if (why != REASON_IN_SYNC)
 		buf_addf(out, "`%s`", reason_word(why));
-	if (behind && v->rev) {
+	if (why != v->reason && v->rev) {
 		buf_adds(out, " the version of ");
 		put_rev(out, v->rev);
 		buf_adds(out, " stays in force");

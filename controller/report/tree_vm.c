@@ -82,8 +82,8 @@ static int64_t first_drift(const struct drifts *l)
 static void put_conditions(struct yout *y, const struct vmstat *v)
 {
 	const char *why = reason_word(v->reason);
-	bool behind = v->stale && v->verdict != PLAN_STALLED;
-	const char *stalled_why = behind ? reason_word(REASON_MANIFEST_INVALID) : why;
+	bool behind = vmstat_reason(v) != v->reason;
+	const char *stalled_why = reason_word(vmstat_reason(v));
 	bool ready = vmstat_is_ready(v), stalled = vmstat_is_stalled(v);
 	bool drifted = vmstat_is_drifted(v), pending = vmstat_is_pending(v);
 	_cleanup_str_ char *drift = drifted ? mem_printf("%zu differing", v->drifts.n) : NULL;

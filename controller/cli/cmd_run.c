@@ -1,0 +1,55 @@
+/* ramet run: the controller. */
+#include "log.h"
+#include "pass.h"
+
+/* What the machines do not log themselves. */
+static void on_note(void *arg, const struct note *n)
+{
+	(void)arg;
+	switch (n->kind) {
+	case NOTE_STATE:
+	case NOTE_STEP:
+	case NOTE_REPORT:
+		log_info(n->vm ? n->vm : "report", "%s", n->text);
+		return;
+	case NOTE_DRIFT:
+	case NOTE_FINDING:
+		log_warn(n->vm ? n->vm : "git", "%s", n->text);
+		return;
+	case NOTE_PROGRESS:
+		log_debug(n->vm, "%s %d %%", n->text, n->percent);
+		return;
+	case NOTE_DONE:
+	case NOTE_REVISION:
+	case NOTE_TROUBLE:
+	case NOTE__MAX:
+		return;
+	}
+}
+
+static void on_stopping(void *arg)
+{
+	(void)arg;
+	log_info(NULL, "stopping: steps under way end first, at most 10 s");
+}
+
+int cmd_run(const struct cli *c)
+{
+	_cleanup_setup_ struct setup s = SETUP_NONE;
+	_cleanup_err_ struct err *err = NULL;
+	int rc = setup_open(c, SETUP_CLUSTER | SETUP_GIT | SETUP_STORE | SETUP_REPORT, &s);
+	if (rc != CLI_OK)
+		return rc;
+	_cleanup_pass_ struct pass p = {.on_stopping = on_stopping};
+	struct controller_opts o = {.mode = CONTROLLER_RUN,
+	    .observe_only = cli_has(c, CLI_OPT_OBSERVE_ONLY),
+	    .ports.note = on_note};
+	log_info(NULL, "ramet " RAMET_VERSION " runs as %s%s", s.config->controller_id,
+	    o.observe_only ? ", observing only" : "");
+	if (pass_start(&p, &s, &o, &err) != 0 || pass_wait(&p, &err) != 0)
+		return cli_fail(c, err);
+	log_info(NULL, p.end == PASS_STOPPED ? "stopped"
+					     : "stopped at once; the journal knows what was under "
+					       "way");
+	return CLI_OK;
+}

@@ -1,0 +1,102 @@
+#include "pass.h"
+
+#include <signal.h>
+#include <string.h>
+
+#include "log.h"
+
+static void end(struct pass *p, enum pass_end how)
+{
+	p->end = how;
+	loop_stop(p->setup->loop);
+}
+
+static void on_settled(void *arg)
+{
+	end(arg, PASS_SETTLED);
+}
+
+static void on_stopped(void *arg)
+{
+	end(arg, PASS_STOPPED);
+}
+
+static void on_signal(void *arg, int signo)
+{
+	struct pass *p = arg;
+	(void)signo;
+	if (p->signals++ > 0) {
+		end(p, PASS_CUT);
+		return;
+	}
+	if (p->on_stopping)
+		p->on_stopping(p->arg);
+	/* A plan has nothing under way. */
+	if (p->mode == CONTROLLER_PLAN)
+		end(p, PASS_STOPPED);
+	else
+		controller_stop(p->controller, on_stopped, p);
+}
+
+static void on_reload(void *arg, int signo)
+{
+	struct pass *p = arg;
+	(void)signo;
+	log_info(NULL, "SIGHUP: looking again");
+	setup_reload(p->setup);
+	controller_poke(p->controller);
+}
+
+int pass_start(struct pass *p, struct setup *s, const struct controller_opts *o, struct err **err)
+{
+	struct controller_opts opts = *o;
+	opts.config = s->config;
+	opts.ports.clock = s->ports.clock;
+	opts.ports.cluster = s->ports.cluster;
+	opts.ports.git = s->ports.git;
+	opts.ports.store = s->ports.store;
+	opts.ports.outdir = s->ports.outdir;
+	opts.ports.pve_user = s->ports.pve_user;
+	p->setup = s;
+	p->mode = o->mode;
+	if (controller_new(&opts, &p->controller, err) != 0)
+		return -1;
+	if (o->mode != CONTROLLER_RUN)
+		controller_on_settled(p->controller, on_settled, p);
+	p->on_int = loop_signal_add(s->loop, SIGINT, on_signal, p);
+	p->on_term = loop_signal_add(s->loop, SIGTERM, on_signal, p);
+	if (o->mode == CONTROLLER_RUN)
+		p->on_hup = loop_signal_add(s->loop, SIGHUP, on_reload, p);
+	return 0;
+}
+
+int pass_wait(struct pass *p, struct err **err)
+{
+	p->end = PASS_CUT;
+	return loop_run(p->setup->loop, err);
+}
+
+void pass_finish(struct pass *p)
+{
+	loop_signal_del(&p->on_int);
+	loop_signal_del(&p->on_term);
+	loop_signal_del(&p->on_hup);
+	controller_free(&p->controller);
+}
+
+struct err *pass_problem(struct pass *p)
+{
+	const struct status *s = controller_status(p->controller);
+	struct err *err = NULL;
+	const char *text = s->git_problem && !controller_bundle(p->controller) ? s->git_problem
+			   : s->cluster_problem				       ? s->cluster_problem
+									       : NULL;
+	if (!text)
+		return NULL;
+	/* "fact; next step" in one sentence. */
+	const char *split = strstr(text, "; ");
+	(void)err_set(&err, ERR_UNREACHABLE, "%.*s", split ? (int)(split - text) : 2000, text);
+	if (split)
+		(void)err_hint(&err, "%s", split + 2);
+	return err;
+}

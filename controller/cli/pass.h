@@ -1,0 +1,47 @@
+/*
+ * pass: one run of a controller on the loop: until it has settled, or until a signal ends it.
+ *
+ * Not the controller (reconcile/controller.h) and not what is shown of it.
+ *
+ * Owns the controller from pass_start to pass_end; borrows the set-up.
+ *
+ * The controller process.
+ */
+#ifndef RAMET_PASS_H
+#define RAMET_PASS_H
+
+#include "controller.h"
+#include "setup.h"
+
+enum pass_end {
+	PASS_SETTLED,
+	PASS_STOPPED, /* in order, after SIGINT or SIGTERM */
+	PASS_CUT,     /* by a second signal, or because the loop failed */
+	PASS_END__MAX
+};
+
+struct pass {
+	struct setup *setup;
+	struct controller *controller;
+	enum controller_mode mode;
+	struct loop_signal *on_int, *on_term, *on_hup;
+	enum pass_end end;
+	unsigned signals;
+	void (*on_stopping)(void *arg); /* the first signal came; may be NULL */
+	void *arg;
+};
+
+#define _cleanup_pass_ _cleanup_(pass_finish)
+
+/* The rest of the options is the caller's; ports and configuration are those of the set-up. */
+int pass_start(
+    struct pass *p, struct setup *s, const struct controller_opts *o, struct err **err) MUST_CHECK;
+/* Blocks in the loop. */
+int pass_wait(struct pass *p, struct err **err) MUST_CHECK;
+void pass_finish(struct pass *p); /* zeroed and finished ones are fine */
+
+/* What keeps this controller from seeing anything at all: ERR_UNREACHABLE with Git's or the
+ * cluster's own sentence; NULL = nothing. Caller frees. */
+struct err *pass_problem(struct pass *p);
+
+#endif

@@ -1,0 +1,59 @@
+#include "planview.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "render.h"
+
+static bool is_todo(const struct plan *plan)
+{
+	return plan->verdict == PLAN_ACT || plan->create || plan->n_steps > 0;
+}
+
+char *planview_render(struct pass *p, enum planview_form form, bool colors, bool *ret_todo)
+{
+	const struct status *s = controller_status(p->controller);
+	struct render_item *items = mem_calloc(s->n_vms ? s->n_vms : 1, sizeof(*items));
+	char *text = NULL;
+	size_t n = 0;
+	*ret_todo = false;
+	for (size_t i = 0; i < s->n_vms; i++) {
+		const struct vmstat *v = s->vms[i];
+		const struct plan *plan = controller_plan(p->controller, v->name);
+		if (!plan)
+			continue;
+		items[n++] = (struct render_item){
+		    .name = v->name, .vmid = v->record.vmid, .node = v->node, .plan = plan};
+		*ret_todo |= is_todo(plan);
+	}
+	switch (form) {
+	case PLANVIEW_TEXT:
+		text = render_text(items, n, colors);
+		break;
+	case PLANVIEW_JSON:
+		text = render_json(items, n);
+		break;
+	case PLANVIEW_MARKDOWN:
+		text = render_markdown(items, n);
+		break;
+	case PLANVIEW_FORM__MAX:
+		break;
+	}
+	free(items);
+	return text;
+}
+
+int planview_check_scope(const struct cli *c, struct err **err)
+{
+	const char *rev = c->opt[CLI_OPT_REV];
+	if (!rev)
+		return 0;
+	if (c->n_args > 0) {
+		(void)err_set(err, ERR_USAGE, "a PATH and --rev at once");
+		return err_hint(err, "a PATH is read from disk, a revision from the branch");
+	}
+	if (strlen(rev) == 40 && strspn(rev, "0123456789abcdef") == 40)
+		return 0;
+	(void)err_set(err, ERR_USAGE, "--rev takes a whole commit id, not %s", rev);
+	return err_hint(err, "\"git rev-parse REV\" prints its 40 digits");
+}

@@ -1,0 +1,23 @@
+/*
+ * planview: the plans of a finished pass for a person or a program.
+ *
+ * Not the rendering of one plan (plan/render.h).
+ *
+ * Results belong to the caller.
+ *
+ * The controller process; pure.
+ */
+#ifndef RAMET_PLANVIEW_H
+#define RAMET_PLANVIEW_H
+
+#include "pass.h"
+
+enum planview_form { PLANVIEW_TEXT, PLANVIEW_JSON, PLANVIEW_MARKDOWN, PLANVIEW_FORM__MAX };
+
+/* ret_todo: something would be done. */
+char *planview_render(struct pass *p, enum planview_form form, bool colors, bool *ret_todo);
+
+/* PATH or --rev of plan and apply: 40 hex digits, and not both. */
+int planview_check_scope(const struct cli *c, struct err **err) MUST_CHECK;
+
+#endif

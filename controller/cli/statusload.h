@@ -1,0 +1,35 @@
+/*
+ * statusload: the status model from where the controller reports it: branch or directory.
+ *
+ * Not the state of the cluster: nobody is asked but Git.
+ *
+ * The model owns its VMs until statusload_fini.
+ *
+ * The controller process.
+ */
+#ifndef RAMET_STATUSLOAD_H
+#define RAMET_STATUSLOAD_H
+
+#include "gitport.h"
+#include "status.h"
+
+struct statusload {
+	struct status status;
+	struct vmstat *vms;
+	size_t n, cap;
+	struct strs problems; /* files that cannot be understood */
+};
+
+#define _cleanup_statusload_ _cleanup_(statusload_fini)
+
+/* From the files of the status tree, in any order. */
+void statusload_files(const struct gitport_file *files, size_t n, struct statusload *ret);
+void statusload_fini(struct statusload *l);
+const struct vmstat *statusload_find(const struct statusload *l, const char *name);
+
+struct setup;
+/* Asks the branch, or reads the directory when the report goes there. ERR_NOTFOUND when nothing was
+ * ever reported. */
+int statusload_get(struct setup *s, struct statusload *ret, struct err **err) MUST_CHECK;
+
+#endif
