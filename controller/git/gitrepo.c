@@ -2,6 +2,7 @@
 #include "crypt.h"
 #include "gitname.h"
 #include "log.h"
+#include "loop.h"
 #include "text.h"
 
 #include <dirent.h>
@@ -13,7 +14,6 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #define REMARKS_MAX 4096
@@ -223,10 +223,8 @@ static int open_cache(struct gitrepo *g, struct err **err)
 bool gitrepo_renew(struct gitrepo *g)
 {
 	_cleanup_err_ struct err *err = NULL;
-	struct timespec now;
+	int64_t ms = loop_wall_ms();
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	int64_t ms = (int64_t)now.tv_sec * 1000 + 1;
 	if (!g->suspect || (g->renewed_ms && ms - g->renewed_ms < RENEW_EVERY_MS))
 		return false;
 	g->renewed_ms = ms;
@@ -265,10 +263,11 @@ static char *local_path(const char *url)
 		p += strlen("localhost");
 	char *path = mem_strdup(p), *w = path;
 	for (const char *r = p; *r; r++) {
-		unsigned v;
+		char hex[3] = {0};
 		if (*r == '%' && strspn(r + 1, "0123456789abcdefABCDEF") >= 2 &&
-		    sscanf(r + 1, "%2x", &v) == 1 && v) {
-			*w++ = (char)v;
+		    strncmp(r + 1, "00", 2) != 0) {
+			memcpy(hex, r + 1, 2);
+			*w++ = (char)strtoul(hex, NULL, 16);
 			r += 2;
 		} else {
 			*w++ = *r;

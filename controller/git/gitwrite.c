@@ -1,10 +1,10 @@
 #include "gitwrite.h"
 #include "gitname.h"
+#include "loop.h"
 #include "text.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define ITEMS_MAX 1000000
 #define OUTGOING_REF "refs/ramet/outgoing"
@@ -120,9 +120,7 @@ static int build_tree(struct gitwrite *w, git_commit *parent, git_oid *ret, stru
 static int new_signature(struct gitwrite *w, git_signature **ret, struct err **err)
 {
 	const struct gitproto_setup *o = w->g->setup;
-	struct timespec now;
-	clock_gettime(CLOCK_REALTIME, &now);
-	int rc = git_signature_new(ret, o->author_name, o->author_email, now.tv_sec, 0);
+	int rc = git_signature_new(ret, o->author_name, o->author_email, loop_wall_ms() / 1000, 0);
 	if (rc == 0)
 		return 0;
 	gitrepo_fail(w->g, rc, err, "report.author_name or report.author_email is not usable");
