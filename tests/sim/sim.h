@@ -1,0 +1,179 @@
+/*
+ * sim: a simulated Proxmox VE cluster, to be asked as the real API is asked.
+ *
+ * It is no hypervisor: a guest is its configuration, its volumes are names with sizes, and a
+ * running guest is a flag. It is not the HTTP server either (sim_http), and it shares no code with
+ * the controller that is tested against it.
+ *
+ * The engine owns all state. Nothing happens by itself: the caller submits requests and moves the
+ * clock; replies come from inside sim_run_until. What a reply points to is valid during the call.
+ * All chance comes from the seed number, so that the same calls give the same answers.
+ *
+ * Any process: the program ramet-sim maps its clock on the real one, tests jump from event to
+ * event.
+ */
+#ifndef RAMET_SIM_H
+#define RAMET_SIM_H
+
+#include "err.h"
+#include "kv.h"
+#include "text.h"
+
+struct sim;
+struct sim_req;
+struct sim_reply;
+struct sim_fault;
+struct sim_entry;
+
+struct sim_opts {
+	const char *seed_yaml; /* the cluster, see sim_seed.h */
+	size_t seed_len;       /* 0 = strlen */
+	const char *seed_name; /* for messages */
+	const char *version;   /* "8.4" or "9.2"; NULL = the seed file's, else "9.2" */
+	uint64_t random;       /* start of all chance */
+	int64_t wall_ms; /* what the nodes' clocks say at 0; 0 = the seed file's or a fixed date */
+	bool journal;	 /* keep the journal of mutations (sim_journal_*) */
+};
+
+int sim_new(const struct sim_opts *opts, struct sim **ret, struct err **err) MUST_CHECK;
+void sim_free(struct sim **sim);
+
+/* The clock: milliseconds since the start. */
+int64_t sim_now(const struct sim *sim);
+int64_t sim_wall(const struct sim *sim);       /* the nodes' time, ms since 1970 */
+int64_t sim_next_event(const struct sim *sim); /* when something is due, or -1 */
+/* Runs all that is due until t and leaves the clock there. Replies are delivered meanwhile. */
+void sim_run_until(struct sim *sim, int64_t t);
+
+/* One request as it reaches pveproxy of the entry node. */
+struct sim_req {
+	const char *method;	   /* GET, POST, PUT, DELETE */
+	const char *path;	   /* after /api2/json, still percent-encoded; no query */
+	const struct kv *params;   /* query and form, decoded; NULL = none */
+	const char *authorization; /* the header's value: "PVEAPIToken=user@realm!name=secret" */
+	const char *ticket;	   /* value of the cookie PVEAuthCookie, or NULL */
+	const char *csrf;	   /* header CSRFPreventionToken, or NULL */
+	const char *node;	   /* entry node; NULL = the first */
+	size_t body_len;	   /* bytes of the raw body, for the limits */
+};
+
+enum sim_cut {
+	SIM_CUT_NONE,
+	SIM_CUT_REFUSED, /* no connection was made: nothing was sent */
+	SIM_CUT_RESET,	 /* the connection broke before an answer; the request may have worked */
+	SIM_CUT_SHORT,	 /* the body ends too early */
+	SIM_CUT__MAX
+};
+
+struct sim_reply {
+	enum sim_cut cut; /* with REFUSED and RESET nothing below counts */
+	int status;
+	const char *reason; /* reason phrase: the first line of the error */
+	const char *body;   /* JSON, or "" */
+	size_t len;
+	bool close; /* the server closes the connection after it */
+};
+
+/* Takes a copy of the request; cb is called once, later, never from inside sim_submit. Returns the
+ * number of the request, for sim_cancel. */
+uint64_t sim_submit(struct sim *sim, const struct sim_req *req,
+    void (*cb)(void *arg, const struct sim_reply *reply), void *arg);
+/* The caller hangs up: cb is not called any more, the operation goes on. */
+void sim_cancel(struct sim *sim, uint64_t id);
+
+/* --- faults --- */
+
+enum sim_fault_kind {
+#define SIM_FAULT(code, word, doc) SIM_FAULT_##code,
+#include "sim_fault.def"
+#undef SIM_FAULT
+	SIM_FAULT__MAX
+};
+
+struct sim_fault {
+	enum sim_fault_kind kind;
+	const char *method; /* NULL = any */
+	const char *path;   /* shell pattern on the path, "/nodes/…/clone"; NULL = any */
+	unsigned nth;	    /* the nth matching request, from 1; 0 = by probability */
+	double probability; /* with nth 0: per matching request */
+	unsigned times;	    /* how often it strikes; 0 = 1 with nth, unlimited with probability */
+	int status;	    /* for STATUS_* */
+	int64_t delay_ms;   /* for DELAY */
+	const char *text;   /* reason or task error; NULL = a usual one */
+};
+void sim_fault_add(struct sim *sim, const struct sim_fault *f);
+void sim_fault_clear(struct sim *sim);
+size_t sim_fault_struck(const struct sim *sim); /* how many faults struck so far */
+int sim_fault_kind_parse(const char *word, enum sim_fault_kind *ret) MUST_CHECK;
+
+/* --- what happens behind a controller's back. All act at once, user is a name for the logs. --- */
+
+/* Edits as the web interface would: NULL set or del is allowed; del is a comma list. */
+int sim_human_edit(struct sim *sim, int64_t vmid, const char *user, const struct kv *set,
+    const char *del, struct err **err) MUST_CHECK;
+int sim_human_migrate(struct sim *sim, int64_t vmid, const char *node, struct err **err) MUST_CHECK;
+int sim_human_delete(struct sim *sim, int64_t vmid, const char *user, struct err **err) MUST_CHECK;
+/* A new guest of somebody else under this number; conf may be NULL. */
+int sim_human_create(struct sim *sim, int64_t vmid, const char *node, const char *user,
+    const struct kv *conf, struct err **err) MUST_CHECK;
+/* A configuration lock ("backup"), or NULL to unlock. */
+int sim_human_lock(struct sim *sim, int64_t vmid, const char *lock, struct err **err) MUST_CHECK;
+/* Holds the guest's file lock for so long, as a backup or a hanging shutdown does. */
+int sim_human_flock(struct sim *sim, int64_t vmid, int64_t ms, struct err **err) MUST_CHECK;
+int sim_human_power(struct sim *sim, int64_t vmid, bool on, struct err **err) MUST_CHECK;
+/* What happened in a guest that shut itself down (true) or rebooted (false). */
+int sim_human_guest(struct sim *sim, int64_t vmid, bool down, struct err **err) MUST_CHECK;
+int sim_human_pool(
+    struct sim *sim, int64_t vmid, const char *pool_or_null, struct err **err) MUST_CHECK;
+
+/* A node is switched off (running tasks and guests end, debris stays) or comes back. */
+int sim_node_power(struct sim *sim, const char *node, bool up, struct err **err) MUST_CHECK;
+/* pvedaemon stopped: protected calls answer 595. */
+int sim_node_daemon(struct sim *sim, const char *node, bool up, struct err **err) MUST_CHECK;
+/* A node keeps or loses quorum; NULL = all. */
+int sim_node_quorum(struct sim *sim, const char *node, bool quorate, struct err **err) MUST_CHECK;
+/* pvestatd stops or goes on broadcasting; NULL = all. */
+int sim_node_statd(struct sim *sim, const char *node, bool on, struct err **err) MUST_CHECK;
+int sim_token_revoke(struct sim *sim, const char *token, struct err **err) MUST_CHECK;
+int sim_token_secret(
+    struct sim *sim, const char *token, const char *secret, struct err **err) MUST_CHECK;
+
+/* --- looking, without the API --- */
+
+bool sim_guest_exists(const struct sim *sim, int64_t vmid);
+/* One key of the configuration in force, of the pending changes; NULL if absent. Borrowed. */
+const char *sim_guest_get(const struct sim *sim, int64_t vmid, const char *key);
+const char *sim_guest_pending(const struct sim *sim, int64_t vmid, const char *key);
+/* The whole configuration in force. NULL if there is no such guest. Borrowed. */
+const struct kv *sim_guest_conf(const struct sim *sim, int64_t vmid);
+const char *sim_guest_node(const struct sim *sim, int64_t vmid);
+const char *sim_guest_pool(const struct sim *sim, int64_t vmid);
+bool sim_guest_running(const struct sim *sim, int64_t vmid);
+size_t sim_guests(const struct sim *sim, int64_t *ret, size_t max); /* ascending; how many exist */
+/* Size in bytes of a volume, -1 if there is none. */
+int64_t sim_volume_size(const struct sim *sim, const char *node, const char *volid);
+size_t sim_volumes_of(const struct sim *sim, int64_t vmid); /* volumes owned, attached or not */
+size_t sim_tasks_running(const struct sim *sim);
+
+/* --- the journal: every change of state, in order --- */
+
+struct sim_entry {
+	uint64_t seq;
+	int64_t wall_ms;
+	const char *user; /* "ramet@pve!ctl", "ops@pam"; "" = the cluster itself */
+	const char *node;
+	const char *method; /* of the request that caused it; "" = none */
+	const char *path;
+	uint64_t request;   /* its number; 0 = none */
+	int64_t vmid;	    /* 0 = no guest */
+	const char *effect; /* create, set, delete, pending, volume-new, volume-free, start, … */
+	const char *key;    /* configuration key, volume, pool … or "" */
+	const char *before; /* NULL = was absent */
+	const char *after;  /* NULL = is absent */
+};
+size_t sim_journal_len(const struct sim *sim);
+void sim_journal_at(const struct sim *sim, size_t i, struct sim_entry *ret);
+/* Each entry as one JSON line, as it happens. The path is opened by the caller. */
+void sim_journal_fd(struct sim *sim, int fd);
+
+#endif

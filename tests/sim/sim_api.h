@@ -1,0 +1,54 @@
+/*
+ * sim_api: from a request to its handler: faults, who, where, which method, parameters, rights.
+ *
+ * Not what the handlers do: those are in sim_api_* and the files of the operations.
+ *
+ * A handler gets a job whose parameters are checked, whose node is the one that does it, and whose
+ * vmid is set when the path has one. It answers or arranges its next step, then returns.
+ *
+ * Inside the simulated cluster only.
+ */
+#ifndef RAMET_SIM_API_H
+#define RAMET_SIM_API_H
+
+#include "sim_auth.h"
+#include "sim_job.h"
+#include "sim_schema.h"
+
+enum {
+	ROUTE_PROTECTED = 1, /* done by pvedaemon, not by pveproxy */
+	ROUTE_CONF = 2,	     /* takes the keys of a guest's configuration as well */
+	ROUTE_WORLD = 4,     /* without credentials */
+};
+
+struct route {
+	const char *method;
+	const char *path;
+	unsigned flags;
+	const char *rights; /* "" = for all; "/vms/{vmid} VM.Audit|…"; see sim_routes.def */
+	void (*fn)(struct job *j);
+	const char *params;
+	struct stable table; /* filled on first use */
+	bool ready;
+};
+
+/* The request arrives (an event of the clock). */
+void api_arrive(void *job);
+void routes_free(void);
+
+#define ROUTE(method, path, flags, rights, fn, params) void fn(struct job *j);
+#include "sim_routes.def"
+#undef ROUTE
+
+/* The guest row that /cluster/resources and pools share, or NULL if w may not see it. */
+struct jsn *resource_guest(struct sim *s, struct guest *g, const struct who *w);
+struct jsn *resource_store(struct sim *s, struct store *st, struct node *n, bool seen);
+bool node_seen(const struct sim *s, const struct node *by, const struct node *n);
+/* The configuration as the API gives it, with types. */
+void put_conf(struct sim *s, struct jsn *o, const char *key, const char *value);
+/* Dies with the usual text when the node has no quorum. */
+bool quorum_check(struct job *j, struct oops *o);
+/* pmxcfs refuses to write without quorum. */
+bool pmxcfs_check(struct job *j, int64_t vmid, struct oops *o);
+
+#endif

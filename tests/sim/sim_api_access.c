@@ -1,0 +1,292 @@
+/* Calls about users, tokens and rights. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "sim_api.h"
+
+void api_ticket(struct job *j)
+{
+	struct sim *s = j->sim;
+	const char *user = job_param(j, "username"), *realm = job_param(j, "realm");
+	_cleanup_str_ char *full =
+	    !strchr(user, '@') && realm ? mem_printf("%s@%s", user, realm) : mem_strdup(user);
+	_cleanup_str_ char *ticket = auth_ticket(s, full, job_param(j, "password"));
+	_cleanup_oops_ struct oops o = {0};
+	struct jsn *d;
+
+	if (!ticket) {
+		oops_http(&o, 401, "authentication failure");
+		/* The same wait as for a bad token; then the answer has a body. */
+		mem_replace(&j->fault_text, o.msg);
+		if (j->step++) {
+			job_oops(j, &o);
+			return;
+		}
+		job_next(j, s->timing[TIMING_AUTH_DELAY], api_ticket);
+		return;
+	}
+	d = jsn_new_object();
+	jsn_put_str(d, "username", full);
+	jsn_put_str(d, "ticket", ticket);
+	jsn_put_str(d, "CSRFPreventionToken", auth_csrf(ticket));
+	jsn_put_str(d, "clustername", s->name);
+	jsn_put(d, "cap", jsn_new_object());
+	job_ok(j, d);
+}
+
+static struct jsn *privs_json(uint64_t bits, uint64_t prop)
+{
+	struct jsn *o = jsn_new_object();
+
+	for (size_t i = 0; i < SPRIV__MAX; i++)
+		if (bits & ((uint64_t)1 << i))
+			jsn_put_int(o, priv_word((enum spriv)i), (prop & ((uint64_t)1 << i)) != 0);
+	return o;
+}
+
+static void push_path(struct job *j, struct jsn *d, const char *path)
+{
+	uint64_t prop, bits = auth_privs(j->sim, &j->who, path, &prop);
+
+	if (bits)
+		jsn_put(d, path, privs_json(bits, prop));
+}
+
+void api_permissions(struct job *j)
+{
+	static const char *const usual[] = {"/", "/access", "/access/groups", "/access/realm",
+	    "/nodes", "/pool", "/sdn", "/storage", "/vms", "/mapping"};
+	struct sim *s = j->sim;
+	struct jsn *d = jsn_new_object();
+	const char *path = job_param(j, "path");
+
+	if (path)
+		push_path(j, d, path);
+	else {
+		for (size_t i = 0; i < ARRAY_LEN(usual); i++)
+			push_path(j, d, usual[i]);
+		for (size_t i = 0; i < s->nacls; i++)
+			push_path(j, d, s->acls[i].path);
+		for (size_t i = 0; i < s->nguests; i++)
+			if (s->guests[i]->pool) {
+				_cleanup_str_ char *p =
+				    mem_printf("/vms/%lld", (long long)s->guests[i]->vmid);
+
+				push_path(j, d, p);
+			}
+		for (size_t i = 0; i < s->npools; i++)
+			for (size_t k = 0; k < s->pools[i]->stores.n; k++) {
+				_cleanup_str_ char *p =
+				    mem_printf("/storage/%s", s->pools[i]->stores.v[k]);
+
+				push_path(j, d, p);
+			}
+	}
+	job_ok(j, d);
+}
+
+void api_acl_get(struct job *j)
+{
+	struct jsn *a = jsn_new_array();
+
+	for (size_t i = 0; i < j->sim->nacls; i++) {
+		const struct sacl *l = &j->sim->acls[i];
+		struct jsn *o = jsn_new_object();
+
+		jsn_put_str(o, "path", l->path);
+		jsn_put_str(o, "ugid", *l->who == '@' ? l->who + 1 : l->who);
+		jsn_put_str(o, "type",
+		    *l->who == '@'	  ? "group"
+		    : strchr(l->who, '!') ? "token"
+					  : "user");
+		jsn_put_str(o, "roleid", l->role);
+		jsn_put_int(o, "propagate", l->propagate);
+		jsn_push(a, o);
+	}
+	job_ok(j, a);
+}
+
+static void acl_one(
+    struct sim *s, const char *path, const char *who, const char *role, bool prop, bool del)
+{
+	for (size_t i = 0; i < s->nacls; i++) {
+		struct sacl *a = &s->acls[i];
+
+		if (strcmp(a->path, path) != 0 || strcmp(a->who, who) != 0 ||
+		    strcmp(a->role, role) != 0)
+			continue;
+		a->propagate = prop;
+		if (del) {
+			free(a->path);
+			free(a->who);
+			free(a->role);
+			*a = s->acls[--s->nacls];
+		}
+		return;
+	}
+	if (del)
+		return;
+	MEM_PUSH_ROOM(s->acls, s->nacls, s->aclcap);
+	s->acls[s->nacls++] =
+	    (struct sacl){mem_strdup(path), mem_strdup(who), mem_strdup(role), prop};
+}
+
+void api_acl_put(struct job *j)
+{
+	static const char *const lists[] = {"users", "tokens", "groups"};
+	struct sim *s = j->sim;
+	_cleanup_oops_ struct oops o = {0};
+	_cleanup_strs_ struct strs roles = {0};
+	const char *p = job_param(j, "propagate");
+
+	if (!auth_check(
+		s, &j->who, job_param(j, "path"), PRIV_BIT(PERMISSIONS_MODIFY), false, &o)) {
+		job_oops(j, &o);
+		return;
+	}
+	if (text_split(job_param(j, "roles"), ",; ", true, 32, &roles) < 0)
+		roles = (struct strs){0};
+	for (size_t r = 0; r < roles.n; r++) {
+		if (!role_find(s, roles.v[r])) {
+			job_die(j, "update ACL failed: role '%s' does not exist", roles.v[r]);
+			return;
+		}
+		for (size_t k = 0; k < ARRAY_LEN(lists); k++) {
+			_cleanup_strs_ struct strs l = {0};
+			const char *v = job_param(j, lists[k]);
+
+			if (!v || text_split(v, ",; ", true, 64, &l) < 0)
+				continue;
+			for (size_t i = 0; i < l.n; i++) {
+				_cleanup_str_ char *who =
+				    mem_printf("%s%s", k == 2 ? "@" : "", l.v[i]);
+
+				acl_one(s, job_param(j, "path"), who, roles.v[r],
+				    !p || !strcmp(p, "1"), job_param_bool(j, "delete"));
+			}
+		}
+	}
+	job_ok(j, NULL);
+}
+
+void api_user_post(struct job *j)
+{
+	struct sim *s = j->sim;
+	const char *id = job_param(j, "userid");
+	struct suser *u;
+
+	if (user_find(s, id)) {
+		job_die(j, "create user failed: user '%s' already exists", id);
+		return;
+	}
+	u = mem_alloc(sizeof(*u));
+	u->name = mem_strdup(id);
+	u->password = mem_strdup(job_param(j, "password"));
+	u->enabled = job_param_int(j, "enable", 1) == 1;
+	u->expire = job_param_int(j, "expire", 0);
+	MEM_PUSH_ROOM(s->users, s->nusers, s->usercap);
+	s->users[s->nusers++] = u;
+	job_ok(j, NULL);
+}
+
+static bool may_user(struct job *j, const char *user, struct oops *o)
+{
+	if (!strcmp(user, j->who.user))
+		return true;
+	return auth_check(j->sim, &j->who, "/access/groups", PRIV_BIT(USER_MODIFY), false, o);
+}
+
+void api_token_post(struct job *j)
+{
+	struct sim *s = j->sim;
+	const char *user = job_param(j, "userid"), *name = job_param(j, "tokenid");
+	struct suser *u = user_find(s, user);
+	_cleanup_oops_ struct oops o = {0};
+	_cleanup_str_ char *full = mem_printf("%s!%s", user, name);
+	struct jsn *d, *info;
+	struct stoken t;
+
+	if (!may_user(j, user, &o)) {
+		job_oops(j, &o);
+		return;
+	}
+	if (!u) {
+		job_die(j, "no such user ('%s')", user);
+		return;
+	}
+	for (size_t i = 0; i < u->ntokens; i++)
+		if (!strcmp(u->tokens[i].name, name)) {
+			oops_param(&o, "tokenid", "Token already exists.");
+			job_oops(j, &o);
+			return;
+		}
+	t = (struct stoken){mem_strdup(name), sim_uuid(s), job_param_int(j, "privsep", 1) == 1,
+	    job_param_int(j, "expire", 0), mem_strdup(job_param(j, "comment"))};
+	MEM_PUSH_ROOM(u->tokens, u->ntokens, u->tcap);
+	u->tokens[u->ntokens++] = t;
+	d = jsn_new_object();
+	info = jsn_new_object();
+	jsn_put_str(info, "privsep", t.privsep ? "1" : "0");
+	jsn_put(d, "info", info);
+	jsn_put_str(d, "full-tokenid", full);
+	jsn_put_str(d, "value", t.secret);
+	job_ok(j, d);
+}
+
+static bool token_drop(struct suser *u, const char *name)
+{
+	for (size_t i = 0; u && i < u->ntokens; i++)
+		if (!strcmp(u->tokens[i].name, name)) {
+			free(u->tokens[i].name);
+			free(u->tokens[i].comment);
+			mem_free_secret(&u->tokens[i].secret);
+			u->tokens[i] = u->tokens[--u->ntokens];
+			return true;
+		}
+	return false;
+}
+
+void api_token_delete(struct job *j)
+{
+	const char *user = job_param(j, "userid"), *name = job_param(j, "tokenid");
+	_cleanup_oops_ struct oops o = {0};
+
+	if (!may_user(j, user, &o)) {
+		job_oops(j, &o);
+		return;
+	}
+	if (!token_drop(user_find(j->sim, user), name))
+		job_die(j, "no such token '%s' for user '%s'", name, user);
+	else
+		job_ok(j, NULL);
+}
+
+void api_role_post(struct job *j)
+{
+	struct sim *s = j->sim;
+	const char *id = job_param(j, "roleid"), *list = job_param(j, "privs");
+	_cleanup_strs_ struct strs l = {0};
+	_cleanup_oops_ struct oops o = {0};
+	uint64_t bits = 0;
+
+	if (role_find(s, id)) {
+		job_die(j, "create role failed: role '%s' already exists", id);
+		return;
+	}
+	if (list && text_split(list, ",; ", true, 64, &l) < 0)
+		l = (struct strs){0};
+	for (size_t i = 0; i < l.n; i++) {
+		uint64_t b = priv_parse(s, l.v[i]);
+
+		if (!b) {
+			oops_param(
+			    &o, "privs", "invalid format - invalid privilege '%s'\n", l.v[i]);
+			job_oops(j, &o);
+			return;
+		}
+		bits |= b;
+	}
+	MEM_PUSH_ROOM(s->roles, s->nroles, s->rolecap);
+	s->roles[s->nroles++] = (struct srole){mem_strdup(id), bits, false};
+	job_ok(j, NULL);
+}

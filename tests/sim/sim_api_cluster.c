@@ -1,0 +1,477 @@
+/* Calls about the cluster as a whole and its nodes. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sim_api.h"
+#include "sim_prop.h"
+#include "sim_volume.h"
+
+static int64_t uptime(const struct sim *s, int64_t since)
+{
+	return (s->now - since) / 1000;
+}
+
+void api_version(struct job *j)
+{
+	struct jsn *d = jsn_new_object();
+
+	jsn_put_str(d, "release", j->sim->release);
+	jsn_put_str(d, "version", j->sim->manager);
+	jsn_put_str(d, "repoid", j->sim->v9 ? "14a22df35955d97d" : "6a3b2c1d5e4f7a80");
+	job_ok(j, d);
+}
+
+static struct jsn *names(const char *key, const char *const *v, size_t n)
+{
+	struct jsn *a = jsn_new_array();
+
+	for (size_t i = 0; i < n; i++) {
+		struct jsn *o = jsn_new_object();
+
+		jsn_put_str(o, key, v[i]);
+		jsn_push(a, o);
+	}
+	return a;
+}
+
+void api_index(struct job *j)
+{
+	static const char *const v[] = {
+	    "version", "cluster", "nodes", "storage", "access", "pools"};
+
+	job_ok(j, names("subdir", v, ARRAY_LEN(v)));
+}
+
+void api_node_index(struct job *j)
+{
+	static const char *const v[] = {"qemu", "storage", "network", "tasks", "status", "version"};
+
+	job_ok(j, names("name", v, ARRAY_LEN(v)));
+}
+
+void api_empty(struct job *j)
+{
+	job_ok(j, jsn_new_array());
+}
+
+void api_ha_status(struct job *j)
+{
+	struct jsn *a = jsn_new_array(), *q = jsn_new_object();
+
+	jsn_put_str(q, "id", "quorum");
+	jsn_put_str(q, "type", "quorum");
+	jsn_put_str(q, "node", j->node->name);
+	jsn_put_str(q, "status", j->node->quorate ? "OK" : "No quorum on node");
+	jsn_put_int(q, "quorate", j->node->quorate);
+	jsn_push(a, q);
+	job_ok(j, a);
+}
+
+/* Who sees whom: nodes with quorum see each other, those without only themselves. */
+bool node_seen(const struct sim *s, const struct node *by, const struct node *n)
+{
+	(void)s;
+	if (by == n)
+		return true;
+	return n->up && by->quorate && n->quorate;
+}
+
+void api_cluster_status(struct job *j)
+{
+	struct sim *s = j->sim;
+	struct jsn *a = jsn_new_array(), *c;
+
+	if (s->name) {
+		c = jsn_new_object();
+		jsn_put_str(c, "type", "cluster");
+		jsn_put_str(c, "id", "cluster");
+		jsn_put_str(c, "name", s->name);
+		jsn_put_int(c, "nodes", (int64_t)s->nnodes);
+		jsn_put_int(c, "version", (int64_t)s->nnodes);
+		jsn_put_int(c, "quorate", j->node->quorate);
+		jsn_push(a, c);
+	}
+	for (size_t i = 0; i < s->nnodes; i++) {
+		struct node *n = s->nodes[i];
+		_cleanup_str_ char *id = mem_printf("node/%s", n->name);
+
+		c = jsn_new_object();
+		jsn_put_str(c, "type", "node");
+		jsn_put_str(c, "id", id);
+		jsn_put_str(c, "name", n->name);
+		jsn_put_int(c, "nodeid", s->name ? n->id : 0);
+		jsn_put_str(c, "ip", n->ip);
+		jsn_put_int(c, "local", n == j->node);
+		jsn_put_int(c, "online", node_seen(s, j->node, n));
+		jsn_put_str(c, "level", "");
+		jsn_push(a, c);
+	}
+	job_ok(j, a);
+}
+
+static struct jsn *node_row(struct job *j, struct node *n)
+{
+	struct sim *s = j->sim;
+	struct jsn *o = jsn_new_object();
+	_cleanup_str_ char *id = mem_printf("node/%s", n->name);
+	_cleanup_str_ char *path = mem_printf("/nodes/%s", n->name);
+	bool on = node_seen(s, j->entry, n);
+
+	jsn_put_str(o, "id", id);
+	jsn_put_str(o, "type", "node");
+	jsn_put_str(o, "node", n->name);
+	jsn_put_str(o, "status", on ? "online" : "offline");
+	jsn_put_str(o, "level", "");
+	if (on && auth_has(s, &j->who, path, PRIV_BIT(SYS_AUDIT))) {
+		int64_t used = 0;
+
+		for (size_t i = 0; i < s->nguests; i++)
+			if (s->guests[i]->node == n && s->guests[i]->running)
+				used += guest_memory(s->guests[i]);
+		jsn_put_int(o, "maxcpu", n->maxcpu);
+		jsn_put(o, "cpu", jsn_new_num(0.05));
+		jsn_put_int(o, "maxmem", n->maxmem);
+		jsn_put_int(o, "mem", n->maxmem / 10 + (used < n->maxmem ? used / 2 : 0));
+		jsn_put_int(o, "maxdisk", (int64_t)100 << 30);
+		jsn_put_int(o, "disk", (int64_t)10 << 30);
+		jsn_put_int(o, "uptime", uptime(s, n->up_since));
+	}
+	return o;
+}
+
+void api_nodes(struct job *j)
+{
+	struct jsn *a = jsn_new_array();
+
+	for (size_t i = 0; i < j->sim->nnodes; i++) {
+		struct jsn *o = node_row(j, j->sim->nodes[i]);
+
+		jsn_put_str(o, "ssl_fingerprint",
+		    "AA:00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF:00:11:22:33:44:55:66:77:88:"
+		    "99:AA:BB:CC:DD:EE");
+		jsn_push(a, o);
+	}
+	job_ok(j, a);
+}
+
+void api_node_status(struct job *j)
+{
+	struct jsn *o = jsn_new_object(), *m = jsn_new_object(), *c = jsn_new_object(),
+		   *r = jsn_new_object(), *l = jsn_new_array();
+	struct node *n = j->node;
+	_cleanup_str_ char *ver =
+	    mem_printf("pve-manager/%s/%s", j->sim->manager, "14a22df35955d97d");
+
+	jsn_put_int(m, "total", n->maxmem);
+	jsn_put_int(m, "used", n->maxmem / 10);
+	jsn_put_int(m, "free", n->maxmem - n->maxmem / 10);
+	if (j->sim->v9)
+		jsn_put_int(m, "available", n->maxmem - n->maxmem / 10);
+	jsn_put(o, "memory", m);
+	jsn_put_int(c, "cpus", n->maxcpu);
+	jsn_put_int(c, "cores", n->maxcpu);
+	jsn_put_int(c, "sockets", 1);
+	jsn_put_str(c, "model", "Simulated CPU");
+	jsn_put(o, "cpuinfo", c);
+	jsn_put_int(r, "total", (int64_t)100 << 30);
+	jsn_put_int(r, "used", (int64_t)10 << 30);
+	jsn_put_int(r, "free", (int64_t)90 << 30);
+	jsn_put_int(r, "avail", (int64_t)85 << 30);
+	jsn_put(o, "rootfs", r);
+	for (int i = 0; i < 3; i++)
+		jsn_push(l, jsn_new_str("0.05"));
+	jsn_put(o, "loadavg", l);
+	jsn_put_str(o, "pveversion", ver);
+	jsn_put_str(o, "kversion", "Linux 6.14.0-1-pve #1 SMP PREEMPT_DYNAMIC");
+	jsn_put_int(o, "uptime", uptime(j->sim, n->up_since));
+	jsn_put(o, "cpu", jsn_new_num(0.05));
+	jsn_put_int(o, "wait", 0);
+	jsn_put_int(o, "idle", 0);
+	job_ok(j, o);
+}
+
+void api_network(struct job *j)
+{
+	struct jsn *a = jsn_new_array();
+	const char *type = job_param(j, "type");
+	bool bridges = !type || strstr(type, "bridge");
+
+	for (size_t i = 0; bridges && i < j->node->bridges.n; i++) {
+		struct jsn *o = jsn_new_object(), *f = jsn_new_array();
+
+		jsn_put_str(o, "iface", j->node->bridges.v[i]);
+		jsn_put_str(o, "type", "bridge");
+		jsn_put_str(o, "method", "manual");
+		jsn_put_str(o, "method6", "manual");
+		jsn_push(f, jsn_new_str("inet"));
+		jsn_put(o, "families", f);
+		jsn_put_int(o, "active", 1);
+		jsn_put_int(o, "autostart", 1);
+		jsn_put_int(o, "priority", (int64_t)i + 3);
+		jsn_put_str(o, "bridge_ports", "");
+		jsn_put_str(o, "bridge_stp", "off");
+		jsn_put_str(o, "bridge_fd", "0");
+		jsn_push(a, o);
+	}
+	job_ok(j, a);
+}
+
+/* --- resources --- */
+
+static bool sees_guest(const struct sim *s, const struct who *w, int64_t vmid)
+{
+	_cleanup_str_ char *path = mem_printf("/vms/%" PRId64, vmid);
+
+	return auth_has(s, w, path, PRIV_BIT(VM_AUDIT));
+}
+
+struct jsn *resource_guest(struct sim *s, struct guest *g, const struct who *w)
+{
+	struct jsn *o;
+	const struct heard *h;
+	const char *tags = kv_get(&g->conf, "tags"), *lock = kv_get(&g->conf, "lock");
+	static const char *const zero[] = {
+	    "cpu", "mem", "disk", "netin", "netout", "diskread", "diskwrite"};
+	_cleanup_str_ char *id = mem_printf("qemu/%" PRId64, g->vmid);
+
+	if (w && !sees_guest(s, w, g->vmid))
+		return NULL;
+	o = jsn_new_object();
+	h = guest_heard(s, g);
+	jsn_put_str(o, "id", id);
+	jsn_put_str(o, "type", "qemu");
+	jsn_put_int(o, "vmid", g->vmid);
+	jsn_put_str(o, "node", g->node->name);
+	jsn_put_str(o, "status", h ? h->status : "unknown");
+	if (h) {
+		jsn_put_str(o, "name", h->name);
+		jsn_put_int(o, "template", h->template);
+		jsn_put_int(o, "maxcpu", h->maxcpu);
+		jsn_put_int(o, "maxmem", h->maxmem);
+		jsn_put_int(o, "maxdisk", h->maxdisk);
+		jsn_put_int(o, "uptime", h->running ? uptime(s, h->since) : 0);
+		for (size_t i = 0; i < ARRAY_LEN(zero); i++)
+			jsn_put_int(o, zero[i], 0);
+		if (h->running)
+			jsn_put_int(o, "mem", h->maxmem / 2);
+		if (s->v9)
+			jsn_put_int(o, "memhost", h->running ? h->maxmem / 2 : 0);
+	}
+	if (tags && strcmp(tags, " ") != 0)
+		jsn_put_str(o, "tags", tags);
+	if (lock)
+		jsn_put_str(o, "lock", lock);
+	return o;
+}
+
+static char *content_text(const struct store *st)
+{
+	return strs_join(&st->content, ",");
+}
+
+struct jsn *resource_store(struct sim *s, struct store *st, struct node *n, bool seen)
+{
+	struct jsn *o = jsn_new_object();
+	_cleanup_str_ char *id = mem_printf("storage/%s/%s", n->name, st->name);
+	_cleanup_str_ char *content = content_text(st);
+
+	jsn_put_str(o, "id", id);
+	jsn_put_str(o, "type", "storage");
+	jsn_put_str(o, "storage", st->name);
+	jsn_put_str(o, "node", n->name);
+	jsn_put_str(o, "plugintype", store_word(st));
+	jsn_put_str(o, "content", content);
+	jsn_put_int(o, "shared", st->shared);
+	jsn_put_str(o, "status", seen && st->online && st->enabled ? "available" : "unknown");
+	if (seen) {
+		jsn_put_int(o, "maxdisk", st->total);
+		jsn_put_int(o, "disk", store_used(s, st, n));
+	}
+	return o;
+}
+
+static void push_stores(struct job *j, struct jsn *a)
+{
+	struct sim *s = j->sim;
+
+	for (size_t k = 0; k < s->nstores; k++) {
+		struct store *st = s->stores[k];
+		_cleanup_str_ char *path = mem_printf("/storage/%s", st->name);
+
+		if (!auth_has(s, &j->who, path,
+			PRIV_BIT(DATASTORE_AUDIT) | PRIV_BIT(DATASTORE_ALLOCATESPACE)))
+			continue;
+		for (size_t i = 0; i < s->nnodes; i++)
+			if (store_on(st, s->nodes[i]))
+				jsn_push(a, resource_store(
+						s, st, s->nodes[i], s->nodes[i]->up || st->shared));
+	}
+}
+
+static void push_sdn(struct job *j, struct jsn *a)
+{
+	struct sim *s = j->sim;
+
+	if (!auth_has(s, &j->who, "/sdn/zones/localnetwork", PRIV_BIT(SDN_AUDIT)))
+		return;
+	for (size_t i = 0; i < s->nnodes; i++) {
+		struct jsn *o = jsn_new_object();
+		const char *n = s->nodes[i]->name;
+		_cleanup_str_ char *id =
+		    mem_printf(s->v9 ? "network/%s/zone/localnetwork" : "sdn/%s/localnetwork", n);
+
+		jsn_put_str(o, "id", id);
+		jsn_put_str(o, "type", s->v9 ? "network" : "sdn");
+		if (s->v9) {
+			jsn_put_str(o, "network", "localnetwork");
+			jsn_put_str(o, "network-type", "zone");
+		} else
+			jsn_put_str(o, "sdn", "localnetwork");
+		jsn_put_str(o, "node", n);
+		jsn_put_str(o, "status", "ok");
+		jsn_push(a, o);
+	}
+}
+
+void api_resources(struct job *j)
+{
+	struct sim *s = j->sim;
+	const char *type = job_param(j, "type");
+	struct jsn *a = jsn_new_array();
+
+	for (size_t i = 0; (!type || !strcmp(type, "vm")) && i < s->nguests; i++) {
+		struct guest *g = s->guests[i];
+		struct jsn *o = resource_guest(s, g, &j->who);
+		_cleanup_str_ char *pool = g->pool ? mem_printf("/pool/%s", g->pool) : NULL;
+
+		if (!o)
+			continue;
+		if (pool && auth_has(s, &j->who, pool, PRIV_BIT(POOL_AUDIT)))
+			jsn_put_str(o, "pool", g->pool);
+		jsn_push(a, o);
+	}
+	for (size_t i = 0; (!type || !strcmp(type, "node")) && i < s->nnodes; i++) {
+		struct jsn *o = node_row(j, s->nodes[i]);
+
+		jsn_put_int(o, "cgroup-mode", 2);
+		jsn_push(a, o);
+	}
+	if (!type || !strcmp(type, "storage"))
+		push_stores(j, a);
+	if (!type || (!strcmp(type, "sdn") && !s->v9))
+		push_sdn(j, a);
+	job_ok(j, a);
+}
+
+void api_nextid(struct job *j)
+{
+	struct sim *s = j->sim;
+	const char *range = kv_get(&s->options, "next-id"), *p;
+	int64_t lower = 100, upper = 1000000, vmid = job_param_int(j, "vmid", 0);
+	_cleanup_oops_ struct oops o = {0};
+	_cleanup_str_ char *text = NULL;
+
+	if (vmid) {
+		if (guest_find(s, vmid)) {
+			oops_param(&o, "vmid", "VM %" PRId64 " already exists", vmid);
+			job_oops(j, &o);
+			return;
+		}
+		text = mem_printf("%" PRId64, vmid);
+		job_ok(j, jsn_new_str(text));
+		return;
+	}
+	if (range && (p = strstr(range, "lower=")))
+		lower = strtoll(p + 6, NULL, 10);
+	if (range && (p = strstr(range, "upper=")))
+		upper = strtoll(p + 6, NULL, 10);
+	for (vmid = lower; vmid < upper; vmid++)
+		if (!guest_find(s, vmid)) {
+			text = mem_printf("%" PRId64, vmid);
+			job_ok(j, jsn_new_str(text));
+			return;
+		}
+	job_die(j, "unable to get any free VMID in range [%" PRId64 ", %" PRId64 "]", lower, upper);
+}
+
+void api_cluster_log(struct job *j)
+{
+	struct sim *s = j->sim;
+	int64_t max = job_param_int(j, "max", 0);
+	bool all = auth_has(s, &j->who, "/", PRIV_BIT(SYS_SYSLOG));
+	struct jsn *a = jsn_new_array();
+
+	for (size_t i = s->nlog; i-- && (!max || (int64_t)jsn_len(a) < max);) {
+		const struct logline *l = &s->log[i];
+		struct jsn *o;
+		_cleanup_str_ char *uid = mem_printf("%" PRIu64, l->uid);
+		_cleanup_str_ char *id = mem_printf("%" PRIu64 ":%s", l->uid, l->node->name);
+
+		if (!all && strcmp(l->user, j->who.user) != 0 && strcmp(l->user, j->who.full) != 0)
+			continue;
+		o = jsn_new_object();
+		jsn_put_str(o, "uid", uid);
+		jsn_put_str(o, "id", id);
+		jsn_put_int(o, "time", l->time);
+		jsn_put_int(o, "pri", l->pri);
+		jsn_put_str(o, "tag", l->tag);
+		jsn_put_int(o, "pid", l->pid);
+		jsn_put_str(o, "node", l->node->name);
+		jsn_put_str(o, "user", l->user);
+		jsn_put_str(o, "msg", l->msg);
+		jsn_push(a, o);
+	}
+	job_ok(j, a);
+}
+
+void api_options_get(struct job *j)
+{
+	struct sim *s = j->sim;
+	struct jsn *o = jsn_new_object(), *tags = jsn_new_array();
+	const char *reg = kv_get(&s->options, "registered-tags");
+	_cleanup_strs_ struct strs l = {0};
+	bool all = auth_has(s, &j->who, "/", PRIV_BIT(SYS_AUDIT));
+
+	if (all) {
+		struct strs seen = {0};
+
+		jsn_put_str(o, "description", "");
+		KV_FOREACH (i, &s->options)
+			jsn_put_str(o, i->key, i->value);
+		if (!kv_has(&s->options, "mac_prefix"))
+			jsn_put_str(o, "mac_prefix", "BC:24:11");
+		for (size_t i = 0; i < s->nguests; i++) {
+			const char *t = kv_get(&s->guests[i]->conf, "tags");
+
+			if (t && text_split(t, "; ", true, 256, &l) == 0)
+				for (size_t k = 0; k < l.n; k++)
+					strs_add(&seen, l.v[k]);
+			strs_fini(&l);
+			l = (struct strs){0};
+		}
+		strs_sort_unique(&seen);
+		for (size_t i = 0; i < seen.n; i++)
+			jsn_push(tags, jsn_new_str(seen.v[i]));
+		strs_fini(&seen);
+	} else if (reg && text_split(reg, ";, ", true, 256, &l) == 0)
+		(void)l;
+	jsn_put(o, "allowed-tags", tags);
+	job_ok(j, o);
+}
+
+void api_options_put(struct job *j)
+{
+	struct sim *s = j->sim;
+	const char *del = job_param(j, "delete");
+	_cleanup_strs_ struct strs l = {0};
+
+	if (del && text_split(del, ",; ", true, 64, &l) == 0)
+		for (size_t i = 0; i < l.n; i++)
+			kv_del(&s->options, l.v[i]);
+	KV_FOREACH (i, &j->params)
+		if (strcmp(i->key, "delete") != 0)
+			kv_set(&s->options, i->key, i->value);
+	note(s, NULL, "options", "", NULL, NULL);
+	job_ok(j, NULL);
+}

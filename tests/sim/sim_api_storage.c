@@ -1,0 +1,281 @@
+/* Storages and their content. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sim_api.h"
+#include "sim_conf.h"
+#include "sim_prop.h"
+#include "sim_volume.h"
+
+static bool store_seen(struct job *j, const struct store *st)
+{
+	_cleanup_str_ char *path = mem_printf("/storage/%s", st->name);
+
+	return auth_has(
+	    j->sim, &j->who, path, PRIV_BIT(DATASTORE_AUDIT) | PRIV_BIT(DATASTORE_ALLOCATESPACE));
+}
+
+static struct jsn *store_json(struct job *j, const struct store *st)
+{
+	struct jsn *o = jsn_new_object();
+	_cleanup_str_ char *content = strs_join(&st->content, ",");
+	int64_t used = store_used(j->sim, st, j->node);
+
+	jsn_put_str(o, "type", store_word(st));
+	jsn_put_str(o, "content", content);
+	jsn_put_int(o, "shared", st->shared);
+	jsn_put_int(o, "enabled", st->enabled);
+	jsn_put_int(o, "active", st->enabled && st->online);
+	jsn_put_int(o, "total", st->online ? st->total : 0);
+	jsn_put_int(o, "used", st->online ? used : 0);
+	jsn_put_int(o, "avail", st->online ? st->total - used : 0);
+	return o;
+}
+
+static bool has_content(const struct store *st, const char *list)
+{
+	_cleanup_strs_ struct strs l = {0};
+
+	if (!list)
+		return true;
+	if (text_split(list, ",; ", true, 16, &l) < 0)
+		return false;
+	for (size_t i = 0; i < l.n; i++)
+		if (store_has(st, l.v[i]))
+			return true;
+	return false;
+}
+
+void api_storages(struct job *j)
+{
+	struct sim *s = j->sim;
+	struct jsn *a = jsn_new_array();
+	const char *only = job_param(j, "storage"), *target = job_param(j, "target");
+	struct node *to = target ? node_find(s, target) : NULL;
+
+	for (size_t i = 0; i < s->nstores; i++) {
+		struct store *st = s->stores[i];
+		struct jsn *o;
+
+		if (!store_on(st, j->node) || !store_seen(j, st) ||
+		    (only && strcmp(only, st->name) != 0) ||
+		    !has_content(st, job_param(j, "content")) ||
+		    (job_param_bool(j, "enabled") && !st->enabled) ||
+		    (to && to != j->node && (!st->shared || !store_on(st, to))))
+			continue;
+		o = store_json(j, st);
+		jsn_put_str(o, "storage", st->name);
+		if (st->online)
+			jsn_put(o, "used_fraction",
+			    jsn_new_num(st->total
+					    ? (double)store_used(s, st, j->node) / (double)st->total
+					    : 0));
+		jsn_push(a, o);
+	}
+	job_ok(j, a);
+}
+
+void api_storage_status(struct job *j)
+{
+	struct store *st = store_find(j->sim, job_param(j, "storage"));
+	_cleanup_oops_ struct oops o = {0};
+
+	if (!st || !store_on(st, j->node)) {
+		oops_param(&o, "storage", "No such storage.");
+		job_oops(j, &o);
+		return;
+	}
+	job_ok(j, store_json(j, st));
+}
+
+static struct jsn *volume_json(const struct volume *v)
+{
+	struct jsn *o = jsn_new_object();
+	_cleanup_str_ char *id = volume_id(v);
+	bool image = !strcmp(v->content, "images");
+
+	jsn_put_str(o, "volid", id);
+	jsn_put_str(o, "content", v->content);
+	jsn_put_str(o, "format", v->format);
+	jsn_put_int(o, "size", v->size);
+	jsn_put_int(o, "ctime", v->ctime);
+	if (!image)
+		return o;
+	jsn_put_int(o, "vmid", v->vmid);
+	if (store_is_file(v->store)) {
+		_cleanup_str_ char *parent = v->base ? mem_printf("../%s", v->base) : NULL;
+
+		jsn_put(o, "parent", jsn_new_str(parent));
+		jsn_put_int(o, "used", v->size / 20);
+	} else if (v->base)
+		jsn_put_str(o, "parent", v->base);
+	return o;
+}
+
+static int by_id(const void *a, const void *b)
+{
+	const struct volume *x = *(struct volume *const *)a, *y = *(struct volume *const *)b;
+
+	return strcmp(x->name, y->name);
+}
+
+void api_content(struct job *j)
+{
+	struct sim *s = j->sim;
+	struct store *st = store_find(s, job_param(j, "storage"));
+	const char *type = job_param(j, "content");
+	int64_t vmid = job_param_int(j, "vmid", 0);
+	struct jsn *a;
+	struct volume **v = NULL;
+	size_t n = 0, cap = 0;
+	_cleanup_oops_ struct oops o = {0};
+
+	if (!store_check(s, job_param(j, "storage"), j->node, &o)) {
+		job_oops(j, &o);
+		return;
+	}
+	for (size_t i = 0; i < s->nvolumes; i++) {
+		struct volume *x = s->volumes[i];
+
+		if (x->store != st || (x->node && x->node != j->node) ||
+		    (type && strcmp(type, x->content) != 0) ||
+		    (vmid && x->vmid != vmid && !strcmp(x->content, "images")) ||
+		    (vmid && !strcmp(x->content, "iso")))
+			continue;
+		MEM_PUSH_ROOM(v, n, cap);
+		v[n++] = x;
+	}
+	if (n)
+		qsort(v, n, sizeof(*v), by_id);
+	a = jsn_new_array();
+	for (size_t i = 0; i < n; i++)
+		jsn_push(a, volume_json(v[i]));
+	free(v);
+	job_ok(j, a);
+}
+
+void api_content_post(struct job *j)
+{
+	struct sim *s = j->sim;
+	const char *file = job_param(j, "filename"), *size = job_param(j, "size");
+	struct store *st;
+	struct volume *v;
+	_cleanup_oops_ struct oops o = {0};
+	_cleanup_str_ char *suffix = NULL, *prefix = mem_printf("vm-%s-", job_param(j, "vmid"));
+	const char *rest = text_after(file, prefix), *dot = rest ? strrchr(rest, '.') : NULL;
+	const char *fmt = job_param(j, "format");
+	int64_t bytes = size_parse(size);
+	_cleanup_str_ char *dotted = NULL;
+
+	st = store_check(s, job_param(j, "storage"), j->node, &o);
+	if (!st) {
+		job_oops(j, &o);
+		return;
+	}
+	if (!rest) {
+		oops_param(&o, "filename", "illegal name '%s' - should be 'vm-%s-*'", file,
+		    job_param(j, "vmid"));
+		job_oops(j, &o);
+		return;
+	}
+	if (strspn(size, "0123456789") == strlen(size))
+		bytes <<= 10; /* a bare number counts KiB */
+	if (dot && store_is_file(st)) {
+		suffix = mem_strndup(rest, (size_t)(dot - rest));
+		dotted = mem_strdup(dot + 1);
+		fmt = dotted;
+	} else
+		suffix = mem_strdup(rest);
+	v = volume_new(
+	    j, st, job_param_int(j, "vmid", 0), suffix, fmt ? fmt : "raw", bytes, NULL, &o);
+	if (!v) {
+		job_oops(j, &o);
+		return;
+	}
+	{
+		_cleanup_str_ char *id = volume_id(v);
+
+		job_ok(j, jsn_new_str(id));
+	}
+}
+
+static void content_free(struct job *j)
+{
+	struct volume *v = volume_find(j->sim, j->node, job_param(j, "volume"));
+
+	if (!v) {
+		job_die(j, "volume '%s' does not exist", job_param(j, "volume"));
+		return;
+	}
+	if (volume_children(j->sim, v)) {
+		job_die(j, "base volume '%s' is still in use by linked cloned", v->own);
+		return;
+	}
+	{
+		_cleanup_str_ char *id = volume_id(v);
+
+		volume_free(j->sim, v);
+		job_log(j, "Removed volume '%s'", id);
+	}
+	job_done(j);
+}
+
+void api_content_delete(struct job *j)
+{
+	const char *vol = job_param(j, "volume"), *store = job_param(j, "storage");
+	_cleanup_str_ char *id =
+	    strchr(vol, ':') ? mem_strdup(vol) : mem_printf("%s:%s", store ? store : "", vol);
+	const struct volume *v = volume_find(j->sim, j->node, id);
+	_cleanup_oops_ struct oops o = {0};
+	_cleanup_str_ char *path = mem_printf("/storage/%s", store ? store : "");
+
+	kv_set(&j->params, "volume", id);
+	if (!auth_check(j->sim, &j->who, path,
+		v && v->vmid ? PRIV_BIT(DATASTORE_ALLOCATESPACE) | PRIV_BIT(DATASTORE_ALLOCATE)
+			     : PRIV_BIT(DATASTORE_ALLOCATETEMPLATE) | PRIV_BIT(DATASTORE_ALLOCATE),
+		true, &o)) {
+		job_oops(j, &o);
+		return;
+	}
+	{
+		_cleanup_str_ char *what =
+		    v && v->vmid ? mem_printf("%" PRId64 "@%s", v->vmid, store ? store : "")
+				 : mem_printf("@%s", store ? store : "");
+
+		job_fork(j, "imgdel", what, content_free);
+	}
+}
+
+void api_storage_cfg(struct job *j)
+{
+	struct sim *s = j->sim;
+	struct jsn *a = jsn_new_array();
+	const char *type = job_param(j, "type");
+
+	for (size_t i = 0; i < s->nstores; i++) {
+		struct store *st = s->stores[i];
+		struct jsn *o;
+		_cleanup_str_ char *content = NULL;
+
+		if (!store_seen(j, st) || (type && strcmp(type, store_word(st)) != 0))
+			continue;
+		o = jsn_new_object();
+		content = strs_join(&st->content, ",");
+		jsn_put_str(o, "storage", st->name);
+		jsn_put_str(o, "type", store_word(st));
+		jsn_put_str(o, "content", content);
+		if (store_is_file(st))
+			jsn_put_str(o, "path", st->path);
+		if (st->shared && st->type == STORE_DIR)
+			jsn_put_int(o, "shared", 1);
+		if (st->nodes.n) {
+			_cleanup_str_ char *nodes = strs_join(&st->nodes, ",");
+
+			jsn_put_str(o, "nodes", nodes);
+		}
+		jsn_put_str(o, "digest", "d6417f6ea6662417e8378f779a03ea3e6a6fea5e");
+		jsn_push(a, o);
+	}
+	job_ok(j, a);
+}

@@ -1,0 +1,211 @@
+/* Tasks: their lists, states and logs. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sim_api.h"
+
+#define LIST_MAX 2000
+
+/* user@realm of user@realm!token. */
+static char *user_of(const char *full)
+{
+	return mem_strndup(full, strcspn(full, "!"));
+}
+
+static void put_who(struct jsn *o, const char *full)
+{
+	const char *bang = strchr(full, '!');
+	_cleanup_str_ char *user = user_of(full);
+
+	jsn_put_str(o, "user", user);
+	if (bang)
+		jsn_put_str(o, "tokenid", bang + 1);
+}
+
+static struct jsn *task_json(const struct task *t)
+{
+	struct jsn *o = jsn_new_object();
+
+	jsn_put_str(o, "upid", t->upid);
+	jsn_put_str(o, "node", t->node->name);
+	jsn_put_str(o, "type", t->type);
+	jsn_put_str(o, "id", t->id);
+	jsn_put_int(o, "starttime", t->start);
+	put_who(o, t->full);
+	return o;
+}
+
+static bool whole(const struct job *j)
+{
+	return auth_has(j->sim, &j->who, "/", PRIV_BIT(SYS_AUDIT));
+}
+
+void api_cluster_tasks(struct job *j)
+{
+	struct sim *s = j->sim;
+	struct jsn *a = jsn_new_array();
+	bool all = whole(j);
+	size_t n = 0;
+
+	for (size_t i = s->ntasks; i-- && n < 25 * s->nnodes;) {
+		const struct task *t = s->tasks[i];
+		_cleanup_str_ char *user = user_of(t->full);
+		struct jsn *o;
+
+		/* The owner without the token is compared with who asks: a token never finds its
+		 * own tasks here. */
+		if (!all && strcmp(user, j->who.full) != 0)
+			continue;
+		n++;
+		o = task_json(t);
+		if (!t->job && !t->lost) {
+			jsn_put_str(o, "status", t->status);
+			jsn_put_int(o, "endtime", t->end);
+			jsn_put_str(o, "saved", "1");
+		}
+		jsn_push(a, o);
+	}
+	job_ok(j, a);
+}
+
+static bool wanted(const struct job *j, const struct task *t, bool mine)
+{
+	const char *type = job_param(j, "typefilter"), *vm = job_param(j, "vmid"),
+		   *user = job_param(j, "userfilter"), *source = job_param(j, "source");
+	bool active = t->job != NULL;
+	bool failed = t->status && strcmp(t->status, "OK") != 0;
+
+	if (t->node != j->node || !mine || (type && strcmp(type, t->type) != 0) ||
+	    (vm && strcmp(vm, t->id) != 0) || (user && !strstr(t->full, user)) ||
+	    t->start < job_param_int(j, "since", 0) ||
+	    t->start > job_param_int(j, "until", INT64_MAX) ||
+	    (job_param_bool(j, "errors") && !failed))
+		return false;
+	if (source && !strcmp(source, "all"))
+		return true;
+	return source && !strcmp(source, "active") ? active : !active;
+}
+
+void api_node_tasks(struct job *j)
+{
+	struct sim *s = j->sim;
+	struct jsn *a = jsn_new_array();
+	_cleanup_str_ char *path = mem_printf("/nodes/%s", j->node->name);
+	bool all = auth_has(s, &j->who, path, PRIV_BIT(SYS_AUDIT));
+	int64_t start = job_param_int(j, "start", 0), limit = job_param_int(j, "limit", 50), n = 0;
+
+	for (size_t i = s->ntasks; i-- && n < start + LIST_MAX;) {
+		const struct task *t = s->tasks[i];
+		struct jsn *o;
+		bool mine = all || !strcmp(t->full, j->who.full) || !strcmp(t->full, j->who.user);
+
+		if (!wanted(j, t, mine))
+			continue;
+		if (n++ < start || (limit && n > start + limit))
+			continue;
+		o = task_json(t);
+		jsn_put_int(o, "pid", t->pid);
+		jsn_put_int(o, "pstart", t->pstart);
+		if (!t->job && !t->lost) {
+			jsn_put_str(o, "status", t->status);
+			jsn_put_int(o, "endtime", t->end);
+		} else if (job_param(j, "source"))
+			jsn_put_str(o, "status", "RUNNING");
+		jsn_push(a, o);
+	}
+	job_ok_total(j, a, n);
+}
+
+/* The task of the path if the caller may see it; otherwise the answer is on its way. */
+static struct task *open_task(struct job *j, uint64_t other_right)
+{
+	const char *upid = job_param(j, "upid");
+	struct task *t = task_find(j->sim, upid);
+	_cleanup_oops_ struct oops o = {0};
+	_cleanup_str_ char *path = mem_printf("/nodes/%s", j->node->name);
+	bool mine;
+
+	if (!text_starts(upid, "UPID:") || strlen(upid) < 30) {
+		oops_param(&o, "upid", "unable to parse worker upid");
+		job_oops(j, &o);
+		return NULL;
+	}
+	mine = t && (!strcmp(t->full, j->who.full) ||
+			(!strchr(j->who.full, '!') && text_starts(t->full, j->who.full)));
+	if (!mine && !auth_check(j->sim, &j->who, path, other_right, false, &o)) {
+		job_oops(j, &o);
+		return NULL;
+	}
+	if (!t || t->node != j->node) {
+		oops_param(&o, "upid", "no such task");
+		job_oops(j, &o);
+		return NULL;
+	}
+	return t;
+}
+
+void api_task_index(struct job *j)
+{
+	struct jsn *a = jsn_new_array(), *o = jsn_new_object();
+
+	jsn_put_str(o, "name", "log");
+	jsn_push(a, o);
+	o = jsn_new_object();
+	jsn_put_str(o, "name", "status");
+	jsn_push(a, o);
+	job_ok(j, a);
+}
+
+void api_task_status(struct job *j)
+{
+	const struct task *t = open_task(j, PRIV_BIT(SYS_AUDIT));
+	struct jsn *o;
+
+	if (!t)
+		return;
+	o = task_json(t);
+	jsn_put_int(o, "pid", t->pid);
+	jsn_put_int(o, "pstart", t->pstart);
+	jsn_put_str(o, "status", t->job ? "running" : "stopped");
+	if (!t->job)
+		jsn_put_str(o, "exitstatus", t->status);
+	job_ok(j, o);
+}
+
+void api_task_log(struct job *j)
+{
+	const struct task *t = open_task(j, PRIV_BIT(SYS_AUDIT));
+	int64_t start = job_param_int(j, "start", 0), limit = job_param_int(j, "limit", 50);
+	struct jsn *a;
+
+	if (!t)
+		return;
+	a = jsn_new_array();
+	for (size_t i = (size_t)start; i < t->log.n && (!limit || (int64_t)i < start + limit);
+	     i++) {
+		struct jsn *o = jsn_new_object();
+
+		jsn_put_int(o, "n", (int64_t)i + 1);
+		jsn_put_str(o, "t", t->log.v[i]);
+		jsn_push(a, o);
+	}
+	if (!t->log.n) {
+		struct jsn *o = jsn_new_object();
+
+		jsn_put_int(o, "n", 1);
+		jsn_put_str(o, "t", "no content");
+		jsn_push(a, o);
+	}
+	job_ok_total(j, a, t->log.n ? (int64_t)t->log.n : 1);
+}
+
+void api_task_stop(struct job *j)
+{
+	struct task *t = open_task(j, PRIV_BIT(SYS_MODIFY));
+
+	if (!t)
+		return;
+	task_stop(t);
+	job_ok(j, NULL);
+}

@@ -1,0 +1,75 @@
+/*
+ * sim_conf: what happens to a guest's configuration when somebody writes to it.
+ *
+ * Not reading it (sim_confget), not volumes themselves (sim_volume).
+ *
+ * A struct confop is one write: made from a request's parameters, checked, then applied in the hold
+ * of the guest's file lock. It belongs to its job or to the function that made it.
+ *
+ * Inside the simulated cluster only.
+ */
+#ifndef RAMET_SIM_CONF_H
+#define RAMET_SIM_CONF_H
+
+#include "sim_job.h"
+#include "sim_prop.h"
+
+struct confop {
+	int64_t vmid;
+	struct kv set;
+	struct strs del, revert;
+	bool force, skiplock;
+	bool trusted; /* no rights are asked: a human's own doing in a test */
+	char *digest;
+	char *summary;	/* for the logs: "-cores 4 -delete tags" */
+	size_t news;	/* volumes it makes */
+	int64_t copies; /* bytes it copies from import sources */
+};
+void confop_fini(struct confop *op);
+void confop_free(void *op);
+
+/* Parameters to changes: drives and NICs in their canonical form, rights, unknown names. */
+bool conf_prepare(struct job *j, struct confop *op, struct oops *o);
+/* The guest on this node, if it is there, unlocked and has the digest. */
+struct guest *conf_enter(struct job *j, const struct confop *op, struct oops *o);
+/* All changes, at once. The guest exists. */
+bool conf_apply(struct job *j, struct confop *op, struct oops *o);
+
+/* On this node, or the complaint about a missing file. */
+struct guest *conf_load(struct job *j, int64_t vmid, struct oops *o);
+bool conf_unlocked(const struct guest *g, struct oops *o);
+
+/* What is read back of a written value; NULL when it is dropped. */
+char *conf_normal(const struct sim *s, const char *key, const char *value);
+/* Rights for keys (sim_confperm.c). */
+bool conf_may(struct job *j, const struct confop *op, struct oops *o);
+bool conf_may_drive(struct job *j, const char *key, const struct drive *d, struct oops *o);
+bool conf_may_volume(struct job *j, const char *volid, int64_t vmid, struct oops *o);
+bool conf_may_net(struct job *j, const char *key, const char *value, struct oops *o);
+
+/* Drives (sim_drive.c). */
+bool drive_clean(
+    struct job *j, struct confop *op, const char *key, struct drive *d, struct oops *o);
+/* Makes or finds the volume that a value asks for; *ret is the value to be stored. */
+bool drive_make(
+    struct job *j, struct guest *g, const char *key, const char *value, char **ret, struct oops *o);
+/* A drive that leaves a slot: kept as unusedN, or freed if forced or a cloud-init drive. */
+bool drive_leave(
+    struct job *j, struct guest *g, const char *key, const char *value, bool force, struct oops *o);
+bool drive_free_unused(struct job *j, struct guest *g, const char *key, struct oops *o);
+void drive_drop_unused(struct sim *s, struct guest *g);
+bool drive_new_size(const char *file, double *ret_gib);
+/* Writes the cloud-init drive anew, if there is one. */
+void cloudinit_write(struct job *j, struct guest *g);
+bool cloudinit_key(const char *key);
+
+/* The configuration in force or of a snapshot; NULL if there is no such (sim_clone.c). */
+const struct kv *source_conf(const struct guest *g, const char *snap);
+
+/* Applying what is pending (sim_hotplug.c). */
+bool pending_apply_stopped(struct job *j, struct guest *g, struct oops *o);
+bool pending_apply_running(
+    struct job *j, struct guest *g, const struct strs *modified, struct oops *o);
+void pending_clean(struct sim *s, struct guest *g);
+
+#endif

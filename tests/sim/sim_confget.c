@@ -1,0 +1,257 @@
+/* Reading a guest: configuration, pending changes, state. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sim_api.h"
+#include "sim_conf.h"
+
+void put_conf(struct sim *s, struct jsn *o, const char *key, const char *value)
+{
+	const struct sprop *p = schema_conf(key, s->v9);
+	int64_t v;
+
+	if (!strcmp(key, "cipassword"))
+		value = "**********";
+	if (p && (p->type == STYPE_INT || p->type == STYPE_BOOL) &&
+	    !text_to_int(value, INT64_MIN, INT64_MAX, &v))
+		jsn_put_int(o, key, v);
+	else
+		jsn_put_str(o, key, value);
+}
+
+void api_config_get(struct job *j)
+{
+	struct sim *s = j->sim;
+	_cleanup_oops_ struct oops o = {0};
+	struct guest *g = conf_load(j, j->vmid, &o);
+	const char *snap = job_param(j, "snapshot");
+	bool current = job_param_bool(j, "current");
+	_cleanup_kv_ struct kv conf = {0};
+	struct jsn *d;
+
+	if (!g) {
+		job_oops(j, &o);
+		return;
+	}
+	if (snap) {
+		const struct snap *sn = NULL;
+
+		for (size_t i = 0; i < g->nsnaps; i++)
+			if (!strcmp(g->snaps[i].name, snap))
+				sn = &g->snaps[i];
+		if (!sn) {
+			job_die(j, "snapshot '%s' does not exist", snap);
+			return;
+		}
+		kv_copy(&conf, &sn->conf);
+	} else {
+		kv_copy(&conf, &g->conf);
+		if (!current) {
+			KV_FOREACH (i, &g->pend)
+				kv_set(&conf, i->key, i->value);
+			KV_FOREACH (i, &g->pend_del)
+				kv_del(&conf, i->key);
+		}
+	}
+	d = jsn_new_object();
+	KV_FOREACH (i, &conf)
+		put_conf(s, d, i->key, i->value);
+	jsn_put_str(d, "digest", guest_digest(g));
+	job_ok(j, d);
+}
+
+static void row_value(
+    struct sim *s, struct jsn *row, const char *as, const char *key, const char *value)
+{
+	struct jsn *tmp;
+
+	if (!value)
+		return;
+	tmp = jsn_new_object();
+	put_conf(s, tmp, key, value);
+	jsn_put(row, as, jsn_copy(jsn_get(tmp, key)));
+	jsn_free(&tmp);
+}
+
+static void pending_row(struct sim *s, struct guest *g, struct jsn *a, const char *key)
+{
+	struct jsn *row = jsn_new_object();
+	const char *del = kv_get(&g->pend_del, key);
+
+	jsn_put_str(row, "key", key);
+	row_value(s, row, "value", key, kv_get(&g->conf, key));
+	row_value(s, row, "pending", key, kv_get(&g->pend, key));
+	if (del)
+		jsn_put_int(row, "delete", strtoll(del, NULL, 10));
+	jsn_push(a, row);
+}
+
+void api_pending(struct job *j)
+{
+	struct sim *s = j->sim;
+	_cleanup_oops_ struct oops o = {0};
+	struct guest *g = conf_load(j, j->vmid, &o);
+	struct jsn *a, *row;
+
+	if (!g) {
+		job_oops(j, &o);
+		return;
+	}
+	a = jsn_new_array();
+	KV_FOREACH (i, &g->conf)
+		pending_row(s, g, a, i->key);
+	row = jsn_new_object();
+	jsn_put_str(row, "key", "digest");
+	jsn_put_str(row, "value", guest_digest(g));
+	jsn_push(a, row);
+	KV_FOREACH (i, &g->pend)
+		if (!kv_has(&g->conf, i->key))
+			pending_row(s, g, a, i->key);
+	KV_FOREACH (i, &g->pend_del)
+		if (!kv_has(&g->conf, i->key) && !kv_has(&g->pend, i->key))
+			pending_row(s, g, a, i->key);
+	job_ok(j, a);
+}
+
+void api_cloudinit_get(struct job *j)
+{
+	struct sim *s = j->sim;
+	_cleanup_oops_ struct oops o = {0};
+	struct guest *g = conf_load(j, j->vmid, &o);
+	struct jsn *a;
+
+	if (!g) {
+		job_oops(j, &o);
+		return;
+	}
+	a = jsn_new_array();
+	for (int pass = 0; pass < 2; pass++) {
+		const struct kv *c = pass ? &g->cloudinit : &g->conf;
+
+		KV_FOREACH (i, c) {
+			const char *held = kv_get(&g->cloudinit, i->key);
+			struct jsn *row;
+
+			if (!cloudinit_key(i->key) && !prop_is_net(i->key) &&
+			    strcmp(i->key, "name") != 0)
+				continue;
+			if (pass && kv_has(&g->conf, i->key))
+				continue;
+			row = jsn_new_object();
+			jsn_put_str(row, "key", i->key);
+			if (held)
+				row_value(s, row, "value", i->key, held);
+			if (pass)
+				jsn_put_int(row, "delete", 1);
+			else if (!text_eq(held, i->value))
+				row_value(s, row, "pending", i->key, i->value);
+			jsn_push(a, row);
+		}
+	}
+	job_ok(j, a);
+}
+
+static bool has_serial(const struct guest *g)
+{
+	KV_FOREACH (i, &g->conf)
+		if (text_starts(i->key, "serial") && !strcmp(i->value, "socket"))
+			return true;
+	return false;
+}
+
+static struct jsn *status_row(struct sim *s, struct guest *g)
+{
+	struct jsn *o = jsn_new_object();
+	const char *name = kv_get(&g->conf, "name"), *tags = kv_get(&g->conf, "tags"),
+		   *lock = kv_get(&g->conf, "lock");
+	_cleanup_str_ char *usual = mem_printf("VM %" PRId64, g->vmid);
+
+	jsn_put_int(o, "vmid", g->vmid);
+	jsn_put_str(o, "name", name ? name : usual);
+	jsn_put_str(o, "status", g->running ? "running" : "stopped");
+	jsn_put_int(o, "cpus", guest_cpus(g));
+	jsn_put_int(o, "maxmem", guest_memory(g));
+	jsn_put_int(o, "maxdisk", guest_bootsize(g));
+	jsn_put_int(o, "uptime", g->running ? (s->now - g->started) / 1000 : 0);
+	jsn_put_int(o, "cpu", 0);
+	jsn_put_int(o, "disk", 0);
+	jsn_put_int(o, "mem", g->running ? guest_memory(g) / 2 : 0);
+	if (s->v9)
+		jsn_put_int(o, "memhost", g->running ? guest_memory(g) / 2 : 0);
+	jsn_put_int(o, "netin", 0);
+	jsn_put_int(o, "netout", 0);
+	if (g->running)
+		jsn_put_int(o, "pid", g->pid);
+	if (text_eq(kv_get(&g->conf, "template"), "1"))
+		jsn_put_int(o, "template", 1);
+	if (has_serial(g))
+		jsn_put_int(o, "serial", 1);
+	if (tags && strcmp(tags, " ") != 0)
+		jsn_put_str(o, "tags", tags);
+	if (lock)
+		jsn_put_str(o, "lock", lock);
+	return o;
+}
+
+void api_guests(struct job *j)
+{
+	struct sim *s = j->sim;
+	struct jsn *a = jsn_new_array();
+
+	for (size_t i = 0; i < s->nguests; i++) {
+		struct guest *g = s->guests[i];
+		struct jsn *o;
+		_cleanup_str_ char *path = mem_printf("/vms/%" PRId64, g->vmid);
+
+		if (g->node != j->node || !auth_has(s, &j->who, path, PRIV_BIT(VM_AUDIT)))
+			continue;
+		o = status_row(s, g);
+		if (job_param_bool(j, "full"))
+			jsn_put_str(o, "qmpstatus", g->running ? g->qmp : "stopped");
+		jsn_push(a, o);
+	}
+	job_ok(j, a);
+}
+
+void api_status_current(struct job *j)
+{
+	static const char *const pressure[] = {"pressurecpusome", "pressurecpufull",
+	    "pressureiosome", "pressureiofull", "pressurememorysome", "pressurememoryfull"};
+	struct sim *s = j->sim;
+	_cleanup_oops_ struct oops o = {0};
+	struct guest *g = conf_load(j, j->vmid, &o);
+	const char *agent = g ? kv_get(&g->conf, "agent") : NULL;
+	struct jsn *d, *ha;
+
+	if (!g) {
+		job_oops(j, &o);
+		return;
+	}
+	d = status_row(s, g);
+	jsn_put_str(d, "qmpstatus", g->running ? g->qmp : "stopped");
+	ha = jsn_new_object();
+	jsn_put_int(ha, "managed", 0);
+	jsn_put(d, "ha", ha);
+	if (agent && (*agent == '1' || strstr(agent, "enabled=1")))
+		jsn_put_int(d, "agent", 1);
+	for (size_t i = 0; g->running && s->v9 && i < ARRAY_LEN(pressure); i++)
+		jsn_put_int(d, pressure[i], 0);
+	job_ok(j, d);
+}
+
+void api_guest_index(struct job *j)
+{
+	static const char *const v[] = {"config", "cloudinit", "pending", "status", "unlink",
+	    "vncproxy", "termproxy", "migrate", "resize", "move", "rrd", "rrddata", "monitor",
+	    "agent", "snapshot", "spiceproxy", "sendkey", "firewall", "mtunnel", "remote_migrate"};
+	struct jsn *a = jsn_new_array();
+
+	for (size_t i = 0; i < ARRAY_LEN(v); i++) {
+		struct jsn *o = jsn_new_object();
+
+		jsn_put_str(o, "subdir", v[i]);
+		jsn_push(a, o);
+	}
+	job_ok(j, a);
+}

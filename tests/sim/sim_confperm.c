@@ -1,0 +1,268 @@
+/* Which right each configuration key needs. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sim_auth.h"
+#include "sim_conf.h"
+#include "sim_volume.h"
+
+enum need {
+	NEED_ROOT,
+	NEED_CPU,
+	NEED_MEMORY,
+	NEED_HWTYPE,
+	NEED_OPTIONS,
+	NEED_POWER,
+	NEED_DISK,
+	NEED_NETWORK,
+	NEED_CLOUDINIT,
+	NEED_NONE, /* asked where the value is known */
+	NEED__MAX
+};
+
+/* Keys by the right that they need; whatever is in no list is for root alone. */
+static const struct {
+	enum need need;
+	const char *keys;
+} needs[] = {
+    {NEED_CPU, "|cores|cpu|cpulimit|cpuunits|numa|smp|sockets|vcpus|"},
+    {NEED_MEMORY, "|memory|balloon|shares|allow-ksm|"},
+    {NEED_HWTYPE, "|acpi|hotplug|kvm|machine|scsihw|smbios1|tablet|vga|watchdog|audio0|rng0|"},
+    {NEED_OPTIONS, "|agent|autostart|bios|description|keyboard|localtime|migrate_downtime"
+		   "|migrate_speed|name|onboot|ostype|protection|reboot|startdate|startup|tdf"
+		   "|template|tags|"},
+    {NEED_POWER, "|freeze|"},
+    {NEED_DISK, "|boot|bootdisk|vmstatestorage|"},
+    {NEED_CLOUDINIT, "|cicustom|cipassword|citype|ciuser|ciupgrade|nameserver|searchdomain"
+		     "|sshkeys|"},
+};
+
+static bool numbered(const char *key, const char *prefix)
+{
+	const char *n = text_after(key, prefix);
+
+	return n && *n >= '0' && *n <= '9';
+}
+
+static enum need need_of(const char *key)
+{
+	_cleanup_str_ char *w = mem_printf("|%s|", key);
+
+	if (prop_is_drive(key) || !strcmp(key, "cdrom") || prop_is_unused(key))
+		return NEED_NONE;
+	if (numbered(key, "serial") || numbered(key, "usb") || numbered(key, "hostpci") ||
+	    numbered(key, "virtiofs"))
+		return NEED_HWTYPE;
+	if (numbered(key, "numa"))
+		return NEED_CPU;
+	if (numbered(key, "net") || numbered(key, "ipconfig"))
+		return NEED_NETWORK;
+	for (size_t i = 0; i < ARRAY_LEN(needs); i++)
+		if (strstr(needs[i].keys, w))
+			return needs[i].need;
+	return NEED_ROOT;
+}
+
+static bool may_key(struct job *j, int64_t vmid, const char *key, struct oops *o)
+{
+	struct sim *s = j->sim;
+	static const uint64_t bits[NEED__MAX] = {
+	    [NEED_CPU] = PRIV_BIT(VM_CONFIG_CPU),
+	    [NEED_MEMORY] = PRIV_BIT(VM_CONFIG_MEMORY),
+	    [NEED_HWTYPE] = PRIV_BIT(VM_CONFIG_HWTYPE),
+	    [NEED_OPTIONS] = PRIV_BIT(VM_CONFIG_OPTIONS),
+	    [NEED_POWER] = PRIV_BIT(VM_POWERMGMT),
+	    [NEED_DISK] = PRIV_BIT(VM_CONFIG_DISK),
+	    [NEED_NETWORK] = PRIV_BIT(VM_CONFIG_NETWORK),
+	};
+	_cleanup_str_ char *path = mem_printf("/vms/%" PRId64, vmid);
+	enum need need = need_of(key);
+
+	switch (need) {
+	case NEED_NONE:
+		return true;
+	case NEED_ROOT:
+		return oops_die(o, "only root can set '%s' config", key);
+	case NEED_CLOUDINIT:
+		return auth_check(s, &j->who, path,
+		    PRIV_BIT(VM_CONFIG_CLOUDINIT) | PRIV_BIT(VM_CONFIG_NETWORK), true, o);
+	case NEED_NETWORK:
+		if (text_starts(key, "ipconfig"))
+			return auth_check(s, &j->who, path,
+			    PRIV_BIT(VM_CONFIG_CLOUDINIT) | PRIV_BIT(VM_CONFIG_NETWORK), true, o);
+		break;
+	case NEED_CPU:
+	case NEED_MEMORY:
+	case NEED_HWTYPE:
+	case NEED_OPTIONS:
+	case NEED_POWER:
+	case NEED_DISK:
+	case NEED__MAX:
+		break;
+	}
+	if (!auth_check(s, &j->who, path, bits[need], false, o))
+		return false;
+	if (!strcmp(key, "startup"))
+		return auth_check(s, &j->who, "/", PRIV_BIT(SYS_MODIFY), false, o);
+	return true;
+}
+
+/* A tag that the cluster has registered is for those who may change the cluster. */
+static bool may_tags(struct job *j, const char *before, const char *after, struct oops *o)
+{
+	struct sim *s = j->sim;
+	const char *reg = kv_get(&s->options, "registered-tags");
+	_cleanup_strs_ struct strs known = {0}, a = {0}, b = {0};
+
+	if (!reg || auth_has(s, &j->who, "/", PRIV_BIT(SYS_MODIFY)))
+		return true;
+	if (text_split(reg, ";, ", true, 256, &known) < 0 ||
+	    text_split(before ? before : "", ";, ", true, 256, &a) < 0 ||
+	    text_split(after ? after : "", ";, ", true, 256, &b) < 0)
+		return true;
+	for (size_t i = 0; i < known.n; i++)
+		if (strs_has(&a, known.v[i]) != strs_has(&b, known.v[i]))
+			return oops_http(o, 403,
+			    "Permission check failed (/, Sys.Modify for modifying tag '%s')",
+			    known.v[i]);
+	return true;
+}
+
+bool conf_may_drive(struct job *j, const char *key, const struct drive *d, struct oops *o)
+{
+	_cleanup_str_ char *path = mem_printf("/vms/%" PRId64, j->vmid);
+
+	(void)key;
+	if (drive_is_cloudinit(d))
+		return auth_check(j->sim, &j->who, path,
+		    PRIV_BIT(VM_CONFIG_CDROM) | PRIV_BIT(VM_CONFIG_CLOUDINIT), true, o);
+	return auth_check(j->sim, &j->who, path,
+	    drive_is_cdrom(d) ? PRIV_BIT(VM_CONFIG_CDROM) : PRIV_BIT(VM_CONFIG_DISK), false, o);
+}
+
+bool conf_may_volume(struct job *j, const char *volid, int64_t vmid, struct oops *o)
+{
+	struct sim *s = j->sim;
+	_cleanup_str_ char *store = NULL;
+	_cleanup_str_ char *name = NULL;
+	_cleanup_str_ char *path = NULL;
+	const struct volume *v = volume_find(s, j->node, volid);
+
+	if (who_is_root(&j->who))
+		return true;
+	if (!volid_split(volid, &store, &name))
+		return oops_die(o,
+		    "Only root can pass arbitrary filesystem paths. at "
+		    "/usr/share/perl5/PVE/Storage.pm line %d.",
+		    s->v9 ? 651 : 581);
+	path = mem_printf("/storage/%s", store);
+	if (auth_has(s, &j->who, path, PRIV_BIT(DATASTORE_ALLOCATE)))
+		return true;
+	if (v && v->vmid == vmid && vmid)
+		return true;
+	if (!v || !v->vmid)
+		return auth_check(s, &j->who, path,
+		    PRIV_BIT(DATASTORE_ALLOCATESPACE) | PRIV_BIT(DATASTORE_AUDIT), true, o);
+	return auth_check(s, &j->who, path, PRIV_BIT(DATASTORE_AUDIT), false, o) &&
+	       auth_vm(s, &j->who, v->vmid, PRIV_BIT(VM_CONFIG_DISK), o);
+}
+
+static bool volname_ok(const struct store *st, const char *name, struct oops *o)
+{
+	bool image = strstr(name, "vm-") || strstr(name, "base-");
+
+	if (store_is_file(st)) {
+		if (!strchr(name, '/'))
+			return oops_die(o, "unable to parse directory volume name '%s'", name);
+	} else if (!image)
+		return oops_die(o, "unable to parse %s volume name '%s'",
+		    st->type == STORE_ZFS   ? "zfs"
+		    : st->type == STORE_RBD ? "rbd"
+					    : "lvm",
+		    name);
+	return true;
+}
+
+static bool may_store(struct job *j, const char *key, const char *value, struct oops *o)
+{
+	struct sim *s = j->sim;
+	_cleanup_drive_ struct drive d;
+	_cleanup_str_ char *store = NULL;
+	_cleanup_str_ char *name = NULL;
+	_cleanup_str_ char *path = NULL;
+	const struct store *st;
+	const char *from;
+
+	if (!drive_parse(s, key, value, &d))
+		return true;
+	if (!strcmp(d.file, "none"))
+		return true;
+	if (!strcmp(d.file, "cdrom"))
+		return auth_check(s, &j->who, "/", PRIV_BIT(SYS_CONSOLE), false, o);
+	if (!volid_split(d.file, &store, &name))
+		return conf_may_volume(j, d.file, j->vmid, o);
+	st = store_find(s, store);
+	path = mem_printf("/storage/%s", store);
+	if (!strcmp(name, "cloudinit"))
+		return st ? true : oops_die(o, "storage '%s' does not exist", store);
+	if (!drive_is_cdrom(&d) && drive_new_size(d.file, &(double){0})) {
+		if (!auth_check(s, &j->who, path, PRIV_BIT(DATASTORE_ALLOCATESPACE), false, o))
+			return false;
+		if (!st)
+			return oops_die(o, "storage '%s' does not exist", store);
+		if (!store_has(st, "images"))
+			return oops_param(
+			    o, "storage", "storage '%s' does not support vm images", store);
+		from = kv_get(&d.opts, "import-from");
+		return !from || conf_may_volume(j, from, j->vmid, o);
+	}
+	if (!st)
+		return oops_die(o, "storage '%s' does not exist", store);
+	return volname_ok(st, name, o) && conf_may_volume(j, d.file, j->vmid, o);
+}
+
+bool conf_may_net(struct job *j, const char *key, const char *value, struct oops *o)
+{
+	struct sim *s = j->sim;
+	_cleanup_kv_ struct kv parts = {0};
+	_cleanup_str_ char *path = NULL;
+	const char *bridge, *tag;
+
+	if (!net_parse(s, key, value, &parts))
+		return true;
+	bridge = kv_get(&parts, "bridge");
+	tag = kv_get(&parts, "tag");
+	if (!bridge)
+		return s->v9 ? true : oops_die(o, "no sdn vnet ID specified");
+	if (who_is_root(&j->who))
+		return true;
+	path = tag ? mem_printf("/sdn/zones/localnetwork/%s/%s", bridge, tag)
+		   : mem_printf("/sdn/zones/localnetwork/%s", bridge);
+	return auth_check(s, &j->who, path, PRIV_BIT(SDN_USE), false, o);
+}
+
+bool conf_may(struct job *j, const struct confop *op, struct oops *o)
+{
+	const struct guest *g = guest_find(j->sim, op->vmid);
+	const char *tags = g ? kv_get(&g->conf, "tags") : NULL;
+
+	if (!who_is_root(&j->who)) {
+		for (size_t i = 0; i < op->del.n; i++)
+			if (!may_key(j, op->vmid, op->del.v[i], o))
+				return false;
+		KV_FOREACH (i, &op->set)
+			if (!may_key(j, op->vmid, i->key, o))
+				return false;
+		if ((kv_has(&op->set, "tags") || strs_has(&op->del, "tags")) &&
+		    !may_tags(j, tags, kv_get(&op->set, "tags"), o))
+			return false;
+	}
+	KV_FOREACH (i, &op->set)
+		if (prop_is_drive(i->key) && !may_store(j, i->key, i->value, o))
+			return false;
+	KV_FOREACH (i, &op->set)
+		if (prop_is_net(i->key) && !conf_may_net(j, i->key, i->value, o))
+			return false;
+	return true;
+}

@@ -1,0 +1,345 @@
+/* Growing and moving disks, and turning a guest into a template. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sim_api.h"
+#include "sim_conf.h"
+#include "sim_volume.h"
+
+/* --- resize --- */
+
+static bool resize_check(
+    struct job *j, struct guest *g, struct volume **ret, int64_t *ret_size, struct oops *o)
+{
+	struct sim *s = j->sim;
+	const char *disk = job_param(j, "disk"), *size = job_param(j, "size"),
+		   *value = kv_get(&g->conf, disk);
+	_cleanup_drive_ struct drive d = {0};
+	_cleanup_str_ char *store = NULL;
+	_cleanup_str_ char *name = NULL;
+	_cleanup_str_ char *path = NULL;
+	int64_t n;
+	struct volume *v;
+
+	if (!value || !drive_parse(s, disk, value, &d))
+		return oops_die(o, "disk '%s' does not exist", disk);
+	if (!volid_split(d.file, &store, &name))
+		return oops_die(o, "unable to parse volume ID '%s'", d.file);
+	if (drive_is_cdrom(&d))
+		return oops_die(o, "you can't resize a cdrom");
+	path = mem_printf("/storage/%s", store);
+	if (!auth_check(s, &j->who, path, PRIV_BIT(DATASTORE_ALLOCATESPACE), false, o))
+		return false;
+	v = volume_find(s, j->node, d.file);
+	if (!v)
+		return oops_die(o, "volume '%s' does not exist", d.file);
+	n = size_parse(*size == '+' ? size + 1 : size);
+	if (*size == '+')
+		n += v->size;
+	if (n < v->size)
+		return oops_die(o, "shrinking disks is not supported");
+	if (n > v->size && volume_is_base(v) && volume_children(s, v))
+		return oops_die(o, "command '/usr/bin/qemu-img resize' failed: exit code 1");
+	*ret = v;
+	*ret_size = n;
+	return true;
+}
+
+static void resize_do(struct job *j)
+{
+	struct sim *s = j->sim;
+	_cleanup_oops_ struct oops o = {0};
+	struct guest *g = conf_load(j, j->vmid, &o);
+	const char *disk = job_param(j, "disk");
+	_cleanup_drive_ struct drive d = {0};
+	_cleanup_str_ char *size = NULL;
+	_cleanup_str_ char *text = NULL;
+	struct volume *v;
+	int64_t n;
+
+	if (!g || !resize_check(j, g, &v, &n, &o)) {
+		job_oops(j, &o);
+		return;
+	}
+	if (n > v->size) {
+		volume_grow(s, v, (n + 511) / 512 * 512);
+		if (store_is_file(v->store))
+			job_log(j, "Image resized.");
+		else if (v->store->type == STORE_LVM || v->store->type == STORE_LVMTHIN)
+			job_log(j, "  Logical volume %s/%s successfully resized.",
+			    v->store->path ? v->store->path : v->store->name, v->own);
+	}
+	if (!pmxcfs_check(j, j->vmid, &o)) {
+		job_oops(j, &o);
+		return;
+	}
+	if (drive_parse(s, disk, kv_get(&g->conf, disk), &d)) {
+		size = size_print(v->size);
+		kv_set(&d.opts, "size", size);
+		text = drive_print(&d);
+		guest_set(s, g, disk, text);
+	}
+	job_done(j);
+}
+
+static void resize_locked(struct job *j)
+{
+	_cleanup_oops_ struct oops o = {0};
+	struct guest *g = conf_load(j, j->vmid, &o);
+	const char *digest = job_param(j, "digest");
+	struct volume *v;
+	int64_t n;
+
+	if (g && digest && strcmp(digest, guest_digest(g)) != 0) {
+		job_die(j, "checksum mismatch (file change by other user?)");
+		return;
+	}
+	if (!g || (!job_param_bool(j, "skiplock") && !conf_unlocked(g, &o)) ||
+	    !resize_check(j, g, &v, &n, &o)) {
+		job_oops(j, &o);
+		return;
+	}
+	clog_add(j->sim, j->node, j->who.full, 6,
+	    "update VM %" PRId64 ": resize --disk %s --size %s", j->vmid, job_param(j, "disk"),
+	    job_param(j, "size"));
+	job_next(j, n > v->size ? j->sim->timing[TIMING_RESIZE] : 0, resize_do);
+}
+
+static void resize_task(struct job *j)
+{
+	job_lock_guest(j, j->vmid, true, resize_locked);
+}
+
+void api_resize(struct job *j)
+{
+	_cleanup_oops_ struct oops o = {0};
+	_cleanup_str_ char *id = mem_printf("%" PRId64, j->vmid);
+
+	if (job_param_bool(j, "skiplock") && !who_is_root(&j->who)) {
+		oops_param(&o, "skiplock", "Only root may use this option.");
+		job_oops(j, &o);
+		return;
+	}
+	job_fork(j, "resize", id, resize_task);
+}
+
+/* --- move --- */
+
+struct move {
+	char *made; /* the new volume */
+};
+
+static void move_free(void *data)
+{
+	struct move *m = data;
+
+	free(m->made);
+	free(m);
+}
+
+static bool move_check(struct job *j, struct guest *g, struct volume **ret_v, struct store **ret_st,
+    const char **ret_fmt, struct oops *o)
+{
+	struct sim *s = j->sim;
+	const char *disk = job_param(j, "disk"), *to = job_param(j, "storage"),
+		   *fmt = job_param(j, "format"), *digest = job_param(j, "digest"),
+		   *value = kv_get(&g->conf, disk);
+	_cleanup_drive_ struct drive d = {0};
+	_cleanup_str_ char *path = NULL;
+
+	if (digest && strcmp(digest, guest_digest(g)) != 0)
+		return oops_die(o, "detected modified configuration - file changed by other user? "
+				   "Try again.");
+	if (!value || !drive_parse(s, disk, value, &d))
+		return oops_die(o, "disk '%s' does not exist", disk);
+	if (drive_is_cdrom(&d))
+		return oops_die(o, "you can't move a cdrom");
+	*ret_v = volume_find(s, j->node, d.file);
+	if (!*ret_v)
+		return oops_die(o, "volume '%s' does not exist", d.file);
+	if (!to)
+		return oops_die(o, "needs either storage or a target disk");
+	*ret_st = store_check(s, to, j->node, o);
+	if (!*ret_st)
+		return false;
+	path = mem_printf("/storage/%s", to);
+	if (!auth_check(s, &j->who, path, PRIV_BIT(DATASTORE_ALLOCATESPACE), false, o))
+		return false;
+	if (!fmt)
+		fmt = store_can_format(*ret_st, (*ret_v)->format) ? (*ret_v)->format : "raw";
+	if (*ret_st == (*ret_v)->store && !strcmp(fmt, (*ret_v)->format))
+		return oops_die(o, "you can't move to the same storage with same format");
+	if (g->nsnaps && job_param_bool(j, "delete"))
+		return oops_die(o, "you can't move a disk with snapshots and delete the source");
+	*ret_fmt = fmt;
+	return true;
+}
+
+static void move_end(struct job *j)
+{
+	struct move *m = j->data;
+	struct sim *s = j->sim;
+	_cleanup_oops_ struct oops o = {0};
+	struct guest *g = conf_load(j, j->vmid, &o);
+	const char *disk = job_param(j, "disk");
+	_cleanup_str_ char *old = g ? mem_strdup(kv_get(&g->conf, disk)) : NULL;
+	_cleanup_drive_ struct drive d = {0};
+	_cleanup_str_ char *text = NULL;
+
+	if (!g || !old || !drive_parse(s, disk, old, &d)) {
+		job_die(j, "storage migration failed: configuration is gone");
+		return;
+	}
+	if (!pmxcfs_check(j, j->vmid, &o)) {
+		job_die(j, "storage migration failed: %s", o.msg);
+		return;
+	}
+	free(d.file);
+	d.file = TAKE(m->made);
+	text = drive_print(&d);
+	guest_set(s, g, disk, text);
+	if (!drive_leave(j, g, disk, old, job_param_bool(j, "delete"), &o)) {
+		job_oops(j, &o);
+		return;
+	}
+	job_done(j);
+}
+
+static void move_locked(struct job *j)
+{
+	struct sim *s = j->sim;
+	struct move *m = j->data;
+	_cleanup_oops_ struct oops o = {0};
+	struct guest *g = conf_load(j, j->vmid, &o);
+	struct volume *v, *made;
+	struct store *st;
+	const char *fmt;
+	int64_t wait = 0;
+
+	if (!g || !conf_unlocked(g, &o) || !move_check(j, g, &v, &st, &fmt, &o)) {
+		job_oops(j, &o);
+		return;
+	}
+	clog_add(s, j->node, j->who.full, 6,
+	    "move disk VM %" PRId64 ": move --disk %s --storage %s", j->vmid, job_param(j, "disk"),
+	    st->name);
+	{
+		_cleanup_str_ char *id = volume_id(v);
+
+		job_log(j, "create full clone of drive %s (%s)", job_param(j, "disk"), id);
+	}
+	if (s->bandwidth)
+		wait = v->size * 1000 / s->bandwidth;
+	made = volume_new(j, st, j->vmid, NULL, fmt, v->size, NULL, &o);
+	if (!made) {
+		job_die(j, "storage migration failed: %s", o.msg);
+		return;
+	}
+	m->made = volume_id(made);
+	if (s->v9)
+		job_log(j, "allocated target volume '%s'", m->made);
+	job_next(j, wait, move_end);
+}
+
+static void move_task(struct job *j)
+{
+	job_lock_guest(j, j->vmid, true, move_locked);
+}
+
+void api_move_disk(struct job *j)
+{
+	_cleanup_oops_ struct oops o = {0};
+	_cleanup_str_ char *id = mem_printf("%" PRId64, j->vmid);
+	struct guest *g = conf_load(j, j->vmid, &o);
+	struct volume *v;
+	struct store *st;
+	const char *fmt;
+
+	j->data = mem_alloc(sizeof(struct move));
+	j->data_free = move_free;
+	if (!g || !conf_unlocked(g, &o) || !move_check(j, g, &v, &st, &fmt, &o)) {
+		job_oops(j, &o);
+		return;
+	}
+	job_fork(j, "qmmove", id, move_task);
+}
+
+/* --- template --- */
+
+static void template_do(struct job *j)
+{
+	struct sim *s = j->sim;
+	_cleanup_oops_ struct oops o = {0};
+	struct guest *g = conf_load(j, j->vmid, &o);
+	_cleanup_kv_ struct kv conf = {0};
+
+	if (!g || !pmxcfs_check(j, j->vmid, &o)) {
+		job_oops(j, &o);
+		return;
+	}
+	kv_copy(&conf, &g->conf);
+	KV_FOREACH (i, &conf) {
+		_cleanup_drive_ struct drive d = {0};
+		struct volume *v;
+
+		if (!prop_is_drive(i->key) || !drive_parse(s, i->key, i->value, &d) ||
+		    drive_is_cdrom(&d))
+			continue;
+		v = volume_find(s, j->node, d.file);
+		if (!v || !store_can_template(v->store))
+			continue;
+		volume_to_base(s, v);
+		free(d.file);
+		d.file = volume_id(v);
+		{
+			_cleanup_str_ char *text = drive_print(&d);
+
+			guest_set(s, g, i->key, text);
+		}
+	}
+	job_done(j);
+}
+
+static void template_locked(struct job *j)
+{
+	_cleanup_oops_ struct oops o = {0};
+	struct guest *g = conf_load(j, j->vmid, &o);
+
+	if (!g || !conf_unlocked(g, &o) || !pmxcfs_check(j, j->vmid, &o)) {
+		job_oops(j, &o);
+		return;
+	}
+	guest_set(j->sim, g, "template", "1");
+	job_next(j, j->sim->timing[TIMING_TEMPLATE], template_do);
+}
+
+static void template_task(struct job *j)
+{
+	job_lock_guest(j, j->vmid, true, template_locked);
+}
+
+void api_template(struct job *j)
+{
+	_cleanup_oops_ struct oops o = {0};
+	struct guest *g = conf_load(j, j->vmid, &o);
+	_cleanup_str_ char *id = mem_printf("%" PRId64, j->vmid);
+
+	if (!g || !conf_unlocked(g, &o)) {
+		job_oops(j, &o);
+		return;
+	}
+	if (g->nsnaps) {
+		job_die(j, "unable to create template, because VM contains snapshots");
+		return;
+	}
+	if (text_eq(kv_get(&g->conf, "template"), "1") && !job_param(j, "disk")) {
+		job_die(j, "you can't convert a template to a template");
+		return;
+	}
+	if (g->running) {
+		job_die(j, "you can't convert a VM to template if VM is running");
+		return;
+	}
+	job_fork(j, "qmtemplate", id, template_task);
+}

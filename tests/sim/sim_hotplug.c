@@ -1,0 +1,306 @@
+/* What waits in the pending section, applied to a stopped guest at once, to a running one as far as
+ * hot-plugging goes. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "sim_conf.h"
+
+/* Takes away what is not a change: equal values, deletions of what is not there. */
+void pending_clean(struct sim *s, struct guest *g)
+{
+	for (size_t i = 0; i < g->pend.n; i++) {
+		_cleanup_str_ char *key = mem_strdup(g->pend.v[i].key);
+
+		if (text_eq(g->pend.v[i].value, kv_get(&g->conf, key))) {
+			guest_unpend(s, g, key);
+			i--;
+		}
+	}
+	for (size_t i = 0; i < g->pend_del.n; i++) {
+		_cleanup_str_ char *key = mem_strdup(g->pend_del.v[i].key);
+
+		if (!kv_has(&g->conf, key)) {
+			guest_unpend_del(s, g, key);
+			i--;
+		}
+	}
+}
+
+static void take(struct sim *s, struct guest *g, const char *key)
+{
+	_cleanup_str_ char *v = mem_strdup(kv_get(&g->pend, key));
+
+	guest_unpend(s, g, key);
+	guest_set(s, g, key, v);
+	if (g->running)
+		kv_set(&g->live, key, v);
+}
+
+static void drop(struct sim *s, struct guest *g, const char *key)
+{
+	guest_unpend_del(s, g, key);
+	guest_unset(s, g, key);
+	if (g->running)
+		kv_del(&g->live, key);
+}
+
+bool pending_apply_stopped(struct job *j, struct guest *g, struct oops *o)
+{
+	struct sim *s = j->sim;
+	bool ci = false;
+	_cleanup_kv_ struct kv del = {0}, set = {0};
+
+	kv_copy(&del, &g->pend_del);
+	kv_copy(&set, &g->pend);
+	KV_FOREACH (i, &del) {
+		_cleanup_str_ char *old = mem_strdup(kv_get(&g->conf, i->key));
+		bool force = !strcmp(i->value, "2");
+
+		drop(s, g, i->key);
+		if (old && prop_is_drive(i->key) && !drive_leave(j, g, i->key, old, force, o))
+			return false;
+	}
+	pending_clean(s, g);
+	KV_FOREACH (i, &set) {
+		_cleanup_str_ char *old = mem_strdup(kv_get(&g->conf, i->key));
+		_cleanup_drive_ struct drive a = {0}, b = {0};
+
+		if (!kv_has(&g->pend, i->key))
+			continue;
+		take(s, g, i->key);
+		if (!prop_is_drive(i->key))
+			continue;
+		if (drive_parse(s, i->key, i->value, &a))
+			ci = ci || drive_is_cloudinit(&a);
+		if (old && drive_parse(s, i->key, old, &b) && !text_eq(a.file, b.file) &&
+		    !drive_leave(j, g, i->key, old, false, o))
+			return false;
+	}
+	if (ci)
+		cloudinit_write(j, g);
+	drive_drop_unused(s, g);
+	return true;
+}
+
+static bool fast(const char *key)
+{
+	static const char words[] = "|lock|name|onboot|shares|startup|description|protection"
+				    "|vmstatestorage|hookscript|tags|migrate_downtime"
+				    "|migrate_speed|template|";
+	_cleanup_str_ char *w = mem_printf("|%s|", key);
+
+	return strstr(words, w) || cloudinit_key(key);
+}
+
+static bool feature(const struct guest *g, const char *name)
+{
+	const char *v = kv_get(&g->conf, "hotplug");
+	_cleanup_strs_ struct strs l = {0};
+
+	if (!v || !strcmp(v, "1"))
+		v = "network,disk,usb";
+	return text_split(v, ",; ", true, 16, &l) == 0 && strs_has(&l, name);
+}
+
+enum plug { PLUG_DONE, PLUG_WAIT, PLUG_FAILED };
+
+static bool bridge_there(const struct guest *g, const char *bridge)
+{
+	return !bridge || strs_has(&g->node->bridges, bridge);
+}
+
+static enum plug plug_net(
+    struct sim *s, struct guest *g, const char *key, const char *value, struct buf *why)
+{
+	static const char *const fixed[] = {"model", "macaddr", "queues", "mtu"};
+	_cleanup_kv_ struct kv a = {0}, b = {0};
+	const char *old = kv_get(&g->conf, key), *bridge;
+	bool replug = !old;
+
+	if (!net_parse(s, key, value, &b))
+		return PLUG_WAIT;
+	bridge = kv_get(&b, "bridge");
+	if (old && net_parse(s, key, old, &a))
+		for (size_t i = 0; i < ARRAY_LEN(fixed); i++)
+			replug = replug || !text_eq(kv_get(&a, fixed[i]), kv_get(&b, fixed[i]));
+	if (replug && !feature(g, "network"))
+		return PLUG_WAIT;
+	if (!bridge_there(g, bridge)) {
+		if (replug)
+			buf_addf(why,
+			    "VM %lld qmp command 'netdev_add' failed - network script "
+			    "/usr/libexec/qemu-server/pve-bridge-hotplug failed with status 512\n",
+			    (long long)g->vmid);
+		else
+			buf_addf(why, "bridge '%s' does not exist\n", bridge);
+		return PLUG_FAILED;
+	}
+	return PLUG_DONE;
+}
+
+static bool same_cold_options(const struct drive *a, const struct drive *b)
+{
+	static const char *const cold[] = {"aio", "cache", "discard", "detect_zeroes", "iothread",
+	    "product", "queues", "ro", "scsiblock", "serial", "ssd", "vendor", "wwn"};
+
+	for (size_t i = 0; i < ARRAY_LEN(cold); i++)
+		if (!text_eq(kv_get(&a->opts, cold[i]), kv_get(&b->opts, cold[i])))
+			return false;
+	return true;
+}
+
+static enum plug plug_disk(struct job *j, struct guest *g, const char *key, const char *value,
+    struct buf *why, struct oops *o)
+{
+	struct sim *s = j->sim;
+	_cleanup_drive_ struct drive a = {0}, b = {0};
+	_cleanup_str_ char *old = mem_strdup(kv_get(&g->conf, key));
+	char kind = prop_kind(key);
+	bool can = feature(g, "disk");
+
+	if (!kind || !drive_parse(s, key, value, &b))
+		return PLUG_WAIT;
+	if (old && drive_parse(s, key, old, &a)) {
+		if (drive_is_cdrom(&a) != drive_is_cdrom(&b)) {
+			buf_adds(why, "unable to change media type\n");
+			return PLUG_FAILED;
+		}
+		if (drive_is_cdrom(&a)) {
+			if (drive_is_cloudinit(&a) && !drive_is_cloudinit(&b))
+				return drive_leave(j, g, key, old, false, o) ? PLUG_DONE
+									     : PLUG_FAILED;
+			return PLUG_DONE;
+		}
+		if (!strcmp(a.file, b.file))
+			return same_cold_options(&a, &b) ? PLUG_DONE : PLUG_WAIT;
+		if (!can || kind == 'i' || kind == 's')
+			return PLUG_WAIT;
+		return drive_leave(j, g, key, old, false, o) ? PLUG_DONE : PLUG_FAILED;
+	}
+	return can && kind != 'i' && kind != 's' ? PLUG_DONE : PLUG_WAIT;
+}
+
+static enum plug plug_agent(const struct guest *g, const char *value)
+{
+	const char *old = kv_get(&g->conf, "agent");
+	size_t a = old ? strcspn(old, ",") : 0, b = strcspn(value, ",");
+
+	return old && a == b && !strncmp(old, value, a) && !strstr(value, "type=") &&
+		       !strstr(old, "type=")
+		   ? PLUG_DONE
+		   : PLUG_WAIT;
+}
+
+static bool balloon_on(const char *v)
+{
+	return !v || strcmp(v, "0") != 0;
+}
+
+static enum plug plug_one(struct job *j, struct guest *g, const char *key, const char *value,
+    struct buf *why, struct oops *o)
+{
+	const char *hp = kv_get(&g->conf, "hotplug");
+
+	if (prop_is_net(key))
+		return plug_net(j->sim, g, key, value, why);
+	if (prop_is_drive(key))
+		return plug_disk(j, g, key, value, why, o);
+	if (!strcmp(key, "agent"))
+		return plug_agent(g, value);
+	if (!strcmp(key, "balloon"))
+		return balloon_on(kv_get(&g->conf, "balloon")) == balloon_on(value) ? PLUG_DONE
+										    : PLUG_WAIT;
+	if (!strcmp(key, "cpulimit") || !strcmp(key, "cpuunits"))
+		return PLUG_DONE;
+	if (!strcmp(key, "hotplug"))
+		return strstr(value, "memory") || strstr(value, "cpu") ||
+			       (hp && (strstr(hp, "memory") || strstr(hp, "cpu")))
+			   ? PLUG_WAIT
+			   : PLUG_DONE;
+	if (!strcmp(key, "vcpus"))
+		return feature(g, "cpu") ? PLUG_DONE : PLUG_WAIT;
+	if (!strcmp(key, "memory"))
+		return feature(g, "memory") && text_eq(kv_get(&g->conf, "numa"), "1") ? PLUG_DONE
+										      : PLUG_WAIT;
+	if (!strcmp(key, "tablet") || text_starts(key, "usb"))
+		return feature(g, "usb") ? PLUG_DONE : PLUG_WAIT;
+	return PLUG_WAIT;
+}
+
+static enum plug unplug_one(
+    struct job *j, struct guest *g, const char *key, bool force, struct oops *o)
+{
+	char kind = prop_kind(key);
+	_cleanup_str_ char *old = mem_strdup(kv_get(&g->conf, key));
+	const char *hp = kv_get(&g->conf, "hotplug");
+
+	if (prop_is_net(key))
+		return feature(g, "network") ? PLUG_DONE : PLUG_WAIT;
+	if (prop_is_drive(key)) {
+		if (!feature(g, "disk") || kind == 'i' || kind == 's' || !kind)
+			return PLUG_WAIT;
+		guest_unset(j->sim, g, key);
+		return drive_leave(j, g, key, old, force, o) ? PLUG_DONE : PLUG_FAILED;
+	}
+	if (!strcmp(key, "hotplug"))
+		return hp && (strstr(hp, "cpu") || strstr(hp, "memory")) ? PLUG_WAIT : PLUG_DONE;
+	if (!strcmp(key, "balloon"))
+		return balloon_on(old) ? PLUG_DONE : PLUG_WAIT;
+	if (!strcmp(key, "tablet") || text_starts(key, "usb"))
+		return feature(g, "usb") ? PLUG_DONE : PLUG_WAIT;
+	if (!strcmp(key, "cpulimit") || !strcmp(key, "cpuunits"))
+		return PLUG_DONE;
+	if (!strcmp(key, "vcpus"))
+		return feature(g, "cpu") ? PLUG_DONE : PLUG_WAIT;
+	return fast(key) ? PLUG_DONE : PLUG_WAIT;
+}
+
+static bool plug_all(struct job *j, struct guest *g, const struct strs *modified, struct oops *o)
+{
+	struct sim *s = j->sim;
+	_cleanup_kv_ struct kv del = {0}, set = {0};
+
+	kv_copy(&del, &g->pend_del);
+	kv_copy(&set, &g->pend);
+	KV_FOREACH (i, &del) {
+		if (!strs_has(modified, i->key))
+			continue;
+		if (unplug_one(j, g, i->key, !strcmp(i->value, "2"), o) == PLUG_DONE)
+			drop(s, g, i->key);
+		if (o->status)
+			return false;
+	}
+	KV_FOREACH (i, &set) {
+		struct buf why;
+		enum plug p;
+
+		if (!strs_has(modified, i->key) || !kv_has(&g->pend, i->key))
+			continue;
+		buf_init(&why, 0);
+		p = plug_one(j, g, i->key, i->value, &why, o);
+		if (p == PLUG_DONE)
+			take(s, g, i->key);
+		else if (p == PLUG_FAILED && why.len)
+			oops_param(o, i->key, "hotplug problem - %s", buf_str(&why));
+		buf_fini(&why);
+	}
+	return !o->status;
+}
+
+bool pending_apply_running(
+    struct job *j, struct guest *g, const struct strs *modified, struct oops *o)
+{
+	struct sim *s = j->sim;
+	_cleanup_kv_ struct kv set = {0};
+	bool ok;
+
+	kv_copy(&set, &g->pend);
+	KV_FOREACH (i, &set)
+		if (fast(i->key))
+			take(s, g, i->key);
+	ok = plug_all(j, g, modified, o);
+	if (feature(g, "cloudinit"))
+		cloudinit_write(j, g);
+	drive_drop_unused(s, g);
+	return ok;
+}

@@ -1,0 +1,510 @@
+#include "sim_job.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define WORKERS 3 /* of pvedaemon on each node */
+
+static void job_end(struct job *j);
+
+void job_list_drop(struct job **v, size_t *n, const struct job *j)
+{
+	for (size_t i = 0; i < *n; i++)
+		if (v[i] == j) {
+			memmove(v + i, v + i + 1, (--*n - i) * sizeof(struct job *));
+			return;
+		}
+}
+
+/* --- steps --- */
+
+static void job_run(void *arg)
+{
+	struct job *j = arg;
+	struct sim *s = j->sim;
+
+	CHECK_OBJ(j, JOB_MAGIC);
+	j->timer = 0;
+	s->acting = j;
+	j->fn(j);
+	s->acting = NULL;
+}
+
+struct job *job_new(struct sim *s)
+{
+	struct job *j = mem_alloc(sizeof(*j));
+
+	j->magic = JOB_MAGIC;
+	j->sim = s;
+	j->id = ++s->next_id;
+	j->next = s->jobs;
+	if (s->jobs)
+		s->jobs->prev = j;
+	s->jobs = j;
+	return j;
+}
+
+void job_next(struct job *j, int64_t ms, void (*fn)(struct job *j))
+{
+	j->fn = fn;
+	j->timer = sim_at(j->sim, j->sim->now + ms, job_run, j);
+}
+
+/* --- workers of pvedaemon --- */
+
+void worker_take(struct job *j, void (*fn)(struct job *j))
+{
+	struct node *n = j->node;
+
+	if (n->busy < WORKERS) {
+		n->busy++;
+		j->worker = true;
+		job_next(j, 0, fn);
+		return;
+	}
+	j->fn = fn;
+	MEM_PUSH_ROOM(n->queue, n->nqueue, n->qcap);
+	n->queue[n->nqueue++] = j;
+}
+
+static void worker_give(struct job *j)
+{
+	struct node *n = j->node;
+
+	if (!j->worker)
+		return;
+	j->worker = false;
+	n->busy--;
+	if (n->nqueue) {
+		struct job *k = n->queue[0];
+
+		memmove(n->queue, n->queue + 1, --n->nqueue * sizeof(struct job *));
+		n->busy++;
+		k->worker = true;
+		job_next(k, 0, k->fn);
+	}
+}
+
+/* --- answers --- */
+
+struct late { /* an answer that a fault holds back */
+	struct sim_reply r;
+	void (*cb)(void *arg, const struct sim_reply *reply);
+	void *arg;
+};
+
+static void late_free(struct late *l)
+{
+	free((char *)l->r.reason);
+	free((char *)l->r.body);
+	free(l);
+}
+
+static void late_send(void *arg)
+{
+	struct late *l = arg;
+
+	l->cb(l->arg, &l->r);
+	late_free(l);
+}
+
+void late_drop(struct sim *s)
+{
+	for (size_t i = 0; i < s->nheap; i++)
+		if (s->heap[i].fn == late_send)
+			late_free(s->heap[i].arg);
+	s->nheap = 0;
+}
+
+static void deliver(struct job *j, struct sim_reply *r)
+{
+	if (j->answered)
+		return;
+	j->answered = true;
+	sim_unschedule(j->sim, j->cut_timer);
+	j->cut_timer = 0;
+	r->close = r->status >= 400;
+	if (!j->cb)
+		return;
+	if (j->faulty && j->fault == SIM_FAULT_RESET_AFTER)
+		r->cut = SIM_CUT_RESET;
+	if (j->faulty && j->fault == SIM_FAULT_STATUS_AFTER) {
+		r->status = j->fault_status;
+		r->reason = j->fault_text ? j->fault_text : "Connection timed out";
+		r->body = "";
+		r->len = 0;
+		r->close = true;
+	}
+	if (j->faulty && j->fault == SIM_FAULT_TRUNCATE && r->len) {
+		r->cut = SIM_CUT_SHORT;
+		r->len /= 2;
+	}
+	if (j->faulty && j->fault == SIM_FAULT_DELAY_ANSWER) {
+		struct late *l = mem_alloc(sizeof(*l));
+
+		*l = (struct late){*r, j->cb, j->arg};
+		l->r.reason = mem_strdup(r->reason);
+		l->r.body = mem_strndup(r->body, r->len);
+		sim_at(j->sim, j->sim->now + j->fault_delay, late_send, l);
+		return;
+	}
+	j->cb(j->arg, r);
+}
+
+static void send_json(struct job *j, int status, const char *reason, struct jsn *body)
+{
+	char *text = jsn_print(body, false);
+	struct sim_reply r = {
+	    .status = status, .reason = reason, .body = text, .len = strlen(text)};
+
+	deliver(j, &r);
+	free(text);
+	jsn_free(&body);
+}
+
+void job_status(struct job *j, int status, const char *reason)
+{
+	struct sim_reply r = {.status = status, .reason = reason, .body = ""};
+
+	deliver(j, &r);
+	job_end(j);
+}
+
+void job_ok_total(struct job *j, struct jsn *data, int64_t total)
+{
+	struct jsn *body = jsn_new_object();
+
+	jsn_put(body, "data", data ? data : jsn_new_null());
+	if (total >= 0)
+		jsn_put_int(body, "total", total);
+	send_json(j, 200, "OK", body);
+	job_end(j);
+}
+
+void job_ok(struct job *j, struct jsn *data)
+{
+	if (j->task)
+		jsn_free(&data);
+	else if (!j->answered) {
+		job_ok_total(j, data, -1);
+		return;
+	} else
+		jsn_free(&data);
+	job_end(j);
+}
+
+void job_done(struct job *j)
+{
+	job_ok(j, NULL);
+}
+
+static void task_fail(struct job *j, const char *msg)
+{
+	const char *nl = strchr(msg, '\n');
+
+	mem_free_str(&j->task->status);
+	j->task->status = nl ? mem_strndup(msg, (size_t)(nl - msg)) : mem_strdup(msg);
+	job_log(j, "TASK ERROR: %s", msg);
+	job_end(j);
+}
+
+void job_oops(struct job *j, struct oops *o)
+{
+	_cleanup_str_ char *reason = NULL;
+	struct jsn *body;
+	const char *nl = strchr(o->msg, '\n');
+
+	reason = nl ? mem_strndup(o->msg, (size_t)(nl - o->msg)) : mem_strdup(o->msg);
+	if (j->task) {
+		struct buf b;
+
+		buf_init(&b, 0);
+		buf_adds(&b, o->msg);
+		KV_FOREACH (i, &o->errors)
+			buf_addf(&b, "\n%s: %s", i->key, i->value);
+		text_trim_right(b.data);
+		task_fail(j, buf_str(&b));
+		buf_fini(&b);
+		return;
+	}
+	body = jsn_new_object();
+	if (o->errors.n) {
+		struct jsn *e = jsn_new_object();
+
+		KV_FOREACH (i, &o->errors)
+			jsn_put_str(e, i->key, i->value);
+		jsn_put(body, "errors", e);
+	}
+	jsn_put(body, "data", jsn_new_null());
+	if (o->status == 501)
+		jsn_put_str(body, "message", o->msg);
+	else {
+		_cleanup_str_ char *msg = mem_printf("%s\n", o->msg);
+
+		jsn_put_str(body, "message", msg);
+	}
+	send_json(j, o->status, reason, body);
+	job_end(j);
+}
+
+void job_die(struct job *j, const char *fmt, ...)
+{
+	_cleanup_oops_ struct oops o = {0};
+	va_list ap;
+	char *msg = NULL;
+
+	va_start(ap, fmt);
+	if (vasprintf(&msg, fmt, ap) < 0)
+		msg = NULL;
+	va_end(ap);
+	oops_die(&o, "%s", msg ? msg : "?");
+	free(msg);
+	job_oops(j, &o);
+}
+
+/* --- tasks --- */
+
+uint32_t node_fork(struct sim *s, struct node *n)
+{
+	n->pid += 1 + (uint32_t)sim_rand_below(s, 9);
+	return n->pid;
+}
+
+static void fault_task_end(struct job *j)
+{
+	task_fail(j, j->fault_text ? j->fault_text : "interrupted by signal");
+}
+
+void job_fork(struct job *j, const char *type, const char *id, void (*fn)(struct job *j))
+{
+	struct sim *s = j->sim;
+	struct task *t = mem_alloc(sizeof(*t));
+	int64_t pstart = (s->now - j->node->up_since) / 10 + 100000;
+
+	t->type = mem_strdup(type);
+	t->id = mem_strdup(id);
+	t->full = mem_strdup(j->who.full);
+	t->node = j->node;
+	t->start = sim_secs(s);
+	t->pid = node_fork(s, j->node);
+	t->pstart = pstart;
+	t->upid = mem_printf("UPID:%s:%08X:%08" PRIX64 ":%08" PRIX64 ":%s:%s:%s:", j->node->name,
+	    t->pid, (uint64_t)pstart, (uint64_t)t->start, type, id, j->who.full);
+	t->job = j;
+	MEM_PUSH_ROOM(s->tasks, s->ntasks, s->taskcap);
+	s->tasks[s->ntasks++] = t;
+	smap_put(&s->taskmap, t->upid, t);
+	clog_add(s, j->node, j->who.full, 6, "starting task %s", t->upid);
+
+	{
+		struct jsn *body = jsn_new_object();
+
+		jsn_put_str(body, "data", t->upid);
+		send_json(j, 200, "OK", body);
+	}
+	worker_give(j);
+	j->answered = true;
+	j->task = t;
+	if (j->faulty && j->fault == SIM_FAULT_TASK_HANG)
+		return;
+	if (j->faulty && j->fault == SIM_FAULT_TASK_ERROR)
+		fn = fault_task_end;
+	job_next(j, s->timing[TIMING_FORK], fn);
+}
+
+__attribute__((format(printf, 3, 0))) static void log_v(
+    struct job *j, const char *prefix, const char *fmt, va_list ap)
+{
+	char *msg = NULL, *rest, *line;
+
+	if (vasprintf(&msg, fmt, ap) < 0)
+		return;
+	rest = msg;
+	while ((line = strsep(&rest, "\n")))
+		strs_add_take(&j->task->log, mem_printf("%s%s", prefix, line));
+	free(msg);
+}
+
+void job_log(struct job *j, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (!j->task)
+		return;
+	va_start(ap, fmt);
+	log_v(j, "", fmt, ap);
+	va_end(ap);
+}
+
+void job_warn(struct job *j, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (!j->task)
+		return;
+	va_start(ap, fmt);
+	log_v(j, j->sim->v9 ? "WARN: " : "", fmt, ap);
+	va_end(ap);
+	if (j->sim->v9)
+		j->task->warnings++;
+}
+
+struct task *task_find(const struct sim *s, const char *upid)
+{
+	return smap_get(&s->taskmap, upid);
+}
+
+static void task_close(struct job *j)
+{
+	struct task *t = j->task;
+
+	t->end = sim_secs(j->sim);
+	t->job = NULL;
+	if (t->lost) {
+		mem_replace(&t->status, "unexpected status");
+		return;
+	}
+	if (!t->status && j->faulty && j->fault == SIM_FAULT_TASK_ERROR_AFTER) {
+		t->status = mem_strdup(j->fault_text ? j->fault_text : "interrupted by signal");
+		job_log(j, "TASK ERROR: %s", t->status);
+	} else if (!t->status && t->warnings) {
+		t->status = mem_printf("WARNINGS: %u", t->warnings);
+		job_log(j, "TASK %s", t->status);
+	} else if (!t->status) {
+		t->status = mem_strdup("OK");
+		job_log(j, "TASK OK");
+	}
+	clog_add(j->sim, t->node, t->full,
+	    !strcmp(t->status, "OK") || text_starts(t->status, "WARNINGS") ? 6 : 3,
+	    "end task %s %s", t->upid, t->status);
+}
+
+void task_stop(struct task *t)
+{
+	struct job *j = t->job;
+
+	if (!j)
+		return;
+	if (j->on_abort) {
+		lock_give_up(j);
+		sim_unschedule(j->sim, j->timer);
+		j->timer = 0;
+		j->on_abort(j, "interrupted by signal");
+		return;
+	}
+	t->status = mem_strdup(
+	    !strcmp(t->type, "qmshutdown") ? "received interrupt" : "interrupted by signal");
+	strs_add_take(&t->log, mem_printf("TASK ERROR: %s", t->status));
+	job_end(j);
+}
+
+void node_kill(struct sim *s, struct node *n)
+{
+	struct job *next;
+
+	for (struct job *j = s->jobs; j; j = next) {
+		next = j->next;
+		if (j->node != n && j->entry != n)
+			continue;
+		if (j->task && j->node == n) {
+			j->task->lost = true;
+			job_end(j);
+		} else if (!j->task) {
+			struct sim_reply r = {.cut = SIM_CUT_RESET,
+			    .status = 596,
+			    .reason = "Broken pipe",
+			    .body = ""};
+
+			if (j->entry != n)
+				r.cut = SIM_CUT_NONE;
+			deliver(j, &r);
+			job_end(j);
+		}
+	}
+}
+
+void tasks_free(struct sim *s)
+{
+	for (size_t i = 0; i < s->ntasks; i++) {
+		struct task *t = s->tasks[i];
+
+		free(t->upid);
+		free(t->type);
+		free(t->id);
+		free(t->full);
+		free(t->status);
+		strs_fini(&t->log);
+		free(t);
+	}
+	free(s->tasks);
+	smap_fini(&s->taskmap);
+}
+
+/* --- the end --- */
+
+static void job_end(struct job *j)
+{
+	struct sim *s = j->sim;
+
+	if (j->task && j->task->job)
+		task_close(j);
+	lock_give_up(j);
+	job_list_drop(
+	    j->node ? j->node->queue : NULL, j->node ? &j->node->nqueue : &(size_t){0}, j);
+	sim_unschedule(s, j->timer);
+	sim_unschedule(s, j->cut_timer);
+	worker_give(j);
+	job_unlock_all(j);
+	if (j->prev)
+		j->prev->next = j->next;
+	else
+		s->jobs = j->next;
+	if (j->next)
+		j->next->prev = j->prev;
+	if (s->acting == j)
+		s->acting = NULL;
+	if (j->data_free)
+		j->data_free(j->data);
+	who_fini(&j->who);
+	kv_fini(&j->params);
+	free(j->method);
+	free(j->path);
+	mem_free_secret(&j->authorization);
+	mem_free_secret(&j->ticket);
+	free(j->csrf);
+	free(j->wait_msg);
+	free(j->fault_text);
+	j->magic = 0;
+	free(j);
+}
+
+void job_free(struct job *j)
+{
+	j->answered = true;
+	if (j->task)
+		j->task->lost = true;
+	job_end(j);
+}
+
+const char *job_param(const struct job *j, const char *key)
+{
+	return kv_get(&j->params, key);
+}
+
+int64_t job_param_int(const struct job *j, const char *key, int64_t fallback)
+{
+	int64_t v;
+	const char *s = kv_get(&j->params, key);
+
+	if (s && *s == '+')
+		s++;
+	return s && !text_to_int(s, INT64_MIN, INT64_MAX, &v) ? v : fallback;
+}
+
+bool job_param_bool(const struct job *j, const char *key)
+{
+	return job_param_int(j, key, 0) == 1;
+}

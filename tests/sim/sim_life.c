@@ -1,0 +1,367 @@
+/* Creating and destroying guests. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sim_api.h"
+#include "sim_conf.h"
+#include "sim_power.h"
+#include "sim_volume.h"
+
+/* --- create --- */
+
+static const char *first_of(const struct sim *s, const struct kv *conf, bool cdrom)
+{
+	static const struct {
+		const char *name;
+		int n;
+	} buses[] = {{"ide", 4}, {"scsi", 31}, {"virtio", 16}, {"sata", 6}};
+
+	for (size_t b = 0; b < ARRAY_LEN(buses); b++)
+		for (int i = 0; i < buses[b].n; i++) {
+			_cleanup_str_ char *key = mem_printf("%s%d", buses[b].name, i);
+			const char *v = kv_get(conf, key);
+
+			if (v && value_is_cdrom(s, key, v) == cdrom)
+				for (size_t k = 0; k < conf->n; k++)
+					if (!strcmp(conf->v[k].key, key))
+						return conf->v[k].key;
+		}
+	return NULL;
+}
+
+static void default_boot(struct sim *s, struct guest *g)
+{
+	const char *disk = first_of(s, &g->conf, false), *cd = first_of(s, &g->conf, true);
+	struct strs order = {0};
+	_cleanup_str_ char *text = NULL;
+
+	if (disk)
+		strs_add(&order, disk);
+	if (cd)
+		strs_add(&order, cd);
+	if (kv_has(&g->conf, "net0"))
+		strs_add(&order, "net0");
+	text = boot_print(&order);
+	strs_fini(&order);
+	guest_set(s, g, "boot", *text ? text : " ");
+}
+
+static void fill_in(struct sim *s, struct guest *g)
+{
+	_cleanup_str_ char *uuid = sim_uuid(s), *gen = sim_uuid(s), *smbios = NULL, *meta = NULL;
+	const char *old = kv_get(&g->conf, "smbios1");
+
+	if (!old)
+		smbios = mem_printf("uuid=%s", uuid);
+	else if (!strstr(old, "uuid="))
+		smbios = mem_printf("%s,uuid=%s", old, uuid);
+	if (smbios)
+		guest_set(s, g, "smbios1", smbios);
+	if (!kv_has(&g->conf, "vmgenid"))
+		guest_set(s, g, "vmgenid", gen);
+	meta = mem_printf("creation-qemu=%s,ctime=%" PRId64, s->qemu, sim_secs(s));
+	guest_set(s, g, "meta", meta);
+	if (!kv_has(&g->conf, "boot"))
+		default_boot(s, g);
+}
+
+static void create_start(struct job *j)
+{
+	struct guest *g = guest_find(j->sim, j->vmid);
+
+	if (g && job_param_bool(j, "start")) {
+		job_log(j, "Execute autostart");
+		power_on(j, g);
+	}
+	job_done(j);
+}
+
+static void create_undo(struct job *j, const char *why)
+{
+	struct sim *s = j->sim;
+	struct guest *g = guest_find(s, j->vmid);
+
+	for (size_t i = 0; i < s->nvolumes; i++)
+		if (s->volumes[i]->vmid == j->vmid && s->volumes[i]->ctime >= j->task->start)
+			volume_free(s, s->volumes[i--]);
+	if (g)
+		guest_del(s, g);
+	job_die(j, "unable to create VM %" PRId64 " - %s", j->vmid, why);
+}
+
+static void create_make(struct job *j)
+{
+	struct confop *op = j->data;
+	struct sim *s = j->sim;
+	struct guest *g = guest_find(s, j->vmid);
+	_cleanup_oops_ struct oops o = {0};
+	const char *pool = job_param(j, "pool");
+
+	KV_FOREACH (i, &op->set) {
+		_cleanup_str_ char *v = NULL;
+
+		if (prop_is_drive(i->key)) {
+			if (!drive_make(j, g, i->key, i->value, &v, &o)) {
+				create_undo(j, o.msg);
+				return;
+			}
+		} else if (!strcmp(i->key, "tags") && s->v9) {
+			_cleanup_str_ char *t = tags_canonical(s, i->value);
+
+			v = conf_normal(s, i->key, t);
+		} else
+			v = conf_normal(s, i->key, i->value);
+		if (v)
+			guest_set(s, g, i->key, v);
+	}
+	fill_in(s, g);
+	guest_unset(s, g, "lock");
+	cloudinit_write(j, g);
+	if (pool && pool_find(s, pool))
+		guest_pool(s, g, pool);
+	job_unlock_all(j);
+	if (job_param_bool(j, "start"))
+		job_next(j, s->timing[TIMING_START], create_start);
+	else
+		create_start(j);
+}
+
+static void create_locked(struct job *j)
+{
+	struct confop *op = j->data;
+	struct sim *s = j->sim;
+	struct guest *g = guest_find(s, j->vmid);
+
+	if (g) {
+		job_die(j,
+		    "unable to create VM %" PRId64 " - VM %" PRId64 " already exists on node '%s'",
+		    j->vmid, j->vmid, g->node->name);
+		return;
+	}
+	g = guest_new(s, j->vmid, j->node);
+	guest_set(s, g, "lock", "create");
+	job_next(j, (int64_t)(op->news + 1) * s->timing[TIMING_ALLOC], create_make);
+}
+
+static void create_task(struct job *j)
+{
+	job_lock_guest(j, j->vmid, true, create_locked);
+}
+
+static bool may_create(struct job *j, struct oops *o)
+{
+	struct sim *s = j->sim;
+	const char *pool = job_param(j, "pool");
+	_cleanup_str_ char *vm = mem_printf("/vms/%" PRId64, j->vmid);
+	_cleanup_str_ char *in = pool ? mem_printf("/pool/%s", pool) : NULL;
+
+	if (pool && !pool_find(s, pool))
+		return oops_http(
+		    o, 403, "Permission check failed (pool '%s' does not exist)", pool);
+	if (who_is_root(&j->who) || auth_has(s, &j->who, vm, PRIV_BIT(VM_ALLOCATE)) ||
+	    (in && auth_has(s, &j->who, in, PRIV_BIT(VM_ALLOCATE))))
+		return true;
+	return oops_http(o, 403, "Permission check failed");
+}
+
+void api_create(struct job *j)
+{
+	static const char *const own[] = {"archive", "bwlimit", "ha-managed", "live-restore",
+	    "pool", "start", "storage", "unique"};
+	struct confop *op = mem_alloc(sizeof(*op));
+	struct sim *s = j->sim;
+	const struct guest *g = guest_find(s, j->vmid);
+	_cleanup_oops_ struct oops o = {0};
+	_cleanup_kv_ struct kv all = {0};
+	_cleanup_str_ char *id = mem_printf("%" PRId64, j->vmid);
+
+	j->data = op;
+	j->data_free = confop_free;
+	kv_copy(&all, &j->params);
+	for (size_t i = 0; i < ARRAY_LEN(own); i++)
+		kv_del(&j->params, own[i]);
+	kv_set(&j->params, "vmid", id);
+	if (j->params.n <= 2)
+		kv_set(&j->params, "memory", "512"); /* nothing is enough here; taken back below */
+	if (!may_create(j, &o) || !quorum_check(j, &o) || !conf_prepare(j, op, &o)) {
+		job_oops(j, &o);
+		return;
+	}
+	if (!kv_has(&all, "memory"))
+		kv_del(&op->set, "memory");
+	kv_fini(&j->params);
+	kv_copy(&j->params, &all);
+	if (g) {
+		job_die(j,
+		    "unable to create VM %" PRId64 " - VM %" PRId64 " already exists on node '%s'",
+		    j->vmid, j->vmid, g->node->name);
+		return;
+	}
+	job_fork(j, "qmcreate", id, create_task);
+}
+
+/* --- destroy --- */
+
+static bool has_children(struct job *j, const struct guest *g, struct oops *o)
+{
+	for (size_t i = 0; i < j->sim->nvolumes; i++) {
+		const struct volume *v = j->sim->volumes[i];
+
+		if (v->vmid == g->vmid && volume_is_base(v) && volume_children(j->sim, v)) {
+			_cleanup_str_ char *id = volume_id(v);
+
+			oops_die(o, "base volume '%s' is still in use by linked cloned", id);
+			return true;
+		}
+	}
+	return false;
+}
+
+static void free_value(struct job *j, struct guest *g, const char *key, const char *value)
+{
+	struct sim *s = j->sim;
+	_cleanup_drive_ struct drive d = {0};
+	struct volume *v;
+
+	if ((!prop_is_drive(key) && !prop_is_unused(key)) || !drive_parse(s, key, value, &d) ||
+	    (drive_is_cdrom(&d) && !drive_is_cloudinit(&d)))
+		return;
+	v = volume_find(s, g->node, d.file);
+	if (!v || v->vmid != g->vmid)
+		return;
+	if (v->store->stuck_free) {
+		job_warn(j, "Could not remove disk '%s', check manually: unable to remove volume",
+		    d.file);
+		return;
+	}
+	if (v->store->shared && !j->node->quorate) {
+		job_warn(j,
+		    "Could not remove disk '%s', check manually: cfs-lock 'storage-%s' error: no "
+		    "quorum!",
+		    d.file, v->store->name);
+		return;
+	}
+	volume_free(s, v);
+}
+
+static void destroy_volumes(struct job *j, struct guest *g)
+{
+	_cleanup_kv_ struct kv conf = {0}, pend = {0};
+
+	kv_copy(&conf, &g->conf);
+	kv_copy(&pend, &g->pend);
+	KV_FOREACH (i, &conf)
+		free_value(j, g, i->key, i->value);
+	KV_FOREACH (i, &pend)
+		free_value(j, g, i->key, i->value);
+	for (size_t n = 0; n < g->nsnaps; n++)
+		KV_FOREACH (i, &g->snaps[n].conf)
+			free_value(j, g, i->key, i->value);
+}
+
+static void destroy_unreferenced(struct job *j, int64_t vmid)
+{
+	struct sim *s = j->sim;
+
+	for (size_t i = 0; i < s->nvolumes; i++) {
+		struct volume *v = s->volumes[i];
+
+		if (v->vmid == vmid && !strcmp(v->content, "images") &&
+		    (!v->node || v->node == j->node) && !v->store->stuck_free) {
+			volume_free(s, v);
+			i--;
+		}
+	}
+}
+
+static void guest_forget(struct sim *s, int64_t vmid)
+{
+	_cleanup_str_ char *path = mem_printf("/vms/%" PRId64, vmid);
+
+	for (size_t i = 0; i < s->nacls; i++)
+		if (!strcmp(s->acls[i].path, path)) {
+			free(s->acls[i].path);
+			free(s->acls[i].who);
+			free(s->acls[i].role);
+			s->acls[i--] = s->acls[--s->nacls];
+		}
+}
+
+static void destroyed(struct job *j)
+{
+	struct sim *s = j->sim;
+	struct guest *g = guest_find(s, j->vmid);
+	_cleanup_oops_ struct oops o = {0};
+	int64_t vmid = j->vmid;
+
+	if (!g || g->node != j->node) {
+		conf_load(j, vmid, &o);
+		job_oops(j, &o);
+		return;
+	}
+	destroy_volumes(j, g);
+	if (!pmxcfs_check(j, vmid, &o)) {
+		job_oops(j, &o);
+		return;
+	}
+	if (job_param_bool(j, "destroy-unreferenced-disks"))
+		destroy_unreferenced(j, vmid);
+	guest_del(s, g);
+	guest_forget(s, vmid);
+	if (job_param_bool(j, "purge"))
+		job_log(j, "purging VM %" PRId64 " from related configurations..", vmid);
+	job_done(j);
+}
+
+static void destroy_locked(struct job *j)
+{
+	_cleanup_oops_ struct oops o = {0};
+	struct guest *g = conf_load(j, j->vmid, &o);
+
+	if (!g || (!job_param_bool(j, "skiplock") &&
+		      !text_eq(kv_get(&g->conf, "lock"), "suspended") && !conf_unlocked(g, &o))) {
+		job_oops(j, &o);
+		return;
+	}
+	if (g->running) {
+		job_die(j, "VM %" PRId64 " is running - destroy failed", j->vmid);
+		return;
+	}
+	if (has_children(j, g, &o)) {
+		job_oops(j, &o);
+		return;
+	}
+	job_next(j, j->sim->timing[TIMING_DESTROY], destroyed);
+}
+
+static void destroy_task(struct job *j)
+{
+	job_lock_guest(j, j->vmid, true, destroy_locked);
+}
+
+void api_destroy(struct job *j)
+{
+	_cleanup_oops_ struct oops o = {0};
+	struct guest *g = conf_load(j, j->vmid, &o);
+	_cleanup_str_ char *id = mem_printf("%" PRId64, j->vmid);
+
+	if (job_param_bool(j, "skiplock") && !who_is_root(&j->who)) {
+		oops_param(&o, "skiplock", "Only root may use this option.");
+		job_oops(j, &o);
+		return;
+	}
+	if (!g) {
+		job_oops(j, &o);
+		return;
+	}
+	if (text_eq(kv_get(&g->conf, "protection"), "1")) {
+		job_die(j, "can't remove VM %" PRId64 " - protection mode enabled", j->vmid);
+		return;
+	}
+	if (g->running) {
+		job_die(j, "VM %" PRId64 " is running - destroy failed", j->vmid);
+		return;
+	}
+	job_fork(j, "qmdestroy", id, destroy_task);
+}

@@ -1,0 +1,166 @@
+/* Locks of jobs: files of guests and storages. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sim_job.h"
+
+/* A lock file. Waiters get it in the order of their coming, readers together. */
+struct flock {
+	char *name;
+	struct job **holders;
+	size_t n, cap;
+	bool excl;
+	struct job **queue;
+	size_t nq, qcap;
+};
+
+static void lock_pump(struct flock *l)
+{
+	while (l->nq && (!l->n || (!l->excl && !l->queue[0]->wait_excl))) {
+		struct job *j = l->queue[0];
+
+		memmove(l->queue, l->queue + 1, --l->nq * sizeof(struct job *));
+		MEM_PUSH_ROOM(l->holders, l->n, l->cap);
+		l->holders[l->n++] = j;
+		l->excl = j->wait_excl;
+		MUST(j->nlocks < JOB_LOCKS_MAX);
+		j->locks[j->nlocks++] = l;
+		j->waiting = NULL;
+		mem_free_str(&j->wait_msg);
+		if (j->timer) { /* it had to wait */
+			sim_unschedule(j->sim, j->timer);
+			job_log(j, " OK");
+		}
+		job_next(j, 0, j->fn);
+	}
+}
+
+static void lock_timeout(void *arg)
+{
+	struct job *j = arg;
+	struct sim *s = j->sim;
+	char *msg = TAKE(j->wait_msg);
+
+	j->timer = 0;
+	job_list_drop(j->waiting->queue, &j->waiting->nq, j);
+	lock_pump(j->waiting);
+	j->waiting = NULL;
+	s->acting = j;
+	if (j->on_abort)
+		j->on_abort(j, msg);
+	else
+		job_die(j, "%s", msg);
+	s->acting = NULL;
+	free(msg);
+}
+
+void job_lock(
+    struct job *j, const char *file, bool excl, int64_t timeout_ms, void (*fn)(struct job *j))
+{
+	struct flock *l = smap_get(&j->sim->locks, file);
+	const char *shown = strchr(file, '/');
+
+	for (size_t i = 0; i < j->nlocks; i++)
+		if (!strcmp(j->locks[i]->name, file)) { /* its own already */
+			job_next(j, 0, fn);
+			return;
+		}
+	if (!l) {
+		l = mem_alloc(sizeof(*l));
+		l->name = mem_strdup(file);
+		smap_put(&j->sim->locks, file, l);
+	}
+	j->fn = fn;
+	j->wait_excl = excl;
+	MEM_PUSH_ROOM(l->queue, l->nq, l->qcap);
+	l->queue[l->nq++] = j;
+	j->waiting = l;
+	j->wait_msg = mem_printf("can't lock file '%s' - got timeout", shown ? shown : file);
+	lock_pump(l);
+	if (j->waiting) {
+		job_log(j, "trying to acquire lock...");
+		j->timer = sim_at(j->sim, j->sim->now + timeout_ms, lock_timeout, j);
+	}
+}
+
+char *job_guest_lock_name(const struct job *j, int64_t vmid)
+{
+	return mem_printf("%s:/var/lock/qemu-server/lock-%" PRId64 ".conf", j->node->name, vmid);
+}
+
+void job_lock_guest(struct job *j, int64_t vmid, bool excl, void (*fn)(struct job *j))
+{
+	char *name = job_guest_lock_name(j, vmid);
+
+	job_lock(j, name, excl, j->sim->timing[TIMING_FILE_LOCK], fn);
+	free(name);
+}
+
+static void lock_drop(struct job *j, struct flock *l)
+{
+	job_list_drop(l->holders, &l->n, j);
+	if (!l->n)
+		l->excl = false;
+	lock_pump(l);
+	if (!l->n && !l->nq) {
+		smap_del(&j->sim->locks, l->name);
+		free(l->holders);
+		free(l->queue);
+		free(l->name);
+		free(l);
+	}
+}
+
+void job_unlock_all(struct job *j)
+{
+	while (j->nlocks)
+		lock_drop(j, j->locks[--j->nlocks]);
+}
+
+static char *store_lock_name(const struct job *j, const struct store *st)
+{
+	if (st->shared)
+		return mem_printf("storage-%s", st->name);
+	return mem_printf("%s:/var/lock/pve-manager/pve-storage-%s", j->node->name, st->name);
+}
+
+void job_lock_store(struct job *j, const struct store *st, void (*fn)(struct job *j))
+{
+	_cleanup_str_ char *name = store_lock_name(j, st);
+
+	job_lock(j, name, true, j->sim->timing[TIMING_STORE_LOCK], fn);
+	if (st->shared && j->waiting) {
+		free(j->wait_msg);
+		j->wait_msg =
+		    mem_printf("cfs-lock 'storage-%s' error: got lock request timeout", st->name);
+	}
+}
+
+void job_unlock_store(struct job *j, const struct store *st)
+{
+	_cleanup_str_ char *name = store_lock_name(j, st);
+
+	for (size_t i = 0; i < j->nlocks; i++)
+		if (!strcmp(j->locks[i]->name, name)) {
+			struct flock *l = j->locks[i];
+
+			j->locks[i] = j->locks[--j->nlocks];
+			lock_drop(j, l);
+			return;
+		}
+}
+
+void locks_free(struct sim *s)
+{
+	MUST(!s->locks.used);
+	smap_fini(&s->locks);
+}
+
+void lock_give_up(struct job *j)
+{
+	if (!j->waiting)
+		return;
+	job_list_drop(j->waiting->queue, &j->waiting->nq, j);
+	j->waiting = NULL;
+}

@@ -1,0 +1,479 @@
+#include "sim_seed.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sim_auth.h"
+#include "sim_conf.h"
+#include "sim_human.h"
+#include "sim_schema.h"
+#include "sim_volume.h"
+#include "ydoc.h"
+
+struct seed {
+	struct sim *s;
+	const char *file;
+	struct err **err;
+};
+
+static int bad(const struct seed *c, const struct ynode *n, const char *fmt, ...) PRINTF(3, 4);
+
+static int bad(const struct seed *c, const struct ynode *n, const char *fmt, ...)
+{
+	va_list ap;
+	char *msg = NULL;
+	int r;
+
+	va_start(ap, fmt);
+	if (vasprintf(&msg, fmt, ap) < 0)
+		msg = NULL;
+	va_end(ap);
+	r = err_set(c->err, ERR_CONFIG, "%s:%u: %s", c->file, n ? n->mark.line : 0, msg ? msg : "");
+	free(msg);
+	return r;
+}
+
+static const char *str(const struct ynode *map, const char *key, const char *fallback)
+{
+	const struct ynode *n = ynode_get(map, key);
+
+	return n && n->kind == YNODE_SCALAR && !ynode_is_null(n) ? n->text : fallback;
+}
+
+static bool flag(const struct ynode *map, const char *key, bool fallback)
+{
+	const char *t = str(map, key, NULL);
+
+	return t ? !strcmp(t, "true") || !strcmp(t, "1") || !strcmp(t, "yes") : fallback;
+}
+
+static int64_t number(const struct ynode *map, const char *key, int64_t fallback)
+{
+	const char *t = str(map, key, NULL);
+	int64_t v;
+
+	return t && !text_to_int(t, INT64_MIN, INT64_MAX, &v) ? v : fallback;
+}
+
+static int64_t bytes(const struct ynode *map, const char *key, int64_t fallback)
+{
+	const char *t = str(map, key, NULL);
+	int64_t v = t ? size_parse(t) : -1;
+
+	return v >= 0 ? v : fallback;
+}
+
+static int known(const struct seed *c, const struct ynode *map, const char *keys)
+{
+	if (map->kind != YNODE_MAP)
+		return bad(c, map, "a map is expected here");
+	for (size_t i = 0; i < map->n; i++) {
+		_cleanup_str_ char *w = mem_printf("|%s|", map->keys[i]);
+
+		if (!strstr(keys, w)) {
+			const struct ynode at = {.mark = map->key_marks[i]};
+
+			return bad(c, &at, "unknown key \"%s\"", map->keys[i]);
+		}
+	}
+	return 0;
+}
+
+static void list(const struct ynode *n, struct strs *ret)
+{
+	if (!n)
+		return;
+	if (n->kind == YNODE_SCALAR && text_split(n->text, ", ", true, 64, ret) < 0)
+		*ret = (struct strs){0};
+	for (size_t i = 0; n->kind == YNODE_SEQ && i < n->n; i++)
+		if (n->items[i]->kind == YNODE_SCALAR)
+			strs_add(ret, n->items[i]->text);
+}
+
+/* --- cluster, timing --- */
+
+static int64_t duration(const char *t)
+{
+	char *end;
+	double v = strtod(t, &end);
+
+	if (end == t || v < 0)
+		return -1;
+	if (!strcmp(end, "s"))
+		v *= 1000;
+	else if (!strcmp(end, "m"))
+		v *= 60000;
+	else if (*end && strcmp(end, "ms") != 0)
+		return -1;
+	return (int64_t)v;
+}
+
+static int load_timing(const struct seed *c, const struct ynode *map)
+{
+	static const char *const words[] = {
+#define TIMING(code, word, ms, doc) word,
+#include "sim_timing.def"
+#undef TIMING
+	};
+
+	for (size_t i = 0; map && i < map->n; i++) {
+		const char *v = str(map, map->keys[i], "");
+		bool found = false;
+
+		if (!strcmp(map->keys[i], "bandwidth")) {
+			c->s->bandwidth = size_parse(v);
+			if (c->s->bandwidth < 0)
+				return bad(c, map->items[i], "\"%s\" is no size", v);
+			continue;
+		}
+		for (size_t k = 0; k < ARRAY_LEN(words); k++)
+			if (!strcmp(words[k], map->keys[i])) {
+				found = true;
+				c->s->timing[k] = duration(v);
+				if (c->s->timing[k] < 0)
+					return bad(c, map->items[i], "\"%s\" is no duration", v);
+			}
+		if (!found)
+			return bad(c, map->items[i], "unknown timing \"%s\"", map->keys[i]);
+	}
+	return 0;
+}
+
+static int load_cluster(const struct seed *c, const struct ynode *map)
+{
+	const struct ynode *o = ynode_get(map, "options");
+
+	if (!map)
+		return 0;
+	if (known(c, map, "|name|version|options|cpuunits-max|qemu|") < 0)
+		return -1;
+	mem_replace(&c->s->name, str(map, "name", NULL));
+	c->s->cpuunits_max = number(map, "cpuunits-max", c->s->cpuunits_max);
+	mem_replace(&c->s->qemu, str(map, "qemu", c->s->qemu));
+	for (size_t i = 0; o && i < o->n; i++)
+		kv_set(&c->s->options, o->keys[i], str(o, o->keys[i], ""));
+	return 0;
+}
+
+/* --- nodes, storages --- */
+
+static int load_node(const struct seed *c, const struct ynode *map)
+{
+	struct sim *s = c->s;
+	struct node *n;
+
+	if (known(c, map, "|name|ip|cpus|memory|bridges|") < 0)
+		return -1;
+	if (!str(map, "name", NULL))
+		return bad(c, map, "a node needs a name");
+	if (node_find(s, str(map, "name", "")))
+		return bad(c, map, "node \"%s\" is there twice", str(map, "name", ""));
+	n = mem_alloc(sizeof(*n));
+	n->name = mem_strdup(str(map, "name", ""));
+	n->id = (int)s->nnodes + 1;
+	n->ip = mem_strdup(str(map, "ip", NULL));
+	if (!n->ip)
+		n->ip = mem_printf("10.0.0.%d", n->id);
+	n->maxcpu = (int)number(map, "cpus", 16);
+	n->maxmem = bytes(map, "memory", (int64_t)64 << 30);
+	list(ynode_get(map, "bridges"), &n->bridges);
+	if (!n->bridges.n)
+		strs_add(&n->bridges, "vmbr0");
+	n->up = n->daemon = n->quorate = n->statd = true;
+	n->pid = 1000 + (uint32_t)s->nnodes * 100;
+	n->phase = s->timing[TIMING_STATD] ? (int64_t)s->nnodes * 700 % s->timing[TIMING_STATD] : 0;
+	MEM_PUSH_ROOM(s->nodes, s->nnodes, s->nodecap);
+	s->nodes[s->nnodes++] = n;
+	return 0;
+}
+
+static int load_files(
+    const struct seed *c, const struct ynode *seq, struct store *st, const char *folder)
+{
+	for (size_t i = 0; seq && i < seq->n; i++) {
+		const struct ynode *f = seq->items[i];
+		const char *name = f->kind == YNODE_SCALAR ? f->text : str(f, "name", "");
+		int64_t size = f->kind == YNODE_MAP ? bytes(f, "size", 350 << 10) : 350 << 10;
+		_cleanup_str_ char *path = mem_printf("%s/%s", folder, name);
+
+		if (!*name)
+			return bad(c, f, "a file needs a name");
+		for (size_t k = 0; k < c->s->nnodes; k++) {
+			if (!store_on(st, c->s->nodes[k]))
+				continue;
+			volume_add(c->s, st, c->s->nodes[k], path, 0, size);
+			if (st->shared)
+				break;
+		}
+	}
+	return 0;
+}
+
+static int load_store(const struct seed *c, const struct ynode *map)
+{
+	static const bool shared[] = {
+#define STORE(code, word, file, sh, formats) sh,
+#include "sim_store.def"
+#undef STORE
+	};
+	struct sim *s = c->s;
+	struct store *st;
+	enum store_type type;
+	const char *name;
+
+	if (known(c, map,
+		"|name|type|path|content|nodes|shared|size|used|iso|import|snippets|disabled|") < 0)
+		return -1;
+	name = str(map, "name", NULL);
+	if (!name || store_type_parse(str(map, "type", ""), &type) < 0)
+		return bad(c, map,
+		    "a storage needs a name and a type of dir, nfs, cifs, btrfs, lvm, "
+		    "lvmthin, zfspool, rbd, iscsi");
+	if (store_find(s, name))
+		return bad(c, map, "storage \"%s\" is there twice", name);
+	st = mem_alloc(sizeof(*st));
+	st->name = mem_strdup(name);
+	st->type = type;
+	st->path = mem_strdup(str(map, "path", NULL));
+	if (!st->path)
+		st->path = mem_printf(store_is_file(st) ? "/mnt/pve/%s" : "%s", name);
+	list(ynode_get(map, "content"), &st->content);
+	if (!st->content.n) {
+		strs_add(&st->content, "images");
+		strs_add(&st->content, "rootdir");
+	}
+	list(ynode_get(map, "nodes"), &st->nodes);
+	st->shared = flag(map, "shared", shared[type]);
+	st->enabled = !flag(map, "disabled", false);
+	st->online = true;
+	st->total = bytes(map, "size", (int64_t)500 << 30);
+	st->used_base = bytes(map, "used", 0);
+	MEM_PUSH_ROOM(s->stores, s->nstores, s->storecap);
+	s->stores[s->nstores++] = st;
+	if (load_files(c, ynode_get(map, "iso"), st, "iso") < 0 ||
+	    load_files(c, ynode_get(map, "import"), st, "import") < 0)
+		return -1;
+	return load_files(c, ynode_get(map, "snippets"), st, "snippets");
+}
+
+/* --- users and rights --- */
+
+static int load_pool(const struct seed *c, const struct ynode *n)
+{
+	struct pool *p;
+	const char *name = n->kind == YNODE_SCALAR ? n->text : str(n, "name", NULL);
+
+	if (n->kind == YNODE_MAP && known(c, n, "|name|comment|storages|") < 0)
+		return -1;
+	if (!name)
+		return bad(c, n, "a pool needs a name");
+	p = mem_alloc(sizeof(*p));
+	p->name = mem_strdup(name);
+	if (n->kind == YNODE_MAP) {
+		p->comment = mem_strdup(str(n, "comment", NULL));
+		list(ynode_get(n, "storages"), &p->stores);
+	}
+	MEM_PUSH_ROOM(c->s->pools, c->s->npools, c->s->poolcap);
+	c->s->pools[c->s->npools++] = p;
+	return 0;
+}
+
+static int load_role(const struct seed *c, const struct ynode *map)
+{
+	struct strs l = {0};
+	uint64_t bits = 0;
+
+	if (known(c, map, "|name|privs|") < 0)
+		return -1;
+	list(ynode_get(map, "privs"), &l);
+	/* A privilege that this version does not know is left out: one seed serves both. */
+	for (size_t i = 0; i < l.n; i++)
+		bits |= priv_parse(c->s, l.v[i]);
+	strs_fini(&l);
+	MEM_PUSH_ROOM(c->s->roles, c->s->nroles, c->s->rolecap);
+	c->s->roles[c->s->nroles++] =
+	    (struct srole){mem_strdup(str(map, "name", "unnamed")), bits, false};
+	return 0;
+}
+
+static int load_user(const struct seed *c, const struct ynode *map)
+{
+	const struct ynode *tokens = ynode_get(map, "tokens");
+	struct suser *u;
+	const char *name = str(map, "name", NULL);
+
+	if (known(c, map, "|name|password|enabled|expire|groups|tokens|") < 0)
+		return -1;
+	if (!name || !strchr(name, '@'))
+		return bad(c, map, "a user needs a name with a realm, as in ops@pam");
+	u = mem_alloc(sizeof(*u));
+	u->name = mem_strdup(name);
+	u->password = mem_strdup(str(map, "password", NULL));
+	u->enabled = flag(map, "enabled", true);
+	u->expire = number(map, "expire", 0);
+	list(ynode_get(map, "groups"), &u->groups);
+	MEM_PUSH_ROOM(c->s->users, c->s->nusers, c->s->usercap);
+	c->s->users[c->s->nusers++] = u;
+	for (size_t i = 0; tokens && i < tokens->n; i++) {
+		const struct ynode *t = tokens->items[i];
+
+		if (known(c, t, "|name|secret|privsep|expire|comment|") < 0)
+			return -1;
+		if (!str(t, "name", NULL) || !str(t, "secret", NULL))
+			return bad(c, t, "a token needs a name and a secret");
+		MEM_PUSH_ROOM(u->tokens, u->ntokens, u->tcap);
+		u->tokens[u->ntokens++] = (struct stoken){mem_strdup(str(t, "name", "")),
+		    mem_strdup(str(t, "secret", "")), flag(t, "privsep", true),
+		    number(t, "expire", 0), mem_strdup(str(t, "comment", NULL))};
+	}
+	return 0;
+}
+
+static int load_acl(const struct seed *c, const struct ynode *map)
+{
+	if (known(c, map, "|path|who|role|propagate|") < 0)
+		return -1;
+	if (!str(map, "path", NULL) || !str(map, "who", NULL) || !str(map, "role", NULL))
+		return bad(c, map, "an acl entry needs path, who and role");
+	if (!role_find(c->s, str(map, "role", "")))
+		return bad(c, map, "there is no role \"%s\"", str(map, "role", ""));
+	MEM_PUSH_ROOM(c->s->acls, c->s->nacls, c->s->aclcap);
+	c->s->acls[c->s->nacls++] =
+	    (struct sacl){mem_strdup(str(map, "path", "")), mem_strdup(str(map, "who", "")),
+		mem_strdup(str(map, "role", "")), flag(map, "propagate", true)};
+	return 0;
+}
+
+/* --- guests --- */
+
+static int load_one_guest(
+    const struct seed *c, const struct ynode *map, int64_t vmid, int64_t nth, struct node *node)
+{
+	const struct ynode *conf = ynode_get(map, "config");
+	_cleanup_kv_ struct kv set = {0};
+	struct err *e = NULL;
+	struct guest *g;
+	const char *pool = str(map, "pool", NULL);
+
+	for (size_t i = 0; conf && i < conf->n; i++) {
+		const char *v = str(conf, conf->keys[i], "");
+
+		if (!schema_conf_key(conf->keys[i], c->s->v9))
+			return bad(c, conf->items[i], "guest %" PRId64 ": unknown option \"%s\"",
+			    vmid, conf->keys[i]);
+		kv_set(&set, conf->keys[i], v);
+	}
+	if (nth)
+		kv_setf(&set, "name", "%s-%" PRId64,
+		    kv_get(&set, "name") ? kv_get(&set, "name") : "vm", nth);
+	if (human_make(c->s, vmid, node, &set, flag(map, "template", false), &e) < 0) {
+		int r = bad(c, map, "guest %" PRId64 ": %s", vmid, err_msg(e));
+
+		err_free(&e);
+		return r;
+	}
+	g = guest_find(c->s, vmid);
+	if (pool && !pool_find(c->s, pool))
+		return bad(c, map, "there is no pool \"%s\"", pool);
+	if (pool)
+		guest_pool(c->s, g, pool);
+	if (flag(map, "running", false))
+		guest_run(c->s, g, true);
+	return 0;
+}
+
+static int load_guest(const struct seed *c, const struct ynode *map)
+{
+	struct node *node;
+	int64_t vmid, count;
+
+	if (known(c, map, "|id|count|node|template|running|pool|config|") < 0)
+		return -1;
+	vmid = number(map, "id", 0);
+	count = number(map, "count", 0);
+	node = node_find(c->s, str(map, "node", c->s->nodes[0]->name));
+	if (vmid < 100 || vmid > SIM_VMID_MAX || count < 0 || count > 100000)
+		return bad(c, map, "a guest needs an id from 100 on");
+	if (!node)
+		return bad(c, map, "there is no node \"%s\"", str(map, "node", ""));
+	for (int64_t i = 0; i < (count ? count : 1); i++) {
+		if (guest_find(c->s, vmid + i))
+			return bad(c, map, "guest %" PRId64 " is there twice", vmid + i);
+		if (load_one_guest(c, map, vmid + i, count ? i + 1 : 0, node) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int each(const struct seed *c, const struct ynode *root, const char *key,
+    int (*fn)(const struct seed *c, const struct ynode *n))
+{
+	const struct ynode *seq = ynode_get(root, key);
+
+	if (!seq || ynode_is_null(seq))
+		return 0;
+	if (seq->kind != YNODE_SEQ)
+		return bad(c, seq, "%s: a list is expected here", key);
+	for (size_t i = 0; i < seq->n; i++)
+		if (fn(c, seq->items[i]) < 0)
+			return -1;
+	return 0;
+}
+
+static int load_all(const struct seed *c, const struct ynode *root)
+{
+	struct sim *s = c->s;
+
+	if (known(c, root, "|cluster|timing|nodes|storages|pools|roles|users|acl|guests|") < 0 ||
+	    load_cluster(c, ynode_get(root, "cluster")) < 0 ||
+	    load_timing(c, ynode_get(root, "timing")) < 0 || each(c, root, "nodes", load_node) < 0)
+		return -1;
+	if (!s->nnodes)
+		return bad(c, root, "there must be a node");
+	if (s->nnodes > 1 && !s->name)
+		s->name = mem_strdup("cluster");
+	auth_builtin_roles(s);
+	if (each(c, root, "storages", load_store) < 0 || each(c, root, "pools", load_pool) < 0 ||
+	    each(c, root, "roles", load_role) < 0 || each(c, root, "users", load_user) < 0 ||
+	    each(c, root, "acl", load_acl) < 0)
+		return -1;
+	return each(c, root, "guests", load_guest);
+}
+
+static int choose_version(const struct seed *c, const struct ynode *root, const char *version)
+{
+	const struct ynode *cl = ynode_get(root, "cluster");
+
+	if (!version)
+		version = str(cl, "version", "9.2");
+	if (strcmp(version, "8.4") != 0 && strcmp(version, "9.2") != 0)
+		return bad(
+		    c, cl, "version \"%s\" is not simulated; there are 8.4 and 9.2", version);
+	c->s->v9 = *version == '9';
+	c->s->release = mem_strdup(c->s->v9 ? "9.2" : "8.4");
+	c->s->manager = mem_strdup(c->s->v9 ? "9.2.11" : "8.4.21");
+	return 0;
+}
+
+int seed_load(struct sim *s, const struct sim_opts *opts, struct err **err)
+{
+	struct seed c = {s, opts->seed_name ? opts->seed_name : "seed", err};
+	_cleanup_diags_ struct diags diags = {0};
+	_cleanup_ydoc_ struct ydoc *y = NULL;
+	size_t len = opts->seed_len ? opts->seed_len : strlen(opts->seed_yaml);
+	const struct ynode *root;
+
+	if (ydoc_parse(c.file, opts->seed_yaml, len, &ydoc_limits_default, &diags, &y) < 0)
+		return err_set(err, ERR_CONFIG, "%s:%u:%u: %s", c.file,
+		    diags.n ? diags.v[0].mark.line : 0, diags.n ? diags.v[0].mark.col : 0,
+		    diags.n ? diags.v[0].msg : "cannot be read");
+	root = ydoc_count(y) ? ydoc_root(y, 0) : NULL;
+	if (!root)
+		return err_set(err, ERR_CONFIG, "%s: is empty", c.file);
+	if (choose_version(&c, root, opts->version) < 0)
+		return -1;
+	return load_all(&c, root);
+}

@@ -1,0 +1,330 @@
+/*
+ * sim_state: what the simulated cluster consists of: nodes, storages, volumes, guests, tasks,
+ * users.
+ *
+ * No behaviour of the API stands here (sim_api_*, sim_conf*, sim_clone …), only the things, how
+ * they are found, and how a change is written down.
+ *
+ * struct sim owns everything. Pointers to guests and volumes are valid until the next step of any
+ * job, because another one may remove them: jobs keep numbers and look again.
+ *
+ * Inside the simulated cluster only; tests use sim.h.
+ */
+#ifndef RAMET_SIM_STATE_H
+#define RAMET_SIM_STATE_H
+
+#include "buf.h"
+#include "jsn.h"
+#include "sim.h"
+
+#define SIM_MAGIC 0x51a151a1u
+#define SIM_VMID_MAX 999999999
+#define SIM_UNUSED_MAX 256
+
+struct job;
+struct task;
+
+/* A hash from text to pointer. The map copies keys and borrows values. */
+struct smap {
+	struct smap_slot {
+		char *key;
+		void *value;
+	} * v;
+	size_t cap, used, dead;
+};
+void smap_fini(struct smap *m);
+void *smap_get(const struct smap *m, const char *key);
+void smap_put(struct smap *m, const char *key, void *value);
+void smap_del(struct smap *m, const char *key);
+
+/* What a Perl `die` carries: a status, a text, and errors by parameter. */
+struct oops {
+	int status; /* 0 = nothing went wrong */
+	char *msg;
+	struct kv errors;
+};
+#define _cleanup_oops_ _cleanup_(oops_fini)
+void oops_fini(struct oops *o);
+bool oops_die(struct oops *o, const char *fmt, ...) PRINTF(2, 3); /* 500; returns false */
+bool oops_http(struct oops *o, int status, const char *fmt, ...) PRINTF(3, 4); /* returns false */
+bool oops_param(struct oops *o, const char *key, const char *fmt, ...) PRINTF(3, 4); /* 400 */
+
+struct node {
+	char *name;
+	char *ip;
+	int id;
+	bool up;
+	bool daemon; /* pvedaemon answers */
+	bool quorate;
+	bool statd;	     /* pvestatd broadcasts */
+	int64_t statd_until; /* time of the last broadcast when it does not */
+	int64_t up_since;
+	int64_t down_since;
+	int maxcpu;
+	int64_t maxmem;
+	int64_t phase; /* of the broadcasts */
+	struct strs bridges;
+	uint32_t pid;
+	uint64_t last_fork;
+	unsigned busy; /* workers of pvedaemon in use */
+	struct job **queue;
+	size_t nqueue, qcap;
+};
+
+enum store_type {
+#define STORE(code, word, file, shared, image_formats) STORE_##code,
+#include "sim_store.def"
+#undef STORE
+	STORE__MAX
+};
+
+struct store {
+	char *name;
+	enum store_type type;
+	char *path;
+	struct strs content;
+	struct strs nodes; /* empty = all */
+	bool shared;
+	bool enabled;
+	bool online;
+	int64_t total;
+	int64_t used_base; /* bytes that are no volumes of ours */
+	bool stuck_free;   /* volumes cannot be removed (a fault for tests) */
+};
+
+struct volume {
+	struct store *store;
+	struct node *node; /* NULL when shared */
+	char *name;	   /* as in a volume id after the colon */
+	char *own;	   /* without the base image's part */
+	char *base;	   /* own name of the base image of a linked clone, or NULL */
+	const char *format;
+	const char *content;
+	int64_t vmid; /* 0 = of no guest */
+	int64_t size;
+	int64_t ctime;
+	size_t index; /* in sim->volumes */
+};
+
+struct snap {
+	char *name;
+	struct kv conf;
+	char *description;
+	char *parent;
+	int64_t time;
+};
+
+/* What pvestatd of the guest's node told the cluster last. */
+struct heard {
+	bool known;
+	bool running;
+	bool template;
+	char *name;
+	const char *status;
+	int64_t maxcpu, maxmem, maxdisk;
+	int64_t since; /* start of uptime */
+};
+
+struct guest {
+	int64_t vmid;
+	struct node *node;
+	struct kv conf;
+	struct kv pend;	     /* without the delete list */
+	struct kv pend_del;  /* key -> "1" or "2" (forced) */
+	struct kv cloudinit; /* what the drive holds; valid when has_ci */
+	bool has_ci;
+	struct snap *snaps;
+	size_t nsnaps, snapcap;
+	char digest[41]; /* "" = to be computed */
+	bool running;
+	const char *qmp; /* "running", "paused", …, when it runs */
+	int64_t started; /* sim ms */
+	uint32_t pid;
+	struct kv live; /* what the running process was started with, for reboot-only keys */
+	struct heard heard;
+	int64_t dirty_at; /* time of the first change not yet broadcast, -1 = none */
+	char *pool;
+};
+
+struct pool {
+	char *name;
+	char *comment;
+	struct strs stores;
+	struct strs ghosts; /* members that do not exist */
+};
+
+struct stoken {
+	char *name;
+	char *secret;
+	bool privsep;
+	int64_t expire;
+	char *comment;
+};
+
+struct suser {
+	char *name; /* with realm */
+	char *password;
+	bool enabled;
+	int64_t expire;
+	struct stoken *tokens;
+	size_t ntokens, tcap;
+	struct strs groups;
+};
+
+struct srole {
+	char *name;
+	uint64_t privs;
+	bool special;
+};
+
+struct sacl {
+	char *path;
+	char *who; /* user, user!token or @group */
+	char *role;
+	bool propagate;
+};
+
+/* Who asks. */
+struct who {
+	char *full;  /* user@realm or user@realm!token */
+	char *user;  /* user@realm */
+	bool ticket; /* came with a ticket: root@pam then is really root */
+};
+void who_fini(struct who *w);
+bool who_is_root(const struct who *w); /* root@pam itself, not a token of it */
+
+struct logline {
+	struct node *node;
+	uint64_t uid;
+	int64_t time; /* s */
+	uint32_t pid;
+	int pri;
+	char *user;
+	char *tag;
+	char *msg;
+};
+
+enum timing {
+#define TIMING(code, word, ms, doc) TIMING_##code,
+#include "sim_timing.def"
+#undef TIMING
+	TIMING__MAX
+};
+
+struct event {
+	int64_t at;
+	uint64_t seq;
+	void (*fn)(void *arg);
+	void *arg;
+};
+
+struct sim {
+	uint32_t magic;
+	int64_t now;
+	int64_t wall0;
+	uint64_t rng[4];
+	uint64_t seq;
+	struct event *heap;
+	size_t nheap, heapcap;
+
+	bool v9;
+	char *release; /* "9.2" */
+	char *manager; /* "9.2.11" */
+	char *name;    /* of the cluster; NULL = a single node without one */
+	int64_t timing[TIMING__MAX];
+	int64_t bandwidth; /* bytes a second of a full copy */
+	int64_t cpuunits_max;
+	char *qemu; /* version */
+
+	struct node **nodes;
+	size_t nnodes, nodecap;
+	struct store **stores;
+	size_t nstores, storecap;
+	struct volume **volumes;
+	size_t nvolumes, volcap;
+	struct smap volmap;
+	struct guest **guests; /* by vmid */
+	size_t nguests, guestcap;
+	struct pool **pools;
+	size_t npools, poolcap;
+	struct suser **users;
+	size_t nusers, usercap;
+	struct srole *roles;
+	size_t nroles, rolecap;
+	struct sacl *acls;
+	size_t nacls, aclcap;
+	struct kv options; /* datacenter.cfg */
+	struct smap tickets;
+
+	struct task **tasks; /* in order of their start */
+	size_t ntasks, taskcap;
+	struct smap taskmap;
+	struct smap locks;
+	struct job *jobs; /* doubly linked */
+	uint64_t next_id;
+
+	struct logline *log;
+	size_t nlog, logcap, log0;
+	uint64_t log_uid;
+
+	struct sim_entry *journal;
+	size_t njournal, journalcap;
+	bool journal_on;
+	int journal_fd;
+	const struct job *acting; /* whose doing a change is */
+	const char *acting_user;  /* without a job */
+
+	struct rule *rules;
+	size_t nrules, rulecap, struck;
+};
+
+/* Clock and chance (sim_state.c). */
+uint64_t sim_at(struct sim *s, int64_t at, void (*fn)(void *), void *arg); /* a number, never 0 */
+void sim_unschedule(struct sim *s, uint64_t seq);
+uint64_t sim_rand(struct sim *s);
+uint64_t sim_rand_below(struct sim *s, uint64_t n);
+double sim_rand_unit(struct sim *s);
+int64_t sim_secs(const struct sim *s); /* the nodes' time in seconds */
+char *sim_uuid(struct sim *s);
+char *sim_mac(struct sim *s);
+
+struct node *node_find(const struct sim *s, const char *name);
+struct store *store_find(const struct sim *s, const char *name);
+bool store_on(const struct store *st, const struct node *n);
+bool store_has(const struct store *st, const char *content);
+struct guest *guest_find(const struct sim *s, int64_t vmid);
+struct guest *guest_new(struct sim *s, int64_t vmid, struct node *n); /* the number is free */
+void guest_del(struct sim *s, struct guest *g);
+struct pool *pool_find(const struct sim *s, const char *name);
+struct suser *user_find(const struct sim *s, const char *name);
+
+/* Before any change that the rest of the cluster hears of by broadcast. */
+void guest_touch(struct sim *s, struct guest *g);
+/* What other nodes know of it now; NULL = nothing (new, or too old). */
+const struct heard *guest_heard(struct sim *s, struct guest *g);
+
+/* All changes of state go through these, so that the journal is complete. */
+void guest_set(struct sim *s, struct guest *g, const char *key, const char *value);
+void guest_unset(struct sim *s, struct guest *g, const char *key);
+void guest_pend(struct sim *s, struct guest *g, const char *key, const char *value);
+void guest_unpend(struct sim *s, struct guest *g, const char *key);
+void guest_pend_del(struct sim *s, struct guest *g, const char *key, bool force);
+void guest_unpend_del(struct sim *s, struct guest *g, const char *key);
+void guest_move(struct sim *s, struct guest *g, struct node *to);
+void guest_run(struct sim *s, struct guest *g, bool on);
+void guest_pool(struct sim *s, struct guest *g, const char *pool_or_null);
+void note(struct sim *s, const struct guest *g, const char *effect, const char *key,
+    const char *before, const char *after);
+
+/* The configuration file as pmxcfs holds it, and its SHA-1. */
+void guest_raw(const struct guest *g, struct buf *ret);
+const char *guest_digest(struct guest *g);
+
+/* Frees all things; no job may be left. */
+void state_free(struct sim *s);
+
+/* A line of the cluster's log. */
+void clog_add(struct sim *s, struct node *n, const char *user, int pri, const char *fmt, ...)
+    PRINTF(5, 6);
+
+#endif

@@ -1,0 +1,432 @@
+#include "sim_volume.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sim_prop.h"
+
+static const struct {
+	const char *word, *formats;
+	bool file, shared;
+} kinds[] = {
+#define STORE(code, word, file, shared, formats) {word, formats, file, shared},
+#include "sim_store.def"
+#undef STORE
+};
+
+const char *store_word(const struct store *st)
+{
+	return kinds[st->type].word;
+}
+
+int store_type_parse(const char *word, enum store_type *ret)
+{
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
+		if (!strcmp(kinds[i].word, word)) {
+			*ret = (enum store_type)i;
+			return 0;
+		}
+	return -1;
+}
+
+bool store_is_file(const struct store *st)
+{
+	return kinds[st->type].file;
+}
+
+bool store_can_format(const struct store *st, const char *format)
+{
+	_cleanup_str_ char *list = mem_printf("|%s|", kinds[st->type].formats);
+	_cleanup_str_ char *w = mem_printf("|%s|", format);
+
+	return strstr(list, w) != NULL;
+}
+
+bool store_can_link(const struct store *st, bool snapshot)
+{
+	switch (st->type) {
+	case STORE_LVMTHIN:
+	case STORE_RBD:
+		return true;
+	case STORE_DIR:
+	case STORE_NFS:
+	case STORE_CIFS:
+	case STORE_ZFS:
+		return !snapshot;
+	case STORE_BTRFS:
+		return true;
+	case STORE_LVM:
+	case STORE_ISCSI:
+	case STORE__MAX:
+		break;
+	}
+	return false;
+}
+
+bool store_can_template(const struct store *st)
+{
+	return st->type != STORE_LVM && st->type != STORE_ISCSI;
+}
+
+int64_t store_used(const struct sim *s, const struct store *st, const struct node *n)
+{
+	int64_t used = st->used_base;
+
+	for (size_t i = 0; i < s->nvolumes; i++)
+		if (s->volumes[i]->store == st &&
+		    (!s->volumes[i]->node || s->volumes[i]->node == n))
+			used +=
+			    st->type == STORE_LVM ? s->volumes[i]->size : s->volumes[i]->size / 20;
+	return used < st->total ? used : st->total;
+}
+
+struct store *store_check(struct sim *s, const char *name, const struct node *n, struct oops *o)
+{
+	struct store *st = store_find(s, name);
+
+	if (!st)
+		oops_die(o, "storage '%s' does not exist", name);
+	else if (!st->enabled)
+		oops_die(o, "storage '%s' is disabled", name);
+	else if (n && !store_on(st, n))
+		oops_die(o, "storage '%s' is not available on node '%s'", name, n->name);
+	else if (!st->online)
+		oops_die(o, "storage '%s' is not online", name);
+	else
+		return st;
+	return NULL;
+}
+
+bool volid_split(const char *volid, char **ret_store, char **ret_name)
+{
+	const char *colon = strchr(volid, ':');
+
+	if (!colon || colon == volid || !colon[1])
+		return false;
+	*ret_store = mem_strndup(volid, (size_t)(colon - volid));
+	*ret_name = mem_strdup(colon + 1);
+	return true;
+}
+
+/* The part of a name that says the image itself, without the base it hangs on. */
+static const char *own_part(const struct store *st, const char *name)
+{
+	const char *p = strrchr(name, '/');
+
+	if (!p)
+		return name;
+	if (!store_is_file(st))
+		return p + 1;
+	while (p > name && p[-1] != '/')
+		p--;
+	return p;
+}
+
+static char *map_key(const struct store *st, const struct node *n, const char *own)
+{
+	return mem_printf("%s@%s/%s", st->name, st->shared || !n ? "" : n->name, own);
+}
+
+struct volume *volume_find(const struct sim *s, const struct node *n, const char *volid)
+{
+	_cleanup_str_ char *store = NULL;
+	_cleanup_str_ char *name = NULL;
+	_cleanup_str_ char *key = NULL;
+	const struct store *st;
+
+	if (!volid_split(volid, &store, &name))
+		return NULL;
+	st = store_find(s, store);
+	if (!st)
+		return NULL;
+	key = map_key(st, n, own_part(st, name));
+	return smap_get(&s->volmap, key);
+}
+
+char *volume_id(const struct volume *v)
+{
+	return mem_printf("%s:%s", v->store->name, v->name);
+}
+
+char *volume_path(const struct volume *v)
+{
+	const char *dir = v->store->path;
+
+	if (!store_is_file(v->store))
+		return mem_printf("/dev/%s/%s", dir ? dir : v->store->name, v->own);
+	if (v->vmid)
+		return mem_printf("%s/images/%s", dir, v->own);
+	return mem_printf("%s/%s%s", dir, text_starts(v->own, "iso/") ? "template/" : "", v->own);
+}
+
+static const char *base_name(const struct volume *v)
+{
+	const char *slash = strrchr(v->own, '/');
+
+	return slash ? slash + 1 : v->own;
+}
+
+bool volume_is_base(const struct volume *v)
+{
+	return text_starts(base_name(v), "base-");
+}
+
+size_t volume_children(const struct sim *s, const struct volume *v)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < s->nvolumes; i++)
+		if (s->volumes[i]->store == v->store && s->volumes[i]->node == v->node &&
+		    text_eq(s->volumes[i]->base, v->own))
+			n++;
+	return n;
+}
+
+static const char *format_of(const struct store *st, const char *own)
+{
+	static const char *const known[] = {"qcow2", "vmdk", "iso", "raw"};
+	const char *dot = strrchr(own, '.');
+
+	if (store_is_file(st) && dot)
+		for (size_t i = 0; i < ARRAY_LEN(known); i++)
+			if (!strcmp(dot + 1, known[i]))
+				return known[i];
+	return "raw";
+}
+
+static const char *content_of(const char *own)
+{
+	if (text_starts(own, "iso/"))
+		return "iso";
+	if (text_starts(own, "import/"))
+		return "import";
+	if (text_starts(own, "snippets/"))
+		return "snippets";
+	return "images";
+}
+
+static struct volume *volume_insert(struct sim *s, struct store *st, struct node *n, char *name,
+    char *base, int64_t vmid, int64_t size)
+{
+	struct volume *v = mem_alloc(sizeof(*v));
+	_cleanup_str_ char *key = NULL;
+	_cleanup_str_ char *id = NULL;
+
+	v->store = st;
+	v->node = st->shared ? NULL : n;
+	v->name = name;
+	v->own = mem_strdup(own_part(st, name));
+	v->base = base;
+	v->format = format_of(st, v->own);
+	v->content = content_of(v->own);
+	v->vmid = vmid;
+	v->size = size;
+	v->ctime = sim_secs(s);
+	v->index = s->nvolumes;
+	MEM_PUSH_ROOM(s->volumes, s->nvolumes, s->volcap);
+	s->volumes[s->nvolumes++] = v;
+	key = map_key(st, n, v->own);
+	MUST(!smap_get(&s->volmap, key));
+	smap_put(&s->volmap, key, v);
+	id = volume_id(v);
+	note(s, guest_find(s, vmid), "volume-new", id, NULL, NULL);
+	return v;
+}
+
+struct volume *volume_add(
+    struct sim *s, struct store *st, struct node *n, const char *name, int64_t vmid, int64_t size)
+{
+	const char *own = own_part(st, name);
+	char *base = own > name ? mem_strndup(name, (size_t)(own - name) - 1) : NULL;
+
+	return volume_insert(s, st, n, mem_strdup(name), base, vmid, size);
+}
+
+static bool own_taken(
+    const struct sim *s, const struct store *st, const struct node *n, const char *own)
+{
+	_cleanup_str_ char *key = map_key(st, n, own);
+
+	return smap_get(&s->volmap, key) != NULL;
+}
+
+static bool index_taken(
+    const struct sim *s, const struct store *st, const struct node *n, int64_t vmid, int k)
+{
+	static const char *const formats[] = {"raw", "qcow2", "vmdk"};
+
+	for (int b = 0; b < 2; b++) {
+		_cleanup_str_ char *name =
+		    mem_printf("%s-%" PRId64 "-disk-%d", b ? "base" : "vm", vmid, k);
+
+		if (!store_is_file(st)) {
+			if (own_taken(s, st, n, name))
+				return true;
+			continue;
+		}
+		for (size_t f = 0; f < ARRAY_LEN(formats); f++) {
+			_cleanup_str_ char *own =
+			    mem_printf("%" PRId64 "/%s.%s", vmid, name, formats[f]);
+
+			if (own_taken(s, st, n, own))
+				return true;
+		}
+	}
+	return false;
+}
+
+static char *new_own(const struct sim *s, const struct store *st, const struct node *n,
+    int64_t vmid, const char *suffix, const char *format)
+{
+	_cleanup_str_ char *name = NULL;
+	int k = 0;
+
+	if (suffix)
+		name = mem_printf("vm-%" PRId64 "-%s", vmid, suffix);
+	else {
+		while (index_taken(s, st, n, vmid, k))
+			k++;
+		name = mem_printf("vm-%" PRId64 "-disk-%d", vmid, k);
+	}
+	if (!store_is_file(st))
+		return TAKE(name);
+	return mem_printf("%" PRId64 "/%s.%s", vmid, name, format);
+}
+
+/* What qemu-img or the volume manager print. */
+static void log_made(struct job *j, const struct volume *v, const struct volume *base)
+{
+	_cleanup_str_ char *path = volume_path(v);
+
+	if (v->store->type == STORE_LVM || v->store->type == STORE_LVMTHIN) {
+		job_log(j, "  Logical volume \"%s\" created.", v->own);
+	} else if (!store_is_file(v->store))
+		return;
+	else if (!strcmp(v->format, "raw"))
+		job_log(j, "Formatting '%s', fmt=raw size=%" PRId64 " preallocation=off", path,
+		    v->size);
+	else if (base) {
+		bool q = !strcmp(base->format, "qcow2");
+
+		job_log(j,
+		    "Formatting '%s', fmt=qcow2 cluster_size=%s extended_l2=%s%s "
+		    "compression_type=zlib size=%" PRId64 " backing_file=../%s backing_fmt=%s "
+		    "lazy_refcounts=off refcount_bits=16",
+		    path, j->sim->v9 ? "131072" : "65536", j->sim->v9 ? "on" : "off",
+		    j->sim->v9 && q ? " preallocation=metadata" : "", v->size, base->own,
+		    base->format);
+	} else if (!strcmp(v->format, "vmdk"))
+		job_log(j,
+		    "Formatting '%s', fmt=vmdk size=%" PRId64
+		    " compat6=off hwversion=undefined subformat=monolithicSparse",
+		    path, v->size);
+	else
+		job_log(j,
+		    "Formatting '%s', fmt=qcow2 cluster_size=65536 extended_l2=off "
+		    "preallocation=metadata compression_type=zlib size=%" PRId64
+		    " lazy_refcounts=off refcount_bits=16",
+		    path, v->size);
+}
+
+struct volume *volume_new(struct job *j, struct store *st, int64_t vmid, const char *suffix,
+    const char *format, int64_t size, const struct volume *base, struct oops *o)
+{
+	struct sim *s = j->sim;
+	_cleanup_str_ char *own = new_own(s, st, j->node, vmid, suffix, format);
+	struct volume *v;
+	char *name;
+	bool named = base && st->type != STORE_LVMTHIN;
+
+	if (own_taken(s, st, j->node, own)) {
+		oops_die(
+		    o, "disk image '%s/images/%s' already exists", st->path ? st->path : "", own);
+		return NULL;
+	}
+	if (st->type == STORE_LVM && store_used(s, st, j->node) + size > st->total) {
+		oops_die(o, "not enough free space (%" PRId64 " < %" PRId64 ")",
+		    (st->total - store_used(s, st, j->node)) >> 10, size >> 10);
+		return NULL;
+	}
+	if (store_is_file(st) && !base && size > (int64_t)16 << 40) {
+		oops_die(o,
+		    "unable to create image: qemu-img.distrib: %s/images/%s: The image size is "
+		    "too large for file format '%s'",
+		    st->path, own, format);
+		return NULL;
+	}
+	name = named ? mem_printf("%s/%s", base->own, own) : mem_strdup(own);
+	if (base && store_is_file(st))
+		job_log(j, "clone %s: images, %s, %" PRId64 " to %s (base=../%s)", base->own,
+		    strchr(own, '/') + 1, vmid, strchr(own, '/') + 1, base->own);
+	v = volume_insert(s, st, j->node, name, named ? mem_strdup(base->own) : NULL, vmid, size);
+	log_made(j, v, base);
+	return v;
+}
+
+static void map_drop(struct sim *s, const struct volume *v)
+{
+	_cleanup_str_ char *key = map_key(v->store, v->node, v->own);
+
+	smap_del(&s->volmap, key);
+}
+
+void volume_free(struct sim *s, struct volume *v)
+{
+	_cleanup_str_ char *id = volume_id(v);
+
+	note(s, guest_find(s, v->vmid), "volume-free", id, NULL, NULL);
+	map_drop(s, v);
+	s->volumes[v->index] = s->volumes[--s->nvolumes];
+	s->volumes[v->index]->index = v->index;
+	free(v->name);
+	free(v->own);
+	free(v->base);
+	free(v);
+}
+
+void volume_rename(struct sim *s, struct volume *v, const char *own)
+{
+	_cleanup_str_ char *old = TAKE(v->own);
+	_cleanup_str_ char *key = map_key(v->store, v->node, old);
+	_cleanup_str_ char *next = map_key(v->store, v->node, own);
+
+	smap_del(&s->volmap, key);
+	v->own = mem_strdup(own);
+	free(v->name);
+	v->name = v->base ? mem_printf("%s/%s", v->base, own) : mem_strdup(own);
+	smap_put(&s->volmap, next, v);
+}
+
+void volume_to_base(struct sim *s, struct volume *v)
+{
+	const char *name = base_name(v);
+	_cleanup_str_ char *own = NULL;
+
+	if (!text_starts(name, "vm-"))
+		return;
+	own = mem_printf("%.*sbase-%s", (int)(name - v->own), v->own, name + 3);
+	volume_rename(s, v, own);
+}
+
+void volume_move(struct sim *s, struct volume *v, struct node *n)
+{
+	_cleanup_str_ char *key = NULL;
+
+	if (v->store->shared)
+		return;
+	map_drop(s, v);
+	v->node = n;
+	key = map_key(v->store, n, v->own);
+	smap_put(&s->volmap, key, v);
+}
+
+void volume_grow(struct sim *s, struct volume *v, int64_t size)
+{
+	_cleanup_str_ char *id = volume_id(v);
+	_cleanup_str_ char *before = size_print(v->size);
+	_cleanup_str_ char *after = size_print(size);
+
+	note(s, guest_find(s, v->vmid), "volume-size", id, before, after);
+	v->size = size;
+}

@@ -1,0 +1,47 @@
+/*
+ * sim_volume: images on storages: their names by kind of storage, their bases, room.
+ *
+ * Not drives of a guest (sim_prop, sim_conf) and not the time that making one takes.
+ *
+ * The simulation owns volumes; a pointer is valid until the next step of any job.
+ *
+ * Inside the simulated cluster only.
+ */
+#ifndef RAMET_SIM_VOLUME_H
+#define RAMET_SIM_VOLUME_H
+
+#include "sim_job.h"
+
+const char *store_word(const struct store *st);
+int store_type_parse(const char *word, enum store_type *ret) MUST_CHECK;
+bool store_is_file(const struct store *st);
+bool store_can_format(const struct store *st, const char *format);
+/* Does the storage do linked clones (of a template's image, or of a snapshot)? */
+bool store_can_link(const struct store *st, bool snapshot);
+bool store_can_template(const struct store *st);
+int64_t store_used(const struct sim *s, const struct store *st, const struct node *n);
+/* An enabled storage on the node, or the usual complaint. */
+struct store *store_check(struct sim *s, const char *name, const struct node *n, struct oops *o);
+
+/* "store:name" in two owned parts. */
+bool volid_split(const char *volid, char **ret_store, char **ret_name);
+struct volume *volume_find(const struct sim *s, const struct node *n, const char *volid);
+char *volume_id(const struct volume *v);
+char *volume_path(const struct volume *v);
+bool volume_is_base(const struct volume *v);
+size_t volume_children(const struct sim *s, const struct volume *v);
+
+/* A volume with a given name (seed, ISO images). */
+struct volume *volume_add(
+    struct sim *s, struct store *st, struct node *n, const char *name, int64_t vmid, int64_t size);
+/* A new image vm-N-disk-K or, with a suffix, vm-N-<suffix>; base = of a linked clone. NULL and an
+ * error if there is no room. The job's log says what the storage's tools would. */
+struct volume *volume_new(struct job *j, struct store *st, int64_t vmid, const char *suffix,
+    const char *format, int64_t size, const struct volume *base, struct oops *o);
+void volume_free(struct sim *s, struct volume *v);
+void volume_rename(struct sim *s, struct volume *v, const char *own);
+void volume_to_base(struct sim *s, struct volume *v);
+void volume_move(struct sim *s, struct volume *v, struct node *n);
+void volume_grow(struct sim *s, struct volume *v, int64_t size);
+
+#endif
