@@ -1,0 +1,179 @@
+#include "support_pve.h"
+
+#include "slots.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct call {
+	struct port *port;
+	slot_id id;
+	uint64_t sim;
+	timer_id timer;
+	cluster_cb cb;
+	void *arg;
+	struct call *prev, *next;
+};
+
+struct port {
+	struct cluster_port base;
+	struct sim *sim;
+	struct clock *clock;
+	char *authorization, *entry;
+	struct slots slots;
+	struct call *calls;
+	size_t count;
+	bool dead;
+};
+
+static void call_free(struct call *c)
+{
+	struct port *p = c->port;
+
+	clock_cancel(p->clock, &c->timer);
+	slots_del(&p->slots, c->id);
+	if (c->prev)
+		c->prev->next = c->next;
+	else
+		p->calls = c->next;
+	if (c->next)
+		c->next->prev = c->prev;
+	free(c);
+}
+
+static void answer(struct call *c, const struct cluster_reply *r)
+{
+	cluster_cb cb = c->cb;
+	void *arg = c->arg;
+	bool dead = c->port->dead;
+
+	call_free(c);
+	if (!dead)
+		cb(arg, r);
+}
+
+static void on_sim(void *arg, const struct sim_reply *reply)
+{
+	struct call *c = arg;
+	struct cluster_reply r = {.transport = CLUSTER_REPLIED, .reason = "", .body = ""};
+
+	switch (reply->cut) {
+	case SIM_CUT_NONE:
+		r.status = reply->status;
+		r.reason = reply->reason ? reply->reason : "";
+		r.body = reply->body ? reply->body : "";
+		r.body_len = reply->body ? reply->len : 0;
+		break;
+	case SIM_CUT_REFUSED:
+		r.transport = CLUSTER_NOT_SENT;
+		r.detail = "connection refused";
+		break;
+	case SIM_CUT_RESET:
+	case SIM_CUT_SHORT:
+		r.transport = CLUSTER_CUT;
+		r.detail = "connection reset";
+		break;
+	case SIM_CUT__MAX:
+		break;
+	}
+	answer(c, &r);
+}
+
+static void on_timeout(void *arg)
+{
+	struct call *c = arg;
+	struct cluster_reply r = {
+	    .transport = CLUSTER_CUT, .reason = "", .body = "", .detail = "timed out"};
+
+	c->timer = 0;
+	sim_cancel(c->port->sim, c->sim);
+	answer(c, &r);
+}
+
+static cluster_id port_submit(
+    struct cluster_port *cp, const struct cluster_request *req, cluster_cb cb, void *arg)
+{
+	struct port *p = (struct port *)cp;
+	struct sim_req q = {.method = req->method,
+	    .path = req->path,
+	    .params = req->params,
+	    .authorization = p->authorization,
+	    .node = req->node && req->node[0] ? req->node : p->entry};
+	struct call *c = mem_alloc(sizeof(*c));
+
+	p->count++;
+	c->port = p;
+	c->cb = cb;
+	c->arg = arg;
+	c->id = slots_add(&p->slots, c);
+	c->next = p->calls;
+	if (c->next)
+		c->next->prev = c;
+	p->calls = c;
+	if (p->dead)
+		return c->id;
+	c->timer = clock_timer(p->clock, req->timeout_ms, on_timeout, c);
+	c->sim = sim_submit(p->sim, &q, on_sim, c);
+	return c->id;
+}
+
+static void port_cancel(struct cluster_port *cp, cluster_id id)
+{
+	struct port *p = (struct port *)cp;
+	struct call *c = slots_find(&p->slots, id);
+
+	if (!c)
+		return;
+	if (c->sim)
+		sim_cancel(p->sim, c->sim);
+	call_free(c);
+}
+
+static const char *port_entry(struct cluster_port *cp)
+{
+	return ((struct port *)cp)->entry;
+}
+
+static const struct cluster_port_ops port_ops = {
+    .submit = port_submit, .cancel = port_cancel, .entry = port_entry};
+
+struct cluster_port *simport_new(
+    struct sim *sim, struct clock *clock, const char *authorization, const char *entry)
+{
+	struct port *p = mem_alloc(sizeof(*p));
+
+	p->base.ops = &port_ops;
+	p->sim = sim;
+	p->clock = clock;
+	p->authorization = mem_strdup(authorization);
+	p->entry = mem_strdup(entry);
+	return &p->base;
+}
+
+void simport_kill(struct cluster_port *p)
+{
+	((struct port *)p)->dead = true;
+}
+
+void simport_free(struct cluster_port **pp)
+{
+	struct port *p = (struct port *)*pp;
+
+	if (!p)
+		return;
+	while (p->calls) {
+		if (p->calls->sim)
+			sim_cancel(p->sim, p->calls->sim);
+		call_free(p->calls);
+	}
+	slots_fini(&p->slots);
+	free(p->authorization);
+	free(p->entry);
+	free(p);
+	*pp = NULL;
+}
+
+size_t simport_count(const struct cluster_port *p)
+{
+	return ((const struct port *)p)->count;
+}

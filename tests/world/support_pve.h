@@ -1,0 +1,24 @@
+/*
+ * support_pve: the simulated cluster, called in the same process, behind struct cluster_port.
+ *
+ * Not the simulation (tests/sim) and not its faults.
+ *
+ * A port belongs to one life of a controller. After simport_kill it swallows everything.
+ *
+ * Tests.
+ */
+#ifndef RAMET_SUPPORT_PVE_H
+#define RAMET_SUPPORT_PVE_H
+
+#include "clock.h"
+#include "clusterport.h"
+#include "sim.h"
+
+struct cluster_port *simport_new(
+    struct sim *sim, struct clock *clock, const char *authorization, const char *entry);
+void simport_kill(struct cluster_port *p);
+void simport_free(struct cluster_port **p);
+/* Requests handed in so far. */
+size_t simport_count(const struct cluster_port *p);
+
+#endif

@@ -1,0 +1,253 @@
+#include "support_world.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define WALL_MS 1795300000000
+#define STORY_MAX ((size_t)4 << 20)
+
+extern const char world_cluster_yaml[];
+
+static const char config_yaml[] =
+    "controller: { id: " WORLD_ID ", state_dir: /nonexistent }\n"
+    "git: { url: \"https://git.example.org/vms.git\", interval: 60s }\n"
+    "cluster: { endpoints: [\"https://pve1.example.org:8006\"] }\n";
+static const char policy_yaml[] = "policy: { vmid_range: 1000-1099 }\n";
+
+uint64_t world_random(struct world *w, uint64_t below)
+{
+	/* splitmix64: small, and the same everywhere */
+	uint64_t z = (w->rng += 0x9e3779b97f4a7c15u);
+
+	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+	z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+	return (z ^ (z >> 31)) % below;
+}
+
+static void tell(struct world *w, const char *kind, const char *text)
+{
+	size_t from = w->story.len;
+	int64_t now = clock_now(w->clock);
+
+	buf_addf(&w->story, "%6lld.%03lld %s%s\n", (long long)(now / 1000), (long long)(now % 1000),
+	    kind, text);
+	if (w->tell && w->story.len > from)
+		fputs(w->story.data + from, stderr);
+}
+
+void world_tell(struct world *w, const char *fmt, ...)
+{
+	va_list ap;
+	char *text;
+
+	va_start(ap, fmt);
+	text = mem_vprintf(fmt, ap);
+	va_end(ap);
+	tell(w, "", text);
+	free(text);
+}
+
+void world_violation(struct world *w, const char *fmt, ...)
+{
+	va_list ap;
+	char *text;
+
+	va_start(ap, fmt);
+	text = mem_vprintf(fmt, ap);
+	va_end(ap);
+	tell(w, "VIOLATION: ", text);
+	free(text);
+	w->violations++;
+}
+
+struct world *world_new(uint64_t seed, const char *extra)
+{
+	_cleanup_str_ char *yaml = mem_printf("%s%s", config_yaml, extra ? extra : policy_yaml);
+	_cleanup_err_ struct err *e = NULL;
+	struct diags diags = {0};
+	struct world *w = mem_alloc(sizeof(*w));
+	struct sim_opts o = {.seed_yaml = world_cluster_yaml,
+	    .seed_name = "world",
+	    .version = seed % 2 ? "9.2" : "8.4",
+	    .random = seed,
+	    .wall_ms = WALL_MS,
+	    .journal = true};
+
+	w->seed = w->rng = seed;
+	buf_init(&w->story, STORY_MAX);
+	w->vclock = vclock_new(seed, WALL_MS);
+	w->clock = vclock_clock(w->vclock);
+	if (sim_new(&o, &w->sim, &e) < 0) {
+		fprintf(stderr, "the simulated cluster: %s\n", err_msg(e));
+		abort();
+	}
+	if (config_parse("world.yaml", yaml, strlen(yaml), NULL, &diags, &w->config) < 0) {
+		_cleanup_buf_ struct buf b = {0};
+
+		diags_print_text(&diags, false, &b);
+		fprintf(stderr, "%s\n", buf_str(&b));
+		abort();
+	}
+	diags_fini(&diags);
+	w->git = memgit_new(w->clock);
+	w->store = memstore_new();
+	return w;
+}
+
+void world_free(struct world **wp)
+{
+	struct world *w = *wp;
+
+	if (!w)
+		return;
+	world_kill(w);
+	memgit_free(&w->git);
+	memstore_free(&w->store);
+	config_free(&w->config);
+	sim_free(&w->sim);
+	vclock_free(&w->vclock);
+	buf_fini(&w->story);
+	free(w);
+	*wp = NULL;
+}
+
+static void on_note(void *arg, const struct note *n)
+{
+	struct world *w = arg;
+
+	if (n->kind == NOTE_PROGRESS)
+		return;
+	world_tell(w, "  %s%s%s", n->vm ? n->vm : "", n->vm ? ": " : "", n->text);
+}
+
+void world_start(struct world *w, enum controller_mode mode)
+{
+	_cleanup_err_ struct err *e = NULL;
+	struct controller_opts o = {.config = w->config, .mode = mode};
+
+	w->port = simport_new(w->sim, w->clock,
+	    "PVEAPIToken=" WORLD_USER "=11111111-1111-1111-1111-111111111111", "pve1");
+	w->gitport = memgit_port_new(w->git);
+	memstore_set_dead(w->store, false);
+	o.ports = (struct ports){.clock = w->clock,
+	    .cluster = w->port,
+	    .git = w->gitport,
+	    .store = memstore_port(w->store),
+	    .pve_user = WORLD_USER,
+	    .note = on_note,
+	    .note_arg = w};
+	w->lives++;
+	world_tell(w, "a controller starts (life %u)", w->lives);
+	if (controller_new(&o, &w->controller, &e) < 0) {
+		fprintf(stderr, "controller_new: %s\n", err_msg(e));
+		abort();
+	}
+}
+
+void world_kill(struct world *w)
+{
+	if (w->controller)
+		world_tell(w, "the controller dies");
+	controller_free(&w->controller);
+	simport_free(&w->port);
+	memgit_port_free(&w->gitport);
+	w->doomed = false;
+	memstore_trap(w->store, 0, NULL, NULL);
+}
+
+/* In the middle of a callback: from here on nothing it does reaches the world. */
+static void doom(void *arg)
+{
+	struct world *w = arg;
+
+	w->doomed = true;
+	memstore_set_dead(w->store, true);
+	simport_kill(w->port);
+	memgit_port_kill(w->gitport);
+}
+
+void world_kill_after_lines(struct world *w, unsigned n)
+{
+	memstore_trap(w->store, n, doom, w);
+}
+
+bool world_step(struct world *w)
+{
+	int64_t a = vclock_next_at(w->vclock), b = sim_next_event(w->sim), t;
+
+	if (a < 0 && b < 0)
+		return false;
+	t = a < 0 || (b >= 0 && b < a) ? b : a;
+	/* The cluster's answers come when the clock is just short of t, so that neither is late. */
+	if (b >= 0 && b <= t) {
+		if (t > clock_now(w->clock))
+			vclock_run_until(w->vclock, t - 1);
+		sim_run_until(w->sim, t);
+	} else {
+		sim_run_until(w->sim, t);
+		vclock_run_until(w->vclock, t);
+	}
+	if (w->doomed)
+		world_kill(w);
+	return true;
+}
+
+bool world_run(
+    struct world *w, int64_t ms, bool (*done)(struct world *w), void (*each)(struct world *w))
+{
+	int64_t until = clock_now(w->clock) + ms;
+
+	while (clock_now(w->clock) < until) {
+		if (done && done(w))
+			return true;
+		if (!world_step(w))
+			break;
+		if (each)
+			each(w);
+	}
+	return done && done(w);
+}
+
+int64_t world_find(struct world *w, const char *name, size_t *ret_n)
+{
+	_cleanup_str_ char *start = mem_printf("ramet: " WORLD_ID "/%s vmid=", name);
+	int64_t ids[1000], found = 0;
+	size_t n = sim_guests(w->sim, ids, ARRAY_LEN(ids)), count = 0;
+
+	for (size_t i = 0; i < n && i < ARRAY_LEN(ids); i++) {
+		const char *desc = sim_guest_get(w->sim, ids[i], "description");
+		const char *p = desc ? strstr(desc, start) : NULL;
+
+		if (p && strtoll(p + strlen(start), NULL, 10) == ids[i]) {
+			found = ids[i];
+			count++;
+		}
+	}
+	if (ret_n)
+		*ret_n = count;
+	return found;
+}
+
+const struct vmstat *world_vmstat(struct world *w, const char *name)
+{
+	const struct status *s = w->controller ? controller_status(w->controller) : NULL;
+
+	for (size_t i = 0; s && i < s->n_vms; i++)
+		if (strcmp(s->vms[i]->name, name) == 0)
+			return s->vms[i];
+	return NULL;
+}
+
+bool world_all_ready(struct world *w)
+{
+	const struct status *s = w->controller ? controller_status(w->controller) : NULL;
+
+	if (!s || !s->rev_wanted || strcmp(s->rev_wanted, memgit_head(w->git)) != 0)
+		return false;
+	for (size_t i = 0; i < s->n_vms; i++)
+		if (!vmstat_is_ready(s->vms[i]))
+			return false;
+	return s->rev_applied && strcmp(s->rev_applied, s->rev_wanted) == 0;
+}

@@ -1,0 +1,75 @@
+/*
+ * support_world: a world of its own: simulated cluster, repository, state directory, virtual time,
+ * and a controller that lives and dies in it.
+ *
+ * Not the schedule of what happens (test_world.c) and not the judging (support_judge.c).
+ *
+ * The world owns everything; world_free ends it at any moment.
+ *
+ * Tests.
+ */
+#ifndef RAMET_SUPPORT_WORLD_H
+#define RAMET_SUPPORT_WORLD_H
+
+#include "buf.h"
+#include "controller.h"
+#include "sim.h"
+#include "support_git.h"
+#include "support_pve.h"
+#include "support_store.h"
+#include "vclock.h"
+
+#define WORLD_USER "ramet@pve!ctl"
+#define WORLD_ID "world"
+
+struct world {
+	uint64_t seed, rng;
+	struct vclock *vclock;
+	struct clock *clock;
+	struct sim *sim;
+	struct memgit *git;
+	struct memstore *store;
+	struct config *config;
+	/* one life of a controller */
+	struct controller *controller;
+	struct cluster_port *port;
+	struct gitport *gitport;
+	bool doomed; /* dead as soon as the current event is over */
+	unsigned lives;
+	/* what happened, for a person who looks at a failure */
+	struct buf story;
+	bool tell; /* on standard error, at once */
+	unsigned violations;
+	size_t journal_seen;
+};
+
+/* extra: lines of configuration in place of the usual ones, or NULL. */
+struct world *world_new(uint64_t seed, const char *extra);
+void world_free(struct world **w);
+
+uint64_t world_random(struct world *w, uint64_t below);
+void world_tell(struct world *w, const char *fmt, ...) PRINTF(2, 3);
+void world_violation(struct world *w, const char *fmt, ...) PRINTF(2, 3);
+
+void world_start(struct world *w, enum controller_mode mode);
+/* kill -9: nothing is said any more. */
+void world_kill(struct world *w);
+/* The process dies right after its n-th next line in the journal, before anything else happens. */
+void world_kill_after_lines(struct world *w, unsigned n);
+
+/* One event; false when nothing will ever happen again. */
+bool world_step(struct world *w);
+/* Until done says so, or until so much virtual time has gone by. `each` (may be NULL) is called
+ * after every event. */
+bool world_run(
+    struct world *w, int64_t ms, bool (*done)(struct world *w), void (*each)(struct world *w));
+
+/* The VM that carries the marker of the manifest with its own number; 0 = none. *ret_n (may be
+ * NULL) gets how many there are. */
+int64_t world_find(struct world *w, const char *name, size_t *ret_n);
+/* All VMs are Ready by the controller's own word. */
+bool world_all_ready(struct world *w);
+/* Status of one VM by the controller's own word, NULL = none. */
+const struct vmstat *world_vmstat(struct world *w, const char *name);
+
+#endif
