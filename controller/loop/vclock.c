@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "slots.h"
+
 #define VCLOCK_MAGIC 0x76636c6bu
 
 /* Timers that fire at one instant without end are a bug of whoever sets them. */
@@ -9,7 +11,9 @@
 
 struct vtimer {
 	int64_t due;
-	uint64_t id; /* grows: the order among timers of one instant */
+	uint64_t seq; /* grows: the order among timers of one instant */
+	slot_id id;
+	size_t at; /* in the heap */
 	clock_cb cb;
 	void *arg;
 };
@@ -19,9 +23,10 @@ struct vclock {
 	struct clock clock;
 	int64_t now;
 	int64_t wall_offset;
-	uint64_t last_id;
+	uint64_t last_seq;
 	uint64_t rng;
-	struct vtimer *heap; /* binary heap by (due, id) */
+	struct slots timers;
+	struct vtimer **heap; /* binary heap by (due, seq) */
 	size_t n, cap;
 	unsigned same_instant;
 };
@@ -35,20 +40,26 @@ static struct vclock *of_clock(struct clock *c)
 
 static bool before(const struct vtimer *a, const struct vtimer *b)
 {
-	return a->due != b->due ? a->due < b->due : a->id < b->id;
+	return a->due != b->due ? a->due < b->due : a->seq < b->seq;
 }
 
-static void swap(struct vtimer *a, struct vtimer *b)
+static void place(struct vclock *v, size_t i, struct vtimer *t)
 {
-	struct vtimer t = *a;
-	*a = *b;
-	*b = t;
+	v->heap[i] = t;
+	t->at = i;
+}
+
+static void swap(struct vclock *v, size_t i, size_t k)
+{
+	struct vtimer *t = v->heap[i];
+	place(v, i, v->heap[k]);
+	place(v, k, t);
 }
 
 static void sift_up(struct vclock *v, size_t i)
 {
-	while (i > 0 && before(&v->heap[i], &v->heap[(i - 1) / 2])) {
-		swap(&v->heap[i], &v->heap[(i - 1) / 2]);
+	while (i > 0 && before(v->heap[i], v->heap[(i - 1) / 2])) {
+		swap(v, i, (i - 1) / 2);
 		i = (i - 1) / 2;
 	}
 }
@@ -58,23 +69,27 @@ static void sift_down(struct vclock *v, size_t i)
 	for (;;) {
 		size_t least = i;
 		for (size_t k = 2 * i + 1; k <= 2 * i + 2 && k < v->n; k++) {
-			if (before(&v->heap[k], &v->heap[least]))
+			if (before(v->heap[k], v->heap[least]))
 				least = k;
 		}
 		if (least == i)
 			return;
-		swap(&v->heap[i], &v->heap[least]);
+		swap(v, i, least);
 		i = least;
 	}
 }
 
-static void remove_at(struct vclock *v, size_t i)
+static void drop(struct vclock *v, struct vtimer *t)
 {
-	v->heap[i] = v->heap[--v->n];
-	if (i < v->n) {
+	size_t i = t->at;
+	struct vtimer *last = v->heap[--v->n];
+	if (last != t) {
+		place(v, i, last);
 		sift_up(v, i);
-		sift_down(v, i);
+		sift_down(v, last->at);
 	}
+	slots_del(&v->timers, t->id);
+	free(t);
 }
 
 static int64_t virt_now(struct clock *c)
@@ -94,23 +109,21 @@ static timer_id virt_timer_set(struct clock *c, int64_t delay_ms, clock_cb cb, v
 	if (delay_ms < 0)
 		delay_ms = 0;
 	MUST(delay_ms <= INT64_MAX - v->now);
+	struct vtimer *t = mem_alloc(sizeof(*t));
+	*t = (struct vtimer){.due = v->now + delay_ms, .seq = ++v->last_seq, .cb = cb, .arg = arg};
+	t->id = slots_add(&v->timers, t);
 	MEM_PUSH_ROOM(v->heap, v->n, v->cap);
-	v->heap[v->n++] =
-	    (struct vtimer){.due = v->now + delay_ms, .id = ++v->last_id, .cb = cb, .arg = arg};
-	uint64_t id = v->last_id;
-	sift_up(v, v->n - 1);
-	return id;
+	place(v, v->n++, t);
+	sift_up(v, t->at);
+	return t->id;
 }
 
 static void virt_timer_cancel(struct clock *c, timer_id id)
 {
 	struct vclock *v = of_clock(c);
-	for (size_t i = 0; i < v->n; i++) {
-		if (v->heap[i].id == id) {
-			remove_at(v, i);
-			return;
-		}
-	}
+	struct vtimer *t = slots_find(&v->timers, id);
+	if (t)
+		drop(v, t);
 }
 
 /* splitmix64 (Steele, Lea, Flood 2014): any seed will do, also 0. */
@@ -147,7 +160,10 @@ void vclock_free(struct vclock **vp)
 	if (!v)
 		return;
 	CHECK_OBJ(v, VCLOCK_MAGIC);
+	for (size_t i = 0; i < v->n; i++)
+		free(v->heap[i]);
 	free(v->heap);
+	slots_fini(&v->timers);
 	v->magic = 0;
 	free(v);
 	*vp = NULL;
@@ -162,7 +178,7 @@ struct clock *vclock_clock(struct vclock *v)
 int64_t vclock_next_at(const struct vclock *v)
 {
 	CHECK_OBJ(v, VCLOCK_MAGIC);
-	return v->n > 0 ? v->heap[0].due : -1;
+	return v->n > 0 ? v->heap[0]->due : -1;
 }
 
 size_t vclock_pending(const struct vclock *v)
@@ -176,12 +192,14 @@ bool vclock_next(struct vclock *v)
 	CHECK_OBJ(v, VCLOCK_MAGIC);
 	if (v->n == 0)
 		return false;
-	struct vtimer t = v->heap[0];
-	remove_at(v, 0);
-	v->same_instant = t.due > v->now ? 0 : v->same_instant + 1;
+	struct vtimer *t = v->heap[0];
+	clock_cb cb = t->cb;
+	void *arg = t->arg;
+	v->same_instant = t->due > v->now ? 0 : v->same_instant + 1;
 	MUST(v->same_instant < SAME_INSTANT_MAX);
-	v->now = t.due;
-	t.cb(t.arg);
+	v->now = t->due;
+	drop(v, t);
+	cb(arg);
 	return true;
 }
 
@@ -189,7 +207,7 @@ void vclock_run_until(struct vclock *v, int64_t now_ms)
 {
 	CHECK_OBJ(v, VCLOCK_MAGIC);
 	MUST(now_ms >= v->now);
-	while (v->n > 0 && v->heap[0].due <= now_ms)
+	while (v->n > 0 && v->heap[0]->due <= now_ms)
 		vclock_next(v);
 	v->now = now_ms;
 }
@@ -199,7 +217,7 @@ bool vclock_run_to(
 {
 	CHECK_OBJ(v, VCLOCK_MAGIC);
 	while (!done(arg)) {
-		if (v->n == 0 || v->heap[0].due > until_ms)
+		if (v->n == 0 || v->heap[0]->due > until_ms)
 			return false;
 		vclock_next(v);
 	}

@@ -29,6 +29,11 @@ static void note(void *arg)
 	m->t->text[m->t->n++] = m->name;
 }
 
+static void mark_fired(void *arg)
+{
+	*(bool *)arg = true;
+}
+
 static void timers_fire_by_due_time_then_by_order(void **state UNUSED)
 {
 	_cleanup_vclock_ struct vclock *v = vclock_new(1, 1000000);
@@ -92,6 +97,51 @@ static void cancelled_timers_do_not_fire(void **state UNUSED)
 	clock_cancel(c, &fresh);
 	assert_int_equal(fresh, 0);
 	assert_int_equal(vclock_pending(v), 0);
+}
+
+/* Against the plainest thing that could work: a list that is searched. */
+static void many_timers_fire_as_a_list_would(void **state UNUSED)
+{
+	enum { N = 500 };
+	static struct due {
+		int64_t at;
+		size_t order;
+		bool gone, fired;
+		timer_id id;
+	} list[N];
+	static size_t fired_at[N], n_fired;
+	_cleanup_vclock_ struct vclock *v = vclock_new(9, 0);
+	struct clock *c = vclock_clock(v);
+	n_fired = 0;
+	for (size_t i = 0; i < N; i++) {
+		list[i] = (struct due){.at = (int64_t)(clock_random(c) % 50), .order = i};
+		list[i].id = clock_timer(c, list[i].at, mark_fired, &list[i].fired);
+	}
+	for (size_t i = 0; i < N; i++) {
+		list[i].gone = clock_random(c) % 3 == 0;
+		timer_id id = list[i].id;
+		if (list[i].gone)
+			clock_cancel(c, &id);
+	}
+	while (vclock_next(v)) {
+		for (size_t i = 0; i < N; i++) {
+			if (list[i].fired) {
+				fired_at[n_fired++] = i;
+				list[i].fired = false;
+			}
+		}
+	}
+	for (size_t k = 0; k < n_fired; k++) {
+		size_t best = N;
+		for (size_t i = 0; i < N; i++) {
+			if (!list[i].gone && (best == N || list[i].at < list[best].at))
+				best = i;
+		}
+		assert_int_equal(fired_at[k], best);
+		list[best].gone = true;
+	}
+	for (size_t i = 0; i < N; i++)
+		assert_true(list[i].gone);
 }
 
 static void set_again(void *arg)
@@ -166,6 +216,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(timers_fire_by_due_time_then_by_order),
 	    cmocka_unit_test(cancelled_timers_do_not_fire),
+	    cmocka_unit_test(many_timers_fire_as_a_list_would),
 	    cmocka_unit_test(timers_may_set_and_cancel_timers),
 	    cmocka_unit_test(run_to_stops_at_the_condition),
 	    cmocka_unit_test(a_seed_gives_one_sequence),

@@ -1,0 +1,264 @@
+#include <dirent.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "buf.h"
+#include "endpoints.h"
+#include "jsn.h"
+#include "pveerr.h"
+#include "text.h"
+
+/* Recordings of real clusters; not part of the project. */
+#define RECORDINGS RAMET_SOURCE_DIR "/../shared/pve"
+
+struct text_row {
+	enum pve_reason reason;
+	enum pve_outcome outcome;
+	const char *pattern;
+};
+
+static const struct text_row rows[] = {
+#define PVE_REASON(id, word, next, doc)
+#define PVE_TEXT(reason, outcome, pattern) {PVE_##reason, PVE_##outcome, pattern},
+#include "pveerr.def"
+#undef PVE_REASON
+#undef PVE_TEXT
+};
+
+/* Each row fits its own words, and no row before it takes them away. */
+static void no_row_hides_another(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct buf text;
+		buf_init(&text, 0);
+		bool has_gap = false, first = true;
+		buf_adds(&text, "step failed: ");
+		for (const char *p = rows[i].pattern; *p; p++) {
+			if (*p != '*') {
+				buf_addc(&text, *p);
+			} else {
+				buf_adds(&text, first ? "first-one" : "second-one");
+				has_gap = true;
+				first = false;
+			}
+		}
+		struct pveerr e;
+		if (!pveerr_find(buf_str(&text), &e) || e.reason != rows[i].reason ||
+		    e.outcome != rows[i].outcome)
+			fail_msg("%s is taken for %s", rows[i].pattern, pve_reason_word(e.reason));
+		assert_string_equal(e.subject, has_gap ? "first-one" : "");
+		buf_fini(&text);
+	}
+}
+
+static void every_reason_has_words(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < PVE_REASON__MAX; i++) {
+		const char *word = pve_reason_word((enum pve_reason)i);
+		const char *doc = pve_reason_doc((enum pve_reason)i);
+		assert_true(strlen(word) >= 3 && strlen(doc) >= 5);
+		assert_int_equal(doc[strlen(doc) - 1], '.');
+		assert_true(pve_reason_next((enum pve_reason)i) < PVE_NEXT__MAX);
+		for (size_t k = 0; k < i; k++)
+			assert_string_not_equal(word, pve_reason_word((enum pve_reason)k));
+	}
+}
+
+static void words_are_found_anywhere_and_bounded(void **state)
+{
+	(void)state;
+	struct pveerr e = {.reason = PVE_NONE};
+	assert_false(pveerr_find("", &e));
+	assert_false(pveerr_find("VM is locked", &e));
+	assert_int_equal(e.reason, PVE_NONE);
+	assert_true(pveerr_find("clone failed: line 1\nVM is locked (backup)\n", &e));
+	assert_string_equal(e.subject, "backup");
+	/* The subject never runs over. */
+	char text[1000] = "VM is locked (";
+	memset(text + strlen(text), 'x', 900);
+	text[914] = ')';
+	assert_true(pveerr_find(text, &e));
+	assert_int_equal(strlen(e.subject), PVEERR_SUBJECT_MAX - 1);
+}
+
+/* ---- held against what real clusters said ---- */
+
+/* Words that need no reason of their own: they concern calls that Ramet never makes, or values that
+ * it never sends. */
+static const char *const unnamed[] = {
+    "SSH public key validation error",
+    "no sdn vnet ID specified",
+    "QEMU guest agent is not running",
+    "create user failed",
+    "create pool failed",
+    "delete pool failed",
+    "delete role failed",
+    "expected, at character offset",
+    "unable to parse value of",
+    "balloon value too large",
+    "invalid bootorder",
+    "disk image '",
+    "cloud-init drive is already attached",
+    "unable to parse directory volume name",
+    "different from storage format",
+    "failed to stat",
+    "not HA managed",
+    "disable firewall",
+    "clone failed: copy failed: command",
+    "snapshot feature is not available",
+    "unable to parse volume ID",
+    "The image size is too large",
+    "qemu-img resize",
+    "Only root may use this option",
+};
+
+static bool is_unnamed(const char *text)
+{
+	for (size_t i = 0; i < ARRAY_LEN(unnamed); i++) {
+		if (strstr(text, unnamed[i]))
+			return true;
+	}
+	return false;
+}
+
+struct tally {
+	size_t known, unnamed, unknown;
+};
+
+static void judge(const char *text, struct tally *t)
+{
+	struct pveerr e;
+	if (pveerr_find(text, &e)) {
+		t->known++;
+	} else if (is_unnamed(text)) {
+		t->unnamed++;
+	} else {
+		t->unknown++;
+		print_message("no reason for: %s\n", text);
+	}
+}
+
+static void judge_line(const char *line, struct tally *t)
+{
+	_cleanup_jsn_ struct jsn *j = NULL;
+	if (jsn_parse(line, strlen(line), &j, NULL) < 0)
+		return;
+	const struct jsn *response = jsn_get(j, "response");
+	int64_t status = jsn_get_int(response, "status", 0);
+	const char *reason = jsn_get_text(response, "reason");
+	const struct jsn *data = jsn_get(jsn_get(response, "body"), "data");
+	const char *exitstatus = jsn_get_text(data, "exitstatus");
+	if ((status == 500 || status == 403) && reason)
+		judge(reason, t);
+	if (exitstatus && !text_eq(exitstatus, "OK") && !text_starts(exitstatus, "WARNINGS: "))
+		judge(exitstatus, t);
+}
+
+static void judge_file(const char *path, struct tally *t)
+{
+	FILE *f = fopen(path, "r");
+	assert_non_null(f);
+	char *line = NULL;
+	size_t cap = 0;
+	while (getline(&line, &cap, f) > 0)
+		judge_line(line, t);
+	free(line);
+	fclose(f);
+}
+
+static void recorded_refusals_have_reasons(void **state)
+{
+	(void)state;
+	static const char *const folders[] = {
+	    "transcripts-8.4", "transcripts-9.2", "transcripts-cluster-9.2"};
+	struct tally t = {0};
+	for (size_t i = 0; i < ARRAY_LEN(folders); i++) {
+		_cleanup_str_ char *dir = mem_printf("%s/%s", RECORDINGS, folders[i]);
+		DIR *d = opendir(dir);
+		if (!d)
+			skip();
+		struct dirent *e;
+		while ((e = readdir(d))) {
+			_cleanup_str_ char *path = mem_printf("%s/%s", dir, e->d_name);
+			if (text_ends(e->d_name, ".jsonl"))
+				judge_file(path, &t);
+		}
+		closedir(d);
+	}
+	print_message("%zu with a reason, %zu left without on purpose\n", t.known, t.unnamed);
+	assert_int_equal(t.unknown, 0);
+	assert_true(t.known > 500);
+}
+
+/* "GET /nodes/{node}/qemu/{vmid}" names the same call, whatever its variables are called. */
+static bool same_template(const char *a, const char *b)
+{
+	while (*a && *b) {
+		if (*a == '{' && *b == '{') {
+			a += strcspn(a, "}");
+			b += strcspn(b, "}");
+		}
+		if (*a++ != *b++)
+			return false;
+	}
+	return *a == *b;
+}
+
+static bool schema_has(const struct jsn *methods, const struct endpoint *e)
+{
+	_cleanup_str_ char *call = mem_printf("%s %s", e->method, e->path);
+	struct jsn_iter it;
+	JSN_FOREACH (it, methods) {
+		if (same_template(it.key, call))
+			return true;
+	}
+	return false;
+}
+
+static void all_calls_exist_in_the_api(void **state)
+{
+	(void)state;
+	static const char *const files[] = {
+	    RECORDINGS "/schema-8.4.json", RECORDINGS "/schema-9.2.json"};
+	for (size_t i = 0; i < ARRAY_LEN(files); i++) {
+		struct buf text;
+		char chunk[65536];
+		size_t n;
+		FILE *f = fopen(files[i], "r");
+		if (!f)
+			skip();
+		buf_init(&text, 0);
+		while ((n = fread(chunk, 1, sizeof(chunk), f)) > 0)
+			buf_add(&text, chunk, n);
+		fclose(f);
+		_cleanup_jsn_ struct jsn *schema = NULL;
+		assert_int_equal(jsn_parse(buf_str(&text), text.len, &schema, NULL), 0);
+		for (size_t k = 0; k < ENDPOINT__MAX; k++) {
+			const struct endpoint *e = endpoint_get((enum endpoint_id)k);
+			if (!schema_has(schema, e))
+				fail_msg("%s: no %s %s", files[i], e->method, e->path);
+		}
+		buf_fini(&text);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(no_row_hides_another),
+	    cmocka_unit_test(every_reason_has_words),
+	    cmocka_unit_test(words_are_found_anywhere_and_bounded),
+	    cmocka_unit_test(recorded_refusals_have_reasons),
+	    cmocka_unit_test(all_calls_exist_in_the_api),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
