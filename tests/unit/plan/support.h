@@ -50,9 +50,9 @@ static inline void add_leaf(struct resource *r, const char *path, const char *te
 }
 
 /* Lines "cpu.cores = 4"; "network.net1 = {}" is a device without a leaf. */
-static inline struct resource *resource_from(const char *name, const char *lines)
+static inline struct resource *resource_draft(const char *name, const char *lines)
 {
-	struct resource *r = mem_alloc(sizeof(*r));
+	struct resource *r = resource_new();
 	_cleanup_strs_ struct strs all = {0};
 	r->name = mem_strdup(name);
 	r->file = mem_strdup("web.yaml");
@@ -66,6 +66,12 @@ static inline struct resource *resource_from(const char *name, const char *lines
 		else
 			add_leaf(r, all.v[i], eq + 3);
 	}
+	return r;
+}
+
+static inline struct resource *resource_from(const char *name, const char *lines)
+{
+	struct resource *r = resource_draft(name, lines);
 	resource_seal(r);
 	return r;
 }
