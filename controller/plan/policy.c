@@ -319,9 +319,10 @@ static enum reason quorum(const struct obs_cluster *cl, const struct step *s, ch
 	}
 	if (cl->quorate_for_ms < POLICY_QUORUM_MS) {
 		/* Without the seconds: a report that changes with the clock makes commits. */
-		*ret_message = mem_printf("a step that allocates or frees storage waits until quorum "
-					  "has been seen for %d s",
-		    POLICY_QUORUM_MS / 1000);
+		*ret_message =
+		    mem_printf("a step that allocates or frees storage waits until quorum "
+			       "has been seen for %d s",
+			POLICY_QUORUM_MS / 1000);
 		return REASON_NO_QUORUM;
 	}
 	return REASON_IN_SYNC;
