@@ -57,7 +57,7 @@ void note(struct sim *s, const struct guest *g, const char *effect, const char *
 	const struct job *j = s->acting;
 	bool secret = !strcmp(key, "cipassword");
 	struct sim_entry e = {
-	    .seq = s->njournal + 1,
+	    .seq = ++s->journal_seq,
 	    .wall_ms = sim_wall(s),
 	    .user = mem_strdup(j		? j->who.full
 			       : s->acting_user ? s->acting_user
@@ -124,7 +124,7 @@ static int64_t last_broadcast(const struct sim *s, const struct node *n)
 		t = n->statd_until;
 	if (period <= 0)
 		return t;
-	return t < n->phase ? -1 : n->phase + (t - n->phase) / period * period;
+	return t < n->phase ? NOT_DIRTY + 1 : n->phase + (t - n->phase) / period * period;
 }
 
 static void heard_take(struct guest *g)
@@ -146,16 +146,16 @@ static void heard_take(struct guest *g)
 
 static void heard_sync(struct sim *s, struct guest *g)
 {
-	if (g->dirty_at >= 0 && last_broadcast(s, g->node) >= g->dirty_at) {
+	if (g->dirty_at != NOT_DIRTY && last_broadcast(s, g->node) >= g->dirty_at) {
 		heard_take(g);
-		g->dirty_at = -1;
+		g->dirty_at = NOT_DIRTY;
 	}
 }
 
 void guest_touch(struct sim *s, struct guest *g)
 {
 	heard_sync(s, g);
-	if (g->dirty_at < 0)
+	if (g->dirty_at == NOT_DIRTY)
 		g->dirty_at = s->now;
 	g->digest[0] = '\0';
 }

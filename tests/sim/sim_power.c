@@ -323,7 +323,6 @@ static void reboot_task(struct job *j)
 
 void api_reboot(struct job *j)
 {
-	_cleanup_oops_ struct oops o = {0};
 	_cleanup_str_ char *id = vmid_text(j);
 	struct guest *g = guest_find(j->sim, j->vmid);
 

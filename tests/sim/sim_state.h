@@ -20,6 +20,7 @@
 #define SIM_MAGIC 0x51a151a1u
 #define SIM_VMID_MAX 999999999
 #define SIM_UNUSED_MAX 256
+#define NOT_DIRTY INT64_MIN
 
 struct job;
 struct task;
@@ -142,7 +143,7 @@ struct guest {
 	uint32_t pid;
 	struct kv live; /* what the running process was started with, for reboot-only keys */
 	struct heard heard;
-	int64_t dirty_at; /* time of the first change not yet broadcast, -1 = none */
+	int64_t dirty_at; /* time of the first change not yet broadcast, or NOT_DIRTY */
 	char *pool;
 };
 
@@ -270,6 +271,7 @@ struct sim {
 	struct sim_entry *journal;
 	size_t njournal, journalcap;
 	bool journal_on;
+	uint64_t journal_seq;
 	int journal_fd;
 	const struct job *acting; /* whose doing a change is */
 	const char *acting_user;  /* without a job */
