@@ -34,9 +34,8 @@ static int run(const struct cli *c, struct bundle *desired)
 	if (rc != CLI_OK)
 		return rc;
 	_cleanup_pass_ struct pass p = {0};
-	struct controller_opts o = {
-	    .mode = CONTROLLER_PLAN, .desired = desired, .rev = c->opt[CLI_OPT_REV]};
-	if (pass_start(&p, &s, &o, &err) != 0 || pass_wait(&p, &err) != 0)
+	struct controller_opts o = {.desired = desired, .rev = c->opt[CLI_OPT_REV]};
+	if (planview_read(&p, &s, &o, &err) != 0)
 		return cli_fail(c, err);
 	return p.end == PASS_SETTLED ? show(c, &p) : CLI_ERROR;
 }

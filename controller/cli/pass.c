@@ -47,6 +47,13 @@ static void on_reload(void *arg, int signo)
 	controller_poke(p->controller);
 }
 
+static void on_note(void *arg, const struct note *n)
+{
+	struct pass *p = arg;
+	if (p->note)
+		p->note(p->note_arg, n);
+}
+
 int pass_start(struct pass *p, struct setup *s, const struct controller_opts *o, struct err **err)
 {
 	struct controller_opts opts = *o;
@@ -57,8 +64,12 @@ int pass_start(struct pass *p, struct setup *s, const struct controller_opts *o,
 	opts.ports.store = s->ports.store;
 	opts.ports.outdir = s->ports.outdir;
 	opts.ports.pve_user = s->ports.pve_user;
+	opts.ports.note = on_note;
+	opts.ports.note_arg = p;
 	p->setup = s;
 	p->mode = o->mode;
+	p->note = o->ports.note;
+	p->note_arg = o->ports.note_arg;
 	if (controller_new(&opts, &p->controller, err) != 0)
 		return -1;
 	if (o->mode != CONTROLLER_RUN)
@@ -73,7 +84,10 @@ int pass_start(struct pass *p, struct setup *s, const struct controller_opts *o,
 int pass_wait(struct pass *p, struct err **err)
 {
 	p->end = PASS_CUT;
-	return loop_run(p->setup->loop, err);
+	int rc = loop_run(p->setup->loop, err);
+	/* Who listened may be gone before the controller is. */
+	p->note = NULL;
+	return rc;
 }
 
 void pass_finish(struct pass *p)

@@ -3,7 +3,47 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "progress.h"
 #include "render.h"
+
+/* ---- the reading ---- */
+
+static char *summary(void *arg)
+{
+	struct pass *p = arg;
+	if (!p->controller || !controller_bundle(p->controller))
+		return mem_strdup("reading the manifests");
+	const struct status *s = controller_status(p->controller);
+	size_t planned = 0;
+	for (size_t i = 0; i < s->n_vms; i++)
+		planned += controller_plan(p->controller, s->vms[i]->name) != NULL;
+	return mem_printf("reading the cluster: %zu of %zu VMs", planned, s->n_vms);
+}
+
+/* Findings are shown with the plan. */
+static void on_note(void *arg, const struct note *n)
+{
+	if (n->kind == NOTE_TROUBLE)
+		progress_note(arg, n);
+}
+
+int planview_read(
+    struct pass *p, struct setup *s, const struct controller_opts *o, struct err **err)
+{
+	struct controller_opts opts = *o;
+	struct progress_opts po = progress_stderr(s->cli, s->ports.clock);
+	po.summary = summary;
+	po.summary_arg = p;
+	_cleanup_progress_ struct progress *progress = po.live ? progress_new(&po) : NULL;
+	opts.mode = CONTROLLER_PLAN;
+	opts.ports.note = progress ? on_note : NULL;
+	opts.ports.note_arg = progress;
+	if (pass_start(p, s, &opts, err) != 0)
+		return -1;
+	return pass_wait(p, err);
+}
+
+/* ---- the result ---- */
 
 static bool is_todo(const struct plan *plan)
 {

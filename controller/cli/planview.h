@@ -12,6 +12,11 @@
 
 #include "pass.h"
 
+/* Makes the plans: a pass of mode PLAN over these options, shown on standard error meanwhile if
+ * that is a terminal. Whoever calls ends the pass. */
+int planview_read(
+    struct pass *p, struct setup *s, const struct controller_opts *o, struct err **err) MUST_CHECK;
+
 enum planview_form { PLANVIEW_TEXT, PLANVIEW_JSON, PLANVIEW_MARKDOWN, PLANVIEW_FORM__MAX };
 
 /* ret_todo: something would be done. */

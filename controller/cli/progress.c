@@ -264,25 +264,36 @@ void progress_free(struct progress **pp)
 	*pp = NULL;
 }
 
-static void write_stdout(void *arg, const char *text)
+static void write_file(void *arg, const char *text)
 {
-	(void)arg;
-	fputs(text, stdout);
-	fflush(stdout);
+	fputs(text, arg);
+	fflush(arg);
 }
 
-struct progress_opts progress_stdout(const struct cli *c, struct clock *clock)
+static struct progress_opts options(const struct cli *c, struct clock *clock, FILE *f, bool colors)
 {
 	const char *term = cli_env(c->env, "TERM"), *locale = cli_env(c->env, "LC_ALL");
 	if (!locale || !*locale)
 		locale = cli_env(c->env, "LC_CTYPE");
 	if (!locale || !*locale)
 		locale = cli_env(c->env, "LANG");
+	int fd = fileno(f);
 	return (struct progress_opts){.clock = clock,
-	    .live = c->terminal && term && strcmp(term, "dumb") != 0,
-	    .colors = c->color,
+	    .live = isatty(fd) == 1 && term && strcmp(term, "dumb") != 0,
+	    .colors = colors,
 	    .unicode = locale && (strstr(locale, "UTF-8") || strstr(locale, "utf8")),
-	    .columns = term_columns(STDOUT_FILENO),
-	    .rows = term_rows(STDOUT_FILENO),
-	    .write = write_stdout};
+	    .columns = term_columns(fd),
+	    .rows = term_rows(fd),
+	    .write = write_file,
+	    .arg = f};
+}
+
+struct progress_opts progress_stdout(const struct cli *c, struct clock *clock)
+{
+	return options(c, clock, stdout, c->color);
+}
+
+struct progress_opts progress_stderr(const struct cli *c, struct clock *clock)
+{
+	return options(c, clock, stderr, c->err_color);
 }

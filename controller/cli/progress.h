@@ -41,7 +41,8 @@ void progress_note(void *progress, const struct note *n);
 /* A line of the caller's own, above the display. */
 void progress_line(struct progress *p, const char *line);
 
-/* The options for standard output of this command. */
+/* The options for standard output or, when what is shown there is for a program, standard error. */
 struct progress_opts progress_stdout(const struct cli *c, struct clock *clock);
+struct progress_opts progress_stderr(const struct cli *c, struct clock *clock);
 
 #endif
