@@ -5,6 +5,8 @@
 
 #include "log.h"
 
+#define IMPATIENT_MS 1000
+
 static void end(struct pass *p, enum pass_end how)
 {
 	p->end = how;
@@ -47,6 +49,17 @@ static void on_reload(void *arg, int signo)
 	controller_poke(p->controller);
 }
 
+/* Somebody waits for a plan: a server that does not answer is asked again at once, not with the
+ * pauses of a controller, so that what is out of reach is said to be so in seconds. */
+static void on_impatient(void *arg)
+{
+	struct pass *p = arg;
+	const struct status *s = controller_status(p->controller);
+	p->impatient = clock_timer(p->setup->ports.clock, IMPATIENT_MS, on_impatient, p);
+	if (s->git_problem || s->cluster_problem)
+		controller_poke(p->controller);
+}
+
 static void on_note(void *arg, const struct note *n)
 {
 	struct pass *p = arg;
@@ -76,6 +89,8 @@ int pass_start(struct pass *p, struct setup *s, const struct controller_opts *o,
 		controller_on_settled(p->controller, on_settled, p);
 	p->on_int = loop_signal_add(s->loop, SIGINT, on_signal, p);
 	p->on_term = loop_signal_add(s->loop, SIGTERM, on_signal, p);
+	if (o->mode == CONTROLLER_PLAN)
+		p->impatient = clock_timer(s->ports.clock, IMPATIENT_MS, on_impatient, p);
 	if (o->mode == CONTROLLER_RUN)
 		p->on_hup = loop_signal_add(s->loop, SIGHUP, on_reload, p);
 	return 0;
@@ -92,6 +107,8 @@ int pass_wait(struct pass *p, struct err **err)
 
 void pass_finish(struct pass *p)
 {
+	if (p->setup)
+		clock_cancel(p->setup->ports.clock, &p->impatient);
 	loop_signal_del(&p->on_int);
 	loop_signal_del(&p->on_term);
 	loop_signal_del(&p->on_hup);

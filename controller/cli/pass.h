@@ -26,7 +26,8 @@ struct pass {
 	enum controller_mode mode;
 	struct loop_signal *on_int, *on_term, *on_hup;
 	enum pass_end end;
-	note_cb note; /* of the options; called from pass_start until pass_wait returns */
+	timer_id impatient; /* PLAN: a person waits for it, so trouble is looked at again soon */
+	note_cb note;	    /* of the options; called from pass_start until pass_wait returns */
 	void *note_arg;
 	unsigned signals;
 	void (*on_stopping)(void *arg); /* the first signal came; may be NULL */
