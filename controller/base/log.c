@@ -30,8 +30,12 @@ static const struct {
 static struct {
 	enum log_level level;
 	bool json, color;
-	char *masks[MASKS_MAX]; /* longest first, so that a part never spoils the whole */
+	struct {
+		char *text;
+		uint64_t born;
+	} masks[MASKS_MAX]; /* longest first, so that a part never spoils the whole */
 	size_t n_masks;
+	uint64_t masks_ever;
 	int64_t (*wall_ms)(void);
 	void (*sink)(const char *line, void *arg);
 	void *sink_arg;
@@ -65,21 +69,37 @@ void log_set_color(bool on)
 	state.color = on;
 }
 
+/* Secrets are exchanged now and then; the one that was registered first is the least missed. */
+static void forget_oldest(void)
+{
+	size_t oldest = 0;
+	for (size_t i = 1; i < state.n_masks; i++) {
+		if (state.masks[i].born < state.masks[oldest].born)
+			oldest = i;
+	}
+	mem_free_secret(&state.masks[oldest].text);
+	state.n_masks--;
+	memmove(state.masks + oldest, state.masks + oldest + 1,
+	    (state.n_masks - oldest) * sizeof(state.masks[0]));
+}
+
 void log_mask(const char *secret)
 {
 	if (!secret || strlen(secret) < MASK_MIN_LEN)
 		return;
-	size_t at = 0;
 	for (size_t i = 0; i < state.n_masks; i++) {
-		if (strcmp(state.masks[i], secret) == 0)
+		if (strcmp(state.masks[i].text, secret) == 0)
 			return;
-		if (strlen(state.masks[i]) >= strlen(secret))
-			at = i + 1;
 	}
-	MUST(state.n_masks < MASKS_MAX);
+	if (state.n_masks == MASKS_MAX)
+		forget_oldest();
+	size_t at = 0;
+	while (at < state.n_masks && strlen(state.masks[at].text) >= strlen(secret))
+		at++;
 	memmove(
 	    state.masks + at + 1, state.masks + at, (state.n_masks - at) * sizeof(state.masks[0]));
-	state.masks[at] = mem_strdup(secret);
+	state.masks[at].text = mem_strdup(secret);
+	state.masks[at].born = ++state.masks_ever;
 	state.n_masks++;
 }
 
@@ -97,7 +117,7 @@ void log_set_sink(void (*sink)(const char *line, void *arg), void *arg)
 static size_t mask_len_at(const char *s)
 {
 	for (size_t i = 0; i < state.n_masks; i++) {
-		const char *rest = text_after(s, state.masks[i]);
+		const char *rest = text_after(s, state.masks[i].text);
 		if (rest)
 			return (size_t)(rest - s);
 	}

@@ -27,7 +27,7 @@ bool log_enabled(enum log_level level);
 /* Colour of the level in text lines. log_setup turns it on for a terminal. */
 void log_set_color(bool on);
 /* The secret is replaced by *** from now on. One shorter than 4 bytes would riddle every line and
- * is not registered. At most 32 secrets; one more is a programming error. */
+ * is not registered. At most 32 secrets: one more, and the oldest is forgotten. */
 void log_mask(const char *secret);
 /* Wall clock for time stamps, milliseconds; without it lines carry none (tests). */
 void log_set_clock(int64_t (*wall_ms)(void));

@@ -56,7 +56,7 @@ static size_t on_header(char *data, size_t size, size_t n, void *arg)
 
 static CURLcode on_ssl_ctx(CURL *easy UNUSED, void *ssl_ctx, void *arg)
 {
-	const struct tlspin *pins = arg;
+	struct tlspin *pins = arg;
 	tlspin_apply(pins, ssl_ctx);
 	return CURLE_OK;
 }
@@ -78,7 +78,10 @@ static char *detail_of(const struct httpeasy *x, CURLcode rc, const char *label)
 		    "%s: the headers of the answer are larger than %zu bytes", label, HEADERS_MAX);
 	const char *words = x->error[0] ? x->error : curl_easy_strerror(rc);
 	if (rc == CURLE_PEER_FAILED_VERIFICATION && x->pins->n > 0)
-		words = "the server's certificate has none of the trusted fingerprints";
+		return mem_printf(
+		    "%s: the server's certificate has none of the trusted fingerprints; "
+		    "its own is %s",
+		    label, x->pins->refused);
 	_cleanup_str_ char *line = text_oneline(words, 300);
 	return mem_printf("%s: %s", label, line);
 }
@@ -98,7 +101,7 @@ void httpeasy_end(
 	ret->detail = detail_of(x, rc, label);
 }
 
-static void set_tls(CURL *e, const char *ca_file, const struct tlspin *pins)
+static void set_tls(CURL *e, const char *ca_file, struct tlspin *pins)
 {
 	curl_easy_setopt(e, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
 	curl_easy_setopt(e, CURLOPT_SSL_VERIFYPEER, 1L);
@@ -161,7 +164,7 @@ static void set_headers(struct httpeasy *x, const struct httpc_request *req)
 }
 
 void httpeasy_init(struct httpeasy *x, const struct httpc_request *req,
-    const struct httpc_opts *opts, const char *ca_file, const struct tlspin *pins)
+    const struct httpc_opts *opts, const char *ca_file, struct tlspin *pins)
 {
 	*x = (struct httpeasy){.easy = curl_easy_init(), .pins = pins};
 	MUST(x->easy && req->timeout_ms > 0);

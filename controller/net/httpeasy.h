@@ -23,7 +23,7 @@ struct httpeasy {
 	CURL *easy;
 	struct curl_slist *headers;
 	bool secret_last; /* the last header is one to wipe */
-	const struct tlspin *pins;
+	struct tlspin *pins;
 	struct buf body;
 	size_t header_bytes;
 	bool body_too_large, headers_too_large;
@@ -44,7 +44,7 @@ int httpeasy_parse_url(
     const struct httpc_request *req, char **ret_key, char **ret_label) MUST_CHECK;
 
 void httpeasy_init(struct httpeasy *x, const struct httpc_request *req,
-    const struct httpc_opts *opts, const char *ca_file, const struct tlspin *pins);
+    const struct httpc_opts *opts, const char *ca_file, struct tlspin *pins);
 void httpeasy_fini(struct httpeasy *x);
 
 /* label begins the detail. */

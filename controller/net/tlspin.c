@@ -1,5 +1,6 @@
 #include "tlspin.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -62,7 +63,7 @@ void tlspin_fini(struct tlspin *p)
 /* In place of the whole chain verification. */
 static int verify(X509_STORE_CTX *store, void *arg)
 {
-	const struct tlspin *p = arg;
+	struct tlspin *p = arg;
 	unsigned char md[EVP_MAX_MD_SIZE];
 	unsigned int len = 0;
 	X509 *leaf = X509_STORE_CTX_get0_cert(store);
@@ -74,12 +75,15 @@ static int verify(X509_STORE_CTX *store, void *arg)
 			}
 		}
 	}
+	p->refused[0] = '\0';
+	for (unsigned i = 0; i < len && len == TLSPIN_BYTES; i++)
+		snprintf(p->refused + 3 * i, 4, "%02X%s", md[i], i + 1 < len ? ":" : "");
 	X509_STORE_CTX_set_error(store, X509_V_ERR_CERT_REJECTED);
 	return 0;
 }
 
-void tlspin_apply(const struct tlspin *p, void *ssl_ctx)
+void tlspin_apply(struct tlspin *p, void *ssl_ctx)
 {
 	SSL_CTX_set_verify(ssl_ctx, SSL_VERIFY_PEER, NULL);
-	SSL_CTX_set_cert_verify_callback(ssl_ctx, verify, (void *)(uintptr_t)p);
+	SSL_CTX_set_cert_verify_callback(ssl_ctx, verify, p);
 }

@@ -17,6 +17,7 @@
 struct tlspin {
 	unsigned char (*v)[TLSPIN_BYTES];
 	size_t n;
+	char refused[TLSPIN_BYTES * 3]; /* the fingerprint refused last, AA:BB:…; "" if none was */
 };
 
 /* 64 hex digits of any case, with or without a colon between bytes. ERR_CONFIG. */
@@ -26,6 +27,6 @@ void tlspin_fini(struct tlspin *p);
 
 /* Makes handshakes of this SSL_CTX succeed only with a leaf certificate of the list, whoever signed
  * it and whatever names it bears. */
-void tlspin_apply(const struct tlspin *p, void *ssl_ctx);
+void tlspin_apply(struct tlspin *p, void *ssl_ctx);
 
 #endif

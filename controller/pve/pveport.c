@@ -1,5 +1,6 @@
 #include "pveport.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,6 +24,8 @@
 #define COOL_MS_FIRST 5000
 #define COOL_MS_MAX 60000
 #define PROBE_MS 60000
+#define NAME_AGAIN_MS 600000
+#define NAME_TIMEOUT_MS 10000
 #define TOKEN_MAX_BYTES 1024
 
 struct target {
@@ -30,6 +33,9 @@ struct target {
 	char *node;	    /* as it called itself, or as its host name suggests; "" = unknown */
 	int64_t cool_until; /* not asked before, unless there is nothing else */
 	int64_t cool_ms;    /* of the last cooling; 0 = well */
+	struct pveport *p;  /* for the callback of `naming` */
+	httpc_id naming;    /* a call under way that asks for the node's name */
+	int64_t name_at;    /* not asked for the name before; INT64_MAX = it is known */
 };
 
 struct call {
@@ -133,12 +139,13 @@ static int choose(const struct pveport *p, const struct call *k)
 	return best;
 }
 
-/* Which node it is that answers: the row of /cluster/status that says so. */
-static void learn_node(struct pveport *p, size_t at, const struct httpc_reply *r)
+/* Which node it is that answers: the row of /cluster/status that says so. NULL if none does;
+ * borrowed from the target. */
+static const char *learn_node(struct pveport *p, size_t at, const struct httpc_reply *r)
 {
 	_cleanup_jsn_ struct jsn *body = NULL;
 	if (jsn_parse(r->body, r->body_len, &body, NULL) < 0)
-		return;
+		return NULL;
 	const struct jsn *rows = jsn_get(body, "data");
 	for (size_t i = 0; i < jsn_len(rows); i++) {
 		const struct jsn *row = jsn_at(rows, i);
@@ -147,11 +154,10 @@ static void learn_node(struct pveport *p, size_t at, const struct httpc_reply *r
 		    !jsn_get_bool(row, "local", false) || !name || !text_is_dns_label(name))
 			continue;
 		mem_replace(&p->targets[at].node, name);
-		size_t len = strnlen(name, sizeof(p->entry) - 1);
-		memcpy(p->entry, name, len);
-		p->entry[len] = '\0';
-		return;
+		p->targets[at].name_at = INT64_MAX;
+		return p->targets[at].node;
 	}
+	return NULL;
 }
 
 /* ---- calls ---- */
@@ -212,17 +218,25 @@ static void add_detail(struct call *k, const char *detail)
 	k->detail = joined;
 }
 
+/* Adds what all requests have in common. */
+static httpc_id submit_http(struct pveport *p, size_t at, const char *path,
+    struct httpc_request *req, httpc_cb cb, void *arg)
+{
+	_cleanup_str_ char *url = mem_printf("%s" API_PREFIX "%s", p->targets[at].url, path);
+	char *header = mem_printf("Authorization: PVEAPIToken=%s", p->token);
+	req->url = url;
+	req->secret_header = header;
+	httpc_id id = httpc_submit(p->http, req, cb, arg);
+	mem_free_secret(&header);
+	return id;
+}
+
 static void on_http(void *arg, const struct httpc_reply *r);
 
 static void send_to(struct call *k, size_t at)
 {
-	struct pveport *p = k->p;
-	_cleanup_str_ char *url = mem_printf("%s" API_PREFIX "%s", p->targets[at].url, k->path);
-	char *header = mem_printf("Authorization: PVEAPIToken=%s", p->token);
 	struct httpc_request req = {
 	    .method = k->method,
-	    .url = url,
-	    .secret_header = header,
 	    .body = k->form,
 	    .body_len = k->form_len,
 	    .timeout_ms = k->timeout_ms,
@@ -230,8 +244,36 @@ static void send_to(struct call *k, size_t at)
 	};
 	k->at = at;
 	k->tried |= UINT32_C(1) << at;
-	k->http = httpc_submit(p->http, &req, on_http, k);
-	mem_free_secret(&header);
+	k->http = submit_http(k->p, at, k->path, &req, on_http, k);
+}
+
+static void on_name(void *arg, const struct httpc_reply *r)
+{
+	struct target *t = arg;
+	struct pveport *p = t->p;
+	size_t at = (size_t)(t - p->targets);
+	t->naming = 0;
+	t->name_at = clock_now(p->clock) + NAME_AGAIN_MS;
+	if (r->outcome != HTTPC_REPLIED) {
+		target_failed(p, at);
+		return;
+	}
+	target_answered(p, at);
+	if (r->status == 200)
+		learn_node(p, at, r);
+}
+
+/* Where there is a choice, it helps to know which node is which; a token without Sys.Audit is not
+ * told, and then host names have to do. */
+static void ask_names(struct pveport *p)
+{
+	struct httpc_request req = {.method = "GET", .timeout_ms = NAME_TIMEOUT_MS};
+	for (size_t i = 0; i < p->n && p->n > 1 && !p->refused; i++) {
+		struct target *t = &p->targets[i];
+		if (t->naming || clock_now(p->clock) < t->name_at)
+			continue;
+		t->naming = submit_http(p, i, STATUS_PATH, &req, on_name, t);
+	}
 }
 
 static void not_sent(struct call *k, const struct httpc_reply *r)
@@ -326,8 +368,10 @@ static void on_http(void *arg, const struct httpc_reply *r)
 	} else {
 		target_answered(p, k->at);
 		judge_token(p, k, r->status);
-		if (r->status == 200 && text_eq(k->path, STATUS_PATH))
-			learn_node(p, k->at, r);
+		if (r->status == 200 && text_eq(k->path, STATUS_PATH)) {
+			const char *node = learn_node(p, k->at, r);
+			snprintf(p->entry, sizeof(p->entry), "%s", node ? node : "");
+		}
 	}
 	tell(k, &reply);
 }
@@ -415,6 +459,7 @@ static cluster_id submit(
 	k->is_probe = p->refused;
 	p->probing |= k->is_probe;
 	send_to(k, (size_t)choose(p, k));
+	ask_names(p);
 	return k->id;
 }
 
@@ -482,8 +527,9 @@ int pveport_new(
 	p->read_token = o->read_token;
 	p->token_arg = o->token_arg;
 	for (size_t i = 0; i < o->n_endpoints; i++) {
-		p->targets[p->n++] = (struct target){
-		    .url = mem_strdup(o->endpoints[i]), .node = guess_node(o->endpoints[i])};
+		p->targets[p->n++] = (struct target){.p = p,
+		    .url = mem_strdup(o->endpoints[i]),
+		    .node = guess_node(o->endpoints[i])};
 	}
 	log_mask(p->token);
 	*ret = p;

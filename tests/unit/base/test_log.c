@@ -112,6 +112,16 @@ static void masks(void **state UNUSED)
 	assert_non_null(strstr(last, "token=***"));
 }
 
+static void the_oldest_secret_is_forgotten(void **state UNUSED)
+{
+	for (int i = 0; i < 40; i++) {
+		_cleanup_str_ char *secret = mem_printf("rotated-%02d-secret", i);
+		log_mask(secret);
+	}
+	log_info("o", "rotated-07-secret rotated-08-secret rotated-39-secret");
+	assert_string_equal(last, "info  o: rotated-07-secret *** ***");
+}
+
 static char *filled(size_t len, char c)
 {
 	char *s = mem_alloc(len + 1);
@@ -187,6 +197,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(color_is_around_the_level, setup, teardown),
 	    cmocka_unit_test_setup_teardown(standard_error_and_errno, setup, teardown),
 	    cmocka_unit_test_setup_teardown(masks, setup, teardown),
+	    cmocka_unit_test_setup_teardown(the_oldest_secret_is_forgotten, setup, teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

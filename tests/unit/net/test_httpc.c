@@ -39,7 +39,7 @@ static int set_up(void **state UNUSED)
 	MUST(mkdtemp(fx.dir));
 	identity_init(&fx.ca, fx.dir, "ca", NULL, NULL);
 	identity_init(&fx.other_ca, fx.dir, "other-ca", NULL, NULL);
-	identity_init(&fx.leaf, fx.dir, "leaf", "IP:127.0.0.1", &fx.ca);
+	identity_init(&fx.leaf, fx.dir, "leaf", "IP:127.0.0.1,DNS:localhost", &fx.ca);
 	return 0;
 }
 
@@ -264,6 +264,7 @@ static void a_fingerprint_is_enough_and_the_wrong_one_is_not(void **state UNUSED
 	assert_int_equal(a.outcome, HTTPC_NOT_SENT);
 	assert_true(a.tls_refused);
 	assert_non_null(strstr(a.detail, "fingerprint"));
+	assert_non_null(strcasestr(a.detail, colons));
 	assert_int_equal(atomic_load(&fx.server.shared->requests), before);
 }
 
@@ -529,6 +530,44 @@ static void callbacks_may_submit_and_cancel(void **state UNUSED)
 	assert_int_equal(httpc_active(cl.c), 0);
 }
 
+static void names_are_resolved_off_the_loop(void **state UNUSED)
+{
+	_cleanup_client_ struct client cl = trusting_client();
+	static struct answer a, b;
+	char url[256];
+	snprintf(url, sizeof(url), "https://localhost:%d/ok", fx.server.port);
+	struct httpc_request req = {.method = "GET", .url = url, .timeout_ms = WAIT_MS};
+	a = (struct answer){0};
+	httpc_submit(cl.c, &req, keep, &a);
+	wait_for(cl.l, &a, 1);
+	assert_int_equal(a.outcome, HTTPC_REPLIED);
+	/* A name that no resolver knows (RFC 6761), and one that is given up half-way. */
+	req.url = "https://nothing.invalid:8006/";
+	b = (struct answer){0};
+	httpc_submit(cl.c, &req, keep, &b);
+	wait_for(cl.l, &b, 1);
+	assert_int_equal(b.outcome, HTTPC_NOT_SENT);
+	assert_false(b.tls_refused);
+	b = (struct answer){0};
+	httpc_id id = httpc_submit(cl.c, &req, keep, &b);
+	httpc_cancel(cl.c, &id);
+	httpc_submit(cl.c, &req, keep, &b);
+}
+
+static void proxies_and_redirects_are_not_followed(void **state UNUSED)
+{
+	setenv("https_proxy", "http://127.0.0.1:1", 1);
+	setenv("ALL_PROXY", "http://127.0.0.1:1", 1);
+	_cleanup_client_ struct client cl = trusting_client();
+	static struct answer a;
+	ask_and_wait(&cl, "GET", "/redirect", &a);
+	unsetenv("https_proxy");
+	unsetenv("ALL_PROXY");
+	assert_int_equal(a.outcome, HTTPC_REPLIED);
+	assert_int_equal(a.status, 302);
+	assert_int_equal(atomic_load(&fx.server.shared->requests), 1);
+}
+
 static char logged[65536];
 
 static void keep_log(const char *line, void *arg UNUSED)
@@ -583,6 +622,8 @@ int main(void)
 	    WITH_SERVER(waiting_in_the_queue_has_an_end),
 	    WITH_SERVER(what_is_cancelled_never_calls_back),
 	    WITH_SERVER(callbacks_may_submit_and_cancel),
+	    WITH_SERVER(names_are_resolved_off_the_loop),
+	    WITH_SERVER(proxies_and_redirects_are_not_followed),
 	    WITH_SERVER(secrets_are_not_logged),
 	};
 	return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -35,7 +35,8 @@
 #include "mem.h"
 
 struct tlsserver_shared {
-	atomic_int connections, requests, in_flight, max_in_flight;
+	atomic_int connections, in_flight, max_in_flight;
+	atomic_int requests, status_calls; /* those for /cluster/status count apart */
 	atomic_int release;  /* requests for "/held" are answered once this is not 0 */
 	char node[32];	     /* with a name: /cluster/status says that this node answers */
 	char good_token[64]; /* when not "", tokens without it get 401 */
@@ -164,6 +165,10 @@ static UNUSED bool answer(SSL *ssl, int fd, struct tlsserver_shared *sh, const c
 			put_text(ssl, "X-More: 0123456789012345678901234567890123456789\r\n");
 		return false;
 	}
+	if (strstr(path, "/redirect")) {
+		put_text(ssl, "HTTP/1.1 302 Found\r\nLocation: /ok\r\nContent-Length: 0\r\n\r\n");
+		return true;
+	}
 	if (strstr(path, "/dropidle")) {
 		put_reply(ssl, "200 OK", "bye", false);
 		return false;
@@ -227,7 +232,8 @@ static UNUSED void serve(SSL_CTX *ctx, int fd, struct tlsserver_shared *sh)
 		return;
 	bool more = true;
 	while (more && read_request(ssl, request, sizeof(request))) {
-		atomic_fetch_add(&sh->requests, 1);
+		bool status = strstr(request, "/cluster/status ") != NULL;
+		atomic_fetch_add(status ? &sh->status_calls : &sh->requests, 1);
 		int now = atomic_fetch_add(&sh->in_flight, 1) + 1;
 		int max = atomic_load(&sh->max_in_flight);
 		while (now > max && !atomic_compare_exchange_weak(&sh->max_in_flight, &max, now))
