@@ -198,6 +198,26 @@ static void tell(struct progress *p, const struct note *n)
 	put_above(p, note_color(n->kind), line);
 }
 
+/* What was done, how long it took, and how it ended unless well. */
+static void tell_done(struct progress *p, const struct note *n)
+{
+	const struct task *t = n->vm ? find(p, n->vm) : NULL;
+	bool well = text_eq(n->text, "OK");
+	if (!t) {
+		tell(p, n);
+		return;
+	}
+	_cleanup_str_ char *took = text_duration(clock_now(p->o.clock) - t->since);
+	_cleanup_str_ char *line = mem_printf("%s: %s%s (%s)", t->text, well ? "done" : "",
+	    well      ? ""
+	    : n->text ? n->text
+		      : "",
+	    took);
+	struct note done = {.kind = well ? NOTE_DONE : NOTE_TROUBLE, .vm = n->vm, .text = line};
+	end(p, n->vm);
+	tell(p, &done);
+}
+
 void progress_note(void *progress, const struct note *n)
 {
 	struct progress *p = progress;
@@ -213,9 +233,7 @@ void progress_note(void *progress, const struct note *n)
 			advance(p, n);
 		return;
 	case NOTE_DONE:
-		if (n->vm)
-			end(p, n->vm);
-		tell(p, n);
+		tell_done(p, n);
 		return;
 	case NOTE_REVISION:
 	case NOTE_FINDING:

@@ -36,7 +36,8 @@ static bool is_behind(const struct vmstat *v)
 
 static char *short_rev(const char *rev)
 {
-	return mem_strndup(rev, strlen(rev) < REV_CHARS ? strlen(rev) : REV_CHARS);
+	/* What is no commit has a name of its own. */
+	return mem_strndup(rev, strlen(rev) < 40 ? strlen(rev) : REV_CHARS);
 }
 
 /* "2026-12-01 08:00:05Z" or NULL. */
@@ -66,9 +67,9 @@ static char *what(const struct vmstat *v)
 	}
 	if (is_behind(v))
 		return mem_strdup("the newest version has findings; an older one stays in force");
-	if (v->message)
-		return mem_strdup(v->message);
-	return mem_strdup(v->reason == REASON_IN_SYNC ? "" : reason_doc(v->reason));
+	if (v->reason == REASON_IN_SYNC)
+		return mem_strdup("");
+	return mem_strdup(v->message ? v->message : reason_doc(v->reason));
 }
 
 bool statusview_is_ready(const struct status *s)
@@ -275,7 +276,8 @@ void statusview_one(const struct statusview *o, const struct vmstat *v, struct b
 	term_put(out, state_color(state), o->colors, vmstat_state_word(state));
 	buf_addc(out, '\n');
 	put_pair(o, out, "reason", why);
-	put_pair(o, out, "message", v->message);
+	put_pair(
+	    o, out, "message", is_behind(v) ? reason_doc(REASON_MANIFEST_INVALID) : v->message);
 	put_pair(o, out, "next step", vmstat_next(v));
 	put_conditions(o, v, out);
 	put_identity(o, v, out);
@@ -311,6 +313,8 @@ static void explain_rest(const struct statusview *o, const struct vmstat *v, str
 		put_sentence(o, out, line);
 	}
 	for (size_t i = 0; i < v->blocked.n; i++) {
+		if (text_eq(v->blocked.v[i], v->message))
+			continue;
 		_cleanup_str_ char *line = mem_printf("Not done: %s.", v->blocked.v[i]);
 		put_sentence(o, out, line);
 	}
@@ -338,12 +342,12 @@ void statusview_explain(const struct statusview *o, const struct vmstat *v, stru
 	term_put(out, state_color(state), o->colors, vmstat_state_word(state));
 	buf_addf(out, "%s%s (%s).\n", since ? " since " : "", since ? since : "", reason_word(why));
 	put_sentence(o, out, reason_doc(why));
-	if (v->message)
+	if (v->message && !is_behind(v) && v->reason != REASON_IN_SYNC)
 		put_sentence(o, out, v->message);
 	if (is_behind(v) && v->rev) {
 		_cleanup_str_ char *rev = short_rev(v->rev);
 		_cleanup_str_ char *line =
-		    mem_printf("In force is the version of %s: %s.", rev, reason_doc(v->reason));
+		    mem_printf("In force is the version of %s: %s", rev, reason_doc(v->reason));
 		put_sentence(o, out, line);
 	}
 	explain_rest(o, v, out);

@@ -172,7 +172,7 @@ static void on_touched(void *arg, uint32_t vmid)
 	struct controller *c = arg;
 
 	for (size_t i = 0; i < c->n_guests; i++)
-		if (guest_vmid(c->guests[i]) == vmid)
+		if (guest_record(c->guests[i])->vmid == vmid)
 			guest_wake(c->guests[i]);
 }
 
@@ -364,6 +364,7 @@ static void make_machines(struct controller *c)
 	    .pve = c->pve,
 	    .tick_ms = k->reconcile_tick,
 	    .own_user = p->pve_user,
+	    .nothing_sent = readonly,
 	    .on_view = on_view,
 	    .on_touched = on_touched,
 	    .arg = c});
@@ -380,6 +381,7 @@ static void make_machines(struct controller *c)
 		    .git = p->git,
 		    .interval_ms = k->git_interval,
 		    .branch = k->git_branch,
+		    .folder = k->git_path,
 		    .rev = c->rev,
 		    .once = c->o.mode != CONTROLLER_RUN,
 		    .on_bundle = on_bundle,

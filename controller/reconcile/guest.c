@@ -154,8 +154,10 @@ void guest_set_status(
 		s->since_wall = clock_wall(g->env->clock);
 		s->verdict = v;
 		s->reason = r;
-		g->env->note(
-		    g->env->arg, NOTE_STATE, g->name, message ? message : reason_word(r), -1);
+		/* What is done is told step by step. */
+		if (v != PLAN_ACT && reason_cond(r) != REASON_COND_RECONCILING)
+			g->env->note(g->env->arg, NOTE_STATE, g->name,
+			    message ? message : reason_word(r), -1);
 	}
 	mem_replace(&s->message, message);
 	mem_replace(&s->hint, hint);

@@ -395,7 +395,11 @@ static void run_step(struct guest *g)
 	    .source = t->has_source ? &t->source : NULL};
 
 	free(g->st.last_op);
-	g->st.last_op = mem_printf("%s: %s", step_kind_word(s->kind), s->text ? s->text : "");
+	const char *kind = step_kind_word(s->kind);
+
+	g->st.last_op = s->text && text_starts(s->text, kind)
+			    ? mem_strdup(s->text)
+			    : mem_printf("%s: %s", kind, s->text ? s->text : "");
 	guest_set_status(g, PLAN_ACT, p->reason, p->message ? p->message : s->text, NULL);
 	g->env->note(g->env->arg, NOTE_STEP, g->name, g->st.last_op, -1);
 	start(g, &job);

@@ -187,7 +187,7 @@ static int take_quorum(struct inventory *i, const struct jsn *data, struct err *
 	else if (i->quorate_since < 0)
 		i->quorate_since = now;
 	i->view.quorate_for_ms = quorate ? now - i->quorate_since : 0;
-	if (quorate && i->single)
+	if (quorate && (i->single || i->o.nothing_sent))
 		i->view.quorate_for_ms += INVENTORY_QUORUM_SETTLED_MS;
 	return 0;
 }

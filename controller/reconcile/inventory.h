@@ -28,6 +28,7 @@ struct inventory_opts {
 	struct pvereq *pve;
 	int64_t tick_ms;
 	const char *own_user; /* may be NULL */
+	bool nothing_sent;    /* quorum that is seen counts as lasting: for plans */
 	/* A look ended, well or not. */
 	void (*on_view)(void *arg);
 	/* Something about this guest changed, or somebody did something to it. */

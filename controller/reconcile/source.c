@@ -66,10 +66,32 @@ static void files_fini(struct files *f)
 	*f = (struct files){0};
 }
 
-static void files_add(struct files *f, const struct gitport_file *g)
+/* Paths are told as people know them: from the root of the repository, not of the watched folder,
+ * which is what the port speaks of. */
+static char *outer_path(const struct source *s, const char *inner)
 {
+	const char *folder = s->o.folder ? s->o.folder : "";
+	size_t len = strlen(folder);
+
+	while (len > 0 && folder[len - 1] == '/')
+		len--;
+	return mem_printf("%.*s%s%s", (int)len, folder, len > 0 ? "/" : "", inner);
+}
+
+static const char *inner_path(const struct source *s, const char *outer)
+{
+	_cleanup_str_ char *prefix = outer_path(s, "");
+	const char *inner = text_after(outer, prefix);
+
+	return inner ? inner : outer;
+}
+
+static void files_add(struct source *s, const struct gitport_file *g)
+{
+	struct files *f = &s->files;
+
 	MEM_PUSH_ROOM(f->v, f->n, f->cap);
-	f->v[f->n++] = (struct bundle_file){.path = mem_strdup(g->path),
+	f->v[f->n++] = (struct bundle_file){.path = outer_path(s, g->path),
 	    .data = g->data ? mem_strndup(g->data, g->len) : NULL,
 	    .len = g->data ? g->len : 0,
 	    .skipped = mem_strdup(g->skipped)};
@@ -283,7 +305,7 @@ static void on_files(void *arg, const struct gitport_result *res)
 	mem_replace(&s->new_subject, res->subject);
 	for (size_t i = 0; i < res->n_files; i++)
 		if (bundle_is_manifest_path(res->files[i].path))
-			files_add(&s->files, &res->files[i]);
+			files_add(s, &res->files[i]);
 	if (plan_history(s))
 		enter(s, SOURCE_HISTORY);
 	else
@@ -376,8 +398,8 @@ static void enter(struct source *s, enum source_state next)
 			history_done(s);
 			return;
 		}
-		s->job = git->read_old(
-		    s->o.git, s->old[s->at_old].rev, s->old[s->at_old].path, on_old, s);
+		s->job = git->read_old(s->o.git, s->old[s->at_old].rev,
+		    inner_path(s, s->old[s->at_old].path), on_old, s);
 		return;
 	case SOURCE_BACKOFF:
 		sleep_for(s, backoff(s));

@@ -27,6 +27,7 @@ struct source_opts {
 	struct gitport *git;
 	int64_t interval_ms;
 	const char *branch; /* for messages; borrowed */
+	const char *folder; /* the watched one, for paths; NULL or "" = the whole tree; borrowed */
 	const char *rev;    /* this revision instead of the head; NULL; borrowed */
 	bool once;	    /* no more polls after the first good revision */
 	/* A new bundle is in force: bundle_ref what is kept. */

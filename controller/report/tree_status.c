@@ -8,8 +8,9 @@
 
 static void put_rev(struct buf *out, const char *rev)
 {
-	_cleanup_str_ char *cut = mem_strndup(rev, REV_CHARS);
-	md_code(out, cut, REV_CHARS);
+	/* What is no commit has a name of its own. */
+	_cleanup_str_ char *cut = mem_strndup(rev, strlen(rev) < 40 ? strlen(rev) : REV_CHARS);
+	md_code(out, cut, TREE_WORD_CHARS);
 }
 
 /* ---- the head ---- */
@@ -189,8 +190,8 @@ static void put_what(struct buf *out, const struct vmstat *v)
 		buf_adds(out, " the version of ");
 		put_rev(out, v->rev);
 		buf_adds(out, " stays in force");
-	} else if (v->message && *v->message) {
-		buf_adds(out, why != REASON_IN_SYNC ? " " : "");
+	} else if (v->message && *v->message && why != REASON_IN_SYNC) {
+		buf_addc(out, ' ');
 		md_text(out, v->message, TREE_TEXT_CHARS);
 	}
 }

@@ -153,7 +153,7 @@ static void test_status_from_a_directory(void **state)
 	expect("status", 3,
 	    "NAME  STATE    VMID  NODE  REASON      WHAT\n"
 	    "db    Stalled  1002        DiskShrink  a message\n"
-	    "web   Ready    1001        InSync      a message\n",
+	    "web   Ready    1001        InSync\n",
 	    NULL);
 	expect("status web", 0, "web: Ready\n", NULL);
 	expect("status db", 3, "next step     Disks cannot shrink", NULL);

@@ -63,11 +63,17 @@ static void test_plain_lines_carry_the_time(void **state)
 	note(&s, NOTE_STEP, "web-01", "cloning template 100 to pve1 as 1204", -1);
 	vclock_run_until(s.vclock, 5000);
 	note(&s, NOTE_PROGRESS, "web-01", "cloning", 40);
-	note(&s, NOTE_DONE, "web-01", "done\nand \x1b[2J more", -1);
+	note(&s, NOTE_DONE, "web-01", "failed\nand \x1b[2J more", -1);
+	note(&s, NOTE_STEP, "web-01", "starting", -1);
+	note(&s, NOTE_DONE, "web-01", "OK", -1);
 	note(&s, NOTE_TROUBLE, NULL, "no endpoint answers", -1);
 	assert_string_equal(buf_str(&s.out),
 	    "2026-11-21T18:00:00Z web-01: cloning template 100 to pve1 as 1204\n"
-	    "2026-11-21T18:00:05Z web-01: done and  [2J more\n"
+	    "2026-11-21T18:00:05Z web-01: cloning template 100 to pve1 as 1204: failed and  [2J "
+	    "more "
+	    "(5 s)\n"
+	    "2026-11-21T18:00:05Z web-01: starting\n"
+	    "2026-11-21T18:00:05Z web-01: starting: done (0 s)\n"
 	    "2026-11-21T18:00:05Z no endpoint answers\n");
 	assert_int_equal(vclock_pending(s.vclock), 0);
 	finish(&s);
@@ -97,7 +103,7 @@ static void test_display_is_redrawn_in_place(void **state)
 	/* What is done stays above, the rest is drawn again below. */
 	note(&s, NOTE_DONE, "web-01", "OK", -1);
 	assert_string_equal(buf_str(&s.out), "\x1b[3A\r\x1b[J"
-					     "web-01: OK\n"
+					     "web-01: cloning: done (100 ms)\n"
 					     "- db  resizing  0 s\n"
 					     "0 of 2 ready\n");
 	buf_reset(&s.out);
