@@ -90,6 +90,31 @@ static bool is_numeric_word(const char *s)
 	       strpbrk(s, "0123456789");
 }
 
+/* Characters that our own reader refuses as they are: separators of lines, byte order mark. */
+static const struct {
+	const char *bytes, *escape;
+} unwelcome[] = {
+    {"\xe2\x80\xa8", "\\u2028"},
+    {"\xe2\x80\xa9", "\\u2029"},
+    {"\xef\xbb\xbf", "\\ufeff"},
+};
+
+static const char *find_escape(const char *s)
+{
+	for (size_t i = 0; i < ARRAY_LEN(unwelcome); i++)
+		if (text_starts(s, unwelcome[i].bytes))
+			return unwelcome[i].escape;
+	return NULL;
+}
+
+static bool has_unwelcome(const char *s)
+{
+	for (size_t i = 0; i < ARRAY_LEN(unwelcome); i++)
+		if (strstr(s, unwelcome[i].bytes))
+			return true;
+	return false;
+}
+
 static bool needs_quotes(const char *s)
 {
 	size_t len = strlen(s);
@@ -102,7 +127,7 @@ static bool needs_quotes(const char *s)
 	if (strncmp(s, "...", 3) == 0 || s[0] == '=')
 		return true;
 	return strpbrk(s, ",[]{}") || strstr(s, ": ") || strstr(s, " #") ||
-	       !text_is_printable(s, len);
+	       !text_is_printable(s, len) || has_unwelcome(s);
 }
 
 static void add_quoted(struct buf *b, const char *s)
@@ -110,7 +135,11 @@ static void add_quoted(struct buf *b, const char *s)
 	buf_addc(b, '"');
 	for (; *s; s++) {
 		unsigned char c = (unsigned char)*s;
-		if (c == '"' || c == '\\') {
+		const char *escape = find_escape(s);
+		if (escape) {
+			buf_adds(b, escape);
+			s += 2; /* all of them have three bytes */
+		} else if (c == '"' || c == '\\') {
 			buf_addc(b, '\\');
 			buf_addc(b, *s);
 		} else if (c == '\n') {
