@@ -181,6 +181,36 @@ static void find_broken_doubles(struct build *p)
 	}
 }
 
+/* A version of this revision goes by that name. */
+static bool is_current(const struct build *p, const char *name)
+{
+	size_t low = 0, high = p->n;
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+		if (strcmp(p->v[mid].name, name) < 0)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	for (; low < p->n && strcmp(p->v[low].name, name) == 0; low++)
+		if (p->v[low].res && !p->v[low].stale)
+			return true;
+	return false;
+}
+
+/* Findings about old versions are left out: their places are those of another revision. Later
+ * rounds repeat the warnings of the first. */
+static void report(struct build *p, const struct diags *found, bool first)
+{
+	for (size_t i = 0; i < found->n; i++) {
+		const struct diag *d = &found->v[i];
+		bool error = diag_severity(d->code) == DIAG_ERROR;
+		struct diags one = {.v = (struct diag *)d, .n = 1, .errors = error};
+		if ((first || error) && (!d->object || is_current(p, d->object)))
+			diags_append(&p->b->diags, &one);
+	}
+}
+
 /* One round of the rules between all; true when a version of this revision was turned away. */
 static bool cross_check(struct build *p, const struct strs *others, bool first)
 {
@@ -195,16 +225,11 @@ static bool cross_check(struct build *p, const struct strs *others, bool first)
 	bool *bad = mem_calloc(n, sizeof(*bad)), changed = false;
 	struct diags found = {0};
 	check_bundle(v, n, others, &found, bad);
-	if (first)
-		diags_append(&p->b->diags, &found);
+	report(p, &found, first);
 	for (size_t i = 0; i < n; i++) {
 		struct candidate *c = &p->v[index[i]];
 		if (!bad[i] || c->stale)
 			continue;
-		for (size_t k = 0; k < found.n && !first; k++)
-			if (text_eq(found.v[k].object, c->name))
-				diags_append(
-				    &p->b->diags, &(struct diags){.v = &found.v[k], .n = 1});
 		fall_back(c);
 		changed = true;
 	}

@@ -47,32 +47,38 @@ static void add_type(struct buf *b, const struct attr *a)
 
 static void add_effect(struct buf *b, const struct attr *a)
 {
-	if (a->class == CLASS_NONE)
-		return;
-	buf_addf(b, "Takes effect: %s", schema_class_word(a->class));
-	if (a->hotplug)
+	static const char *const words[CLASS__MAX] = {
+	    [CLASS_CLONE] = "Used once, for cloning.",
+	    [CLASS_LIVE] = "Takes effect at once, also on a running guest.",
+	    [CLASS_LIVE_FLAP] = "Takes effect at once; the link of a running guest goes down "
+				"and up.",
+	    [CLASS_PENDING] = "A running guest sees it after the next stop and start.",
+	    [CLASS_SILENT] = "A running guest sees it after a restart; PVE does not show it as "
+			     "pending.",
+	    [CLASS_ACTION] = "Brought about by an action, not by a setting.",
+	};
+	if (a->class == CLASS_HOTPLUG)
 		buf_addf(b,
-		    " (if the guest's hotplug option contains %s, else after stop and start)",
+		    "Takes effect at once if the guest's hotplug option contains %s, else after "
+		    "the next stop and start.",
 		    a->hotplug);
-	buf_adds(b, ".");
+	else
+		buf_adds(b, words[a->class]);
 }
 
 static void add_pve(struct buf *b, const struct attr *a)
 {
-	if (a->key) {
-		const char *key = strcmp(a->key, "*") == 0 ? "the slot's key" : a->key;
-		buf_addf(b, " In PVE: ");
-		if (a->part)
-			buf_addf(b, "`%s` of %s%s%s", a->part, key == a->key ? "`" : "", key,
-			    key == a->key ? "`" : "");
-		else
-			buf_addf(b, "`%s`", key);
-		buf_adds(b, ".");
-	}
+	bool slot = a->key && strcmp(a->key, "*") == 0;
+	_cleanup_str_ char *key =
+	    slot ? mem_strdup("the slot's key") : mem_printf("`%s`", a->key ? a->key : "");
+	if (a->key && a->part)
+		buf_addf(b, "In PVE: `%s` of %s.", a->part, key);
+	else if (a->key)
+		buf_addf(b, "In PVE: %s.", key);
 	if (a->flags & ATTR_ROOT_ONLY)
 		buf_adds(b, " Only root@pam may set it.");
 	else if (a->privilege)
-		buf_addf(b, " Privilege on the VM: %s.", a->privilege);
+		buf_addf(b, "%sPrivilege on the VM: %s.", a->key ? " " : "", a->privilege);
 }
 
 static void add_attr(struct buf *b, const struct attr *a)
@@ -85,14 +91,16 @@ static void add_attr(struct buf *b, const struct attr *a)
 	buf_addf(b, "\n- Example: `%s: %s`\n", schema_key(a), a->example);
 	if (a->deflt)
 		buf_addf(b, "- Default: `%s`\n", a->deflt);
-	size_t before = b->len;
-	buf_adds(b, "- ");
-	add_effect(b, a);
-	add_pve(b, a);
-	if (b->len == before + 2)
-		buf_cut(b, before);
-	else
+	if (a->class != CLASS_NONE) {
+		buf_adds(b, "- ");
+		add_effect(b, a);
 		buf_adds(b, "\n");
+	}
+	if (a->key || a->privilege) {
+		buf_adds(b, "- ");
+		add_pve(b, a);
+		buf_adds(b, "\n");
+	}
 	buf_adds(b, "\n");
 }
 
@@ -145,9 +153,11 @@ static const char intro[] =
 
 static void add_findings(struct buf *b)
 {
-	buf_adds(b, "## Findings\n\nWhat `ramet validate` may find. A manifest with an error keeps "
-		    "its last good version in\nforce; warnings change nothing.\n\n"
-		    "| code | | meaning |\n| --- | --- | --- |\n");
+	buf_adds(b,
+	    "## Findings\n\nWhat may be found in manifests and in the configuration. A manifest "
+	    "with an error keeps its last\ngood version in force; warnings change "
+	    "nothing.\n\n"
+	    "| code | | meaning |\n| --- | --- | --- |\n");
 	for (int i = 0; i < DIAG_CODE__MAX; i++) {
 		enum diag_code c = (enum diag_code)i;
 		buf_addf(b, "| `%s` | %s | %s |\n", diag_word(c),

@@ -128,13 +128,13 @@ char *schema_path(const struct attr *a, const char *slot)
 const char *schema_class_word(enum attr_class c)
 {
 	static const char *const words[CLASS__MAX] = {
-	    [CLASS_NONE] = "setting",
-	    [CLASS_CLONE] = "when cloning",
-	    [CLASS_LIVE] = "at once",
-	    [CLASS_LIVE_FLAP] = "at once, the link flaps",
+	    [CLASS_NONE] = "none",
+	    [CLASS_CLONE] = "clone",
+	    [CLASS_LIVE] = "live",
+	    [CLASS_LIVE_FLAP] = "live-flap",
 	    [CLASS_HOTPLUG] = "hotplug",
-	    [CLASS_PENDING] = "after stop and start",
-	    [CLASS_SILENT] = "after a restart",
+	    [CLASS_PENDING] = "pending",
+	    [CLASS_SILENT] = "silent",
 	    [CLASS_ACTION] = "action",
 	};
 	MUST((size_t)c < CLASS__MAX);

@@ -149,7 +149,7 @@ char *schema_canon_item(const struct attr *a, const char *item);
 /* The value from text in the attribute's type: for defaults and PVE scalars. Sets: "[a, b]" or
  * separated by the row's separator. Booleans in all spellings of PVE. Limits are not checked. */
 int schema_parse_value(const struct attr *a, const char *text, struct value *ret) MUST_CHECK;
-const char *schema_class_word(enum attr_class c); /* "live", "pending restart", … */
+const char *schema_class_word(enum attr_class c); /* one stable word: "live", "pending", … */
 const char *schema_type_word(enum attr_type t);
 
 /* Consistency of the table, for tests: NULL or what is wrong (caller frees). */
