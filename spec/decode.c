@@ -38,6 +38,8 @@ static void unknown_key(struct decoder *d, const char *path, const char *key, st
 {
 	struct diag *f = complain(
 	    d, DIAG_UNKNOWN_KEY, mark, "%s has no key %s", *path ? path : "the document", key);
+	if (diags_is_full(d->diags))
+		return;
 	const char *near = text_nearest(key, known, n);
 	if (near) {
 		diag_hint(f, "did you mean %s?", near);
@@ -83,7 +85,7 @@ static size_t known_keys(const char *block, const char **ret, size_t max)
 	size_t n_blocks = schema_blocks(&blocks);
 	for (int id = 0; id < ATTR_ID__MAX && n < max; id++) {
 		const struct attr *a = schema_attr((enum attr_id)id);
-		if (schema_find(block, schema_key(a)) == a)
+		if (schema_is_in(a, block))
 			ret[n++] = schema_key(a);
 	}
 	for (size_t i = 0; i < n_blocks && !*block && n < max; i++)
@@ -105,6 +107,10 @@ static const struct attr_block *find_sub_block(const char *key)
 static void unknown_attr(
     struct decoder *d, const struct place *at, const char *key, struct mark mark)
 {
+	if (diags_is_full(d->diags)) {
+		complain(d, DIAG_UNKNOWN_KEY, mark, "%s has no key %s", at->path, key);
+		return;
+	}
 	const char *known[CANDIDATES_MAX];
 	char *cut[CANDIDATES_MAX] = {0};
 	size_t n = known_keys(at->block, known, ARRAY_LEN(known));
@@ -112,7 +118,8 @@ static void unknown_attr(
 		if (text_ends(known[i], ".*"))
 			known[i] = cut[i] = mem_strndup(known[i], strlen(known[i]) - 2);
 	const char *elsewhere = NULL;
-	for (int id = 0; id < ATTR_ID__MAX && !text_nearest(key, known, n); id++) {
+	bool near = text_nearest(key, known, n) != NULL;
+	for (int id = 0; id < ATTR_ID__MAX && !near; id++) {
 		const struct attr *a = schema_attr((enum attr_id)id);
 		if (strcmp(schema_key(a), key) == 0)
 			elsewhere = a->path;
@@ -175,7 +182,7 @@ static void find_missing(
 {
 	for (int id = 0; id < ATTR_ID__MAX; id++) {
 		const struct attr *a = schema_attr((enum attr_id)id);
-		if (!(a->flags & ATTR_REQUIRED) || schema_find(at->block, schema_key(a)) != a ||
+		if (!(a->flags & ATTR_REQUIRED) || !schema_is_in(a, at->block) ||
 		    ynode_get(map, schema_key(a)))
 			continue;
 		struct diag *f = complain(

@@ -293,6 +293,11 @@ size_t diags_warnings(const struct diags *l)
 	return n;
 }
 
+bool diags_is_full(const struct diags *l)
+{
+	return l->dropped > 0;
+}
+
 static const char *severity_word(enum diag_severity s)
 {
 	switch (s) {

@@ -76,6 +76,8 @@ void diags_drop_doc(struct diags *l, const char *file, unsigned doc);
 void diags_sort(struct diags *l);
 size_t diags_errors(const struct diags *l);
 size_t diags_warnings(const struct diags *l);
+/* What comes now is only counted: no need to think of a hint. */
+bool diags_is_full(const struct diags *l);
 
 const char *diag_word(enum diag_code code); /* "UnknownKey" */
 const char *diag_doc(enum diag_code code);

@@ -240,7 +240,7 @@ static struct jsn *block_schema(const struct attr_block *b)
 		   *required = jsn_new_array();
 	for (int id = 0; id < ATTR_ID__MAX; id++) {
 		const struct attr *a = schema_attr((enum attr_id)id);
-		if (schema_find(b->path, schema_key(a)) != a)
+		if (!schema_is_in(a, b->path))
 			continue;
 		jsn_put(properties, schema_key(a), attr_schema(a));
 		if (a->flags & ATTR_REQUIRED)

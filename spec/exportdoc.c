@@ -113,7 +113,7 @@ static void add_block(struct buf *b, const struct attr_block *block)
 		buf_addf(b, "## `spec`\n\n%s\n\n", block->brief);
 	for (int id = 0; id < ATTR_ID__MAX; id++) {
 		const struct attr *a = schema_attr((enum attr_id)id);
-		if (schema_find(block->path, schema_key(a)) == a)
+		if (schema_is_in(a, block->path))
 			add_attr(b, a);
 	}
 	const char *in, *old, *key;

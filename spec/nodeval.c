@@ -30,9 +30,7 @@ static struct diag *complain(
 static int wrong_type(
     const struct nodeval_place *at, const struct ynode *n, const char *what, const char *hint)
 {
-	struct diag *d = complain(at, DIAG_WRONG_TYPE, n, what);
-	if (hint)
-		diag_hint(d, "%s", hint);
+	diag_hint(complain(at, DIAG_WRONG_TYPE, n, what), "%s", hint);
 	return -1;
 }
 
@@ -159,7 +157,7 @@ static int decode_num(const struct nodeval_place *at, struct value *ret)
 static int check_is_text(const struct nodeval_place *at, const struct ynode *n)
 {
 	if (n->kind != YNODE_SCALAR)
-		return wrong_type(at, n, "is not a text", NULL);
+		return wrong_type(at, n, "is not a text", "write a single text here");
 	const char *what = NULL;
 	if (n->plain && looks_numeric(n->text))
 		what = "is a number to YAML, not a text";

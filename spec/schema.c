@@ -38,27 +38,40 @@ const struct attr *schema_attr(enum attr_id id)
 	return &attrs[id];
 }
 
-/* The last word of the path: the key within its block. */
-const char *schema_key(const struct attr *a)
+/* Where the key begins in each path, found once: every key of every document is looked up. */
+static const unsigned char *key_offsets(void)
 {
-	const char *dot = strrchr(a->path, '.');
-	return dot ? dot + 1 : a->path;
+	static unsigned char offsets[ATTR_ID__MAX];
+	static bool known;
+	for (size_t i = 0; i < ATTR_ID__MAX && !known; i++) {
+		const char *dot = strrchr(attrs[i].path, '.');
+		offsets[i] = dot ? (unsigned char)(dot + 1 - attrs[i].path) : 0;
+	}
+	known = true;
+	return offsets;
 }
 
-static bool is_in_block(const struct attr *a, const char *block)
+const char *schema_key(const struct attr *a)
 {
-	size_t len = strlen(block);
-	const char *key = schema_key(a);
-	if (len == 0)
-		return key == a->path;
-	return (size_t)(key - a->path) == len + 1 && memcmp(a->path, block, len) == 0;
+	return a->path + key_offsets()[a->id];
+}
+
+bool schema_is_in(const struct attr *a, const char *block)
+{
+	size_t offset = key_offsets()[a->id], len = strlen(block);
+	return offset == (len ? len + 1 : 0) && memcmp(a->path, block, len) == 0;
 }
 
 const struct attr *schema_find(const char *block, const char *key)
 {
-	for (size_t i = 0; i < ATTR_ID__MAX; i++)
-		if (strcmp(schema_key(&attrs[i]), key) == 0 && is_in_block(&attrs[i], block))
+	const unsigned char *offsets = key_offsets();
+	size_t len = strlen(block), offset = len ? len + 1 : 0;
+	for (size_t i = 0; i < ATTR_ID__MAX; i++) {
+		const char *path = attrs[i].path;
+		if (offsets[i] == offset && path[offset] == key[0] &&
+		    strcmp(path + offset, key) == 0 && memcmp(path, block, len) == 0)
 			return &attrs[i];
+	}
 	return NULL;
 }
 

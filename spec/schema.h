@@ -122,6 +122,7 @@ size_t schema_blocks(const struct attr_block **ret);
 const struct attr_block *schema_block(const char *path);
 /* The last word of the path: the key within its block. Borrowed. */
 const char *schema_key(const struct attr *a);
+bool schema_is_in(const struct attr *a, const char *block); /* the block is its own, "" = top */
 bool schema_is_choice(const struct attr *a, const char *word);
 /* Path with the slot in place of `*`. Caller frees. */
 char *schema_path(const struct attr *a, const char *slot);
