@@ -172,7 +172,7 @@ static void on_touched(void *arg, uint32_t vmid)
 	struct controller *c = arg;
 
 	for (size_t i = 0; i < c->n_guests; i++)
-		if (guest_record(c->guests[i])->vmid == vmid)
+		if (guest_vmid(c->guests[i]) == vmid)
 			guest_wake(c->guests[i]);
 }
 

@@ -7,247 +7,11 @@
 #include "../unit/plan/support.h"
 
 #include "render.h"
+#include "support_plangen.h"
 #include "support_planmodel.h"
 
 #define SEEDS_DEFAULT 400
 #define STEPS_MAX 60
-
-static uint64_t rng;
-
-static unsigned below(unsigned n)
-{
-	rng ^= rng << 13;
-	rng ^= rng >> 7;
-	rng ^= rng << 17;
-	return (unsigned)((rng >> 11) % n);
-}
-
-static bool chance(unsigned percent)
-{
-	return below(100) < percent;
-}
-
-/* ---- random values ---- */
-
-static const char *text_of_form(enum attr_format f)
-{
-	static const char *const samples[FMT__MAX][4] = {
-	    [FMT_ANY] = {"a", "b c", "x", "y"},
-	    [FMT_TEXT] = {"Front end", "two\nlines", "", "x "},
-	    [FMT_DNS_NAME] = {"web-01", "a.b.c", "WEB", "n1"},
-	    [FMT_TAG] = {"web", "Prod", "golden", "a+b"},
-	    [FMT_BRIDGE] = {"vmbr0", "vmbr1", "vmbr2", "vnet"},
-	    [FMT_MAC] = {"BC:24:11:AA:00:01", "bc:24:11:aa:00:02", "02:00:00:00:00:03",
-		"BC:24:11:00:00:01"},
-	    [FMT_VLAN_RANGE] = {"10", "20-29", "4094", "7"},
-	    [FMT_CPU_LIST] = {"0-3", "0,2", "1", "0-3,8"},
-	    [FMT_CPU_MODEL] = {"host", "kvm64", "x86-64-v2-AES", "max"},
-	    [FMT_CPU_FLAG] = {"+aes", "-pcid", "+pdpe1gb", "-aes"},
-	    [FMT_SERIAL] = {"DATA01", "x", "A1", "s"},
-	    [FMT_CDROM] = {"none", "cdrom", "local:iso/a.iso", "local:iso/b.iso"},
-	    [FMT_STORAGE] = {"local", "local-lvm", "ceph", "ceph"},
-	};
-	const char *s = samples[f][below(4)];
-	return s ? s : "x";
-}
-
-static void random_set(const struct attr *a, struct value *v)
-{
-	v->type = VALUE_SET;
-	for (unsigned n = below(4); n; n--) {
-		_cleanup_str_ char *item = schema_canon_item(a, text_of_form(a->format));
-		strs_add(&v->set, item);
-	}
-	strs_sort_unique(&v->set);
-}
-
-static void random_choice(const struct attr *a, struct value *v)
-{
-	_cleanup_strs_ struct strs words = {0};
-	assert_int_equal(text_split(a->choices, "|", true, 100, &words), 0);
-	value_set_str(v, words.v[below((unsigned)words.n)]);
-}
-
-static void random_value(const struct attr *a, struct value *v)
-{
-	unsigned span = a->max - a->min > 12 ? 12 : (unsigned)(a->max - a->min);
-
-	*v = (struct value){0};
-	switch (a->type) {
-	case ATTR_BOOL:
-		*v = (struct value){.type = VALUE_BOOL, .b = chance(50)};
-		break;
-	case ATTR_INT:
-		*v = (struct value){.type = VALUE_INT, .i = (int64_t)a->min + below(span + 1)};
-		if (chance(5))
-			v->i = (int64_t)a->max;
-		break;
-	case ATTR_NUM:
-		*v = (struct value){.type = VALUE_NUM, .n = a->min + below(span + 1) / 4.0};
-		break;
-	case ATTR_ENUM:
-		random_choice(a, v);
-		break;
-	case ATTR_SET:
-		random_set(a, v);
-		break;
-	case ATTR_STR:
-	case ATTR_DUR:
-	case ATTR_TIME:
-	case ATTR_TYPE__MAX:
-		value_set_str(v, text_of_form(a->format));
-		break;
-	}
-	if (!schema_accepts(a, v)) {
-		value_fini(v);
-		assert_int_equal(schema_parse_value(a, a->example, v), 0);
-	}
-}
-
-static bool is_leaf_of_guest(const struct attr *a)
-{
-	return a->codec != CODEC_NONE && !(a->flags & (ATTR_SPECIAL | ATTR_FIXED));
-}
-
-/* ---- random scenes ---- */
-
-static const char *const nets[] = {"net0", "net1", "net5"};
-static const char *const disks[] = {"scsi0", "scsi1", "virtio2", "sata3", "ide0"};
-static const char *const drives[] = {"ide2", "sata5"};
-
-/* Rows of a block, as a random part of them. */
-static void random_rows(struct kv *conf, const char *block, const char *slot, unsigned percent)
-{
-	for (unsigned i = 0; i < ATTR_ID__MAX; i++) {
-		const struct attr *a = schema_attr(i);
-		_cleanup_value_ struct value v = {0};
-		if (!is_leaf_of_guest(a) || !text_starts(a->path, block) || !chance(percent) ||
-		    (!slot && strchr(a->path, '*')))
-			continue;
-		random_value(a, &v);
-		assert_int_equal(pvecodec_put(a, slot, &v, conf, NULL, NULL), 0);
-	}
-}
-
-static void random_conf(struct kv *conf, unsigned vmid)
-{
-	kv_fini(conf);
-	random_rows(conf, "", NULL, 40);
-	/* what the rules between attributes ask of a manifest holds for guests too */
-	if (kv_has(conf, "rng0"))
-		kv_set(conf, "rng0", "/dev/urandom,max_bytes=512");
-	if (kv_has(conf, "cpu"))
-		kv_set(conf, "cpu", chance(50) ? "host,hidden=1" : "kvm64,flags=+aes");
-	for (size_t i = 0; i < ARRAY_LEN(nets); i++)
-		if (chance(60)) {
-			kv_setf(conf, nets[i], "virtio=BC:24:11:00:00:%02zX,bridge=vmbr0%s", i + 1,
-			    chance(30) ? ",host-tunnel=1" : "");
-			random_rows(conf, "network.", nets[i], 25);
-		}
-	for (size_t i = 0; i < ARRAY_LEN(disks); i++)
-		if (chance(50)) {
-			kv_setf(conf, disks[i], "%s:vm-%u-disk-%zu%s,size=%uG",
-			    chance(50) ? "local-lvm" : "ceph", vmid, i, chance(20) ? ",mbps=5" : "",
-			    1 + below(20));
-			random_rows(conf, "disk.", disks[i], 20);
-		}
-	for (size_t i = 0; i < ARRAY_LEN(drives); i++)
-		if (chance(40))
-			kv_set(conf, drives[i],
-			    chance(50) ? "none,media=cdrom" : "local:iso/a.iso,media=cdrom");
-	kv_set(conf, "zork", "keep, this = too");
-	kv_set(conf, "boot", "order=scsi0");
-	if (chance(20))
-		kv_set(conf, "hotplug", chance(50) ? "0" : "disk,cpu,memory");
-}
-
-static void list_leaf(struct resource *r, const struct attr *a, const char *slot)
-{
-	struct value v = {0};
-	if ((a->flags & ATTR_NULLABLE) && chance(15))
-		v.type = VALUE_NULL;
-	else
-		random_value(a, &v);
-	r->leaves = realloc(r->leaves, (r->n_leaves + 1) * sizeof(*r->leaves));
-	r->leaves[r->n_leaves++] = (struct leaf){.attr = a, .slot = mem_strdup(slot), .value = v};
-}
-
-static void list_rows(struct resource *r, const char *block, const char *slot, unsigned percent)
-{
-	for (unsigned i = 0; i < ATTR_ID__MAX; i++) {
-		const struct attr *a = schema_attr(i);
-		if (is_leaf_of_guest(a) && text_starts(a->path, block) && chance(percent) &&
-		    (slot || !strchr(a->path, '*')))
-			list_leaf(r, a, slot);
-	}
-}
-
-static void list_device(struct resource *r, const char *block, const char *slot)
-{
-	_cleanup_str_ char *device = mem_printf("%s%s", block, slot);
-	strs_add(&r->slots, device);
-	list_rows(r, block, slot, 30);
-}
-
-static void list_text(
-    struct resource *r, const char *block, const char *slot, const char *key, const char *value)
-{
-	_cleanup_str_ char *path = mem_printf("%s%s.%s", block, slot, key);
-	add_leaf(r, path, value);
-}
-
-static void list_disk(struct resource *r, const char *slot, struct strs *deleted)
-{
-	if (chance(25)) {
-		strs_add(deleted, slot);
-		return;
-	}
-	if (!chance(60))
-		return;
-	list_device(r, "disk.", slot);
-	if (chance(60)) {
-		_cleanup_str_ char *size = mem_printf("%u", 1 + below(40));
-		list_text(r, "disk.", slot, "size_gb", size);
-	}
-	if (chance(60))
-		list_text(r, "disk.", slot, "datastore_id", chance(50) ? "local-lvm" : "ceph");
-}
-
-static void list_net(struct resource *r, const char *slot, struct strs *deleted)
-{
-	if (chance(25))
-		strs_add(deleted, slot);
-	else if (chance(70))
-		list_device(r, "network.", slot);
-}
-
-static struct resource *random_manifest(void)
-{
-	struct resource *r =
-	    resource_draft("web-01", "node_name = pve1\nclone.source_vm_id = 9000\n");
-	_cleanup_strs_ struct strs no_nets = {0}, no_disks = {0};
-
-	list_rows(r, "", NULL, 20);
-	if (chance(20))
-		add_leaf(r, "started", chance(50) ? "true" : "false");
-	if (chance(30))
-		add_leaf(r, "max_disruption", chance(50) ? "none" : "reboot");
-	for (size_t i = 0; i < ARRAY_LEN(nets); i++)
-		list_net(r, nets[i], &no_nets);
-	for (size_t i = 0; i < ARRAY_LEN(disks); i++)
-		list_disk(r, disks[i], &no_disks);
-	for (size_t i = 0; i < ARRAY_LEN(drives); i++)
-		if (chance(40))
-			list_device(r, "cdrom.", drives[i]);
-	_cleanup_str_ char *n = strs_join(&no_nets, ", "), *d = strs_join(&no_disks, ", ");
-	_cleanup_str_ char *ns = mem_printf("[%s]", n), *ds = mem_printf("[%s]", d);
-	if (no_nets.n)
-		add_leaf(r, "delete.network", ns);
-	if (no_disks.n)
-		add_leaf(r, "delete.disk", ds);
-	resource_seal(r);
-	return r;
-}
 
 struct world {
 	struct scene s;
@@ -256,35 +20,33 @@ struct world {
 
 static void world_open(struct world *w, uint64_t seed)
 {
-	rng = seed * UINT64_C(0x9E3779B97F4A7C15) + 1;
-	for (int i = 0; i < 8; i++)
-		below(2);
+	plangen_seed(seed);
 	*w = (struct world){0};
 	scene_open(&w->s, "");
 	resource_free(&w->s.want);
-	w->s.want = random_manifest();
+	w->s.want = plangen_manifest();
 	w->s.in.want = w->s.want;
-	w->s.policy.token_is_root = chance(50);
-	w->s.policy.max_disruption = (enum plan_disruption)below(3);
+	w->s.policy.token_is_root = plangen_chance(50);
+	w->s.policy.max_disruption = (enum plan_disruption)plangen_below(3);
 	w->m.guest.vmid = 1204;
 	w->m.guest.node = mem_strdup("pve1");
 	w->m.guest.uuid = mem_strdup(UUID);
-	w->m.guest.power = chance(60) ? OBS_POWER_RUNNING : OBS_POWER_STOPPED;
+	w->m.guest.power = plangen_chance(60) ? OBS_POWER_RUNNING : OBS_POWER_STOPPED;
 	w->m.guest.power_word =
 	    mem_strdup(w->m.guest.power == OBS_POWER_RUNNING ? "running" : "stopped");
 	w->m.guest.started_s = 1000;
-	random_conf(&w->s.source.current, 9000);
+	plangen_conf(&w->s.source.current, 9000);
 	kv_del(&w->s.source.current, "description");
 	kv_fini(&w->s.source.pending);
 	kv_copy(&w->s.source.pending, &w->s.source.current);
-	if (chance(30)) {
+	if (plangen_chance(30)) {
 		w->m.guest.power = OBS_POWER_STOPPED;
 		mem_replace(&w->m.guest.power_word, "stopped");
 		record_fini(&w->s.record);
 		w->s.record = (struct record){.proven = true};
 		return; /* to be cloned */
 	}
-	random_conf(&w->m.guest.current, 1204);
+	plangen_conf(&w->m.guest.current, 1204);
 	kv_set(&w->m.guest.current, "description", "Old\n\n" MARKER);
 	kv_copy(&w->m.guest.pending, &w->m.guest.current);
 	w->m.exists = true;
@@ -487,7 +249,7 @@ static void any_prefix_converges(void **state)
 			record_copy(&older, &w.s.record);
 			bool clone = p->create;
 			carry_out(seed, &w, 0);
-			if (!clone && chance(50)) {
+			if (!clone && plangen_chance(50)) {
 				record_fini(&w.s.record);
 				record_copy(&w.s.record, &older);
 			}
@@ -513,7 +275,7 @@ static void order_does_not_matter(void **state)
 		_cleanup_str_ char *first = render_json(&v, 1);
 		struct resource *r = w.s.want;
 		for (size_t i = r->n_leaves; i > 1; i--) {
-			size_t k = below((unsigned)i);
+			size_t k = plangen_below((unsigned)i);
 			struct leaf t = r->leaves[i - 1];
 			r->leaves[i - 1] = r->leaves[k];
 			r->leaves[k] = t;
@@ -564,12 +326,13 @@ static void drift_names_the_leaf(void **state)
 		world_open(&w, seed);
 		settle(seed, &w);
 		const struct resource *r = w.s.want;
-		const struct leaf *l = &r->leaves[below((unsigned)r->n_leaves)];
+		const struct leaf *l = &r->leaves[plangen_below((unsigned)r->n_leaves)];
 		_cleanup_value_ struct value other = {0}, want = {0};
 		bool fit = w.m.exists && w.s.plan.verdict == PLAN_IN_SYNC &&
-			   w.s.plan.reason != REASON_PENDING_REBOOT && is_leaf_of_guest(l->attr);
+			   w.s.plan.reason != REASON_PENDING_REBOOT &&
+			   plangen_is_leaf_of_guest(l->attr);
 		if (fit) {
-			random_value(l->attr, &other);
+			plangen_value(l->attr, &other);
 			pvecodec_want(l->attr, &l->value, &w.s.policy.env, &want);
 			struct kv *q = &w.m.guest.pending;
 			if (!pvecodec_same(l->attr, &want, &other) &&

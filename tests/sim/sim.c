@@ -108,6 +108,7 @@ void sim_cancel(struct sim *s, uint64_t id)
 	for (struct job *j = s->jobs; j; j = j->next)
 		if (j->id == id)
 			j->cb = NULL;
+	late_cancel(s, id);
 }
 
 bool sim_guest_exists(const struct sim *s, int64_t vmid)

@@ -91,6 +91,7 @@ static void worker_give(struct job *j)
 /* --- answers --- */
 
 struct late { /* an answer that a fault holds back */
+	uint64_t id; /* of the request */
 	struct sim_reply r;
 	void (*cb)(void *arg, const struct sim_reply *reply);
 	void *arg;
@@ -107,8 +108,19 @@ static void late_send(void *arg)
 {
 	struct late *l = arg;
 
-	l->cb(l->arg, &l->r);
+	if (l->cb)
+		l->cb(l->arg, &l->r);
 	late_free(l);
+}
+
+void late_cancel(struct sim *s, uint64_t id)
+{
+	for (size_t i = 0; i < s->nheap; i++) {
+		struct late *l = s->heap[i].arg;
+
+		if (s->heap[i].fn == late_send && l->id == id)
+			l->cb = NULL;
+	}
 }
 
 void late_drop(struct sim *s)
@@ -145,7 +157,7 @@ static void deliver(struct job *j, struct sim_reply *r)
 	if (j->faulty && j->fault == SIM_FAULT_DELAY_ANSWER) {
 		struct late *l = mem_alloc(sizeof(*l));
 
-		*l = (struct late){*r, j->cb, j->arg};
+		*l = (struct late){j->id, *r, j->cb, j->arg};
 		l->r.reason = mem_strdup(r->reason);
 		l->r.body = mem_strndup(r->body, r->len);
 		sim_at(j->sim, j->sim->now + j->fault_delay, late_send, l);

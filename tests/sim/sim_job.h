@@ -130,5 +130,7 @@ void tasks_free(struct sim *s);
 void locks_free(struct sim *s);
 /* Answers still held back are lost. */
 void late_drop(struct sim *s);
+/* Nobody waits for the answer to this request any more. */
+void late_cancel(struct sim *s, uint64_t id);
 
 #endif

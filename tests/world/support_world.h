@@ -57,8 +57,8 @@ void world_kill(struct world *w);
 /* The process dies right after its n-th next line in the journal, before anything else happens. */
 void world_kill_after_lines(struct world *w, unsigned n);
 
-/* One event; false when nothing will ever happen again. */
-bool world_step(struct world *w);
+/* One event, or a second in which nothing happens. */
+void world_step(struct world *w);
 /* Until done says so, or until so much virtual time has gone by. `each` (may be NULL) is called
  * after every event. */
 bool world_run(
