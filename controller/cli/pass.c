@@ -124,8 +124,10 @@ struct err *pass_problem(struct pass *p)
 									       : NULL;
 	if (!text)
 		return NULL;
-	/* "fact; next step" in one sentence. */
-	const char *split = strstr(text, "; ");
+	/* "facts; next step" in one sentence. */
+	const char *split = NULL;
+	for (const char *at = text; (at = strstr(at, "; ")); at++)
+		split = at;
 	(void)err_set(&err, ERR_UNREACHABLE, "%.*s", split ? (int)(split - text) : 2000, text);
 	if (split)
 		(void)err_hint(&err, "%s", split + 2);

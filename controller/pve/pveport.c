@@ -336,7 +336,7 @@ static void judge_token(struct pveport *p, struct call *k, int status)
 	if (refused && !p->refused && read_token_again(p))
 		return;
 	if (refused && !p->refused)
-		log_error("pve", "the cluster refuses the API token; trying again once a minute");
+		log_warn("pve", "the cluster refuses the API token; trying again once a minute");
 	if (!refused && p->refused)
 		log_info("pve", "the cluster accepts the API token again");
 	/* An answer to a call that went out before says nothing new about a token that failed. */

@@ -364,7 +364,7 @@ static void make_machines(struct controller *c)
 	    .pve = c->pve,
 	    .tick_ms = k->reconcile_tick,
 	    .own_user = p->pve_user,
-	    .nothing_sent = readonly,
+	    .nothing_sent = readonly || c->o.observe_only,
 	    .on_view = on_view,
 	    .on_touched = on_touched,
 	    .arg = c});

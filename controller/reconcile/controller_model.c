@@ -53,10 +53,11 @@ static void add_copies(struct controller *c)
 	strs_sort_unique(&c->status.copies);
 }
 
+/* Who waits has not got there, however long it has waited. */
 static bool all_settled(const struct controller *c)
 {
 	for (size_t i = 0; i < c->n_guests; i++)
-		if (!guest_is_settled(c->guests[i]))
+		if (!guest_is_settled(c->guests[i]) || guest_state(c->guests[i]) == GUEST_WAIT)
 			return false;
 	return true;
 }
