@@ -18,7 +18,8 @@ struct guest_seen {
 	enum seen seen;
 	bool alive;	    /* in the newest view */
 	char *node, *print; /* what of its row was seen when it was read */
-	bool unclear;	    /* in the middle of being cloned, or unreadable */
+	bool unclear;	    /* in the middle of being cloned, or unreadable, since then */
+	int64_t unclear_since;
 	bool has_claim;
 	struct claim claim;
 };
@@ -150,6 +151,10 @@ static void on_look(
 		/* What is unclear is looked at again with the next view. */
 		if (s->unclear)
 			mem_replace(&s->print, "");
+		if (!s->unclear)
+			s->unclear_since = 0;
+		else if (!s->unclear_since)
+			s->unclear_since = clock_now(c->o.clock) + 1;
 	}
 	look_cancel(&r->look);
 	go_on(c);
@@ -248,6 +253,18 @@ bool claims_is_complete(const struct claims *c)
 		if (c->v[i].seen != SEEN_DONE || c->v[i].unclear)
 			return false;
 	return c->updated;
+}
+
+uint32_t claims_unclear(const struct claims *c, const char **ret_node, int64_t *ret_ms)
+{
+	for (size_t i = 0; i < c->n; i++) {
+		if (!c->v[i].unclear_since)
+			continue;
+		*ret_node = c->v[i].node;
+		*ret_ms = clock_now(c->o.clock) - c->v[i].unclear_since;
+		return c->v[i].vmid;
+	}
+	return 0;
 }
 
 const struct claim *claims_find(const struct claims *c, const char *name)

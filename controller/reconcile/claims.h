@@ -45,6 +45,9 @@ void claims_free(struct claims **c);
 void claims_update(struct claims *c, bool wide);
 /* Everything to be looked at was looked at, and nothing is in the middle of being cloned. */
 bool claims_is_complete(const struct claims *c);
+/* A guest in the middle of being cloned, or unreadable, that keeps it from being complete: VMID,
+ * and for how long. 0 = none. */
+uint32_t claims_unclear(const struct claims *c, const char **ret_node, int64_t *ret_ms);
 /* A guest that carries our marker for this name with its own VMID; NULL if there is none. */
 const struct claim *claims_find(const struct claims *c, const char *name);
 const struct claim *claims_at(const struct claims *c, size_t i); /* NULL at the end */

@@ -10,6 +10,7 @@
 #define STOP_MS 10000
 #define STOP_POLL_MS 200
 #define READS 16
+#define UNCLEAR_MS (30 * 60 * 1000) /* as long as a clone may take by default */
 
 /* --- guests --- */
 
@@ -183,19 +184,44 @@ static void on_claims(void *arg)
 	if (!claims_is_complete(c->claims))
 		return;
 	c->wide = false;
-	for (size_t i = 0; i < c->n_guests; i++)
-		guest_view(c->guests[i]);
+	for (size_t i = 0; i < c->n_guests; i++) {
+		if (!guest_record(c->guests[i])->vmid)
+			guest_wake(c->guests[i]);
+	}
 	reporter_dirty(c->reporter, NULL);
 }
 
 /* --- what guests ask for --- */
 
-static const char *not_ready(void *arg)
+/* A clone that was under way when the journal was lost may be one of ours: nothing new is made
+ * until it is clear, and when it never gets clear, a person is told. */
+static const char *unclear(struct controller *c, uint32_t vmid, const char *node, const char **hint)
+{
+	free(c->unclear);
+	c->unclear =
+	    mem_printf("no journal was found, and VM %u on node %s is locked by a clone or "
+		       "cannot be read: it may be one of ours",
+		vmid, node);
+	free(c->unclear_hint);
+	c->unclear_hint =
+	    mem_printf("make it readable; if it is locked by a clone and no clone task "
+		       "runs there, as root on %s: qm unlock %u && qm destroy %u --purge",
+		node, vmid, vmid);
+	*hint = c->unclear_hint;
+	return c->unclear;
+}
+
+static const char *not_ready(void *arg, const char **ret_hint)
 {
 	struct controller *c = arg;
+	const char *node;
+	int64_t ms = 0;
+	uint32_t vmid = claims_unclear(c->claims, &node, &ms);
 
 	if (!reporter_is_restored(c->reporter))
 		return "the last report was not read yet, which may hold its record";
+	if (c->wide && vmid && ms > UNCLEAR_MS)
+		return unclear(c, vmid, node, ret_hint);
 	if (c->wide && !claims_is_complete(c->claims))
 		return "no journal was found: guests are being read for markers first";
 	return NULL;
@@ -485,6 +511,8 @@ void controller_free(struct controller **cp)
 	controller_free_model(c);
 	free(c->rev);
 	free(c->known);
+	free(c->unclear);
+	free(c->unclear_hint);
 	c->magic = 0;
 	free(c);
 	*cp = NULL;

@@ -44,6 +44,7 @@ struct controller {
 	struct status status;
 	const struct vmstat **vms;
 	char *rev_applied;
+	char *unclear, *unclear_hint; /* texts of not_ready */
 	/* Settled and stopping. */
 	timer_id watch;
 	bool was_settled;

@@ -41,8 +41,9 @@ struct guest_env {
 	int64_t full_read_ms;
 	bool readonly; /* plan, or --observe-only: no operation, no line in the journal */
 	bool stopping; /* no new operation */
-	/* All places where a VM may be on record were read: NULL, or what is missing. */
-	const char *(*not_ready)(void *arg);
+	/* All places where a VM may be on record were read: NULL, or what is missing. hint: what a
+	 * person has to do about it; NULL = it comes by itself. */
+	const char *(*not_ready)(void *arg, const char **ret_hint);
 	/* The VM of that name is Ready as its manifest in force says. */
 	bool (*dependency_ready)(void *arg, const char *name);
 	/* The status changed. event: one line for the commit message, or NULL; it replaces an

@@ -232,10 +232,12 @@ static bool take_claim(struct guest *g)
 
 static void begin_new(struct guest *g)
 {
-	const char *missing = g->env->not_ready(g->env->arg);
+	const char *hint = NULL, *missing = g->env->not_ready(g->env->arg, &hint);
 
 	if (take_claim(g))
 		locate(g);
+	else if (missing && hint)
+		guest_stall(g, REASON_DEBRIS, missing, hint);
 	else if (missing)
 		guest_wait(g, REASON_READING, missing, 5000, true);
 	else
