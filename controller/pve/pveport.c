@@ -23,7 +23,7 @@
 #define ANSWER_MAX_BYTES ((size_t)64 << 20)
 #define COOL_MS_FIRST 5000
 #define COOL_MS_MAX 60000
-#define PROBE_MS 60000
+#define PROBE_MS_DEFAULT 60000
 #define NAME_AGAIN_MS 600000
 #define NAME_TIMEOUT_MS 10000
 #define TOKEN_MAX_BYTES 1024
@@ -72,6 +72,7 @@ struct pveport {
 	bool refused;	  /* the last answer was 401 */
 	bool probing;	  /* the probe is under way */
 	int64_t probe_at; /* the next one may go out */
+	int64_t probe_ms;
 	char entry[64];
 	struct slots calls;
 	struct call *first;
@@ -336,12 +337,13 @@ static void judge_token(struct pveport *p, struct call *k, int status)
 	if (refused && !p->refused && read_token_again(p))
 		return;
 	if (refused && !p->refused)
-		log_warn("pve", "the cluster refuses the API token; trying again once a minute");
+		log_warn("pve", "the cluster refuses the API token, retrying every %lld s",
+		    (long long)(p->probe_ms / 1000));
 	if (!refused && p->refused)
 		log_info("pve", "the cluster accepts the API token again");
 	/* An answer to a call that went out before says nothing new about a token that failed. */
 	if (refused && (!p->refused || k->is_probe))
-		p->probe_at = clock_now(p->clock) + PROBE_MS;
+		p->probe_at = clock_now(p->clock) + p->probe_ms;
 	p->refused = refused;
 }
 
@@ -526,6 +528,7 @@ int pveport_new(
 	p->token = mem_strdup(o->token);
 	p->read_token = o->read_token;
 	p->token_arg = o->token_arg;
+	p->probe_ms = o->probe_ms ? o->probe_ms : PROBE_MS_DEFAULT;
 	for (size_t i = 0; i < o->n_endpoints; i++) {
 		p->targets[p->n++] = (struct target){.p = p,
 		    .url = mem_strdup(o->endpoints[i]),

@@ -30,6 +30,7 @@ struct pveport_opts {
 	size_t n_fingerprints;
 	unsigned connections;	    /* per endpoint; 0 = 4 */
 	int64_t connect_timeout_ms; /* 0 = 10 s */
+	int64_t probe_ms;	    /* between two tries with a refused token; 0 = 60 s */
 };
 
 struct pveport;

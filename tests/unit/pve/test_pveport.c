@@ -292,6 +292,53 @@ static void a_refused_token_stops_all_calls(void **state)
 	assert_int_equal(atomic_load(&t.a.shared->requests), 1);
 }
 
+static void wait_ms(int64_t ms)
+{
+	bool over = false;
+	clock_timer(loop_clock(t.l), ms, too_late, &over);
+	while (!over)
+		assert_int_equal(loop_turn(t.l, NULL), 0);
+}
+
+static void one_call_tries_the_token_again(void **state)
+{
+	(void)state;
+	static struct answer a, b;
+	snprintf(t.a.shared->good_token, sizeof(t.a.shared->good_token), "99999999");
+	char url[64];
+	snprintf(url, sizeof(url), "https://127.0.0.1:%d", t.a.port);
+	const char *urls[] = {url};
+	struct pveport_opts o = {.endpoints = urls,
+	    .n_endpoints = 1,
+	    .token = TOKEN,
+	    .read_token = read_token,
+	    .ca_file = t.ca.path,
+	    .probe_ms = 50};
+	assert_int_equal(pveport_new(t.l, &o, &t.p, NULL), 0);
+	ask("GET", "/ok", &a);
+	assert_int_equal(a.status, 401);
+	/* The first of two goes out, and fails; the other is answered on the spot. */
+	wait_ms(50);
+	ask_of("GET", "/ok", NULL, NULL, &a);
+	ask_of("GET", "/ok", NULL, NULL, &b);
+	wait_for(&a);
+	wait_for(&b);
+	assert_int_equal(a.status, 401);
+	assert_int_equal(b.status, 401);
+	assert_non_null(strstr(b.reason, "token"));
+	assert_int_equal(atomic_load(&t.a.shared->requests), 2);
+	/* A try that was given up makes room for the next. */
+	wait_ms(50);
+	cluster_id id = ask_of("GET", "/held", NULL, NULL, &a);
+	cluster_cancel(pveport_port(t.p), &id);
+	/* With the right token in the file all is well again. */
+	t.token = "ramet@pve!ctl=99999999";
+	ask("GET", "/ok", &a);
+	assert_int_equal(a.status, 200);
+	ask("POST", "/ok", &a);
+	assert_int_equal(a.status, 200);
+}
+
 static void an_exchanged_token_is_taken_up(void **state)
 {
 	(void)state;
@@ -381,6 +428,7 @@ int main(void)
 	    TEST(all_endpoints_down_is_not_sent),
 	    TEST(a_call_goes_to_the_node_it_concerns),
 	    TEST(a_refused_token_stops_all_calls),
+	    TEST(one_call_tries_the_token_again),
 	    TEST(an_exchanged_token_is_taken_up),
 	    TEST(cancelled_calls_are_silent),
 	    TEST(what_cannot_work_is_refused),
