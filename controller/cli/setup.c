@@ -120,6 +120,7 @@ static int open_git(struct setup *s, struct err **err)
 	o.setup.password = f->git_password.value;
 	o.setup.ca_file = f->git_ca_file;
 	o.setup.ssh_key_file = f->git_ssh_key_file;
+	o.setup.ssh_passphrase_file = f->git_ssh_passphrase_file;
 	o.setup.known_hosts_file = f->git_known_hosts_file;
 	o.setup.author_name = f->report_author_name;
 	o.setup.author_email = f->report_author_email;

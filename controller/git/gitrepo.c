@@ -211,7 +211,7 @@ static int open_cache(struct gitrepo *g, struct err **err)
 {
 	_cleanup_str_ char *aside = mem_printf("%s.old", g->dir);
 
-	if (make_dirs(g->setup->dir, err) != 0 || lock_cache(g, err) != 0)
+	if (lock_cache(g, err) != 0)
 		return -1;
 	if (access(aside, F_OK) == 0)
 		remove_tree(aside);
@@ -253,30 +253,6 @@ static void prepare_library(void)
 	git_libgit2_opts(GIT_OPT_SET_OWNER_VALIDATION, 0);
 }
 
-/* file:///a%20b → "/a b". */
-static char *local_path(const char *url)
-{
-	const char *p = text_after(url, "file://");
-	if (!p)
-		return NULL;
-	if (text_starts(p, "localhost/"))
-		p += strlen("localhost");
-	char *path = mem_strdup(p), *w = path;
-	for (const char *r = p; *r; r++) {
-		char hex[3] = {0};
-		if (*r == '%' && strspn(r + 1, "0123456789abcdefABCDEF") >= 2 &&
-		    strncmp(r + 1, "00", 2) != 0) {
-			memcpy(hex, r + 1, 2);
-			*w++ = (char)strtoul(hex, NULL, 16);
-			r += 2;
-		} else {
-			*w++ = *r;
-		}
-	}
-	*w = '\0';
-	return path;
-}
-
 static int set_ref(char **ret, const char *branch, const char *setting, struct err **err)
 {
 	int valid = 0;
@@ -291,17 +267,36 @@ static int set_ref(char **ret, const char *branch, const char *setting, struct e
 	return 0;
 }
 
+static int open_transport(struct gitrepo *g, struct err **err)
+{
+	const char *fault = gitaddr_parse(g->setup->url, &g->addr);
+	if (fault)
+		return err_set(err, ERR_CONFIG, "git.url \"%s\": %s", g->setup->url, fault);
+	switch (g->addr.scheme) {
+	case GITADDR_FILE:
+		g->local = g->addr.path;
+		return 0;
+	case GITADDR_HTTP:
+	case GITADDR_HTTPS:
+		return githttp_new(&g->http, g->setup, &g->cause, err);
+	case GITADDR_SSH:
+		return gitssh_new(&g->ssh, g->setup, &g->addr, &g->cause, err);
+	case GITADDR_SCHEME__MAX:
+		break;
+	}
+	return err_set(err, ERR_INTERNAL, "no way to talk to %s", g->setup->url);
+}
+
 int gitrepo_open(struct gitrepo *g, const struct gitproto_setup *setup, struct err **err)
 {
 	*g = (struct gitrepo){.setup = setup, .lock = -1};
 	buf_init(&g->remarks, REMARKS_MAX);
 	prepare_library();
 	g->dir = cache_dir(setup);
-	g->local = local_path(setup->url);
 	if (set_ref(&g->ref[GITREPO_WATCHED], setup->branch, "git.branch", err) != 0 ||
 	    set_ref(&g->ref[GITREPO_STATUS], setup->status_branch, "report.branch", err) != 0)
 		return -1;
-	if (!g->local && githttp_new(&g->http, setup, &g->cause, err) != 0)
+	if (make_dirs(setup->dir, err) != 0 || open_transport(g, err) != 0)
 		return -1;
 	return open_cache(g, err);
 }
@@ -310,8 +305,9 @@ void gitrepo_close(struct gitrepo *g)
 {
 	git_repository_free(g->repo);
 	githttp_free(&g->http);
+	gitssh_free(&g->ssh);
+	gitaddr_fini(&g->addr);
 	mem_free_str(&g->dir);
-	mem_free_str(&g->local);
 	for (size_t i = 0; i < GITREPO_BRANCH__MAX; i++)
 		mem_free_str(&g->ref[i]);
 	err_free(&g->cause);

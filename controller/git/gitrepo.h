@@ -14,18 +14,22 @@
 
 #include <git2.h>
 
+#include "gitaddr.h"
 #include "githttp.h"
 #include "gitproto.h"
+#include "gitssh.h"
 
 enum gitrepo_branch { GITREPO_WATCHED, GITREPO_STATUS, GITREPO_BRANCH__MAX };
 
 struct gitrepo {
 	const struct gitproto_setup *setup;
 	git_repository *repo;
-	struct githttp *http; /* NULL for file */
-	char *dir;	      /* of the cache */
-	int lock;	      /* file in it, held while this worker lives */
-	char *local;	      /* path of a file:// remote, else NULL */
+	struct gitaddr addr;  /* of the remote */
+	struct githttp *http; /* one of the two, or none for file */
+	struct gitssh *ssh;
+	char *dir;	   /* of the cache */
+	int lock;	   /* file in it, held while this worker lives */
+	const char *local; /* path of a file:// remote, else NULL */
 	char *ref[GITREPO_BRANCH__MAX];
 	struct err *cause;  /* the real reason behind a failure of libgit2 */
 	struct buf remarks; /* what the server said beside the protocol in this job */

@@ -1,4 +1,5 @@
 #include "gitsettings.h"
+#include "gitaddr.h"
 #include "text.h"
 
 #include <string.h>
@@ -21,55 +22,49 @@ void gitsettings_defaults(struct gitproto_setup *setup)
 	};
 }
 
-static int check_url(const char *url, struct err **err)
+static int check_ssh(const struct gitproto_setup *s, struct err **err)
 {
-	const char *rest = strstr(url, "://");
-	bool ssh = text_starts(url, "ssh://") || text_starts(url, "git+ssh://") ||
-		   (!rest && strchr(url, ':') && url[0] != '/');
+	if (s->known_hosts_file && s->known_hosts_file[0])
+		return 0;
+	err_set(err, ERR_CONFIG, "git.url \"%s\" needs git.known_hosts_file", s->url);
+	return err_hint(err,
+	    "write the output of ssh-keyscan for that host to a file, after comparing "
+	    "it with what the server's administrator says");
+}
 
-	if (!url[0]) {
+static int check_url(const struct gitproto_setup *s, struct err **err)
+{
+	_cleanup_gitaddr_ struct gitaddr a = {0};
+
+	if (!s->url[0]) {
 		err_set(err, ERR_CONFIG, "git.url is not set");
 		return err_hint(err, "set it to an address such as "
 				     "https://git.example.org/group/name.git");
 	}
-	if (ssh) {
-		err_set(err, ERR_CONFIG, "git.url \"%s\": ssh is not supported yet", url);
-		return err_hint(err, "use https with git.username and git.password_file");
-	}
-	if (!text_starts(url, "https://") && !text_starts(url, "http://") &&
-	    !text_starts(url, "file:///") && !text_starts(url, "file://localhost/")) {
-		err_set(err, ERR_CONFIG, "git.url \"%s\" is none of https, http and file", url);
-		return err_hint(err, "write a repository on this machine as file:///path/name.git");
-	}
-	const char *end = rest + 3 + strcspn(rest + 3, "/?#");
-	const char *at = memrchr(rest + 3, '@', (size_t)(end - rest - 3));
-	if (at && memchr(rest + 3, ':', (size_t)(at - rest - 3))) {
-		/* Not repeated in the message: it holds a secret. */
+	const char *fault = gitaddr_parse(s->url, &a);
+	/* Not repeated in the messages: it holds a secret. */
+	if (a.has_password && a.scheme != GITADDR_SSH) {
 		err_set(err, ERR_CONFIG, "git.url contains a password");
 		return err_hint(err, "put it into a file and set git.password_file");
 	}
+	if (a.has_password) {
+		err_set(err, ERR_CONFIG, "git.url contains a password, which ssh does not use");
+		return err_hint(err, "set git.ssh_key_file");
+	}
+	if (fault) {
+		err_set(err, ERR_CONFIG, "git.url \"%s\": %s", s->url, fault);
+		return err_hint(err,
+		    "write it as https://host/group/name.git, ssh://git@host/name.git, "
+		    "or file:///path/name.git");
+	}
+	if (a.scheme == GITADDR_SSH)
+		return check_ssh(s, err);
+	if (a.scheme == GITADDR_HTTP && s->password && s->password[0] && !gitaddr_is_loopback(&a)) {
+		err_set(err, ERR_CONFIG, "git.url \"%s\" would send the password in clear text",
+		    s->url);
+		return err_hint(err, "use https");
+	}
 	return 0;
-}
-
-/* Whether the host is this machine: nobody listens in between. */
-static bool is_loopback(const char *url)
-{
-	const char *host = strstr(url, "://") + 3;
-	const char *end = host + strcspn(host, "/?#");
-	const char *at = memrchr(host, '@', (size_t)(end - host));
-	if (at)
-		host = at + 1;
-	return text_starts(host, "127.") || text_starts(host, "[::1]") ||
-	       (text_starts(host, "localhost") && strchr(":/", host[9]));
-}
-
-static int check_secret(const struct gitproto_setup *s, struct err **err)
-{
-	if (!s->password || !s->password[0] || !text_starts(s->url, "http://") ||
-	    is_loopback(s->url))
-		return 0;
-	err_set(err, ERR_CONFIG, "git.url \"%s\" would send the password in clear text", s->url);
-	return err_hint(err, "use https");
 }
 
 /* "/vms//linux/" → "vms/linux". */
@@ -99,7 +94,7 @@ int gitsettings_encode(const struct gitproto_setup *setup, struct buf *b, struct
 
 	if (!msg.setup.url)
 		msg.setup.url = "";
-	if (check_url(msg.setup.url, err) != 0 || check_secret(&msg.setup, err) != 0)
+	if (check_url(&msg.setup, err) != 0)
 		return -1;
 	_cleanup_str_ char *path = clean_folder(setup->path, "git.path", err);
 	if (!path)

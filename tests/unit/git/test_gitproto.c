@@ -200,15 +200,25 @@ static void test_settings(void **state UNUSED)
 		const char *url, *in_msg;
 	} bad[] = {
 	    {"", "not set"},
-	    {"git@example.org:infra/vms.git", "ssh is not supported yet"},
-	    {"ssh://git@example.org/infra/vms.git", "ssh is not supported yet"},
-	    {"git://example.org/x.git", "none of https, http and file"},
-	    {"/srv/git/x.git", "none of https, http and file"},
-	    {"file://server/x.git", "none of https, http and file"},
-	    {"ext::sh -c id", "ssh is not supported yet"},
+	    {"git@example.org:infra/vms.git", "none of https, http, ssh and file"},
+	    {"ssh://git@example.org/infra/vms.git", "needs git.known_hosts_file"},
+	    {"ssh://git:x@example.org/infra/vms.git", "which ssh does not use"},
+	    {"ssh://-oProxyCommand=id/x.git", "characters that no host has"},
+	    {"ssh://-x@example.org/x.git", "characters that no user has"},
+	    {"ssh://example.org:0/x.git", "the port is not"},
+	    {"https://example.org", "no path"},
+	    {"https://example.org/x.git?a=b", "no ? and no #"},
+	    {"https://example.org/%zz", "percent sign"},
+	    {"https:///x.git", "no host"},
+	    {"git://example.org/x.git", "none of https, http, ssh and file"},
+	    {"/srv/git/x.git", "none of https, http, ssh and file"},
+	    {"file://server/x.git", "no host"},
+	    {"ext::sh -c id", "none of https, http, ssh and file"},
 	    {"https://bot:hunter2@example.org/x.git", "contains a password"},
 	    {"http://example.org/x.git", "clear text"},
 	    {"http://127.0.0.1@example.org/x.git", "clear text"},
+	    {"http://127.0.0.1.example.org/x.git", "clear text"},
+	    {"http://localhost.example.org/x.git", "clear text"},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
 		struct gitproto_setup s;
