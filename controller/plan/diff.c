@@ -24,6 +24,11 @@ static void own_marker(struct planner *pl)
 		change_block(c, REASON_NOT_SUPPORTED, "no nonce was drawn for the marker");
 		return;
 	}
+	if (pl->adopting) {
+		pl->out->learned.proven = true;
+		if (nonce != pl->out->learned.nonce)
+			mem_replace(&pl->out->learned.nonce, nonce);
+	}
 	const struct marker m = {
 	    .controller = (char *)(uintptr_t)pl->policy->controller_id,
 	    .name = pl->want->name,

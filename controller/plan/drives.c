@@ -101,6 +101,8 @@ static bool is_own_volume(struct slot *s, struct change *c, const char *volume)
 {
 	_cleanup_drive_ struct drive d = {0};
 
+	if (text_eq(planner_text(s->pl, ATTR_disk_media, s->name), "cdrom"))
+		return true; /* a medium belongs to nobody */
 	if (s->pl->foretold)
 		return true; /* its number is not known yet; asked again before it is attached */
 	bool read = drive_parse(volume, &d, NULL) == 0;

@@ -72,6 +72,31 @@ static char *check_part(
 	return mem_printf("the part '%s' of %s would change and is not listed", part, key);
 }
 
+/* Into texts of people that are not listed, Ramet puts its marker or its tag, and nothing else. */
+static char *check_own(
+    const struct plan_input *in, const struct obs_guest *seen, const char *key, const char *text)
+{
+	const char *old = seen ? kv_get(&seen->pending, key) : NULL;
+	const char *tag = in->policy->env.tag;
+	bool fine;
+
+	if (text_eq(key, "description")) {
+		_cleanup_str_ char *a = marker_strip(old ? old : ""), *b = marker_strip(text);
+		fine = text_eq(a, b);
+	} else {
+		const char *rest = old ? text_after(text, old) : text;
+		fine = rest && text_eq(*rest == ';' ? rest + 1 : rest, tag);
+	}
+	return fine ? NULL : mem_printf("%s would change and is not listed", key);
+}
+
+/* The attribute is all that stands in its key. */
+static bool is_whole(const struct attr *a)
+{
+	return a->codec == CODEC_SCALAR || a->codec == CODEC_LIST || a->codec == CODEC_TAGS ||
+	       a->codec == CODEC_DESCRIPTION;
+}
+
 static char *check_set(
     const struct plan_input *in, const struct obs_guest *seen, const char *key, const char *text)
 {
@@ -80,14 +105,14 @@ static char *check_set(
 	const struct leaf *l = leaf_of(r, key, NULL);
 	const char *old = NULL;
 
-	if (text_eq(key, "description") || text_eq(key, "tags"))
-		return NULL; /* Ramet's own marker and tag; the passes keep the rest apart */
+	if (!l && (text_eq(key, "description") || text_eq(key, "tags")))
+		return check_own(in, seen, key, text);
 	if (!l && !lists_slot(r, key, false))
 		return mem_printf("%s would be written and is not listed", key);
 	if (seen)
 		old = kv_get(&seen->pending, key) ? kv_get(&seen->pending, key)
 						  : kv_get(&seen->current, key);
-	if (!old || (l && (l->attr->codec == CODEC_SCALAR || l->attr->codec == CODEC_LIST)))
+	if (!old || (l && is_whole(l->attr)))
 		return NULL;
 	if (text_split(old, ",", true, PROPSTR_PARTS_MAX, &parts) < 0)
 		return mem_printf("%s has too many parts", key);

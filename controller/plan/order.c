@@ -82,6 +82,33 @@ static char *describe(const struct step *s)
 	return buf_take(&out);
 }
 
+static const char *key_of(const struct change *c)
+{
+	return c->attr ? pvecodec_key(c->attr, c->slot) : c->slot;
+}
+
+/* PVE applies the text of a key as a whole: what could take effect at once waits with the rest of
+ * its device when some of that waits. */
+static void spread_restart(struct planner *pl)
+{
+	struct plan *p = pl->out;
+
+	for (size_t i = 0; pl->running && i < p->n_changes; i++) {
+		struct change *c = &p->changes[i];
+		const char *key = key_of(c);
+		if (c->state != CHANGE_DO || c->step >= 0 || !key)
+			continue;
+		const char *now = kv_get(&pl->g->current, key);
+		const char *next = kv_get(&pl->g->pending, key);
+		c->takes_restart |= c->slot && now && next && !text_eq(now, next);
+		for (size_t k = 0; k < p->n_changes && !c->takes_restart; k++) {
+			const struct change *other = &p->changes[k];
+			c->takes_restart = other->state == CHANGE_DO && other->step < 0 &&
+					   other->takes_restart && text_eq(key_of(other), key);
+		}
+	}
+}
+
 static void config_step(struct planner *pl)
 {
 	struct step s = {.kind = STEP_CONFIG};
@@ -95,6 +122,7 @@ static void config_step(struct planner *pl)
 	s.allocates = pl->allocates;
 	s.task = pl->allocates;
 	s.text = describe(&s);
+	spread_restart(pl);
 	for (size_t i = 0; i < p->n_changes; i++) {
 		struct change *c = &p->changes[i];
 		if (c->state != CHANGE_DO || c->step >= 0)

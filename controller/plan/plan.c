@@ -51,6 +51,7 @@ void plan_fini(struct plan *p)
 		free(c->to);
 		free(c->why);
 		free(c->hint);
+		free(c->place);
 	}
 	free(p->steps);
 	free(p->changes);
@@ -177,6 +178,7 @@ static void compare(struct planner *pl)
 	if (pl->hands_off || (pl->foretold && planner_worst(pl)))
 		drop_steps(p);
 	order_restart(pl);
+	planner_place(pl);
 	if (p->n_changes > 1)
 		qsort(p->changes, p->n_changes, sizeof(*p->changes), compare_changes);
 	verdict_give(pl);

@@ -73,6 +73,7 @@ struct change {
 	enum change_state state;
 	enum reason reason; /* when blocked */
 	char *why, *hint;   /* when blocked; hint may be NULL */
+	char *place;	    /* "vms/web.yaml:12:5" of the leaf or device; NULL = none */
 	bool drift;	    /* the manifest did not change since it was last in sync */
 	int step;	    /* index of the step that does it, -1 = none */
 };

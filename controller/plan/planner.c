@@ -63,6 +63,32 @@ struct change *planner_change(
 	return c;
 }
 
+static char *place_of(const struct planner *pl, struct mark mark)
+{
+	const char *file = pl->want->file;
+	if (!file || !mark.line)
+		return NULL;
+	return mark.col ? mem_printf("%s:%u:%u", file, mark.line, mark.col)
+			: mem_printf("%s:%u", file, mark.line);
+}
+
+void planner_place(struct planner *pl)
+{
+	const struct resource *r = pl->want;
+
+	for (size_t i = 0; i < pl->out->n_changes; i++) {
+		struct change *c = &pl->out->changes[i];
+		const struct leaf *l = c->attr ? resource_find(r, c->attr->id, c->slot) : NULL;
+		if (!l && c->attr) /* entries of a set are slots, its leaf has none */
+			l = resource_find(r, c->attr->id, NULL);
+		if (l)
+			c->place = place_of(pl, l->mark);
+		for (size_t k = 0; !c->place && r->slot_marks && k < r->slots.n; k++)
+			if (text_eq(r->slots.v[k], c->path))
+				c->place = place_of(pl, r->slot_marks[k]);
+	}
+}
+
 struct change *planner_leaf_change(struct planner *pl, const struct leaf *l)
 {
 	_cleanup_str_ char *path = schema_path(l->attr, l->slot);
@@ -77,6 +103,7 @@ static void change_fini(struct change *c)
 	free(c->to);
 	free(c->why);
 	free(c->hint);
+	free(c->place);
 	*c = (struct change){0};
 }
 

@@ -61,6 +61,8 @@ void change_hint(struct change *c, const char *fmt, ...) PRINTF(2, 3);
  * list again. c is not to be used after false. */
 bool planner_may(struct planner *pl, struct change *c);
 
+/* Where the manifest says it, for all changes. */
+void planner_place(struct planner *pl);
 /* A device that cannot be made after all because one of its leaves is blocked. */
 void planner_unmake(struct planner *pl, const char *device, const char *slot);
 /* The first blocked change, those that need a person first; NULL when there is none. */

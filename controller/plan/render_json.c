@@ -38,6 +38,7 @@ static struct jsn *change(const struct plan *p, const struct change *c)
 		jsn_put_str(j, "reason", reason_word(c->reason));
 	jsn_put_str(j, "why", c->why);
 	jsn_put_str(j, "hint", c->hint);
+	jsn_put_str(j, "place", c->place);
 	if (c->step >= 0)
 		jsn_put_int(j, "step", c->step);
 	return j;

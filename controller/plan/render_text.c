@@ -91,7 +91,12 @@ static void add_change(struct buf *out, const struct plan *p, const struct chang
 	buf_adds(out, "  ");
 	add_padded(out, values, value);
 	buf_addf(out, "  %s\n", effect);
-	add_note(out, "", c->why);
+	if (c->why && c->place) {
+		_cleanup_str_ char *why = mem_printf("%s: %s", c->place, c->why);
+		add_note(out, "", why);
+	} else {
+		add_note(out, "", c->why);
+	}
 	add_note(out, "hint: ", c->hint);
 }
 

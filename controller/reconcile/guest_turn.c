@@ -89,7 +89,8 @@ static void fill_status(struct guest *g)
 static void in_sync(struct guest *g)
 {
 	const struct plan *p = &g->turn->plan;
-	bool was = strcmp(g->rec.synced_hash, g->want->hash) == 0;
+	/* The record as it was before this look, which has taken the hash over. */
+	bool was = strcmp(g->turn->record.synced_hash, g->want->hash) == 0;
 
 	g->fails = 0;
 	g->fresh = g->acted = g->author_asked = false;

@@ -436,6 +436,9 @@ static void the_guard_sees_what_is_not_listed(void **state)
 	    {"net0", "virtio=" MAC0 ",bridge=vmbr1,firewall=1,tag=7"},
 	    {"cpu", "host"},
 	    {"scsi0", "local-lvm:vm-1204-disk-0,size=32G"},
+	    {"tags", "ramet"},
+	    {"tags", "golden;ramet;web"},
+	    {"description", "Mine\n\n" MARKER},
 	};
 	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
 		_cleanup_kv_ struct kv kept = {0};
