@@ -1,0 +1,183 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <string.h>
+
+#include "jsn.h"
+#include "statusview.h"
+
+#define T0 1795284000000 /* 2026-11-21T18:00:00Z */
+#define REV "0123456789abcdef0123456789abcdef01234567"
+
+static const struct statusview plain = {0};
+
+static struct vmstat drifted(void)
+{
+	struct vmstat v = {.name = mem_strdup("web"),
+	    .verdict = PLAN_IN_SYNC,
+	    .reason = REASON_DRIFT_REPORTED,
+	    .since_wall = T0,
+	    .file = mem_strdup("vms/web.yaml"),
+	    .rev = mem_strdup(REV),
+	    .node = mem_strdup("pve1"),
+	    .power = mem_strdup("running"),
+	    .last_op = mem_strdup("set cores=4"),
+	    .last_result = mem_strdup("OK"),
+	    .record = {.vmid = 1001, .proven = true, .source_vmid = 9000}};
+	*drifts_add(&v.drifts) = (struct drift){.path = mem_strdup("cpu.cores"),
+	    .wanted = mem_strdup("4"),
+	    .found = mem_strdup("8"),
+	    .who = mem_strdup("ops@pam"),
+	    .since_wall = T0};
+	strs_add(&v.pending_keys, "memory");
+	return v;
+}
+
+static void test_one_in_full(void **state)
+{
+	(void)state;
+	struct vmstat v = drifted();
+	_cleanup_buf_ struct buf out = {0};
+	statusview_one(&plain, &v, &out);
+	assert_string_equal(buf_str(&out),
+	    "web: Drifted\n"
+	    "reason        DriftReported since 2026-11-21 18:00:00Z\n"
+	    "next step     Change the manifest or the VM, or set drift: correct.\n"
+	    "conditions    Ready Drifted PendingReboot\n"
+	    "manifest      vms/web.yaml at 0123456789\n"
+	    "vmid          1001\n"
+	    "cloned from   9000\n"
+	    "node          pve1\n"
+	    "power         running\n"
+	    "last did      set cores=4\n"
+	    "result        OK\n"
+	    "\n"
+	    "Drift:\n"
+	    "  LEAF       WANTED  FOUND  BY       SINCE\n"
+	    "  cpu.cores  4       8      ops@pam  2026-11-21 18:00:00Z\n"
+	    "\n"
+	    "Waits for a restart of the guest:\n"
+	    "  memory\n");
+	vmstat_fini(&v);
+}
+
+static void test_one_explained(void **state)
+{
+	(void)state;
+	struct vmstat v = drifted();
+	_cleanup_buf_ struct buf out = {0};
+	statusview_explain(&(struct statusview){.columns = 60}, &v, &out);
+	assert_string_equal(buf_str(&out),
+	    "web is Drifted since 2026-11-21 18:00:00Z (DriftReported).\n"
+	    "  Something differs and the manifest says that drift is only\n"
+	    "  reported.\n"
+	    "  cpu.cores is 8, wanted 4, by ops@pam.\n"
+	    "  Written, and in force after the next stop and start of the\n"
+	    "  guest: memory.\n"
+	    "  The last operation was \"set cores=4\"; it ended with OK.\n"
+	    "\n"
+	    "Next: Change the manifest or the VM, or set drift: correct.\n");
+	vmstat_fini(&v);
+}
+
+static void test_all(void **state)
+{
+	(void)state;
+	struct vmstat v = drifted(), stalled = {.name = (char *)"db",
+					 .verdict = PLAN_STALLED,
+					 .reason = REASON_MISSING,
+					 .message = (char *)"VM 1002 is gone",
+					 .record = {.vmid = 1002}};
+	const struct vmstat *all[] = {&stalled, &v};
+	struct status s = {.controller_id = (char *)"home",
+	    .rev_wanted = (char *)"working-tree",
+	    .subject = (char *)"a\nb",
+	    .git_problem = (char *)"no answer; wait",
+	    .vms = all,
+	    .n_vms = 2};
+	_cleanup_buf_ struct buf out = {0};
+	statusview_all(&plain, &s, &out);
+	assert_string_equal(buf_str(&out),
+	    "home: 1 of 2 ready, 1 stalled, 1 drifted\n"
+	    "revision working-tree (a b): not applied everywhere yet\n"
+	    "git: no answer; wait\n"
+	    "\n"
+	    "NAME  STATE    VMID  NODE  REASON         WHAT\n"
+	    "db    Stalled  1002        Missing        VM 1002 is gone\n"
+	    "web   Drifted  1001  pve1  DriftReported  cpu.cores is 8, wanted 4, by ops@pam\n"
+	    "\n"
+	    "Next steps:\n"
+	    "  db: Remove the manifest, or set on_missing: recreate.\n");
+	assert_false(statusview_is_ready(&s));
+	_cleanup_str_ char *text = statusview_all_json(&s);
+	_cleanup_jsn_ struct jsn *j = NULL;
+	assert_int_equal(jsn_parse(text, strlen(text), &j, NULL), 0);
+	const struct jsn *db = jsn_at(jsn_get(j, "vms"), 0);
+	assert_string_equal(jsn_get_text(db, "reason"), "Missing");
+	assert_false(jsn_get_bool(jsn_get(db, "conditions"), "Ready", true));
+	assert_string_equal(jsn_get_text(jsn_get(j, "problems"), "git"), "no answer; wait");
+	vmstat_fini(&v);
+}
+
+static void test_a_manifest_that_is_gone_keeps_nobody_from_being_ready(void **state)
+{
+	(void)state;
+	struct vmstat ready = {.name = (char *)"a"},
+		      gone = {.name = (char *)"b", .verdict = PLAN_OFF, .reason = REASON_ORPHANED},
+		      suspended = {
+			  .name = (char *)"c", .verdict = PLAN_OFF, .reason = REASON_SUSPEND_SPEC};
+	const struct vmstat *all[] = {&ready, &gone, &suspended};
+	struct status s = {.vms = all, .n_vms = 2};
+	assert_true(statusview_is_ready(&s));
+	s.n_vms = 3;
+	assert_false(statusview_is_ready(&s));
+}
+
+/* What others wrote drives no terminal. */
+static void test_hostile_texts(void **state)
+{
+	(void)state;
+	static const char evil[] = "x\x1b[2J\ny\xe2\x80\xae";
+	struct vmstat v = {.name = (char *)"web",
+	    .verdict = PLAN_STALLED,
+	    .reason = REASON_REJECTED,
+	    .message = (char *)evil,
+	    .hint = (char *)evil,
+	    .node = (char *)evil,
+	    .power = (char *)evil,
+	    .last_op = (char *)evil,
+	    .last_result = (char *)evil};
+	strs_add(&v.blocked, evil);
+	*drifts_add(&v.drifts) = (struct drift){.path = mem_strdup(evil),
+	    .wanted = mem_strdup(evil),
+	    .found = mem_strdup(evil),
+	    .who = mem_strdup(evil),
+	    .why = mem_strdup(evil)};
+	const struct vmstat *all[] = {&v};
+	struct status s = {
+	    .controller_id = (char *)"h", .cluster_problem = (char *)evil, .vms = all, .n_vms = 1};
+	_cleanup_buf_ struct buf out = {0};
+	statusview_all(&plain, &s, &out);
+	statusview_one(&plain, &v, &out);
+	statusview_explain(&plain, &v, &out);
+	assert_null(strchr(buf_str(&out), '\x1b'));
+	assert_null(strstr(buf_str(&out), "\xe2\x80\xae"));
+	assert_null(strstr(buf_str(&out), "\ny"));
+	strs_fini(&v.blocked);
+	drifts_fini(&v.drifts);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_one_in_full),
+	    cmocka_unit_test(test_one_explained),
+	    cmocka_unit_test(test_all),
+	    cmocka_unit_test(test_a_manifest_that_is_gone_keeps_nobody_from_being_ready),
+	    cmocka_unit_test(test_hostile_texts),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
