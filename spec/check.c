@@ -154,20 +154,28 @@ static void check_renamed_self(const struct subject *s)
 
 /* ---- text ---- */
 
+/* As the marker is recognised: its word in front, the VMID somewhere behind it. */
+static bool is_like_marker(const char *line, size_t len)
+{
+	static const char word[] = "ramet:", vmid[] = "vmid=";
+	size_t blank = strspn(line, " \t");
+	return blank < len && strncasecmp(line + blank, word, strlen(word)) == 0 &&
+	       memmem(line, len, vmid, strlen(vmid));
+}
+
 static void check_description(const struct subject *s)
 {
 	const char *p = get_str(s, ATTR_description, NULL);
 	while (p) {
-		p += strspn(p, " \t\r");
-		if (text_starts(p, "ramet:")) {
+		size_t len = strcspn(p, "\n");
+		if (is_like_marker(p, len)) {
 			struct diag *d = complain(s, DIAG_MARKER_IN_DESCRIPTION,
 			    find(s, ATTR_description, NULL)->mark,
-			    "description: a line begins with \"ramet:\" like Ramet's own marker");
+			    "description: a line looks like the marker of Ramet");
 			diag_hint(d, "word it differently; the marker is added by Ramet");
 			return;
 		}
-		p = strchr(p, '\n');
-		p = p ? p + 1 : NULL;
+		p = p[len] ? p + len + 1 : NULL;
 	}
 }
 
