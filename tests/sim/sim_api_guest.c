@@ -37,6 +37,8 @@ static void conf_locked(struct job *j)
 		return;
 	}
 	wait = (int64_t)op->news * s->timing[TIMING_ALLOC];
+	if (j->task)
+		wait += s->timing[TIMING_WORK];
 	if (op->copies && s->bandwidth)
 		wait += op->copies * 1000 / s->bandwidth;
 	if (wait)

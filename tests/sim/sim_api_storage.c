@@ -98,7 +98,7 @@ static struct jsn *volume_json(const struct volume *v)
 	jsn_put_str(o, "volid", id);
 	jsn_put_str(o, "content", v->content);
 	jsn_put_str(o, "format", v->format);
-	jsn_put_int(o, "size", v->size);
+	jsn_put_int(o, "size", v->file_size ? v->file_size : v->size);
 	jsn_put_int(o, "ctime", v->ctime);
 	if (!image)
 		return o;

@@ -328,6 +328,22 @@ static void clone_move(struct job *j)
 		clone_pool(j);
 }
 
+static void log_discarded(struct job *j)
+{
+	const struct guest *src = guest_find(j->sim, j->vmid);
+	_cleanup_strs_ struct strs keys = {0};
+	_cleanup_str_ char *list = NULL;
+
+	if (!src || job_param(j, "snapname") || (!src->pend.n && !src->pend_del.n))
+		return;
+	KV_FOREACH (i, &src->pend)
+		strs_add(&keys, i->key);
+	if (src->pend_del.n)
+		strs_add(&keys, "delete");
+	list = strs_join(&keys, ",");
+	job_log(j, "found pending changes for '%s', discarding for clone", list);
+}
+
 static void clone_finish(struct job *j)
 {
 	struct clone *c = j->data;
@@ -335,6 +351,7 @@ static void clone_finish(struct job *j)
 
 	j->on_abort = NULL;
 	kv_del(&c->conf, "lock");
+	log_discarded(j);
 	write_conf(j->sim, g, &c->conf);
 	if (c->target || c->pool)
 		job_next(j, j->sim->timing[TIMING_CLONE_MOVE], clone_move);
@@ -361,6 +378,34 @@ static bool still_there(struct job *j)
 	return false;
 }
 
+/* A running guest is mirrored; the last disk ends it for all. */
+static void log_mirror(struct job *j, const char *key, int64_t size)
+{
+	const struct clone *c = j->data;
+	const struct guest *g = guest_find(j->sim, j->vmid);
+	_cleanup_str_ char *all = volume_amount(size);
+	_cleanup_str_ char *part = volume_amount(size / 4 * 3);
+	const char *agent = kv_get(&g->conf, "agent");
+	bool frozen = agent && (*agent == '1' || strstr(agent, "enabled=1"));
+
+	job_log(j, "drive mirror is starting for drive-%s", key);
+	job_log(j, "drive-%s: transferred %s of %s (75.00%%) in 0s", key, part, all);
+	job_log(j, "drive-%s: transferred %s of %s (100.00%%) in 1s, ready", key, all, all);
+	job_log(j, "all 'mirror' jobs are ready");
+	if (c->next + 1 < c->drives.n)
+		return;
+	if (frozen)
+		job_log(j, j->sim->v9 ? "issuing guest agent 'guest-fsfreeze-freeze' command"
+				      : "freeze filesystem");
+	for (size_t i = 0; i < c->drives.n; i++) {
+		job_log(j, "drive-%s: Cancelling block job", c->drives.v[i]);
+		job_log(j, "drive-%s: Done.", c->drives.v[i]);
+	}
+	if (frozen)
+		job_log(j, j->sim->v9 ? "issuing guest agent 'guest-fsfreeze-thaw' command"
+				      : "unfreeze filesystem");
+}
+
 static void disk_done(struct job *j)
 {
 	struct clone *c = j->data;
@@ -369,16 +414,23 @@ static void disk_done(struct job *j)
 	_cleanup_drive_ struct drive d = {0};
 	_cleanup_str_ char *text = NULL;
 	_cleanup_str_ char *size = NULL;
-	const struct volume *v = volume_find(s, j->node, c->fresh);
+	struct volume *v = volume_find(s, j->node, c->fresh);
+	const struct volume *src;
 
 	if (!still_there(j))
 		return;
-	if (c->full && v && !strstr(c->fresh, "cloudinit")) {
-		_cleanup_str_ char *sz = text_bytes((uint64_t)v->size);
-
-		job_log(j, "transferred %s of %s (100.00%%)", sz, sz);
+	if (!drive_parse(s, key, kv_get(&c->values, key), &d))
+		return;
+	src = volume_find(s, j->node, d.file);
+	if (c->full && v && src && !drive_is_cloudinit(&d)) {
+		if (guest_find(s, j->vmid) && guest_find(s, j->vmid)->running &&
+		    !job_param(j, "snapname"))
+			log_mirror(j, key, v->size);
+		else
+			volume_log_copy(j, src, v->size);
+		v->written = src->written;
 	}
-	if (drive_parse(s, key, kv_get(&c->values, key), &d) && v) {
+	if (v) {
 		free(d.file);
 		d.file = TAKE(c->fresh);
 		size = size_print(v->size);
@@ -455,12 +507,8 @@ static void disk_make(struct job *j)
 	if ((c->full || drive_is_cloudinit(&d)) && s->v9)
 		job_log(j, "allocated target volume '%s'", c->fresh);
 	job_unlock_store(j, st);
-	if (c->full && !drive_is_cloudinit(&d) && c->bandwidth) {
-		_cleanup_str_ char *sz = text_bytes((uint64_t)v->size);
-
-		job_log(j, "transferred 0.0 B of %s (0.00%%)", sz);
+	if (c->full && !drive_is_cloudinit(&d) && c->bandwidth)
 		wait = v->size * 1000 / c->bandwidth;
-	}
 	job_next(j, wait, disk_done);
 }
 

@@ -2,10 +2,12 @@
 
 #include <ctype.h>
 #include <inttypes.h>
+#include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "sim_auth.h"
+#include "sim_form.h"
 #include "sim_schema.h"
 
 void confop_fini(struct confop *op)
@@ -125,17 +127,48 @@ static bool take_lists(struct job *j, struct confop *op, struct oops *o)
 	return true;
 }
 
+/* One line of an authorized_keys file: the blob must be what its type says, to its last byte. */
+static bool key_line_ok(const char *line)
+{
+	_cleanup_strs_ struct strs w = {0};
+	unsigned char blob[2048];
+	size_t len, at, fields = 0;
+	int n;
+
+	if (text_split(line, " \t", true, 16, &w) < 0 || w.n < 2)
+		return false;
+	len = strlen(w.v[1]);
+	if (!len || len % 4 || len > 2700)
+		return false;
+	n = EVP_DecodeBlock(blob, (const unsigned char *)w.v[1], (int)len);
+	if (n < 0)
+		return false;
+	len = (size_t)n - (w.v[1][len - 1] == '=') - (w.v[1][len - 2] == '=');
+	for (at = 0; at + 4 <= len; fields++) {
+		size_t l = (size_t)blob[at] << 24 | (size_t)blob[at + 1] << 16 |
+			   (size_t)blob[at + 2] << 8 | blob[at + 3];
+
+		if (l > len - at - 4 ||
+		    (!fields && (l != strlen(w.v[0]) || memcmp(blob + at + 4, w.v[0], l) != 0)))
+			return false;
+		if (fields == 1 && !strcmp(w.v[0], "ssh-ed25519") && l != 32)
+			return false;
+		at += 4 + l;
+	}
+	return at == len && fields >= 2;
+}
+
 static bool sshkeys_ok(const char *value)
 {
-	const char *const kinds[] = {"ssh-ed25519%20AAAA", "ssh-rsa%20AAAA", "ecdsa-sha2-",
-	    "sk-ssh-ed25519", "sk-ecdsa-sha2-"};
+	_cleanup_str_ char *text = form_decode(value, strlen(value), false);
+	_cleanup_strs_ struct strs lines = {0};
 
-	if (!*value)
-		return true;
-	for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
-		if (text_starts(value, kinds[i]))
-			return strlen(value) > 80;
-	return false;
+	if (text_split(text, "\r\n", true, 256, &lines) < 0)
+		return false;
+	for (size_t i = 0; i < lines.n; i++)
+		if (!key_line_ok(lines.v[i]))
+			return false;
+	return true;
 }
 
 static bool take_value(
@@ -401,6 +434,7 @@ static bool set_drive(struct update *u, const char *key, const char *value)
 	if (!drive_make(u->j, u->g, key, value, &made, u->o))
 		return false;
 	guest_pend(s, u->g, key, made);
+	drive_drop_unused(s, u->g);
 	if (u->order.n && value_is_cdrom(s, key, made) && !strs_has(&u->order, key)) {
 		strs_add(&u->order, key);
 		order_write(u);
@@ -419,6 +453,20 @@ static bool root_device(struct update *u, const char *key, const char *value)
 	if (text_starts(key, "hostpci") && !strstr(value, "mapping="))
 		return oops_die(u->o, "only root can set '%s' config for non-mapped devices", key);
 	return true;
+}
+
+/* Windows takes a new machine for new hardware, so its machine is pinned to the newest there is. */
+static void pin_machine(struct update *u, const char *ostype)
+{
+	struct sim *s = u->j->sim;
+	_cleanup_str_ char *v = NULL;
+
+	if (!text_starts(ostype, "w") || kv_has(&u->g->conf, "machine") ||
+	    kv_has(&u->g->pend, "machine") || kv_has(&u->op->set, "machine"))
+		return;
+	v = mem_printf("pc-i440fx-%.*s",
+	    (int)(strcspn(s->qemu, ".") + 1 + strcspn(strchr(s->qemu, '.') + 1, ".")), s->qemu);
+	guest_pend(s, u->g, "machine", v);
 }
 
 static bool set_one(struct update *u, const char *key, const char *value)
@@ -444,6 +492,8 @@ static bool set_one(struct update *u, const char *key, const char *value)
 			return false;
 	} else
 		v = conf_normal(s, key, value);
+	if (!strcmp(key, "ostype"))
+		pin_machine(u, value);
 	if (v)
 		guest_pend(s, g, key, v);
 	else if (!strcmp(key, "description"))

@@ -27,6 +27,7 @@ void api_config_get(struct job *j)
 	struct guest *g = conf_load(j, j->vmid, &o);
 	const char *snap = job_param(j, "snapshot");
 	bool current = job_param_bool(j, "current");
+	int64_t snaptime = 0;
 	_cleanup_kv_ struct kv conf = {0};
 	struct jsn *d;
 
@@ -45,6 +46,7 @@ void api_config_get(struct job *j)
 			return;
 		}
 		kv_copy(&conf, &sn->conf);
+		snaptime = sn->time;
 	} else {
 		kv_copy(&conf, &g->conf);
 		if (!current) {
@@ -57,6 +59,8 @@ void api_config_get(struct job *j)
 	d = jsn_new_object();
 	KV_FOREACH (i, &conf)
 		put_conf(s, d, i->key, i->value);
+	if (snaptime)
+		jsn_put_int(d, "snaptime", snaptime);
 	jsn_put_str(d, "digest", guest_digest(g));
 	job_ok(j, d);
 }
@@ -126,29 +130,28 @@ void api_cloudinit_get(struct job *j)
 		return;
 	}
 	a = jsn_new_array();
-	for (int pass = 0; pass < 2; pass++) {
-		const struct kv *c = pass ? &g->cloudinit : &g->conf;
+	KV_FOREACH (i, &g->conf) {
+		const char *held = kv_get(&g->cloudinit, i->key);
+		struct jsn *row;
 
-		KV_FOREACH (i, c) {
-			const char *held = kv_get(&g->cloudinit, i->key);
-			struct jsn *row;
+		if (!cloudinit_key(i->key) && !prop_is_net(i->key) && strcmp(i->key, "name") != 0)
+			continue;
+		row = jsn_new_object();
+		jsn_put_str(row, "key", i->key);
+		row_value(s, row, "value", i->key, held);
+		if (!text_eq(held, i->value))
+			row_value(s, row, "pending", i->key, i->value);
+		jsn_push(a, row);
+	}
+	KV_FOREACH (i, &g->cloudinit)
+		if (!kv_has(&g->conf, i->key)) {
+			struct jsn *row = jsn_new_object();
 
-			if (!cloudinit_key(i->key) && !prop_is_net(i->key) &&
-			    strcmp(i->key, "name") != 0)
-				continue;
-			if (pass && kv_has(&g->conf, i->key))
-				continue;
-			row = jsn_new_object();
 			jsn_put_str(row, "key", i->key);
-			if (held)
-				row_value(s, row, "value", i->key, held);
-			if (pass)
-				jsn_put_int(row, "delete", 1);
-			else if (!text_eq(held, i->value))
-				row_value(s, row, "pending", i->key, i->value);
+			row_value(s, row, "value", i->key, i->value);
+			jsn_put_int(row, "delete", 1);
 			jsn_push(a, row);
 		}
-	}
 	job_ok(j, a);
 }
 
@@ -164,7 +167,8 @@ static struct jsn *status_row(struct sim *s, struct guest *g)
 {
 	struct jsn *o = jsn_new_object();
 	const char *name = kv_get(&g->conf, "name"), *tags = kv_get(&g->conf, "tags"),
-		   *lock = kv_get(&g->conf, "lock");
+		   *lock = kv_get(&g->conf, "lock"), *balloon = kv_get(&g->conf, "balloon"),
+		   *shares = kv_get(&g->conf, "shares");
 	_cleanup_str_ char *usual = mem_printf("VM %" PRId64, g->vmid);
 
 	jsn_put_int(o, "vmid", g->vmid);
@@ -176,13 +180,17 @@ static struct jsn *status_row(struct sim *s, struct guest *g)
 	jsn_put_int(o, "uptime", g->running ? (s->now - g->started) / 1000 : 0);
 	jsn_put_int(o, "cpu", 0);
 	jsn_put_int(o, "disk", 0);
-	jsn_put_int(o, "mem", g->running ? guest_memory(g) / 2 : 0);
+	jsn_put_int(o, "mem", 0); /* simulated guests use nothing */
 	if (s->v9)
-		jsn_put_int(o, "memhost", g->running ? guest_memory(g) / 2 : 0);
+		jsn_put_int(o, "memhost", 0);
 	jsn_put_int(o, "netin", 0);
 	jsn_put_int(o, "netout", 0);
 	if (g->running)
 		jsn_put_int(o, "pid", g->pid);
+	if (balloon && strcmp(balloon, "0") != 0) {
+		jsn_put_int(o, "balloon_min", strtoll(balloon, NULL, 10) << 20);
+		jsn_put_int(o, "shares", shares ? strtoll(shares, NULL, 10) : 1000);
+	}
 	if (text_eq(kv_get(&g->conf, "template"), "1"))
 		jsn_put_int(o, "template", 1);
 	if (has_serial(g))
@@ -214,6 +222,27 @@ void api_guests(struct job *j)
 	job_ok(j, a);
 }
 
+static void put_nics(struct sim *s, struct jsn *d, const struct guest *g)
+{
+	struct jsn *nics = jsn_new_object();
+
+	(void)s;
+	KV_FOREACH (i, &g->conf)
+		if (prop_is_net(i->key)) {
+			_cleanup_str_ char *tap =
+			    mem_printf("tap%" PRId64 "i%s", g->vmid, i->key + 3);
+			struct jsn *n = jsn_new_object();
+
+			jsn_put_int(n, "netin", 0);
+			jsn_put_int(n, "netout", 0);
+			jsn_put(nics, tap, n);
+		}
+	if (jsn_len(nics))
+		jsn_put(d, "nics", nics);
+	else
+		jsn_free(&nics);
+}
+
 void api_status_current(struct job *j)
 {
 	static const char *const pressure[] = {"pressurecpusome", "pressurecpufull",
@@ -235,6 +264,8 @@ void api_status_current(struct job *j)
 	jsn_put(d, "ha", ha);
 	if (agent && (*agent == '1' || strstr(agent, "enabled=1")))
 		jsn_put_int(d, "agent", 1);
+	if (g->running)
+		put_nics(s, d, g);
 	for (size_t i = 0; g->running && s->v9 && i < ARRAY_LEN(pressure); i++)
 		jsn_put_int(d, pressure[i], 0);
 	job_ok(j, d);

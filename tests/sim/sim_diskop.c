@@ -64,7 +64,7 @@ static void resize_do(struct job *j)
 	}
 	if (n > v->size) {
 		volume_grow(s, v, (n + 511) / 512 * 512);
-		if (store_is_file(v->store))
+		if (store_is_file(v->store) && !g->running)
 			job_log(j, "Image resized.");
 		else if (v->store->type == STORE_LVM || v->store->type == STORE_LVMTHIN)
 			job_log(j, "  Logical volume %s/%s successfully resized.",
@@ -75,7 +75,7 @@ static void resize_do(struct job *j)
 		return;
 	}
 	if (drive_parse(s, disk, kv_get(&g->conf, disk), &d)) {
-		size = size_print(v->size);
+		size = size_print(n); /* as asked, though the image is in whole sectors */
 		kv_set(&d.opts, "size", size);
 		text = drive_print(&d);
 		guest_set(s, g, disk, text);
@@ -87,23 +87,30 @@ static void resize_locked(struct job *j)
 {
 	_cleanup_oops_ struct oops o = {0};
 	struct guest *g = conf_load(j, j->vmid, &o);
-	const char *digest = job_param(j, "digest");
-	struct volume *v;
-	int64_t n;
+	const char *digest = job_param(j, "digest"), *disk = job_param(j, "disk"),
+		   *value = g ? kv_get(&g->conf, disk) : NULL;
+	_cleanup_drive_ struct drive d = {0};
 
 	if (g && digest && strcmp(digest, guest_digest(g)) != 0) {
 		job_die(j, "checksum mismatch (file change by other user?)");
 		return;
 	}
-	if (!g || (!job_param_bool(j, "skiplock") && !conf_unlocked(g, &o)) ||
-	    !resize_check(j, g, &v, &n, &o)) {
+	if (!g || (!job_param_bool(j, "skiplock") && !conf_unlocked(g, &o))) {
 		job_oops(j, &o);
+		return;
+	}
+	if (!value || !drive_parse(j->sim, disk, value, &d)) {
+		job_die(j, "disk '%s' does not exist", disk);
+		return;
+	}
+	if (!strchr(d.file, ':')) {
+		job_die(j, "unable to parse volume ID '%s'", d.file);
 		return;
 	}
 	clog_add(j->sim, j->node, j->who.full, 6,
 	    "update VM %" PRId64 ": resize --disk %s --size %s", j->vmid, job_param(j, "disk"),
 	    job_param(j, "size"));
-	job_next(j, n > v->size ? j->sim->timing[TIMING_RESIZE] : 0, resize_do);
+	job_next(j, j->sim->timing[TIMING_RESIZE], resize_do);
 }
 
 static void resize_task(struct job *j)

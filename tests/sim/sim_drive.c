@@ -102,26 +102,33 @@ static bool import_into(struct job *j, struct guest *g, const char *key, struct 
 {
 	_cleanup_str_ char *from = mem_strdup(kv_get(&d->opts, "import-from"));
 	const struct volume *src = volume_find(j->sim, j->node, from);
+	int64_t outside = *from == '/' ? size_parse(kv_get(&j->sim->files, from)) : 0;
 	const char *fmt = kv_get(&d->opts, "format");
 	_cleanup_str_ char *size = NULL;
 	struct volume *v;
 
-	if (!src)
+	if (outside < 0)
+		return oops_die(o, "failed to stat '%s'", from);
+	if (!src && !outside && strstr(from, ":import/"))
+		return oops_die(o, "failed to stat '/var/lib/vz/%s'", strstr(from, "import/"));
+	if (!src && !outside)
 		return oops_die(o, "volume '%s' does not exist", from);
 	if (!fmt)
-		fmt = store_can_format(st, src->format) ? src->format : "raw";
-	job_log(j, "create full clone of drive (%s)", from);
-	v = volume_new(j, st, g->vmid, NULL, fmt, src->size, NULL, o);
+		fmt = src && store_can_format(st, src->format) ? src->format : "raw";
+	if (src)
+		job_log(j, "create full clone of drive (%s)", from);
+	v = volume_new(j, st, g->vmid, NULL, fmt, src ? src->size : outside, NULL, o);
 	if (!v)
 		return false;
 	{
 		_cleanup_str_ char *id = volume_id(v);
 
-		if (j->sim->v9)
+		if (j->sim->v9 && src)
 			job_log(j, "allocated target volume '%s'", id);
 	}
+	volume_log_copy(j, src ? src : &(struct volume){.format = "qcow2"}, v->size);
 	kv_del(&d->opts, "import-from");
-	size = size_print(src->size);
+	size = size_print(v->size);
 	kv_set(&d->opts, "size", size);
 	return made(j, key, d, v, ret);
 }

@@ -233,7 +233,7 @@ static const struct format formats[] = {
     {"pve-volume-id-or-absolute-path", NULL, abs_path_ok, "unable to parse volume ID '%s'"},
     {"pve-tag", "^[a-zA-Z0-9_][a-zA-Z0-9_+.-]*$", NULL, "invalid characters in tag"},
     {"pve-startup-order", NULL, startup_ok, "unable to parse startup options"},
-    {"pve-cpuset", "^([0-9]+(-[0-9]+)?(,[0-9]+(-[0-9]+)?)*)?[ \n]*$", NULL,
+    {"pve-cpuset", "^([0-9]+(-[0-9]+)?(,[0-9]+(-[0-9]+)?)*[ \n]*)?$", NULL,
 	"unable to parse cpuset option"},
     {"pve-qm-bootdev", "^((ide|sata|scsi|virtio|net|usb|hostpci)[0-9]+)$", NULL,
 	"invalid boot device '%s'"},

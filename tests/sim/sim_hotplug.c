@@ -125,6 +125,11 @@ static enum plug plug_net(
 			replug = replug || !text_eq(kv_get(&a, fixed[i]), kv_get(&b, fixed[i]));
 	if (replug && !feature(g, "network"))
 		return PLUG_WAIT;
+	if (g->node->portless && kv_has(&b, "tag") &&
+	    !text_eq(kv_get(&a, "tag"), kv_get(&b, "tag"))) {
+		buf_addf(why, "no physical interface on bridge '%s'\n", bridge);
+		return PLUG_FAILED;
+	}
 	if (!bridge_there(g, bridge)) {
 		if (replug)
 			buf_addf(why,

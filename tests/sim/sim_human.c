@@ -64,6 +64,7 @@ static void template_disks(struct sim *s, struct guest *g)
 		v = volume_find(s, g->node, d.file);
 		if (!v || !store_can_template(v->store))
 			continue;
+		v->written = strcmp(v->format, "qcow2") == 0;
 		volume_to_base(s, v);
 		free(d.file);
 		d.file = volume_id(v);
@@ -85,6 +86,8 @@ static bool fill_conf(struct job *j, struct guest *g, const struct kv *conf, str
 		_cleanup_kv_ struct kv errors = {0};
 		const struct sprop *p = schema_conf(i->key, s->v9);
 
+		if (!*i->value)
+			continue;
 		if (p)
 			schema_check_value(p, i->key, i->value, s->v9, &errors);
 		if (errors.n)
@@ -106,7 +109,7 @@ static bool fill_conf(struct job *j, struct guest *g, const struct kv *conf, str
 
 		guest_set(s, g, "smbios1", v);
 	}
-	if (!kv_has(&g->conf, "vmgenid"))
+	if (!kv_has(&g->conf, "vmgenid") && !kv_has(conf, "vmgenid"))
 		guest_set(s, g, "vmgenid", gen);
 	if (!kv_has(&g->conf, "meta")) {
 		_cleanup_str_ char *v =

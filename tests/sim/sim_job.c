@@ -290,6 +290,23 @@ static void fault_task_end(struct job *j)
 	task_fail(j, j->fault_text ? j->fault_text : "interrupted by signal");
 }
 
+/* The worker stands: its number is the answer, and it begins. */
+static void forked(struct job *j)
+{
+	struct jsn *body = jsn_new_object();
+	void (*fn)(struct job * j) = j->after;
+
+	jsn_put_str(body, "data", j->task->upid);
+	send_json(j, 200, "OK", body);
+	worker_give(j);
+	j->answered = true;
+	if (j->faulty && j->fault == SIM_FAULT_TASK_HANG)
+		return;
+	if (j->faulty && j->fault == SIM_FAULT_TASK_ERROR)
+		fn = fault_task_end;
+	job_next(j, 1, fn);
+}
+
 void job_fork(struct job *j, const char *type, const char *id, void (*fn)(struct job *j))
 {
 	struct sim *s = j->sim;
@@ -311,20 +328,9 @@ void job_fork(struct job *j, const char *type, const char *id, void (*fn)(struct
 	smap_put(&s->taskmap, t->upid, t);
 	clog_add(s, j->node, j->who.full, 6, "starting task %s", t->upid);
 
-	{
-		struct jsn *body = jsn_new_object();
-
-		jsn_put_str(body, "data", t->upid);
-		send_json(j, 200, "OK", body);
-	}
-	worker_give(j);
-	j->answered = true;
 	j->task = t;
-	if (j->faulty && j->fault == SIM_FAULT_TASK_HANG)
-		return;
-	if (j->faulty && j->fault == SIM_FAULT_TASK_ERROR)
-		fn = fault_task_end;
-	job_next(j, s->timing[TIMING_FORK], fn);
+	j->after = fn;
+	job_next(j, s->timing[TIMING_FORK], forked);
 }
 
 __attribute__((format(printf, 3, 0))) static void log_v(

@@ -59,6 +59,7 @@ struct job {
 	bool worker; /* holds a worker of node's pvedaemon */
 	uint64_t timer, cut_timer;
 	void (*fn)(struct job *j);
+	void (*after)(struct job *j); /* the task's first step */
 	struct task *task;
 
 	struct flock *locks[JOB_LOCKS_MAX];

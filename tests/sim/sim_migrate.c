@@ -204,6 +204,17 @@ static bool can_snapshot(const struct sim *s, const struct guest *g)
 	return true;
 }
 
+static void snap_log(struct job *j, const struct guest *g)
+{
+	KV_FOREACH (i, &g->conf) {
+		_cleanup_drive_ struct drive d = {0};
+
+		if (prop_kind(i->key) && drive_parse(j->sim, i->key, i->value, &d) &&
+		    !drive_is_cdrom(&d))
+			job_log(j, "snapshotting 'drive-%s' (%s)", i->key, d.file);
+	}
+}
+
 static void snap_add(struct job *j)
 {
 	struct sim *s = j->sim;
@@ -221,6 +232,10 @@ static void snap_add(struct job *j)
 	n.time = sim_secs(s);
 	kv_copy(&n.conf, &g->conf);
 	kv_del(&n.conf, "lock");
+	kv_del(&n.conf, "description");
+	if (n.description)
+		kv_set(&n.conf, "description", n.description);
+	snap_log(j, g);
 	for (int i = 0; i < SIM_UNUSED_MAX; i++) {
 		_cleanup_str_ char *key = mem_printf("unused%d", i);
 

@@ -67,6 +67,21 @@ bool power_can_start(struct job *j, struct guest *g, struct oops *o)
 	return volumes_there(j, g, o) && bridges_there(g, j->sim, o);
 }
 
+/* What runs writes to its disks. */
+static void volumes_written(struct sim *s, const struct guest *g)
+{
+	KV_FOREACH (i, &g->conf) {
+		_cleanup_drive_ struct drive d = {0};
+		struct volume *v;
+
+		if (!prop_is_drive(i->key) || !drive_parse(s, i->key, i->value, &d))
+			continue;
+		v = volume_find(s, g->node, d.file);
+		if (v && text_starts(i->key, "scsi0"))
+			v->written = true;
+	}
+}
+
 void power_on(struct job *j, struct guest *g)
 {
 	_cleanup_oops_ struct oops o = {0};
@@ -77,6 +92,8 @@ void power_on(struct job *j, struct guest *g)
 	if (g->has_ci)
 		job_log(j, "generating cloud-init ISO");
 	guest_run(j->sim, g, true);
+	g->deaf = text_eq(kv_get(&g->conf, "boot"), " ");
+	volumes_written(j->sim, g);
 }
 
 static void started(struct job *j)
@@ -145,12 +162,22 @@ void api_start(struct job *j)
 	job_fork(j, "qmstart", id, start_task);
 }
 
+/* Nothing runs any more: what was pending applies now. */
+static void power_off(struct job *j, struct guest *g)
+{
+	_cleanup_oops_ struct oops o = {0};
+
+	guest_run(j->sim, g, false);
+	if (g->pend.n || g->pend_del.n)
+		pending_apply_stopped(j, g, &o);
+}
+
 static void stopped(struct job *j)
 {
 	struct guest *g = guest_find(j->sim, j->vmid);
 
 	if (g && g->node == j->node)
-		guest_run(j->sim, g, false);
+		power_off(j, g);
 	job_done(j);
 }
 
@@ -159,28 +186,26 @@ static void stop_locked(struct job *j)
 	_cleanup_oops_ struct oops o = {0};
 	struct guest *g = find_process(j, &o);
 
+	if (g && !g->running) {
+		job_done(j);
+		return;
+	}
 	if (!g || (!job_param_bool(j, "skiplock") &&
 		      !text_eq(kv_get(&g->conf, "lock"), "suspended") && !conf_unlocked(g, &o))) {
 		job_oops(j, &o);
 		return;
 	}
-	job_next(j, g->running ? j->sim->timing[TIMING_STOP] : 0, stopped);
+	job_next(j, j->sim->timing[TIMING_STOP], stopped);
 }
 
 static void stop_task(struct job *j)
 {
 	_cleanup_oops_ struct oops o = {0};
-	struct guest *g = find_process(j, &o);
 
-	if (!g) {
+	if (!find_process(j, &o))
 		job_oops(j, &o);
-		return;
-	}
-	if (!g->running && !kv_has(&g->conf, "lock")) {
-		job_done(j);
-		return;
-	}
-	job_lock_guest(j, j->vmid, true, stop_locked);
+	else
+		job_lock_guest(j, j->vmid, true, stop_locked);
 }
 
 static void overrule(struct job *j)
@@ -208,12 +233,60 @@ void api_stop(struct job *j)
 	job_fork(j, "qmstop", id, stop_task);
 }
 
-static bool listens(const struct guest *g)
+/* qmeventd looks after a guest that has gone. In 9 it keeps the file lock for half a minute when
+ * the guest is running again by the time it looks. */
+static void cleanup_end(struct job *j)
 {
-	const char *args = kv_get(&g->conf, "description");
+	job_done(j);
+}
 
-	/* A guest whose description says so does not react, for tests. */
-	return !(args && strstr(args, "sim:deaf"));
+static void cleanup_locked(struct job *j)
+{
+	struct guest *g = guest_find(j->sim, j->vmid);
+
+	if (g && g->running && j->sim->v9)
+		job_next(j, j->sim->timing[TIMING_CLEANUP_HOLD], cleanup_end);
+	else
+		job_done(j);
+}
+
+static void cleanup_begin(struct job *j)
+{
+	char *name = job_guest_lock_name(j, j->vmid);
+
+	job_lock(j, name, true, 60000, cleanup_locked);
+	free(name);
+}
+
+static void cleanup_after(struct job *j)
+{
+	struct job *c = job_new(j->sim);
+
+	c->entry = c->node = j->node;
+	c->vmid = j->vmid;
+	c->method = mem_strdup("");
+	c->path = mem_strdup("");
+	c->who = (struct who){mem_strdup("root@pam"), mem_strdup("root@pam"), true};
+	c->answered = true;
+	job_next(c, j->sim->timing[TIMING_CLEANUP], cleanup_begin);
+}
+
+static void went_down(struct job *j)
+{
+	struct guest *g = guest_find(j->sim, j->vmid);
+
+	if (g && g->node == j->node) {
+		power_off(j, g);
+		cleanup_after(j);
+	}
+	job_done(j);
+}
+
+static bool has_agent(const struct guest *g)
+{
+	const char *v = kv_get(&g->live, "agent");
+
+	return v && (*v == '1' || strstr(v, "enabled=1"));
 }
 
 static void shutdown_late(struct job *j)
@@ -224,31 +297,49 @@ static void shutdown_late(struct job *j)
 		job_die(j, "VM quit/powerdown failed - got timeout");
 		return;
 	}
-	job_log(j, "VM quit/powerdown failed - terminating now with SIGTERM");
+	job_log(j, "VM still running - terminating now with SIGTERM");
 	if (g && g->node == j->node)
-		guest_run(j->sim, g, false);
-	job_done(j);
+		job_next(j, j->sim->timing[TIMING_STOP], stopped);
+	else
+		job_done(j);
+}
+
+static void shutdown_wait(struct job *j)
+{
+	job_log(j,
+	    "QEMU Guest Agent is not running - VM %" PRId64 " %s command 'guest-ping' failed - got "
+	    "timeout",
+	    j->vmid, j->sim->v9 ? "qga" : "qmp");
+	job_next(j, job_param_int(j, "timeout", 60) * 1000, shutdown_late);
+}
+
+static void power_down(struct job *j, struct guest *g, void (*fn)(struct job *j))
+{
+	int64_t timeout = job_param_int(j, "timeout", 60) * 1000,
+		wait = j->sim->timing[TIMING_SHUTDOWN];
+
+	if (!g->deaf && wait <= timeout)
+		job_next(j, wait, fn);
+	else if (has_agent(g))
+		job_next(j, j->sim->timing[TIMING_AGENT], shutdown_wait);
+	else
+		job_next(j, timeout, shutdown_late);
 }
 
 static void shutdown_locked(struct job *j)
 {
 	_cleanup_oops_ struct oops o = {0};
 	struct guest *g = find_process(j, &o);
-	int64_t timeout = job_param_int(j, "timeout", 60) * 1000,
-		wait = j->sim->timing[TIMING_SHUTDOWN];
 
-	if (!g || !conf_unlocked(g, &o)) {
-		job_oops(j, &o);
-		return;
-	}
-	if (!g->running) {
+	if (g && !g->running) {
 		job_done(j);
 		return;
 	}
-	if (listens(g) && wait <= timeout)
-		job_next(j, wait, stopped);
-	else
-		job_next(j, timeout, shutdown_late);
+	if (!g || (!job_param_bool(j, "skiplock") && !conf_unlocked(g, &o))) {
+		job_oops(j, &o);
+		return;
+	}
+	power_down(j, g, went_down);
 }
 
 static void shutdown_task(struct job *j)
@@ -281,6 +372,7 @@ void api_shutdown(struct job *j)
 	job_fork(j, "qmshutdown", id, shutdown_task);
 }
 
+/* The task ends when the guest is down; qmeventd starts it again. */
 static void reboot_up(struct job *j)
 {
 	struct guest *g = guest_find(j->sim, j->vmid);
@@ -293,27 +385,28 @@ static void reboot_up(struct job *j)
 static void reboot_down(struct job *j)
 {
 	struct guest *g = guest_find(j->sim, j->vmid);
+	struct job *c;
 
-	if (g && g->node == j->node)
-		guest_run(j->sim, g, false);
-	job_next(j, j->sim->timing[TIMING_START], reboot_up);
+	if (g && g->node == j->node) {
+		power_off(j, g);
+		cleanup_after(j);
+		c = j->sim->jobs; /* the one just made */
+		sim_unschedule(j->sim, c->timer);
+		job_next(c, j->sim->timing[TIMING_START], reboot_up);
+	}
+	job_done(j);
 }
 
 static void reboot_locked(struct job *j)
 {
 	_cleanup_oops_ struct oops o = {0};
 	struct guest *g = find_process(j, &o);
-	int64_t timeout = job_param_int(j, "timeout", 60) * 1000,
-		wait = j->sim->timing[TIMING_SHUTDOWN];
 
 	if (!g || !conf_unlocked(g, &o)) {
 		job_oops(j, &o);
 		return;
 	}
-	if (listens(g) && wait <= timeout)
-		job_next(j, wait, reboot_down);
-	else
-		job_next(j, timeout, shutdown_late);
+	power_down(j, g, reboot_down);
 }
 
 static void reboot_task(struct job *j)
@@ -366,6 +459,19 @@ void api_reset(struct job *j)
 		job_fork(j, "qmreset", id, done_task);
 }
 
+static void paused(struct job *j);
+static void resumed(struct job *j);
+
+static void pause_task(struct job *j)
+{
+	job_next(j, j->sim->timing[TIMING_WORK], paused);
+}
+
+static void resume_task(struct job *j)
+{
+	job_next(j, j->sim->timing[TIMING_WORK], resumed);
+}
+
 static void paused(struct job *j)
 {
 	struct guest *g = guest_find(j->sim, j->vmid);
@@ -386,7 +492,7 @@ void api_suspend(struct job *j)
 	_cleanup_str_ char *id = vmid_text(j);
 
 	if (need_running(j))
-		job_fork(j, "qmpause", id, paused);
+		job_fork(j, "qmpause", id, pause_task);
 }
 
 static void resumed(struct job *j)
@@ -413,5 +519,5 @@ void api_resume(struct job *j)
 		job_die(j, "VM %" PRId64 " not running", j->vmid);
 		return;
 	}
-	job_fork(j, "qmresume", id, resumed);
+	job_fork(j, "qmresume", id, resume_task);
 }

@@ -299,6 +299,8 @@ int64_t guest_cpus(const struct guest *g)
 {
 	int64_t n = conf_int(g, "sockets", 1) * conf_int(g, "cores", 1);
 
+	if (n > g->node->maxcpu)
+		n = g->node->maxcpu;
 	return conf_int(g, "vcpus", n);
 }
 

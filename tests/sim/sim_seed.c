@@ -144,17 +144,19 @@ static int load_timing(const struct seed *c, const struct ynode *map)
 
 static int load_cluster(const struct seed *c, const struct ynode *map)
 {
-	const struct ynode *o = ynode_get(map, "options");
+	const struct ynode *o = ynode_get(map, "options"), *f = ynode_get(map, "files");
 
 	if (!map)
 		return 0;
-	if (known(c, map, "|name|version|options|cpuunits-max|qemu|") < 0)
+	if (known(c, map, "|name|version|options|files|cpuunits-max|qemu|") < 0)
 		return -1;
 	mem_replace(&c->s->name, str(map, "name", NULL));
 	c->s->cpuunits_max = number(map, "cpuunits-max", c->s->cpuunits_max);
 	mem_replace(&c->s->qemu, str(map, "qemu", c->s->qemu));
 	for (size_t i = 0; o && i < o->n; i++)
 		kv_set(&c->s->options, o->keys[i], str(o, o->keys[i], ""));
+	for (size_t i = 0; f && i < f->n; i++)
+		kv_set(&c->s->files, f->keys[i], str(f, f->keys[i], ""));
 	return 0;
 }
 
@@ -165,7 +167,7 @@ static int load_node(const struct seed *c, const struct ynode *map)
 	struct sim *s = c->s;
 	struct node *n;
 
-	if (known(c, map, "|name|ip|cpus|memory|bridges|") < 0)
+	if (known(c, map, "|name|ip|cpus|memory|bridges|portless|") < 0)
 		return -1;
 	if (!str(map, "name", NULL))
 		return bad(c, map, "a node needs a name");
@@ -179,6 +181,7 @@ static int load_node(const struct seed *c, const struct ynode *map)
 		n->ip = mem_printf("10.0.0.%d", n->id);
 	n->maxcpu = (int)number(map, "cpus", 16);
 	n->maxmem = bytes(map, "memory", (int64_t)64 << 30);
+	n->portless = flag(map, "portless", false);
 	list(ynode_get(map, "bridges"), &n->bridges);
 	if (!n->bridges.n)
 		strs_add(&n->bridges, "vmbr0");
@@ -198,13 +201,19 @@ static int load_files(
 		const char *name = f->kind == YNODE_SCALAR ? f->text : str(f, "name", "");
 		int64_t size = f->kind == YNODE_MAP ? bytes(f, "size", 350 << 10) : 350 << 10;
 		_cleanup_str_ char *path = mem_printf("%s/%s", folder, name);
+		struct volume *v;
 
 		if (!*name)
 			return bad(c, f, "a file needs a name");
 		for (size_t k = 0; k < c->s->nnodes; k++) {
 			if (!store_on(st, c->s->nodes[k]))
 				continue;
-			volume_add(c->s, st, c->s->nodes[k], path, 0, size);
+			v = volume_add(c->s, st, c->s->nodes[k], path, 0, size);
+			if (f->kind == YNODE_MAP && ynode_get(f, "virtual")) {
+				v->file_size = size;
+				v->size = bytes(f, "virtual", size);
+				v->written = size > 1 << 20;
+			}
 			if (st->shared)
 				break;
 		}
@@ -359,7 +368,7 @@ static int load_one_guest(
 	const char *pool = str(map, "pool", NULL);
 
 	for (size_t i = 0; conf && i < conf->n; i++) {
-		const char *v = str(conf, conf->keys[i], "");
+		const char *v = str(conf, conf->keys[i], ""); /* null: left out */
 
 		if (!schema_conf_key(conf->keys[i], c->s->v9))
 			return bad(c, conf->items[i], "guest %" PRId64 ": unknown option \"%s\"",

@@ -488,6 +488,7 @@ void state_free(struct sim *s)
 	free(s->pools);
 	users_free(s);
 	kv_fini(&s->options);
+	kv_fini(&s->files);
 	for (size_t i = 0; i < s->nlog; i++) {
 		free(s->log[i].user);
 		free(s->log[i].tag);

@@ -65,6 +65,7 @@ struct node {
 	int64_t maxmem;
 	int64_t phase; /* of the broadcasts */
 	struct strs bridges;
+	bool portless; /* its bridges have no physical port: no VLAN on a running guest */
 	uint32_t pid;
 	uint64_t last_fork;
 	unsigned busy; /* workers of pvedaemon in use */
@@ -103,6 +104,8 @@ struct volume {
 	const char *content;
 	int64_t vmid; /* 0 = of no guest */
 	int64_t size;
+	bool written;	   /* holds data */
+	int64_t file_size; /* of a file that is no plain image; 0 = as size */
 	int64_t ctime;
 	size_t index; /* in sim->volumes */
 };
@@ -139,6 +142,7 @@ struct guest {
 	char digest[41]; /* "" = to be computed */
 	bool running;
 	const char *qmp; /* "running", "paused", …, when it runs */
+	bool deaf;	 /* nothing in it reacts to the power button */
 	int64_t started; /* sim ms */
 	uint32_t pid;
 	struct kv live; /* what the running process was started with, for reboot-only keys */
@@ -255,6 +259,7 @@ struct sim {
 	struct sacl *acls;
 	size_t nacls, aclcap;
 	struct kv options; /* datacenter.cfg */
+	struct kv files;   /* images outside of storages: path -> size */
 	struct smap tickets;
 
 	struct task **tasks; /* in order of their start */

@@ -360,6 +360,7 @@ struct volume *volume_new(struct job *j, struct store *st, int64_t vmid, const c
 		job_log(j, "clone %s: images, %s, %" PRId64 " to %s (base=../%s)", base->own,
 		    strchr(own, '/') + 1, vmid, strchr(own, '/') + 1, base->own);
 	v = volume_insert(s, st, j->node, name, named ? mem_strdup(base->own) : NULL, vmid, size);
+	v->written = base && base->written;
 	log_made(j, v, base);
 	return v;
 }
@@ -429,4 +430,35 @@ void volume_grow(struct sim *s, struct volume *v, int64_t size)
 
 	note(s, guest_find(s, v->vmid), "volume-size", id, before, after);
 	v->size = size;
+}
+
+/* "20.5 MiB" */
+static char *amount(double bytes)
+{
+	static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
+	size_t u = 0;
+
+	for (; bytes >= 1024 && u + 1 < ARRAY_LEN(units); u++)
+		bytes /= 1024;
+	return mem_printf("%.1f %s", bytes, units[u]);
+}
+
+/* An image that nobody wrote to is copied in one jump. */
+void volume_log_copy(struct job *j, const struct volume *src, int64_t size)
+{
+	bool raw = src && !strcmp(src->format, "raw"), empty = src && !raw && !src->written;
+	_cleanup_str_ char *all = amount((double)size);
+
+	for (int pct = 0; pct <= 100; pct += (raw && !src->written) || empty ? 100 : 2) {
+		_cleanup_str_ char *part = amount((double)size * pct / 100);
+
+		job_log(j, "transferred %s of %s (%d.00%%)", part, all, pct);
+	}
+	if (!empty)
+		job_log(j, "transferred %s of %s (100.00%%)", all, all);
+}
+
+char *volume_amount(int64_t bytes)
+{
+	return amount((double)bytes);
 }

@@ -38,6 +38,9 @@ struct volume *volume_add(
  * error if there is no room. The job's log says what the storage's tools would. */
 struct volume *volume_new(struct job *j, struct store *st, int64_t vmid, const char *suffix,
     const char *format, int64_t size, const struct volume *base, struct oops *o);
+/* The progress of a full copy, as qemu-img reports it. */
+void volume_log_copy(struct job *j, const struct volume *src, int64_t size);
+char *volume_amount(int64_t bytes); /* "1.5 GiB"; owned */
 void volume_free(struct sim *s, struct volume *v);
 void volume_rename(struct sim *s, struct volume *v, const char *own);
 void volume_to_base(struct sim *s, struct volume *v);

@@ -46,9 +46,9 @@ static void linked_clone_names_its_base(void **state)
 
 	assert_string_equal(
 	    call_task(c, "POST", "/nodes/pve1/qemu/9000/clone", "newid=9200"), "OK");
-	assert_string_equal(
-	    sim_guest_get(c->sim, 9200, "scsi0"), "shared:9000/base-9000-disk-0.qcow2/9200/"
-						  "vm-9200-disk-0.qcow2,discard=on,size=10G,ssd=1");
+	assert_string_equal(sim_guest_get(c->sim, 9200, "scsi0"),
+	    "shared:9000/base-9000-disk-0.qcow2/9200/"
+	    "vm-9200-disk-0.qcow2,discard=on,size=10G,ssd=1");
 	assert_string_equal(sim_guest_get(c->sim, 9200, "virtio1"),
 	    "shared:9000/base-9000-disk-1.raw/9200/vm-9200-disk-1.qcow2,backup=0,size=4G");
 	assert_string_equal(sim_guest_get(c->sim, 9200, "ide2"),
