@@ -41,7 +41,7 @@ void routes_free(void);
 #undef ROUTE
 
 /* The guest row that /cluster/resources and pools share, or NULL if w may not see it. */
-struct jsn *resource_guest(struct sim *s, struct guest *g, const struct who *w);
+struct jsn *resource_guest(struct sim *s, struct guest *g, const struct who *w, bool with_tags);
 struct jsn *resource_store(struct sim *s, struct store *st, struct node *n, bool seen);
 bool node_seen(const struct sim *s, const struct node *by, const struct node *n);
 /* The configuration as the API gives it, with types. */

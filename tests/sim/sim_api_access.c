@@ -226,7 +226,11 @@ void api_token_post(struct job *j)
 	u->tokens[u->ntokens++] = t;
 	d = jsn_new_object();
 	info = jsn_new_object();
-	jsn_put_str(info, "privsep", t.privsep ? "1" : "0");
+	/* As given, or the number that is the default. */
+	if (job_param(j, "privsep"))
+		jsn_put_str(info, "privsep", t.privsep ? "1" : "0");
+	else
+		jsn_put_int(info, "privsep", 1);
 	jsn_put(d, "info", info);
 	jsn_put_str(d, "full-tokenid", full);
 	jsn_put_str(d, "value", t.secret);
@@ -288,5 +292,83 @@ void api_role_post(struct job *j)
 	}
 	MEM_PUSH_ROOM(s->roles, s->nroles, s->rolecap);
 	s->roles[s->nroles++] = (struct srole){mem_strdup(id), bits, false};
+	job_ok(j, NULL);
+}
+
+void api_token_put(struct job *j)
+{
+	const char *user = job_param(j, "userid"), *name = job_param(j, "tokenid"),
+		   *comment = job_param(j, "comment"), *sep = job_param(j, "privsep");
+	struct suser *u = user_find(j->sim, user);
+	struct stoken *t = NULL;
+	_cleanup_oops_ struct oops o = {0};
+	struct jsn *d;
+
+	if (!may_user(j, user, &o)) {
+		job_oops(j, &o);
+		return;
+	}
+	for (size_t i = 0; u && i < u->ntokens; i++)
+		if (!strcmp(u->tokens[i].name, name))
+			t = &u->tokens[i];
+	if (!t) {
+		job_die(j, "no such token '%s' for user '%s'", name, user);
+		return;
+	}
+	if (comment)
+		mem_replace(&t->comment, comment);
+	if (sep)
+		t->privsep = !strcmp(sep, "1");
+	t->expire = job_param_int(j, "expire", t->expire);
+	d = jsn_new_object();
+	jsn_put_int(d, "expire", t->expire);
+	jsn_put_int(d, "privsep", t->privsep);
+	if (job_param_bool(j, "regenerate")) {
+		_cleanup_str_ char *full = mem_printf("%s!%s", user, name);
+
+		mem_free_secret(&t->secret);
+		t->secret = sim_uuid(j->sim);
+		jsn_put_str(d, "full-tokenid", full);
+		jsn_put_str(d, "value", t->secret);
+	}
+	job_ok(j, d);
+}
+
+void api_roles(struct job *j)
+{
+	struct sim *s = j->sim;
+	struct jsn *a = jsn_new_array();
+
+	for (size_t i = 0; i < s->nroles; i++) {
+		struct jsn *o = jsn_new_object();
+		struct strs l = {0};
+		_cleanup_str_ char *list = NULL;
+
+		for (size_t k = 0; k < SPRIV__MAX; k++)
+			if (s->roles[i].privs & ((uint64_t)1 << k))
+				strs_add(&l, priv_word((enum spriv)k));
+		strs_sort_unique(&l);
+		list = strs_join(&l, ",");
+		strs_fini(&l);
+		jsn_put_str(o, "roleid", s->roles[i].name);
+		jsn_put_str(o, "privs", list);
+		if (s->roles[i].special)
+			jsn_put_int(o, "special", 1);
+		jsn_push(a, o);
+	}
+	job_ok(j, a);
+}
+
+void api_role_delete(struct job *j)
+{
+	struct sim *s = j->sim;
+	struct srole *r = role_find(s, job_param(j, "roleid"));
+
+	if (!r) {
+		job_die(j, "delete role failed: role '%s' does not exist", job_param(j, "roleid"));
+		return;
+	}
+	free(r->name);
+	*r = s->roles[--s->nroles];
 	job_ok(j, NULL);
 }

@@ -226,7 +226,7 @@ static bool sees_guest(const struct sim *s, const struct who *w, int64_t vmid)
 	return auth_has(s, w, path, PRIV_BIT(VM_AUDIT));
 }
 
-struct jsn *resource_guest(struct sim *s, struct guest *g, const struct who *w)
+struct jsn *resource_guest(struct sim *s, struct guest *g, const struct who *w, bool with_tags)
 {
 	struct jsn *o;
 	const struct heard *h;
@@ -258,9 +258,9 @@ struct jsn *resource_guest(struct sim *s, struct guest *g, const struct who *w)
 		if (s->v9)
 			jsn_put_int(o, "memhost", h->running ? h->maxmem / 2 : 0);
 	}
-	if (tags && strcmp(tags, " ") != 0)
+	if (with_tags && tags && strcmp(tags, " ") != 0)
 		jsn_put_str(o, "tags", tags);
-	if (lock)
+	if (with_tags && lock)
 		jsn_put_str(o, "lock", lock);
 	return o;
 }
@@ -342,7 +342,7 @@ void api_resources(struct job *j)
 
 	for (size_t i = 0; (!type || !strcmp(type, "vm")) && i < s->nguests; i++) {
 		struct guest *g = s->guests[i];
-		struct jsn *o = resource_guest(s, g, &j->who);
+		struct jsn *o = resource_guest(s, g, &j->who, true);
 		_cleanup_str_ char *pool = g->pool ? mem_printf("/pool/%s", g->pool) : NULL;
 
 		if (!o)

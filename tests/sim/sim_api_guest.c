@@ -92,6 +92,7 @@ void api_config_post(struct job *j)
 
 	if (!conf_begin(j))
 		return;
+	j->hold = job_param_int(j, "background_delay", 0) * 1000;
 	if (j->sim->v9)
 		job_fork(j, "qmconfig", id, conf_lock);
 	else

@@ -508,7 +508,7 @@ static void disk_make(struct job *j)
 		job_log(j, "allocated target volume '%s'", c->fresh);
 	job_unlock_store(j, st);
 	if (c->full && !drive_is_cloudinit(&d) && c->bandwidth)
-		wait = v->size * 1000 / c->bandwidth;
+		wait = volume_data(volume_find(s, j->node, d.file)) * 1000 / c->bandwidth;
 	job_next(j, wait, disk_done);
 }
 

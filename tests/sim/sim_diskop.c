@@ -9,6 +9,20 @@
 
 /* --- resize --- */
 
+/* An image that others hang on is made immutable. */
+static bool base_refuses(struct job *j, const struct volume *v, int64_t n, struct oops *o)
+{
+	_cleanup_str_ char *path = volume_path(v);
+
+	job_log(j,
+	    "qemu-img.distrib: Could not open '%s': Could not open '%s': Operation not permitted",
+	    path, path);
+	return oops_die(o,
+	    "command '/usr/bin/qemu-img resize '--preallocation=metadata' -f %s %s %" PRId64
+	    "' failed: exit code 1",
+	    v->format, path, n);
+}
+
 static bool resize_check(
     struct job *j, struct guest *g, struct volume **ret, int64_t *ret_size, struct oops *o)
 {
@@ -39,8 +53,8 @@ static bool resize_check(
 		n += v->size;
 	if (n < v->size)
 		return oops_die(o, "shrinking disks is not supported");
-	if (n > v->size && volume_is_base(v) && volume_children(s, v))
-		return oops_die(o, "command '/usr/bin/qemu-img resize' failed: exit code 1");
+	if (n > v->size && volume_is_base(v) && store_is_file(v->store))
+		return base_refuses(j, v, n, o);
 	*ret = v;
 	*ret_size = n;
 	return true;
@@ -237,7 +251,7 @@ static void move_locked(struct job *j)
 		job_log(j, "create full clone of drive %s (%s)", job_param(j, "disk"), id);
 	}
 	if (s->bandwidth)
-		wait = v->size * 1000 / s->bandwidth;
+		wait = volume_data(v) * 1000 / s->bandwidth;
 	made = volume_new(j, st, j->vmid, NULL, fmt, v->size, NULL, &o);
 	if (!made) {
 		job_die(j, "storage migration failed: %s", o.msg);

@@ -64,7 +64,6 @@ static void template_disks(struct sim *s, struct guest *g)
 		v = volume_find(s, g->node, d.file);
 		if (!v || !store_can_template(v->store))
 			continue;
-		v->written = strcmp(v->format, "qcow2") == 0;
 		volume_to_base(s, v);
 		free(d.file);
 		d.file = volume_id(v);
@@ -73,6 +72,25 @@ static void template_disks(struct sim *s, struct guest *g)
 
 			guest_set(s, g, i->key, text);
 		}
+	}
+}
+
+/* What is there from the start has a system on the disk it boots from. */
+static void fill_disks(struct sim *s, const struct guest *g)
+{
+	_cleanup_strs_ struct strs order = {0};
+
+	boot_order(kv_get(&g->conf, "boot"), &order);
+	for (size_t i = 0; i < order.n; i++) {
+		const char *value = kv_get(&g->conf, order.v[i]);
+		_cleanup_drive_ struct drive d = {0};
+		struct volume *v;
+
+		if (!value || !drive_parse(s, order.v[i], value, &d) || drive_is_cdrom(&d))
+			continue;
+		v = volume_find(s, g->node, d.file);
+		if (v)
+			v->written = !text_eq(kv_get(&g->conf, "ostype"), "other");
 	}
 }
 
@@ -118,6 +136,7 @@ static bool fill_conf(struct job *j, struct guest *g, const struct kv *conf, str
 		guest_set(s, g, "meta", v);
 	}
 	cloudinit_write(j, g);
+	fill_disks(s, g);
 	return true;
 }
 

@@ -290,16 +290,56 @@ static void fault_task_end(struct job *j)
 	task_fail(j, j->fault_text ? j->fault_text : "interrupted by signal");
 }
 
-/* The worker stands: its number is the answer, and it begins. */
-static void forked(struct job *j)
+static void send_upid(struct job *j)
 {
 	struct jsn *body = jsn_new_object();
-	void (*fn)(struct job * j) = j->after;
 
 	jsn_put_str(body, "data", j->task->upid);
 	send_json(j, 200, "OK", body);
-	worker_give(j);
 	j->answered = true;
+}
+
+static void hold_over(void *arg)
+{
+	struct job *j = arg;
+
+	j->hold_timer = 0;
+	send_upid(j);
+}
+
+/* A task that was waited for ends: its outcome is the answer. */
+static void hold_end(struct job *j)
+{
+	struct jsn *body;
+
+	sim_unschedule(j->sim, j->hold_timer);
+	j->hold_timer = 0;
+	if (j->answered || !j->task || !j->task->status)
+		return;
+	body = jsn_new_object();
+	jsn_put(body, "data", jsn_new_null());
+	if (!strcmp(j->task->status, "OK")) {
+		send_json(j, 200, "OK", body);
+	} else {
+		_cleanup_str_ char *reason =
+		    mem_printf("failed to update VM %" PRId64 ": %s", j->vmid, j->task->status);
+		_cleanup_str_ char *msg = mem_printf("%s\n", reason);
+
+		jsn_put_str(body, "message", msg);
+		send_json(j, 500, reason, body);
+	}
+}
+
+/* The worker stands: its number is the answer, and it begins. */
+static void forked(struct job *j)
+{
+	void (*fn)(struct job * j) = j->after;
+
+	if (j->hold)
+		j->hold_timer = sim_at(j->sim, j->sim->now + j->hold, hold_over, j);
+	else
+		send_upid(j);
+	worker_give(j);
 	if (j->faulty && j->fault == SIM_FAULT_TASK_HANG)
 		return;
 	if (j->faulty && j->fault == SIM_FAULT_TASK_ERROR)
@@ -469,6 +509,8 @@ static void job_end(struct job *j)
 
 	if (j->task && j->task->job)
 		task_close(j);
+	if (j->hold)
+		hold_end(j);
 	lock_give_up(j);
 	job_list_drop(
 	    j->node ? j->node->queue : NULL, j->node ? &j->node->nqueue : &(size_t){0}, j);

@@ -57,7 +57,8 @@ struct job {
 	void *arg;
 	bool answered;
 	bool worker; /* holds a worker of node's pvedaemon */
-	uint64_t timer, cut_timer;
+	uint64_t timer, cut_timer, hold_timer;
+	int64_t hold; /* a task's number is answered only if it takes longer than this */
 	void (*fn)(struct job *j);
 	void (*after)(struct job *j); /* the task's first step */
 	struct task *task;

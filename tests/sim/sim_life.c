@@ -141,7 +141,8 @@ static void create_locked(struct job *j)
 	}
 	g = guest_new(s, j->vmid, j->node);
 	guest_set(s, g, "lock", "create");
-	job_next(j, (int64_t)(op->news + 1) * s->timing[TIMING_ALLOC], create_make);
+	job_next(
+	    j, (int64_t)op->news * s->timing[TIMING_ALLOC] + s->timing[TIMING_WORK], create_make);
 }
 
 static void create_task(struct job *j)
@@ -300,6 +301,10 @@ static void destroyed(struct job *j)
 		job_oops(j, &o);
 		return;
 	}
+	if (has_children(j, g, &o)) {
+		job_oops(j, &o);
+		return;
+	}
 	destroy_volumes(j, g);
 	if (!pmxcfs_check(j, vmid, &o)) {
 		job_oops(j, &o);
@@ -326,10 +331,6 @@ static void destroy_locked(struct job *j)
 	}
 	if (g->running) {
 		job_die(j, "VM %" PRId64 " is running - destroy failed", j->vmid);
-		return;
-	}
-	if (has_children(j, g, &o)) {
-		job_oops(j, &o);
 		return;
 	}
 	job_next(j, j->sim->timing[TIMING_DESTROY], destroyed);

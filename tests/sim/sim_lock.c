@@ -5,7 +5,7 @@
 
 #include "sim_job.h"
 
-/* A lock file. Waiters get it in the order of their coming, readers together. */
+/* A lock file. */
 struct flock {
 	char *name;
 	struct job **holders;
@@ -15,12 +15,17 @@ struct flock {
 	size_t nq, qcap;
 };
 
+/* flock(2) knows no queue: whoever is compatible with the holders gets it, readers before a writer
+ * that waits longer. */
 static void lock_pump(struct flock *l)
 {
-	while (l->nq && (!l->n || (!l->excl && !l->queue[0]->wait_excl))) {
-		struct job *j = l->queue[0];
+	for (size_t i = 0; i < l->nq; i++) {
+		struct job *j = l->queue[i];
 
-		memmove(l->queue, l->queue + 1, --l->nq * sizeof(struct job *));
+		if (l->n && (l->excl || j->wait_excl))
+			continue;
+		job_list_drop(l->queue, &l->nq, j);
+		i--;
 		MEM_PUSH_ROOM(l->holders, l->n, l->cap);
 		l->holders[l->n++] = j;
 		l->excl = j->wait_excl;

@@ -67,19 +67,24 @@ bool power_can_start(struct job *j, struct guest *g, struct oops *o)
 	return volumes_there(j, g, o) && bridges_there(g, j->sim, o);
 }
 
-/* What runs writes to its disks. */
-static void volumes_written(struct sim *s, const struct guest *g)
+/* Is there anything to boot from? A guest that booted nothing does not hear the power button. */
+static bool boots(struct sim *s, const struct guest *g)
 {
+	_cleanup_strs_ struct strs order = {0};
+
+	boot_order(kv_get(&g->conf, "boot"), &order);
 	KV_FOREACH (i, &g->conf) {
 		_cleanup_drive_ struct drive d = {0};
-		struct volume *v;
+		const struct volume *v;
 
-		if (!prop_is_drive(i->key) || !drive_parse(s, i->key, i->value, &d))
+		if (!prop_kind(i->key) || !drive_parse(s, i->key, i->value, &d) ||
+		    (kv_has(&g->conf, "boot") && !strs_has(&order, i->key)))
 			continue;
-		v = volume_find(s, g->node, d.file);
-		if (v && text_starts(i->key, "scsi0"))
-			v->written = true;
+		v = strchr(d.file, ':') ? volume_find(s, g->node, d.file) : NULL;
+		if (v && !drive_is_cloudinit(&d) && (drive_is_cdrom(&d) || v->written))
+			return true;
 	}
+	return false;
 }
 
 void power_on(struct job *j, struct guest *g)
@@ -92,8 +97,7 @@ void power_on(struct job *j, struct guest *g)
 	if (g->has_ci)
 		job_log(j, "generating cloud-init ISO");
 	guest_run(j->sim, g, true);
-	g->deaf = text_eq(kv_get(&g->conf, "boot"), " ");
-	volumes_written(j->sim, g);
+	g->deaf = !boots(j->sim, g);
 }
 
 static void started(struct job *j)
@@ -172,13 +176,23 @@ static void power_off(struct job *j, struct guest *g)
 		pending_apply_stopped(j, g, &o);
 }
 
-static void stopped(struct job *j)
+static void stop_end(struct job *j)
 {
 	struct guest *g = guest_find(j->sim, j->vmid);
 
 	if (g && g->node == j->node)
 		power_off(j, g);
 	job_done(j);
+}
+
+/* The process is gone at once; clearing up after it takes longer. */
+static void stopped(struct job *j)
+{
+	struct guest *g = guest_find(j->sim, j->vmid);
+
+	if (g && g->node == j->node)
+		guest_run(j->sim, g, false);
+	job_next(j, j->sim->timing[TIMING_STOP], stop_end);
 }
 
 static void stop_locked(struct job *j)
@@ -195,28 +209,42 @@ static void stop_locked(struct job *j)
 		job_oops(j, &o);
 		return;
 	}
-	job_next(j, j->sim->timing[TIMING_STOP], stopped);
+	job_next(j, 1, stopped);
+}
+
+/* Shutdowns that wait for the guest give way. */
+static void overrule(struct job *j)
+{
+	struct job *next;
+	struct strs upids = {0};
+	char *list;
+
+	for (struct job *k = j->sim->jobs; k; k = next) {
+		next = k->next;
+		if (k != j && k->task && k->vmid == j->vmid &&
+		    !strcmp(k->task->type, "qmshutdown")) {
+			strs_add(&upids, k->task->upid);
+			task_stop(k->task);
+		}
+	}
+	list = strs_join(&upids, ", ");
+	if (upids.n)
+		job_log(j, "overruled qmshutdown tasks: %s", list);
+	free(list);
+	strs_fini(&upids);
 }
 
 static void stop_task(struct job *j)
 {
 	_cleanup_oops_ struct oops o = {0};
 
-	if (!find_process(j, &o))
+	if (!find_process(j, &o)) {
 		job_oops(j, &o);
-	else
-		job_lock_guest(j, j->vmid, true, stop_locked);
-}
-
-static void overrule(struct job *j)
-{
-	struct job *next;
-
-	for (struct job *k = j->sim->jobs; k; k = next) {
-		next = k->next;
-		if (k != j && k->task && k->vmid == j->vmid && !strcmp(k->task->type, "qmshutdown"))
-			task_stop(k->task);
+		return;
 	}
+	if (job_param_bool(j, "overrule-shutdown"))
+		overrule(j);
+	job_lock_guest(j, j->vmid, true, stop_locked);
 }
 
 void api_stop(struct job *j)
@@ -228,8 +256,6 @@ void api_stop(struct job *j)
 		job_oops(j, &o);
 		return;
 	}
-	if (job_param_bool(j, "overrule-shutdown"))
-		overrule(j);
 	job_fork(j, "qmstop", id, stop_task);
 }
 
@@ -299,7 +325,7 @@ static void shutdown_late(struct job *j)
 	}
 	job_log(j, "VM still running - terminating now with SIGTERM");
 	if (g && g->node == j->node)
-		job_next(j, j->sim->timing[TIMING_STOP], stopped);
+		job_next(j, 1, stopped);
 	else
 		job_done(j);
 }

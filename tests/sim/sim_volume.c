@@ -314,8 +314,10 @@ static void log_made(struct job *j, const struct volume *v, const struct volume 
 		    "compression_type=zlib size=%" PRId64 " backing_file=../%s backing_fmt=%s "
 		    "lazy_refcounts=off refcount_bits=16",
 		    path, j->sim->v9 ? "131072" : "65536", j->sim->v9 ? "on" : "off",
-		    j->sim->v9 && q ? " preallocation=metadata" : "", v->size, base->own,
-		    base->format);
+		    !j->sim->v9 ? ""
+		    : q		? " preallocation=metadata"
+				: " preallocation=off",
+		    v->size, base->own, base->format);
 	} else if (!strcmp(v->format, "vmdk"))
 		job_log(j,
 		    "Formatting '%s', fmt=vmdk size=%" PRId64
@@ -461,4 +463,11 @@ void volume_log_copy(struct job *j, const struct volume *src, int64_t size)
 char *volume_amount(int64_t bytes)
 {
 	return amount((double)bytes);
+}
+
+int64_t volume_data(const struct volume *v)
+{
+	if (!store_is_file(v->store))
+		return v->size;
+	return v->written ? v->size / 5 : 0;
 }

@@ -40,6 +40,8 @@ struct volume *volume_new(struct job *j, struct store *st, int64_t vmid, const c
     const char *format, int64_t size, const struct volume *base, struct oops *o);
 /* The progress of a full copy, as qemu-img reports it. */
 void volume_log_copy(struct job *j, const struct volume *src, int64_t size);
+/* Bytes that a copy has to move: files are sparse. */
+int64_t volume_data(const struct volume *v);
 char *volume_amount(int64_t bytes); /* "1.5 GiB"; owned */
 void volume_free(struct sim *s, struct volume *v);
 void volume_rename(struct sim *s, struct volume *v, const char *own);

@@ -8,7 +8,10 @@
 #define RAMET_CONF_REPLAY_H
 
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
+#include "conf_normal.h"
 #include "jsn.h"
 #include "kv.h"
 #include "sim.h"
@@ -20,10 +23,522 @@ struct replay_result {
 
 /* Replays the transcript file in this version; start = folder with the start states. verbose > 0
  * prints differences, > 1 both texts whole. */
-int replay_file(const char *path, const char *version, const char *start, int verbose,
+static int replay_file(const char *path, const char *version, const char *start, int verbose,
     struct replay_result *ret);
 
-/* The text both sides are brought to: sorted, with the fixed list of fields blanked out. */
-char *replay_normal(const struct jsn *body);
+#define LINE_MAX_BYTES ((size_t)8 << 20)
+#define TOKEN "PVEAPIToken=root@pam!test=12345678-1234-1234-1234-1234567890ab"
+
+/* --- a transcript --- */
+
+struct step {
+	struct jsn *rec;
+	const char *name, *method, *path;
+	int64_t start, end; /* ms of the recording */
+	size_t number;
+	int status;
+	bool done, polled;
+	int got_status;
+	char *got_reason;
+	struct jsn *got_body;
+	char *got_text;
+	struct run *run;
+};
+
+struct run {
+	struct sim *sim;
+	const char *scenario;
+	struct step *v;
+	size_t n, cap;
+	struct smap_pair {
+		char *from, *to;
+	} * map; /* recorded text -> the simulation's */
+	size_t nmap, mapcap;
+	int64_t offset; /* simulated minus recorded time */
+	char *ticket, *csrf;
+	char *ticket_user;
+	struct strs before; /* "number method path params" */
+	const char *node;
+};
+
+static void learn(struct run *r, const char *from, const char *to)
+{
+	if (!from || !to || !strcmp(from, to) || strlen(from) < 8)
+		return;
+	for (size_t i = 0; i < r->nmap; i++)
+		if (!strcmp(r->map[i].from, from)) {
+			mem_replace(&r->map[i].to, to);
+			return;
+		}
+	MEM_PUSH_ROOM(r->map, r->nmap, r->mapcap);
+	r->map[r->nmap++] = (struct smap_pair){mem_strdup(from), mem_strdup(to)};
+}
+
+/* What the recorded answer told its client, beside what the simulation tells. */
+static void learn_from(struct run *r, const struct jsn *rec, const struct jsn *got)
+{
+	static const char *const keys[] = {"digest", "value", "smbios1", "upid"};
+	const struct jsn *a = jsn_get(rec, "data"), *b = jsn_get(got, "data");
+
+	if (jsn_text(a) && jsn_text(b) && text_starts(jsn_text(a), "UPID:"))
+		learn(r, jsn_text(a), jsn_text(b));
+	for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+		const char *x = jsn_get_text(a, keys[i]), *y = jsn_get_text(b, keys[i]);
+
+		learn(r, x, y);
+	}
+}
+
+static char *translate(const struct run *r, const char *text)
+{
+	char *cur = mem_strdup(text);
+
+	for (size_t i = r->nmap; i-- > 0;) {
+		for (int enc = 0; enc < 2; enc++) {
+			_cleanup_str_ char *from =
+			    enc ? text_url_encode(r->map[i].from) : mem_strdup(r->map[i].from);
+			_cleanup_str_ char *to =
+			    enc ? text_url_encode(r->map[i].to) : mem_strdup(r->map[i].to);
+			char *hit = strstr(cur, from);
+
+			if (hit) {
+				char *next = mem_printf(
+				    "%.*s%s%s", (int)(hit - cur), cur, to, hit + strlen(from));
+
+				free(cur);
+				cur = next;
+				break;
+			}
+		}
+	}
+	return cur;
+}
+
+static void on_reply(void *arg, const struct sim_reply *r)
+{
+	struct step *s = arg;
+
+	s->done = true;
+	s->got_status = r->status;
+	mem_replace(&s->got_reason, r->reason);
+	free(s->got_text);
+	s->got_text = mem_strndup(r->body, r->len);
+	jsn_free(&s->got_body);
+	if (r->len && jsn_parse(r->body, r->len, &s->got_body, NULL) < 0)
+		s->got_body = NULL;
+}
+
+static void wait_for(struct run *r, const struct step *s)
+{
+	while (!s->done) {
+		int64_t t = sim_next_event(r->sim);
+
+		MUST(t >= 0);
+		sim_run_until(r->sim, t);
+	}
+}
+
+static bool raw_params(const struct jsn *rec, struct kv *params, size_t *len)
+{
+	const struct jsn *p = jsn_get(jsn_get(rec, "request"), "params");
+	const char *raw = jsn_get_text(p, "RAW");
+	struct jsn_iter it;
+
+	if (raw) {
+		_cleanup_jsn_ struct jsn *j = NULL;
+
+		*len = strlen(raw);
+		if (jsn_parse(raw, *len, &j, NULL) < 0 || !jsn_is_object(j))
+			return false;
+		JSN_FOREACH (it, j)
+			kv_set(params, it.key, jsn_text(it.val) ? jsn_text(it.val) : "");
+		return true;
+	}
+	if (jsn_is_object(p))
+		JSN_FOREACH (it, p)
+			kv_set(params, it.key, jsn_text(it.val) ? jsn_text(it.val) : "");
+	return true;
+}
+
+static bool submit(struct run *r, struct step *s)
+{
+	const struct jsn *q = jsn_get(s->rec, "request");
+	const char *auth = jsn_get_text(q, "auth"), *path = s->path;
+	_cleanup_kv_ struct kv params = {0}, sent = {0};
+	_cleanup_str_ char *real = NULL;
+	_cleanup_str_ char *header = NULL;
+	struct sim_req req = {.method = s->method, .params = &sent};
+
+	path = text_after(path, "/api2/json");
+	if (!path || !raw_params(s->rec, &params, &req.body_len))
+		return false;
+	if (strcmp(s->method, "DELETE") == 0 || !strcmp(s->method, "GET"))
+		req.body_len = 0;
+	KV_FOREACH (i, &params) {
+		_cleanup_str_ char *v = translate(r, i->value);
+
+		kv_set(&sent, i->key, v);
+	}
+	real = translate(r, path);
+	req.path = *real ? real : "/";
+	if (auth && !strcmp(auth, "token"))
+		req.authorization = TOKEN;
+	else if (auth && text_starts(auth, "tok:")) {
+		_cleanup_str_ char *tok = translate(r, auth + 4);
+
+		header = mem_printf("PVEAPIToken=%s", tok);
+		req.authorization = header;
+	} else if (auth && !strcmp(auth, "ticket")) {
+		req.ticket = r->ticket;
+		req.csrf = r->csrf;
+	}
+	req.node = jsn_get_text(s->rec, "node");
+	s->done = false;
+	sim_submit(r->sim, &req, on_reply, s);
+	return true;
+}
+
+static struct step *own_call(
+    struct run *r, const char *method, const char *path, const char *params)
+{
+	struct step *s = mem_alloc(sizeof(*s));
+	_cleanup_kv_ struct kv p = {0};
+	_cleanup_str_ char *copy = mem_strdup(params);
+	char *rest = copy, *part;
+	struct sim_req req = {.method = method, .path = path, .params = &p, .authorization = TOKEN};
+
+	while (rest && (part = strsep(&rest, "&"))) {
+		char *eq = strchr(part, '=');
+
+		if (!eq)
+			continue;
+		*eq = '\0';
+		kv_set(&p, part, eq + 1);
+	}
+	sim_submit(r->sim, &req, on_reply, s);
+	wait_for(r, s);
+	return s;
+}
+
+static void step_fini(struct step *s)
+{
+	free(s->got_reason);
+	free(s->got_text);
+	jsn_free(&s->got_body);
+	jsn_free(&s->rec);
+}
+
+/* A call of the recorder that was not recorded; a task is followed to its end. */
+static void unrecorded(struct run *r, const char *line)
+{
+	_cleanup_strs_ struct strs w = {0};
+	struct step *s;
+	int64_t wait;
+
+	if (text_split(line, " ", true, 4, &w) < 0 || w.n < 2)
+		mem_broken(__FILE__, __LINE__, line);
+	if (!strcmp(w.v[1], "wait")) {
+		MUST(!text_to_int(w.v[2], 0, 1000000, &wait));
+		sim_run_until(r->sim, sim_now(r->sim) + wait);
+		r->offset += wait;
+		return;
+	}
+	s = own_call(r, w.v[1], w.v[2], w.n > 3 ? w.v[3] : "");
+	if (s->got_status != 200)
+		printf("  (unrecorded call failed: %s: %d %s %s)\n", line, s->got_status,
+		    s->got_reason, s->got_text);
+	for (int i = 0; i < 100 && sim_tasks_running(r->sim); i++) {
+		sim_run_until(r->sim, sim_now(r->sim) + 100);
+		r->offset += 100;
+	}
+	step_fini(s);
+	free(s);
+}
+
+static void login(struct run *r, const char *user)
+{
+	_cleanup_str_ char *params = mem_printf("username=%s&password=labsecret1", user);
+	struct step *s = own_call(r, "POST", "/access/ticket", params);
+
+	if (s->got_status == 200) {
+		mem_replace(&r->ticket, jsn_get_text(jsn_get(s->got_body, "data"), "ticket"));
+		mem_replace(
+		    &r->csrf, jsn_get_text(jsn_get(s->got_body, "data"), "CSRFPreventionToken"));
+	}
+	step_fini(s);
+	free(s);
+}
+
+/* --- comparing --- */
+
+static char *side(int status, const char *reason, const char *body)
+{
+	_cleanup_str_ char *r = text_normal(reason ? reason : "");
+
+	return mem_printf("%d %s\n%s", status, r, body);
+}
+
+static const struct jsn *rec_body(const struct step *s)
+{
+	return jsn_get(jsn_get(s->rec, "response"), "body");
+}
+
+static char *rec_side(const struct step *s)
+{
+	const struct jsn *resp = jsn_get(s->rec, "response"), *b = rec_body(s);
+	_cleanup_str_ char *body = jsn_is_object(b) ? replay_normal(b) : mem_strdup("");
+
+	return side(s->status, jsn_get_text(resp, "reason"), body);
+}
+
+static char *got_side(const struct step *s)
+{
+	_cleanup_str_ char *body = s->got_body ? replay_normal(s->got_body) : mem_strdup("");
+
+	return side(s->got_status, s->got_reason, body);
+}
+
+static void show(const struct step *s, const char *a, const char *b, int verbose)
+{
+	_cleanup_strs_ struct strs x = {0}, y = {0};
+	unsigned shown = 0;
+
+	printf("%s/%zu %s\n   %s %s %s\n", jsn_get_text(s->rec, "scenario"), s->number, s->name,
+	    s->method, s->path, "");
+	if (verbose > 1) {
+		printf("<<<\n%s\n>>>\n%s\n", a, b);
+		return;
+	}
+	if (text_split(a, "\n", true, 100000, &x) < 0 || text_split(b, "\n", true, 100000, &y) < 0)
+		return;
+	for (size_t i = 0; i < x.n && shown < 12; i++)
+		if (!strs_has(&y, x.v[i]))
+			printf("   - %.300s\n", x.v[i]), shown++;
+	for (size_t i = 0; i < y.n && shown < 24; i++)
+		if (!strs_has(&x, y.v[i]))
+			printf("   + %.300s\n", y.v[i]), shown++;
+}
+
+static bool still_running(const struct step *s)
+{
+	const char *rec = jsn_get_text(jsn_get(rec_body(s), "data"), "status"),
+		   *got = jsn_get_text(jsn_get(s->got_body, "data"), "status");
+
+	return strstr(s->name, "status final") && text_eq(rec, "stopped") &&
+	       text_eq(got, "running");
+}
+
+static void finish(struct run *r, struct step *s, int verbose, struct replay_result *ret)
+{
+	_cleanup_str_ char *a = NULL;
+	_cleanup_str_ char *b = NULL;
+
+	/* Of a poll only the last one was kept: ask until the task is over, as its client did. */
+	wait_for(r, s);
+	for (int i = 0; i < 2000 && still_running(s); i++) {
+		sim_run_until(r->sim, sim_now(r->sim) + 100);
+		if (!submit(r, s))
+			break;
+		wait_for(r, s);
+	}
+	learn_from(r, rec_body(s), s->got_body);
+	a = rec_side(s);
+	b = got_side(s);
+	ret->total++;
+	if (!strcmp(a, b)) {
+		ret->equal++;
+		return;
+	}
+	strs_add_take(&ret->differences,
+	    mem_printf("%s/%zu %s", jsn_get_text(s->rec, "scenario"), s->number, s->name));
+	if (verbose)
+		show(s, a, b, verbose);
+}
+
+/* --- running one --- */
+
+static int by_start(const void *a, const void *b)
+{
+	const struct step *x = a, *y = b;
+
+	if (x->start != y->start)
+		return x->start < y->start ? -1 : 1;
+	return x->number < y->number ? -1 : 1;
+}
+
+static int by_end(const void *a, const void *b)
+{
+	const struct step *x = *(struct step *const *)a, *y = *(struct step *const *)b;
+
+	return x->end != y->end ? (x->end < y->end ? -1 : 1) : 0;
+}
+
+static int load_steps(struct run *r, const char *path)
+{
+	FILE *f = fopen(path, "re");
+	char *line = mem_alloc(LINE_MAX_BYTES);
+	size_t number = 0;
+
+	if (!f) {
+		free(line);
+		return -1;
+	}
+	for (; fgets(line, (int)LINE_MAX_BYTES, f); number++) {
+		struct step s = {.number = number};
+		const struct jsn *q;
+
+		if (jsn_parse(line, strlen(line), &s.rec, NULL) < 0)
+			continue;
+		q = jsn_get(s.rec, "request");
+		s.status = (int)jsn_get_int(jsn_get(s.rec, "response"), "status", 0);
+		s.method = jsn_get_text(q, "method");
+		s.path = jsn_get_text(q, "path");
+		s.name = jsn_get_text(s.rec, "step");
+		if (!s.method || !s.path || !s.status || jsn_is_null(jsn_get(s.rec, "t"))) {
+			jsn_free(&s.rec);
+			continue;
+		}
+		s.end = (int64_t)(jsn_get_num(s.rec, "t", 0) * 1000);
+		s.start = s.end - (int64_t)(jsn_get_num(s.rec, "elapsed_s", 0) * 1000);
+		MEM_PUSH_ROOM(r->v, r->n, r->cap);
+		r->v[r->n++] = s;
+	}
+	fclose(f);
+	free(line);
+	qsort(r->v, r->n, sizeof(*r->v), by_start);
+	return 0;
+}
+
+static char *slurp(const char *path)
+{
+	FILE *f = fopen(path, "re");
+	char *text = mem_alloc(1 << 20);
+	size_t n = f ? fread(text, 1, (1 << 20) - 1, f) : 0;
+
+	text[n] = '\0';
+	if (f)
+		fclose(f);
+	return text;
+}
+
+static char *replaced(const char *text, const char *from, const char *to)
+{
+	struct buf b;
+	const char *hit;
+
+	buf_init(&b, 0);
+	while ((hit = strstr(text, from))) {
+		buf_add(&b, text, (size_t)(hit - text));
+		buf_adds(&b, to);
+		text = hit + strlen(from);
+	}
+	buf_adds(&b, text);
+	return buf_take(&b);
+}
+
+/* The seed is the common part and that of the scenario; its comments beginning with "#!" say what
+ * the recorder did without keeping it. */
+static int load_start(
+    struct run *r, const char *folder, const char *scenario, const char *version, bool cluster)
+{
+	_cleanup_str_ char *base_path =
+	    mem_printf("%s/%s.yaml", folder, cluster ? "base-cluster" : "base");
+	_cleanup_str_ char *own_path =
+	    mem_printf("%s/%s%.2s.yaml", folder, cluster ? "c" : "", scenario);
+	_cleanup_str_ char *base = slurp(base_path);
+	_cleanup_str_ char *own = slurp(own_path);
+	_cleanup_str_ char *both = mem_printf("%s\n%s", base, own);
+	_cleanup_str_ char *yaml = replaced(both, "@NODE@", *version == '9' ? "pve1" : "pve");
+	struct err *e = NULL;
+	struct sim_opts o = {.seed_yaml = yaml,
+	    .seed_name = scenario,
+	    .version = version,
+	    .random = 7,
+	    .wall_ms = r->n ? r->v[0].start : 0};
+
+	if (sim_new(&o, &r->sim, &e) < 0) {
+		printf("%s: %s\n", scenario, err_msg(e));
+		err_free(&e);
+		return -1;
+	}
+	for (const char *p = yaml; (p = strstr(p, "#! ")); p++) {
+		_cleanup_str_ char *line = mem_strndup(p + 3, strcspn(p + 3, "\n"));
+
+		if (text_starts(line, "v") && line[1] != *version)
+			continue; /* for the other version */
+		if (text_starts(line, "v"))
+			memmove(line, line + 3, strlen(line + 3) + 1);
+		if (text_starts(line, "ticket "))
+			mem_replace(&r->ticket_user, line + 7);
+		else
+			strs_add(&r->before, line);
+	}
+	return 0;
+}
+
+static void play(struct run *r, int verbose, struct replay_result *ret)
+{
+	struct step **order = mem_calloc(r->n + 1, sizeof(struct step *));
+	size_t closed = 0;
+
+	for (size_t i = 0; i < r->n; i++)
+		order[i] = &r->v[i];
+	qsort(order, r->n, sizeof(*order), by_end);
+	r->offset = sim_now(r->sim) - (r->n ? r->v[0].start : 0);
+	for (size_t i = 0; i < r->n; i++) {
+		struct step *s = &r->v[i];
+		_cleanup_str_ char *tag = mem_printf("%zu ", s->number);
+
+		/* What its client had read before it asked must have been read. */
+		for (; closed < r->n && order[closed]->end <= s->start + 6; closed++) {
+			if (order[closed] >= s)
+				break;
+			finish(r, order[closed], verbose, ret);
+		}
+		for (size_t k = 0; k < r->before.n; k++)
+			if (text_starts(r->before.v[k], tag))
+				unrecorded(r, r->before.v[k]);
+		if (sim_now(r->sim) > s->start + r->offset)
+			r->offset = sim_now(r->sim) - s->start;
+		sim_run_until(r->sim, s->start + r->offset);
+		if (!submit(r, s)) { /* not a call that the engine can be asked */
+			s->done = true;
+			s->got_status = 0;
+		}
+	}
+	for (; closed < r->n; closed++)
+		finish(r, order[closed], verbose, ret);
+	free(order);
+}
+
+static int replay_file(const char *path, const char *version, const char *start, int verbose,
+    struct replay_result *ret)
+{
+	struct run r = {0};
+	const char *name = strrchr(path, '/') + 1;
+	int rc = load_steps(&r, path);
+
+	if (rc == 0)
+		rc = load_start(&r, start, name, version, strstr(path, "cluster-") != NULL);
+	if (rc == 0) {
+		if (r.ticket_user)
+			login(&r, r.ticket_user);
+		play(&r, verbose, ret);
+	}
+	for (size_t i = 0; i < r.n; i++)
+		step_fini(&r.v[i]);
+	for (size_t i = 0; i < r.nmap; i++) {
+		free(r.map[i].from);
+		free(r.map[i].to);
+	}
+	free(r.map);
+	free(r.v);
+	free(r.ticket);
+	free(r.csrf);
+	free(r.ticket_user);
+	strs_fini(&r.before);
+	sim_free(&r.sim);
+	return rc;
+}
 
 #endif
