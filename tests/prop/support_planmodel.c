@@ -128,16 +128,43 @@ static bool is_live_key(const char *key)
 	return is_net_slot(key);
 }
 
+/* Both texts have the same parts, but for those that PVE writes at once, seen by the guest or not.
+ */
+static bool differs_quietly(const char *a, const char *b)
+{
+	static const char *const quiet[] = {"backup", "replicate", "serial", "size", "mbps"};
+	struct propstr x = {0}, y = {0};
+	bool same = propstr_parse(a, &x, NULL) == 0 && propstr_parse(b, &y, NULL) == 0;
+
+	for (size_t i = 0; same && i < ARRAY_LEN(quiet); i++) {
+		propstr_del(&x, quiet[i]);
+		propstr_del(&y, quiet[i]);
+	}
+	same = same && x.n == y.n && text_eq(propstr_lead(&x), propstr_lead(&y));
+	for (size_t i = 0; same && i < x.n; i++)
+		same = !x.v[i].key || text_eq(x.v[i].value, propstr_get(&y, x.v[i].key));
+	propstr_fini(&x);
+	propstr_fini(&y);
+	return same;
+}
+
 /* A running guest takes this text at once. */
 static bool takes_now(const struct planmodel *m, const char *key, const char *text)
 {
 	if (m->guest.power != OBS_POWER_RUNNING || is_live_key(key))
 		return true;
+	if (strcmp(key, "balloon") == 0) {
+		const char *was = kv_get(&m->guest.current, key);
+		return !text_eq(was, "0") == !text_eq(text, "0"); /* 0 is no device */
+	}
 	if (!is_disk_slot(key))
 		return false;
 	bool plugs = strncmp(key, "scsi", 4) == 0 || strncmp(key, "virtio", 6) == 0;
 	bool there = kv_has(&m->guest.current, key);
 	bool medium = text && strstr(text, "media=cdrom") && there;
+	const char *now = kv_get(&m->guest.current, key);
+	if (now && text && differs_quietly(now, text))
+		return true;
 	return medium || (plugs && (!there || !text));
 }
 
