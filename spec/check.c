@@ -203,7 +203,8 @@ static void check_vcpus(const struct subject *s)
 	    find(s, ATTR_cpu_vcpus, NULL)->mark,
 	    "cpu.vcpus: %lld is more than %lld sockets times %lld cores", (long long)vcpus,
 	    (long long)sockets, (long long)cores);
-	diag_hint(d, "possible is 1 to %lld", (long long)(cores * sockets));
+	long long most = (long long)cores * sockets;
+	diag_hint(d, "possible is 1 to %lld", most);
 }
 
 static void check_flags(const struct subject *s)
@@ -251,7 +252,8 @@ static void check_hugepages_size(const struct subject *s)
 	    find(s, ATTR_memory_size, NULL)->mark,
 	    "memory.size: %lld is no multiple of the huge pages of %lld MiB", (long long)size,
 	    (long long)page);
-	diag_hint(d, "%lld would be", (long long)((size / page + 1) * page));
+	long long next = (long long)(size / page + 1) * page;
+	diag_hint(d, "%lld would be", next);
 }
 
 static void check_keep_hugepages(const struct subject *s)
@@ -369,6 +371,61 @@ static void check_media(const struct subject *s)
 			    "%s is not possible for a drive with media: cdrom", path);
 			diag_hint(d, "remove it, or list the drive under cdrom");
 		}
+	}
+}
+
+/* "local:iso/x.iso": content of the type iso. */
+static bool is_iso(const char *volume)
+{
+	const char *rest = strchr(volume, ':');
+	return rest && text_starts(rest + 1, "iso/");
+}
+
+static void check_iso(const struct subject *s)
+{
+	for (const struct leaf *l = NULL; (l = next_leaf(s, ATTR_disk_file, l));) {
+		const char *media = get_str(s, ATTR_disk_media, l->slot);
+		if (!is_iso(l->value.s) || (media && strcmp(media, "cdrom") == 0))
+			continue;
+		struct diag *d = diags_add(s->diags, DIAG_ISO_AS_DISK, s->r->file, l->mark,
+		    "disk.%s.file: an ISO image cannot be a disk", l->slot);
+		diag_hint(d, "list the drive under cdrom with file_id");
+	}
+	for (const struct leaf *l = NULL; (l = next_leaf(s, ATTR_disk_import_from, l));) {
+		if (!is_iso(l->value.s))
+			continue;
+		struct diag *d = diags_add(s->diags, DIAG_ISO_AS_DISK, s->r->file, l->mark,
+		    "disk.%s.import_from: an ISO image cannot be imported", l->slot);
+		diag_hint(d, "use an image of the content type import, or a disk");
+	}
+}
+
+/* VMID in the name of a volume, as in "9000/vm-9000-disk-0.qcow2"; 0 = none. */
+static int64_t volume_owner(const char *volume)
+{
+	const char *colon = strchr(volume, ':'), *slash = strrchr(volume, '/');
+	const char *name = slash ? slash + 1 : colon ? colon + 1 : volume;
+	const char *digits = text_after(name, "vm-");
+	_cleanup_str_ char *number = digits ? mem_strndup(digits, strcspn(digits, "-")) : NULL;
+	int64_t vmid = 0;
+	if (!number || text_to_int(number, 1, 999999999, &vmid) != 0)
+		return 0;
+	return vmid;
+}
+
+static void check_file_owner(const struct subject *s)
+{
+	int64_t id;
+	if (!get_int(s, ATTR_id, &id))
+		return;
+	for (const struct leaf *l = NULL; (l = next_leaf(s, ATTR_disk_file, l));) {
+		int64_t owner = volume_owner(l->value.s);
+		if (owner == 0 || owner == id)
+			continue;
+		struct diag *d = diags_add(s->diags, DIAG_FOREIGN_VOLUME, s->r->file, l->mark,
+		    "disk.%s.file: the volume belongs to VM %lld, not to %lld", l->slot,
+		    (long long)owner, (long long)id);
+		diag_hint(d, "name a volume of this VM, or copy that one with import_from");
 	}
 }
 

@@ -32,7 +32,8 @@ NOT_EXPRESSIBLE = {
     # an entry of a block against the entries of a list
     "slot-deleted", "slot-twice",
     # two values compared with each other
-    "balloon-too-large", "clones-itself", "depends-on-itself", "hugepages-size",
+    "balloon-too-large", "clones-itself", "depends-on-itself", "foreign-volume",
+    "hugepages-size",
     "renamed-to-itself", "tag-twice", "too-many-vcpus", "adopt-without-id",
     # rules inside a text
     "escaped-nul", "marker-in-description", "reserved-tag", "time-impossible", "volume-allocates",
