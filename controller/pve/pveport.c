@@ -307,19 +307,21 @@ static bool is_token(const char *s)
 	       strchr(s, '=');
 }
 
-/* True when there is another one now. */
-static bool read_token_again(struct pveport *p)
+/* True when there is another one now. While the token is refused this is asked before every call,
+ * so that a new one is taken up at once; `quiet` then keeps the log short. */
+static bool read_token_again(struct pveport *p, bool quiet)
 {
 	_cleanup_err_ struct err *err = NULL;
 	char *fresh = NULL;
 	if (!p->read_token)
 		return false;
 	if (p->read_token(p->token_arg, &fresh, &err) < 0) {
-		log_warn("pve", "%s, ignoring", err_msg(err));
+		if (!quiet)
+			log_warn("pve", "%s, ignoring", err_msg(err));
 		return false;
 	}
 	bool is_new = is_token(fresh) && !text_eq(fresh, p->token);
-	if (!is_token(fresh))
+	if (!is_token(fresh) && !quiet)
 		log_warn("pve", "the token file holds no API token, ignoring");
 	if (is_new) {
 		log_mask(fresh);
@@ -334,10 +336,10 @@ static void judge_token(struct pveport *p, struct call *k, int status)
 {
 	bool refused = status == 401;
 	/* A token that was exchanged in the meantime gets its chance at once. */
-	if (refused && !p->refused && read_token_again(p))
+	if (refused && !p->refused && read_token_again(p, false))
 		return;
 	if (refused && !p->refused)
-		log_warn("pve", "the cluster refuses the API token, retrying every %lld s",
+		log_debug("pve", "the cluster refuses the API token, retrying every %lld s",
 		    (long long)(p->probe_ms / 1000));
 	if (!refused && p->refused)
 		log_info("pve", "the cluster accepts the API token again");
@@ -381,10 +383,10 @@ static void on_http(void *arg, const struct httpc_reply *r)
 /* Whether a call may go out although the token was refused. */
 static bool is_probe_due(struct pveport *p)
 {
-	if (p->probing || clock_now(p->clock) < p->probe_at)
+	if (p->probing)
 		return false;
-	read_token_again(p);
-	return true;
+	bool due = clock_now(p->clock) >= p->probe_at;
+	return read_token_again(p, !due) || due;
 }
 
 /* ---- the port ---- */
