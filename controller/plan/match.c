@@ -170,6 +170,8 @@ static enum match whose(struct planner *pl)
 	learned->vmid = g->vmid;
 	mem_replace(&learned->uuid, g->uuid);
 	mem_replace(&learned->node, g->node);
+	/* The annotation is a person's word for it. */
+	learned->proven |= pl->adopting;
 	return MATCH_OURS;
 }
 

@@ -104,8 +104,10 @@ static void on_bundle(void *arg)
 	note(c, NOTE_REVISION, NULL, text);
 	for (size_t i = 0; i < b->diags.n; i++) {
 		const struct diag *d = &b->diags.v[i];
-		_cleanup_str_ char *line = mem_printf(
-		    "%s:%u:%u: %s", d->file ? d->file : "", d->mark.line, d->mark.col, d->msg);
+		const char *file = d->file ? d->file : "?";
+		_cleanup_str_ char *line = d->mark.line ? mem_printf("%s:%u:%u: %s", file,
+							      d->mark.line, d->mark.col, d->msg)
+							: mem_printf("%s: %s", file, d->msg);
 
 		note(c, NOTE_FINDING, d->object, line);
 	}

@@ -30,11 +30,20 @@ static void read_failed(struct guest *g, enum look_end end, const struct pvereq_
 	}
 }
 
+/* The VM to look at: the recorded one, or the one that the manifest wants to take over. The record
+ * of that one begins when the plan has found it to be the one that is meant. */
+static uint32_t vmid_of(const struct guest *g)
+{
+	if (g->rec.vmid || !g->want)
+		return g->rec.vmid;
+	return g->want->adopt && *g->want->adopt ? (uint32_t)resource_int(g->want, ATTR_id) : 0;
+}
+
 static void on_look(
     void *arg, enum look_end end, struct obs_guest *o, const struct pvereq_result *why)
 {
 	struct guest *g = arg;
-	const struct obs_row *row = obs_cluster_row(inventory_view(g->env->inventory), g->rec.vmid);
+	const struct obs_row *row = obs_cluster_row(inventory_view(g->env->inventory), vmid_of(g));
 
 	CHECK_OBJ(g, GUEST_MAGIC);
 	gate_give(g->env->gate, &g->read_ticket);
@@ -61,7 +70,7 @@ static void on_read_ticket(void *arg, gate_ticket t)
 
 	g->waiter = 0;
 	g->read_ticket = t;
-	row = obs_cluster_row(inventory_view(g->env->inventory), g->rec.vmid);
+	row = obs_cluster_row(inventory_view(g->env->inventory), vmid_of(g));
 	if (!row) { /* went away while waiting */
 		gate_give(g->env->gate, &g->read_ticket);
 		guest_enter(g, GUEST_WAIT);
@@ -148,9 +157,19 @@ static void ask_oracle(struct guest *g)
 static void locate(struct guest *g)
 {
 	const struct obs_cluster *view = inventory_view(g->env->inventory);
-	const struct obs_row *row = obs_cluster_row(view, g->rec.vmid);
+	const struct obs_row *row = obs_cluster_row(view, vmid_of(g));
 	const struct obs_node *node = row ? obs_cluster_node(view, row->node) : NULL;
 
+	if (!row && !g->rec.vmid) {
+		_cleanup_str_ char *text = mem_printf(
+		    "VM %u, which is to be adopted, is not in the cluster's list", vmid_of(g));
+
+		guest_stall(g, REASON_MISSING, text,
+		    "correct spec.id and the annotation ramet.dev/adopt, or give the token "
+		    "VM.Audit "
+		    "on the VM; without the annotation a new VM is cloned");
+		return;
+	}
 	if (!row) {
 		/* "Cannot see" is not "gone". */
 		if (!inventory_settled(g->env->inventory))
@@ -240,6 +259,8 @@ static void begin_new(struct guest *g)
 		guest_stall(g, REASON_DEBRIS, missing, hint);
 	else if (missing)
 		guest_wait(g, REASON_READING, missing, 5000, true);
+	else if (vmid_of(g))
+		locate(g);
 	else
 		read_source(g);
 }
