@@ -4,7 +4,7 @@
 # and a controller between them, all in one private folder. To be sourced.
 #
 #   stage_open BUILD            makes the folder $stage; everything ends with the shell
-#   stage_cluster SEED          starts ramet-sim
+#   stage_cluster SEED [T=…]    starts ramet-sim
 #   stage_repository https|file makes the repository $stage_repo (bare) and a clone to work in
 #   stage_config                writes $stage/ramet.yaml
 #   stage_controller [ARG…]     starts `ramet run`
@@ -17,6 +17,7 @@
 
 stage_tree=$(cd "$(dirname "${BASH_SOURCE[0]}")/../../.." && pwd)
 stage_id=stage
+stage=
 declare -A stage_pids=()
 
 stage_fail() {
@@ -92,26 +93,36 @@ stage_gone() {
 
 # --- the cluster ---
 
-# Start-up of ramet-sim: its certificate authority and its addresses are in files when it is ready.
+# stage_cluster SEED [TIMING=VALUE…]: ramet-sim, with some of the seed's timings replaced.
 stage_cluster() {
-	local args=()
+	local pair args=()
+	stage_seed=$stage/seed.yaml
+	cp "$1" "$stage_seed" || stage_fail "no such seed: $1"
+	shift
+	for pair; do
+		grep -q "^  ${pair%%=*}:" "$stage_seed" || stage_fail "the seed has no timing ${pair%%=*}"
+		sed -i "s/^  ${pair%%=*}:.*/  ${pair%%=*}: ${pair#*=}/" "$stage_seed"
+	done
 	: >"$stage/cluster.journal"
+	: >"$stage/sim.out"
 	[ -z "${stage_sim_args-}" ] || read -ra args <<<"$stage_sim_args"
-	"$stage_build/ramet-sim" --seed "$1" --dir "$stage/cluster" --journal "$stage/cluster.journal" \
-		"${args[@]}" >"$stage/sim.out" 2>"$stage/sim.log" </dev/null &
+	"$stage_build/ramet-sim" --seed "$stage_seed" --listen 127.0.0.1:0 --all-nodes \
+		--tls-dir "$stage/cluster" --journal "$stage/cluster.journal" "${args[@]}" \
+		>"$stage/sim.out" 2>"$stage/sim.log" </dev/null &
 	stage_pids[sim]=$!
 	until_true 20 stage_cluster_is_up || stage_fail "ramet-sim does not start: $(cat "$stage/sim.log")"
 }
 
 stage_cluster_is_up() {
-	[ -s "$stage/cluster/endpoints" ] || return 1
-	mapfile -t stage_endpoints <"$stage/cluster/endpoints"
-	stage_ca=$stage/cluster/ca.pem
+	grep -qx ready "$stage/sim.out" || return 1
+	mapfile -t stage_endpoints < <(awk '$1 == "endpoint" { print $2 }' "$stage/sim.out")
+	stage_ca=$(awk '$1 == "ca" { print $2 }' "$stage/sim.out")
 }
 
-# The token of a user or of user!token, as the seed has it.
+# The token of a user, in the form of a token file. Names without a realm will do.
 stage_token() {
-	cat "$stage/cluster/tokens/$1"
+	sed -nE "s/.*name: \"($1@[^\"]*)\".*tokens: \[\{ name: ([^,]*), secret: ([^,]*),.*/\1!\2=\3/p" \
+		"$stage_seed"
 }
 
 pve() {
@@ -147,37 +158,51 @@ pve_task() {
 
 pve_task_ended() {
 	local node=${1#UPID:}
-	[ "$(pve watch GET "/nodes/${node%%:*}/tasks/$1/status" | jq -r .status)" = stopped ]
+	[ "$(pve root GET "/nodes/${node%%:*}/tasks/$1/status" | jq -r .status)" = stopped ]
 }
 
 # Where a guest is; fails if there is none.
 node_of() {
-	pve watch GET /cluster/resources type=vm |
+	pve root GET /cluster/resources type=vm |
 		jq -re --argjson id "$1" '.[] | select(.vmid == $id) | .node'
 }
 
 guest_config() {
 	local node
 	node=$(node_of "$1") || return 1
-	pve watch GET "/nodes/$node/qemu/$1/config"
+	pve root GET "/nodes/$node/qemu/$1/config"
 }
 
-# VMIDs of all guests that carry the marker of this manifest, one per line.
+# "NAME VMID" of every guest that carries a marker of this controller, by name, in one connection.
+markers() {
+	local args=() ids=() vmid node
+	while read -r vmid node; do
+		ids+=("$vmid")
+		args+=("${stage_endpoints[0]}/api2/json/nodes/$node/qemu/$vmid/config")
+	done < <(pve root GET /cluster/resources type=vm |
+		jq -r '.[] | select(.type == "qemu") | "\(.vmid) \(.node)"')
+	[ ${#args[@]} -gt 0 ] || return 0
+	curl -sS --max-time 40 --cacert "$stage_ca" -H "@$stage/header.root" "${args[@]}" 2>/dev/null |
+		jq -rs --arg id "$stage_id" '[., $ARGS.positional] | transpose[] | .[1] as $vmid
+			| .[0].data.description // "" | split("\n")[]
+			| capture("^ramet: \($id)/(?<name>[^ ]+) vmid=\($vmid) ")
+			| "\(.name) \($vmid)"' --args -- "${ids[@]}" | sort
+}
+
+# VMIDs of the guests that carry the marker of this manifest, one per line.
 vms_marked() {
-	local vmid
-	for vmid in $(pve watch GET /cluster/resources type=vm |
-		jq -r '.[] | select(.type == "qemu") | .vmid' | sort -n); do
-		guest_config "$vmid" 2>/dev/null |
-			jq -r '.description // ""' |
-			grep -qE "^ramet: $stage_id/$1 vmid=$vmid " && echo "$vmid"
-	done
-	true
+	markers | awk -v name="$1" '$1 == name { print $2 }'
 }
 
+# The one VM of a manifest, remembered from the first time on.
 vm_of() {
 	local all
-	all=$(vms_marked "$1")
-	[ -n "$all" ] && [ "${all#*$'\n'}" = "$all" ] && echo "$all"
+	if [ ! -e "$stage/vm.$1" ]; then
+		all=$(vms_marked "$1")
+		[ -n "$all" ] && [ "${all#*$'\n'}" = "$all" ] || return 1
+		echo "$all" >"$stage/vm.$1"
+	fi
+	cat "$stage/vm.$1"
 }
 
 # --- the repository ---
@@ -242,7 +267,7 @@ condition() {
 
 # Short intervals: nobody should wait for a poll. Other settings come from the environment.
 stage_config() {
-	(umask 077 && stage_token "${stage_token_user:-ramet}" >"$stage/pve-token")
+	(umask 077 && stage_token ramet >"$stage/pve-token")
 	{
 		echo "controller: { id: $stage_id, state_dir: $stage/state }"
 		echo "git:"
