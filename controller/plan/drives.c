@@ -135,33 +135,54 @@ static void resize_after_import(struct slot *s, int64_t gib)
 	st->text = mem_printf("grow %s to %lld GiB", s->name, (long long)gib);
 }
 
+/* What the manifest says of a disk that is to be made. */
+struct wish {
+	const char *store, *format, *import;
+	const struct value *size;
+};
+
+static char *allocation_text(const struct wish *w)
+{
+	_cleanup_str_ char *format =
+	    w->format ? mem_printf(",format=%s", w->format) : mem_strdup("");
+
+	if (w->import)
+		return mem_printf("%s:0,import-from=%s%s", w->store, w->import, format);
+	return mem_printf("%s:%lld%s", w->store, (long long)w->size->i, format);
+}
+
+static struct change *allocation_change(struct slot *s, const struct wish *w)
+{
+	_cleanup_str_ char *to = NULL;
+
+	if (w->import)
+		to = mem_printf("new, copied from %s", w->import);
+	else if (w->store && w->size)
+		to = mem_printf("new, %lld GiB on %s", (long long)w->size->i, w->store);
+	return device_change(s, to ? to : "new");
+}
+
 static void allocate(struct slot *s)
 {
 	struct planner *pl = s->pl;
-	const char *store = planner_text(pl, ATTR_disk_datastore_id, s->name);
-	const char *format = planner_text(pl, ATTR_disk_format, s->name);
-	const char *import = planner_text(pl, ATTR_disk_import_from, s->name);
-	const struct value *size = planner_value(pl, ATTR_disk_size_gb, s->name);
-	_cleanup_str_ char *to = NULL, *text = NULL;
+	const struct wish w = {
+	    .store = planner_text(pl, ATTR_disk_datastore_id, s->name),
+	    .format = planner_text(pl, ATTR_disk_format, s->name),
+	    .import = planner_text(pl, ATTR_disk_import_from, s->name),
+	    .size = planner_value(pl, ATTR_disk_size_gb, s->name),
+	};
+	struct change *c = allocation_change(s, &w);
+	_cleanup_str_ char *text = NULL;
 
-	if (import)
-		to = mem_printf("new, copied from %s", import);
-	else
-		to = mem_printf(
-		    "new, %lld GiB on %s", size ? (long long)size->i : 0, store ? store : "?");
-	struct change *c = device_change(s, to);
-	if (!store || (!size && !import)) {
-		block_incomplete(s, c, store != NULL, size != NULL);
-	} else if (policy_storage_fits(pl, c, store, format)) {
-		text = import ? mem_printf("%s:0,import-from=%s%s%s", store, import,
-				    format ? ",format=" : "", format ? format : "")
-			      : mem_printf("%s:%lld%s%s", store, (long long)size->i,
-				    format ? ",format=" : "", format ? format : "");
-	}
+	if (!w.store || (!w.size && !w.import))
+		block_incomplete(s, c, w.store != NULL, w.size || w.import);
+	else if (policy_storage_fits(pl, c, w.store, w.format))
+		text = allocation_text(&w);
 	put_new(s, c, text ? text : "");
-	pl->allocates |= kv_has(&pl->goal, s->name);
-	if (import && size && kv_has(&pl->goal, s->name))
-		resize_after_import(s, size->i);
+	bool made = kv_has(&pl->goal, s->name);
+	pl->allocates |= made;
+	if (made && w.import && w.size)
+		resize_after_import(s, w.size->i);
 }
 
 static void make(struct slot *s)

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 static enum match done(struct planner *pl, enum plan_verdict v, enum reason r, const char *fmt, ...)
@@ -21,30 +22,34 @@ static enum match done(struct planner *pl, enum plan_verdict v, enum reason r, c
 	return MATCH_DONE;
 }
 
-/* RFC 3339 with Z or an offset, to wall milliseconds. The form was checked with the manifest. */
-static int parse_time(const char *s, int64_t *ret_ms)
+/* "+02:00" in seconds; 0 for Z. */
+static int64_t offset_of(const char *s)
 {
-	struct tm tm = {0};
-	int used = 0, hours = 0, minutes = 0;
+	_cleanup_strs_ struct strs parts = {0};
+	int64_t hours, minutes;
 
-	if (sscanf(s, "%4d-%2d-%2d%*1[Tt ]%2d:%2d:%2d%n", &tm.tm_year, &tm.tm_mon, &tm.tm_mday,
-		&tm.tm_hour, &tm.tm_min, &tm.tm_sec, &used) != 6)
+	if ((*s != '+' && *s != '-') || text_split(s + 1, ":", false, 2, &parts) < 0 ||
+	    parts.n != 2 || text_to_int(parts.v[0], 0, 23, &hours) < 0 ||
+	    text_to_int(parts.v[1], 0, 59, &minutes) < 0)
+		return 0;
+	int64_t seconds = hours * 3600 + minutes * 60;
+	return *s == '-' ? -seconds : seconds;
+}
+
+/* RFC 3339 with Z or an offset, to wall milliseconds. The form was checked with the manifest. */
+static int parse_time(const char *text, int64_t *ret_ms)
+{
+	_cleanup_str_ char *s = mem_strdup(text);
+	struct tm tm = {0};
+
+	if (strlen(s) > 10)
+		s[10] = 'T'; /* or a blank, or a small letter */
+	const char *rest = strptime(s, "%Y-%m-%dT%H:%M:%S", &tm);
+	if (!rest)
 		return -1;
-	tm.tm_year -= 1900;
-	tm.tm_mon--;
-	int64_t t = (int64_t)timegm(&tm);
-	s += used;
-	if (*s == '.')
-		do
-			s++;
-		while (*s >= '0' && *s <= '9');
-	if (*s == '+' || *s == '-') {
-		if (sscanf(s + 1, "%2d:%2d", &hours, &minutes) != 2)
-			return -1;
-		int64_t offset = (int64_t)hours * 3600 + (int64_t)minutes * 60;
-		t += *s == '+' ? -offset : offset;
-	}
-	*ret_ms = t * 1000;
+	if (*rest == '.')
+		rest += 1 + strspn(rest + 1, "0123456789");
+	*ret_ms = ((int64_t)timegm(&tm) - offset_of(rest)) * 1000;
 	return 0;
 }
 

@@ -97,7 +97,8 @@ static void blocked(struct planner *pl, const struct change *worst)
 	enum plan_verdict v =
 	    reason_cond(worst->reason) == REASON_COND_STALLED ? PLAN_STALLED : PLAN_WAIT;
 	_cleanup_str_ char *more =
-	    n > 1 ? mem_printf("; %zu more are blocked", n - 1) : mem_strdup("");
+	    n > 1 ? mem_printf("; %zu more %s blocked", n - 1, n == 2 ? "is" : "are")
+		  : mem_strdup("");
 	give(pl, v, worst->reason,
 	    mem_printf(
 		"%s%s: %s%s", pl->foretold ? "not cloned: " : "", worst->path, worst->why, more),

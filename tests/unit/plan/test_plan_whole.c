@@ -118,6 +118,14 @@ static void suspended(void **state)
 	assert_string_equal(p->learned.synced_hash, "older");
 	s.in.wall_ms += 1000;
 	expect_verdict(scene_plan(&s), PLAN_ACT, REASON_UPDATING);
+	/* the same moment elsewhere */
+	struct leaf *until =
+	    (struct leaf *)(uintptr_t)resource_find(s.want, ATTR_suspend_until, NULL);
+	value_set_str(&until->value, "2026-12-01T10:30:00.5+02:30");
+	expect_verdict(scene_plan(&s), PLAN_ACT, REASON_UPDATING);
+	s.in.wall_ms -= 1000;
+	expect_verdict(scene_plan(&s), PLAN_OFF, REASON_SUSPEND_SPEC);
+	s.in.wall_ms += 1000;
 	scene_both(&s, "tags", "golden;Ramet-Suspend;ramet");
 	p = scene_plan(&s);
 	expect_verdict(p, PLAN_OFF, REASON_SUSPEND_TAG);
