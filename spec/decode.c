@@ -245,6 +245,19 @@ static void decode_slots(
 	}
 }
 
+/* The required keys of a block with examples. */
+static char *least_of(const char *block)
+{
+	struct buf b;
+	buf_init(&b, 0);
+	for (int id = 0; id < ATTR_ID__MAX; id++) {
+		const struct attr *a = schema_attr((enum attr_id)id);
+		if ((a->flags & ATTR_REQUIRED) && schema_is_in(a, block))
+			buf_addf(&b, "%s%s: %s", b.len ? ", " : "", schema_key(a), a->example);
+	}
+	return b.data ? buf_take(&b) : mem_strdup("");
+}
+
 static void decode_spec(struct decoder *d, struct mark mark, const struct ynode *map)
 {
 	const struct place top = {"", NULL, "spec"};
@@ -272,7 +285,8 @@ static void decode_spec(struct decoder *d, struct mark mark, const struct ynode 
 			continue;
 		struct diag *f =
 		    complain(d, DIAG_MISSING_KEY, mark, "spec lacks the block %s", blocks[i].path);
-		diag_hint(f, "add it; at least its required keys must be given");
+		_cleanup_str_ char *least = least_of(blocks[i].path);
+		diag_hint(f, "add %s: { %s }", blocks[i].path, least);
 	}
 }
 

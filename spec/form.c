@@ -151,7 +151,7 @@ static bool check_volume(const char *s, char **ret_why, char **ret_hint)
 	const char *rest = strchr(s, ':');
 	if (!rest || rest[1 + strspn(rest + 1, "0123456789.")])
 		return true;
-	say(ret_why, mem_strdup("is an order to allocate, not a volume"));
+	say(ret_why, mem_printf("\"%s\" is an order to allocate, not a volume", s));
 	say(ret_hint, mem_strdup("use datastore_id and size_gb for a new disk"));
 	return false;
 }
@@ -161,7 +161,7 @@ static bool check_time(const char *s, char **ret_why, char **ret_hint)
 	int64_t ms;
 	if (value_parse_time(s, &ms) == 0)
 		return true;
-	say(ret_why, mem_strdup("is no time that exists"));
+	say(ret_why, mem_printf("\"%s\" is no time that exists", s));
 	say(ret_hint, mem_strdup("write it as 2026-12-01T08:00:00Z"));
 	return false;
 }

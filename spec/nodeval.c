@@ -125,21 +125,27 @@ static int wrong_number(const struct nodeval_place *at, const char *what)
 		diag_hint(d, "leave the quotes out: %s", n->text);
 	else if (digits > 0 && digits < 15 && n->text[digits] && !looks_numeric(n->text))
 		diag_hint(d, "write the number alone, without a unit");
+	else if (n->plain && is_decimal(n->text, true))
+		diag_hint(d, "write it without a fraction");
 	else
-		diag_hint(d, "write decimal digits, without zeros in front");
+		diag_hint(d, "write plain decimal digits: no exponent, no zeros in front");
 	return -1;
 }
 
-static int decode_int(const struct nodeval_place *at, struct value *ret)
+static int decode_int(const struct attr *a, const struct nodeval_place *at, struct value *ret)
 {
 	const struct ynode *n = at->node;
 	if (!n->plain || !is_decimal(n->text, false))
 		return wrong_number(at, "is not a whole number");
 	*ret = (struct value){.type = VALUE_INT};
+	if (text_to_int(n->text, INT64_MIN, INT64_MAX, &ret->i) == 0)
+		return 0;
 	/* Beyond 64 bits it is beyond every limit too. */
-	if (text_to_int(n->text, INT64_MIN / 4, INT64_MAX / 4, &ret->i) != 0)
-		ret->i = n->text[0] == '-' ? INT64_MIN / 4 : INT64_MAX / 4;
-	return 0;
+	_cleanup_str_ char *min = text_from_num(a->min), *max = text_from_num(a->max);
+	struct diag *d =
+	    complain(at, DIAG_OUT_OF_RANGE, n, n->text[0] == '-' ? "is too small" : "is too large");
+	diag_hint(d, "possible is %s to %s", min, max);
+	return -1;
 }
 
 static int decode_num(const struct nodeval_place *at, struct value *ret)
@@ -343,7 +349,7 @@ static int decode_scalar(const struct attr *a, const struct nodeval_place *at, s
 	case ATTR_BOOL:
 		return decode_bool(at, ret);
 	case ATTR_INT:
-		return decode_int(at, ret);
+		return decode_int(a, at, ret);
 	case ATTR_NUM:
 		return decode_num(at, ret);
 	case ATTR_STR:

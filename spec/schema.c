@@ -289,8 +289,10 @@ enum schema_verdict schema_judge(
 	if (v->type == VALUE_NULL) {
 		if (a->flags & ATTR_NULLABLE)
 			return SCHEMA_OK;
-		say(ret_why, mem_strdup("cannot be null"));
-		say(ret_hint, mem_strdup("leave the key out to stop managing it"));
+		say(ret_why, mem_strdup("null is not possible here"));
+		say(ret_hint, a->flags & ATTR_REQUIRED
+				  ? mem_printf("give it a value such as %s", a->example)
+				  : mem_strdup("leave the key out to stop managing it"));
 		return SCHEMA_NULL;
 	}
 	if (v->type != value_type_of(a->type)) {

@@ -50,7 +50,11 @@ int ytext_check(const char *file, const char *text, size_t len, struct diags *di
 		if (!is_text_char(c)) {
 			struct diag *d = diags_add(diags, DIAG_CONTROL_CHARACTER, file, m,
 			    "character U+%04X does not belong in a manifest", (unsigned)c);
-			diag_hint(d, "remove it, or move a binary file out of the watched folder");
+			diag_hint(d,
+			    c == 0
+				? "this looks like UTF-16 or a binary file: save it as UTF-8, or "
+				  "move it out of the watched folder"
+				: "remove it, or move a binary file out of the watched folder");
 			return -1;
 		}
 		i += n;
