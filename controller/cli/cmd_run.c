@@ -1,4 +1,6 @@
 /* ramet run: the controller. */
+#include <signal.h>
+
 #include "log.h"
 #include "pass.h"
 
@@ -33,7 +35,8 @@ static void on_stopping(void *arg)
 	log_info(NULL, "stopping: steps under way end first, at most 10 s");
 }
 
-int cmd_run(const struct cli *c)
+/* One run with one configuration. *ret_again: with another one there is more to do. */
+static int run_once(const struct cli *c, bool *ret_again)
 {
 	_cleanup_setup_ struct setup s = SETUP_NONE;
 	_cleanup_err_ struct err *err = NULL;
@@ -48,8 +51,25 @@ int cmd_run(const struct cli *c)
 	    o.observe_only ? ", observing only" : "");
 	if (pass_start(&p, &s, &o, &err) != 0 || pass_wait(&p, &err) != 0)
 		return cli_fail(c, err);
-	log_info(NULL, p.end == PASS_STOPPED ? "stopped"
-					     : "stopped at once; the journal knows what was under "
-					       "way");
+	*ret_again = p.end == PASS_RELOAD;
+	if (*ret_again)
+		log_info(NULL, "going on with the new configuration");
+	else if (p.end == PASS_STOPPED)
+		log_info(NULL, "stopped");
+	else
+		log_info(NULL, "stopped at once; the journal knows what was under way");
 	return CLI_OK;
+}
+
+int cmd_run(const struct cli *c)
+{
+	int rc;
+	bool again;
+	/* Between two runs nobody listens; a SIGHUP then must not end the program. */
+	signal(SIGHUP, SIG_IGN);
+	do {
+		again = false;
+		rc = run_once(c, &again);
+	} while (again);
+	return rc;
 }

@@ -20,7 +20,8 @@ static void on_settled(void *arg)
 
 static void on_stopped(void *arg)
 {
-	end(arg, PASS_STOPPED);
+	struct pass *p = arg;
+	end(p, p->signals == 0 && p->reloading ? PASS_RELOAD : PASS_STOPPED);
 }
 
 static void on_signal(void *arg, int signo)
@@ -36,7 +37,7 @@ static void on_signal(void *arg, int signo)
 	/* A plan has nothing under way. */
 	if (p->mode == CONTROLLER_PLAN)
 		end(p, PASS_STOPPED);
-	else
+	else if (!p->reloading)
 		controller_stop(p->controller, on_stopped, p);
 }
 
@@ -44,9 +45,18 @@ static void on_reload(void *arg, int signo)
 {
 	struct pass *p = arg;
 	(void)signo;
+	/* Whoever stops reads nothing any more; what changed since is read at the next start. */
+	if (p->signals > 0 || p->reloading)
+		return;
 	log_info(NULL, "SIGHUP: looking again");
-	setup_reload(p->setup);
-	controller_poke(p->controller);
+	if (!setup_reload(p->setup)) {
+		controller_poke(p->controller);
+		return;
+	}
+	p->reloading = true;
+	if (p->on_stopping)
+		p->on_stopping(p->arg);
+	controller_stop(p->controller, on_stopped, p);
 }
 
 /* Somebody waits for a plan: a server that does not answer is asked again at once, not with the

@@ -16,6 +16,7 @@
 enum pass_end {
 	PASS_SETTLED,
 	PASS_STOPPED, /* in order, after SIGINT or SIGTERM */
+	PASS_RELOAD,  /* in order, after SIGHUP: there are other settings */
 	PASS_CUT,     /* by a second signal, or because the loop failed */
 	PASS_END__MAX
 };
@@ -30,6 +31,7 @@ struct pass {
 	note_cb note;	    /* of the options; called from pass_start until pass_wait returns */
 	void *note_arg;
 	unsigned signals;
+	bool reloading;			/* stops because of SIGHUP */
 	void (*on_stopping)(void *arg); /* the first signal came; may be NULL */
 	void *arg;
 };

@@ -198,20 +198,16 @@ void setup_close(struct setup *s)
 	config_free(&s->config);
 }
 
-void setup_reload(struct setup *s)
+bool setup_reload(struct setup *s)
 {
-	struct config *fresh = NULL;
+	_cleanup_strs_ struct strs changed = {0};
+	_cleanup_config_ struct config *fresh = NULL;
 	if (load(s->cli, &s->parts, &fresh) != CLI_OK) {
 		log_warn(NULL, "the configuration has findings, keeping the one in force");
-		return;
+		return false;
 	}
-	struct strs reload, restart;
-	config_diff(s->config, fresh, &reload, &restart);
-	for (size_t i = 0; i < restart.n; i++)
-		strs_add(&reload, restart.v[i]);
-	for (size_t i = 0; i < reload.n; i++)
-		log_warn(NULL, "%s changed, restart the controller to take it over", reload.v[i]);
-	strs_fini(&reload);
-	strs_fini(&restart);
-	config_free(&fresh);
+	config_diff(s->config, fresh, &changed);
+	for (size_t i = 0; i < changed.n; i++)
+		log_info(NULL, "%s changed", changed.v[i]);
+	return changed.n > 0;
 }

@@ -50,8 +50,9 @@ struct setup {
 int setup_open(const struct cli *c, unsigned parts, struct setup *ret) MUST_CHECK;
 void setup_close(struct setup *s);
 
-/* The configuration anew, for SIGHUP: tells what is wrong, logs what changed. */
-void setup_reload(struct setup *s);
+/* Reads the configuration anew, for SIGHUP: tells what is wrong, logs what changed. True when there
+ * are good and other settings, which a new set-up would take over; this one keeps its own. */
+bool setup_reload(struct setup *s);
 
 /* Findings on standard error. */
 void setup_print_diags(const struct cli *c, const struct diags *l);

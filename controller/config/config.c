@@ -288,28 +288,22 @@ int config_load(const char *path, char *const *env, struct diags *diags, struct 
 	return rc;
 }
 
-void config_diff(const struct config *a, const struct config *b, struct strs *ret_reload,
-    struct strs *ret_restart)
+static const char *secret_of(const struct config *c, const struct configtab_row *row)
 {
-	*ret_reload = *ret_restart = (struct strs){0};
+	return ((const struct config_secret *)(const void *)((const char *)c + row->offset))->value;
+}
+
+void config_diff(const struct config *a, const struct config *b, struct strs *ret)
+{
+	*ret = (struct strs){0};
 	for (size_t i = 0; i < CONFIGTAB__MAX; i++) {
 		const struct configtab_row *row = &configtab_rows[i];
 		_cleanup_str_ char *va = configtab_print(a, row);
 		_cleanup_str_ char *vb = configtab_print(b, row);
 		bool same = text_eq(va, vb);
-		if (same && row->type == CONFIGTAB_SECRET) {
-			const char *sa =
-			    ((const struct config_secret *)(const void *)((const char *)a +
-									  row->offset))
-				->value;
-			const char *sb =
-			    ((const struct config_secret *)(const void *)((const char *)b +
-									  row->offset))
-				->value;
-			same = text_eq(sa, sb);
-		}
+		if (row->type == CONFIGTAB_SECRET)
+			same = same && text_eq(secret_of(a, row), secret_of(b, row));
 		if (!same)
-			strs_add(
-			    row->flags & CONFIGTAB_RELOAD ? ret_reload : ret_restart, row->key);
+			strs_add(ret, row->key);
 	}
 }

@@ -37,8 +37,7 @@ struct config {
 	uint32_t magic;
 	char *path; /* the file it came from, or NULL */
 #define SECTION(name, doc)
-#define SETTING(type, field, key, def, min, max, choices, example, flags, doc) \
-	CONFIG_CTYPE_##type field;
+#define SETTING(type, field, key, def, min, max, choices, example, doc) CONFIG_CTYPE_##type field;
 #include "config.def"
 #undef SETTING
 #undef SECTION
@@ -67,10 +66,8 @@ enum config_need {
  * logs from then on). -1 when something is missing or unreadable. */
 int config_require(struct config *c, unsigned needs, struct diags *diags) MUST_CHECK;
 
-/* Keys whose values differ, apart by whether a running controller can take them over. The lists are
- * overwritten as if empty. */
-void config_diff(const struct config *a, const struct config *b, struct strs *ret_reload,
-    struct strs *ret_restart);
+/* Keys whose values differ, secrets too where both were read; overwritten as if empty. */
+void config_diff(const struct config *a, const struct config *b, struct strs *ret);
 
 /* docs/config.md and deploy/ramet.yaml: both are generated. */
 void config_print_reference(struct buf *out);

@@ -71,8 +71,7 @@ static void print_row(struct buf *out, const struct configtab_row *row)
 	if (row->type == CONFIGTAB_SECRET)
 		buf_addf(
 		    out, "; the secret itself: `%.*s`", (int)(strlen(env) - strlen("_FILE")), env);
-	buf_addf(out, "\n- A change takes effect: %s\n\n",
-	    row->flags & CONFIGTAB_RELOAD ? "on SIGHUP" : "after a restart");
+	buf_adds(out, "\n\n");
 }
 
 void config_print_reference(struct buf *out)
@@ -90,6 +89,11 @@ void config_print_reference(struct buf *out)
 	    "configuration "
 	    "and never on the command line.\n"
 	    "A line end at the end of such a file does not count.\n\n"
+	    "On SIGHUP `ramet run` reads all of it again. When something changed, it ends what is "
+	    "under "
+	    "way, as on SIGTERM, and goes on with the new settings; a configuration with findings "
+	    "is "
+	    "not taken over.\n\n"
 	    "A sample with every setting: `deploy/ramet.yaml`.\n\n");
 	for (size_t s = 0; s < configtab_n_sections; s++) {
 		const struct configtab_section *section = &configtab_sections[s];

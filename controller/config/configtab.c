@@ -6,13 +6,11 @@
 
 #include "value.h"
 
-#define RELOAD CONFIGTAB_RELOAD
-
 const struct configtab_row configtab_rows[CONFIGTAB__MAX] = {
 #define SECTION(name, doc)
-#define SETTING(type, field, key, def, min, max, choices, example, flags, doc)                   \
+#define SETTING(type, field, key, def, min, max, choices, example, doc)                          \
 	{key, def, choices, example, doc, CONFIGTAB_##type, offsetof(struct config, field), min, \
-	    max, flags},
+	    max},
 #include "config.def"
 #undef SETTING
 #undef SECTION

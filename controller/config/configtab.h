@@ -28,11 +28,9 @@ enum configtab_type {
 	CONFIGTAB_TYPE__MAX
 };
 
-enum configtab_flag { CONFIGTAB_RELOAD = 1 };
-
 enum configtab_id {
 #define SECTION(name, doc)
-#define SETTING(type, field, key, def, min, max, choices, example, flags, doc) CONFIGTAB_##field,
+#define SETTING(type, field, key, def, min, max, choices, example, doc) CONFIGTAB_##field,
 #include "config.def"
 #undef SETTING
 #undef SECTION
@@ -44,7 +42,6 @@ struct configtab_row {
 	enum configtab_type type;
 	size_t offset; /* of the field */
 	int64_t min, max;
-	unsigned flags;
 };
 
 struct configtab_section {

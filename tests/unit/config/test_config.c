@@ -369,21 +369,31 @@ static void bad_secrets_are_refused(void **state)
 	assert_int_equal(config_require(dev, CONFIG_NEED_GIT, &diags), -1);
 }
 
-static void a_reload_knows_what_it_may_change(void **state)
+static void what_changed_is_named(void **state)
 {
 	(void)state;
+	int rc;
 	_cleanup_diags_ struct diags diags = {0};
-	_cleanup_config_ struct config *a = NULL, *b = NULL;
+	_cleanup_config_ struct config *a = with_token("u@pve!t=44444444", 0600, &diags, &rc);
+	_cleanup_config_ struct config *b = with_token("u@pve!t=44444444", 0600, &diags, &rc);
+	_cleanup_config_ struct config *c = with_token("u@pve!t=55555555", 0600, &diags, &rc);
+	_cleanup_strs_ struct strs none = {0}, one = {0}, two = {0};
+	config_diff(a, b, &none);
+	assert_int_equal(none.n, 0);
+	config_diff(a, c, &one);
+	assert_int_equal(one.n, 1);
+	assert_string_equal(one.v[0], "cluster.token_file");
+	_cleanup_config_ struct config *d = NULL, *e = NULL;
 	assert_int_equal(
-	    parse_env("controller: {id: a}\ngit: {interval: 10s}", no_env, &diags, &a), 0);
+	    parse_env("controller: {id: a}\ngit: {interval: 10s}", no_env, &diags, &d), 0);
 	assert_int_equal(
-	    parse_env("controller: {id: b}\ngit: {interval: 20s}", no_env, &diags, &b), 0);
-	_cleanup_strs_ struct strs reload = {0}, restart = {0};
-	config_diff(a, b, &reload, &restart);
-	assert_int_equal(reload.n, 1);
-	assert_string_equal(reload.v[0], "git.interval");
-	assert_int_equal(restart.n, 1);
-	assert_string_equal(restart.v[0], "controller.id");
+	    parse_env("controller: {id: b}\ngit: {interval: 10s}\npolicy: {nodes: [x]}", no_env,
+		&diags, &e),
+	    0);
+	config_diff(d, e, &two);
+	assert_int_equal(two.n, 2);
+	assert_string_equal(two.v[0], "controller.id");
+	assert_string_equal(two.v[1], "policy.nodes");
 }
 
 int main(void)
@@ -399,7 +409,7 @@ int main(void)
 	    cmocka_unit_test(what_a_command_needs_is_asked_for),
 	    cmocka_unit_test(secrets_come_from_files),
 	    cmocka_unit_test(bad_secrets_are_refused),
-	    cmocka_unit_test(a_reload_knows_what_it_may_change),
+	    cmocka_unit_test(what_changed_is_named),
 	};
 	return cmocka_run_group_tests(tests, make_dir, drop_dir);
 }

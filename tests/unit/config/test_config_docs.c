@@ -88,9 +88,9 @@ static void the_sample_loads_and_shows_every_setting(void **state)
 		diags_print_text(&diags, false, &text);
 		fail_msg("%s\n%s", buf_str(&text), buf_str(&bare));
 	}
-	_cleanup_strs_ struct strs reload = {0}, restart = {0};
-	config_diff(c, all, &reload, &restart);
-	assert_int_equal(reload.n + restart.n, 0);
+	_cleanup_strs_ struct strs changed = {0};
+	config_diff(c, all, &changed);
+	assert_int_equal(changed.n, 0);
 	for (size_t i = 0; i < CONFIGTAB__MAX; i++) {
 		const char *key = strrchr(configtab_rows[i].key, '.') + 1;
 		_cleanup_str_ char *line = mem_printf(" %s: ", key);
