@@ -97,17 +97,43 @@ void guest_free(struct guest **gp)
 	*gp = NULL;
 }
 
+/* A record without UUID is an intent: a clone was about to be asked for when it was reported. The
+ * call may still be on its way, so that number and nonce are taken up again. */
+static void restore_intent(struct guest *g, const struct record *r)
+{
+	_cleanup_err_ struct err *e = NULL;
+	struct intent in = {.vmid = r->vmid,
+	    .nonce = r->nonce,
+	    .source = r->source_vmid,
+	    .source_uuid = r->source_uuid,
+	    .source_node = r->node,
+	    .tries = 1,
+	    .wall_ms = clock_wall(g->env->clock)};
+
+	if (r->nonce && journal_begin(g->env->journal, g->name, &in, &e) < 0)
+		log_error(g->name, "%s", err_msg(e));
+}
+
+static void restore_record(struct guest *g, const struct record *r)
+{
+	if (g->rec.vmid || journal_intent(g->env->journal, g->name))
+		return;
+	if (!r->uuid || !r->uuid[0]) {
+		restore_intent(g, r);
+		return;
+	}
+	record_fini(&g->rec);
+	record_copy(&g->rec, r);
+	record_fini(&g->st.record);
+	record_copy(&g->st.record, &g->rec);
+}
+
 void guest_restore(struct guest *g, const struct vmstat *old)
 {
 	struct drifts *pairs[2][2] = {{&g->st.drifts, (struct drifts *)&old->drifts},
 	    {&g->st.corrected, (struct drifts *)&old->corrected}};
 
-	if (!g->rec.vmid && !journal_intent(g->env->journal, g->name)) {
-		record_fini(&g->rec);
-		record_copy(&g->rec, &old->record);
-		record_fini(&g->st.record);
-		record_copy(&g->st.record, &g->rec);
-	}
+	restore_record(g, &old->record);
 	for (size_t k = 0; k < 2; k++) {
 		struct drifts *to = pairs[k][0];
 		const struct drifts *from = pairs[k][1];
@@ -339,6 +365,23 @@ bool guest_is_wanted(const struct guest *g)
 const struct record *guest_record(const struct guest *g)
 {
 	return &g->rec;
+}
+
+void guest_show_intent(struct guest *g)
+{
+	const struct intent *in = journal_intent(g->env->journal, g->name);
+
+	if (g->rec.vmid)
+		return;
+	record_fini(&g->st.record);
+	record_copy(&g->st.record, &g->rec);
+	if (!in)
+		return;
+	g->st.record.vmid = in->vmid;
+	mem_replace(&g->st.record.nonce, in->nonce);
+	mem_replace(&g->st.record.node, in->source_node);
+	g->st.record.source_vmid = in->source;
+	mem_replace(&g->st.record.source_uuid, in->source_uuid);
 }
 
 const struct vmstat *guest_status(const struct guest *g)

@@ -73,6 +73,8 @@ uint32_t guest_vmid(const struct guest *g); /* 0 = none yet */
 bool guest_is_wanted(const struct guest *g);
 const struct record *guest_record(const struct guest *g);
 const struct vmstat *guest_status(const struct guest *g);
+/* Puts the number and nonce of an open intent into the status, so that a report tells them. */
+void guest_show_intent(struct guest *g);
 const struct plan *guest_plan(const struct guest *g); /* NULL = none was made */
 /* Planned since the manifest in force came, and neither reading nor acting now. */
 bool guest_is_quiet(const struct guest *g);

@@ -22,7 +22,7 @@
 #else
 #define SEEDS 200
 #endif
-#define VMS 5
+#define VMS 8
 #define TURNS 40
 #define LONGEST_MS (3 * 3600 * 1000LL)
 
@@ -115,6 +115,12 @@ static void change_manifest(struct play *p)
 	struct manifest *m = &p->m[pick(p, VMS)];
 
 	m->edits++;
+	if (!m->name[0]) {
+		invent(p, (size_t)(m - p->m));
+		world_tell(p->w, "merge: %s is new", m->name);
+		merge(p);
+		return;
+	}
 	switch (pick(p, 8)) {
 	case 0:
 		m->cores = 1 + pick(p, 8);
@@ -151,7 +157,7 @@ static void change_manifest(struct play *p)
 static void human(struct play *p)
 {
 	struct manifest *m = &p->m[pick(p, VMS)];
-	int64_t vmid = world_find(p->w, m->name, NULL);
+	int64_t vmid = m->name[0] ? world_find(p->w, m->name, NULL) : 0;
 	_cleanup_err_ struct err *e = NULL;
 	_cleanup_kv_ struct kv set = {0};
 	_cleanup_str_ char *node = NULL;
@@ -239,15 +245,17 @@ static void add_fault(struct play *p)
 	    {SIM_FAULT_TRUNCATE, 0, NULL}};
 	static const char *const methods[] = {NULL, "POST", "PUT", "GET"};
 	size_t k = pick(p, ARRAY_LEN(kinds));
+	bool clone = pick(p, 3) == 0; /* the call that must not be answered with a second VM */
 	struct sim_fault f = {.kind = kinds[k].kind,
 	    .status = kinds[k].status,
 	    .text = kinds[k].text,
-	    .method = methods[pick(p, 4)],
-	    .probability = 0.05 + pick(p, 40) / 100.0,
+	    .method = clone ? "POST" : methods[pick(p, 4)],
+	    .path = clone ? "*/clone" : NULL,
+	    .probability = clone ? 0.8 : 0.05 + pick(p, 40) / 100.0,
 	    .delay_ms = 1000 + (int64_t)pick(p, 60000)};
 
-	world_tell(p->w, "fault: kind %d status %d on %s, %.2f", (int)f.kind, f.status,
-	    f.method ? f.method : "all", f.probability);
+	world_tell(p->w, "fault: kind %d status %d on %s %s, %.2f", (int)f.kind, f.status,
+	    f.method ? f.method : "all", f.path ? f.path : "", f.probability);
 	sim_fault_add(p->w->sim, &f);
 	p->faulty = true;
 }
@@ -434,6 +442,8 @@ static void must_converge(struct play *p)
 	if (world_run(p->w, LONGEST_MS, converged, each))
 		return;
 	for (size_t i = 0; i < VMS; i++) {
+		if (!p->m[i].name[0])
+			continue;
 		const struct manifest *m = &p->m[i];
 		const struct vmstat *v = world_vmstat(p->w, m->name);
 		_cleanup_str_ char *why = wrong(p, m);
@@ -452,12 +462,16 @@ static unsigned play_seed(uint64_t seed, bool tell)
 
 	playing = &p;
 	p.w->tell = tell;
-	for (size_t i = 0; i < VMS; i++)
+	for (size_t i = 0; i < VMS / 2; i++)
 		invent(&p, i);
 	merge(&p);
 	world_start(p.w, CONTROLLER_RUN);
+	if (pick(&p, 2))
+		add_fault(&p);
+	if (pick(&p, 2))
+		world_kill_after_lines(p.w, 1 + pick(&p, 20));
 	for (unsigned turn = 0; turn < TURNS; turn++) {
-		unsigned dice = pick(&p, 20);
+		unsigned dice = pick(&p, 21);
 
 		world_run(p.w, 1000 + (int64_t)pick(&p, 40000), NULL, each);
 		if (dice < 5)
@@ -470,7 +484,7 @@ static unsigned play_seed(uint64_t seed, bool tell)
 			break_something(&p);
 		else if (dice < 16)
 			stranger(&p);
-		else if (dice < 18)
+		else if (dice < 19)
 			end_life(&p);
 		else
 			heal(&p);
