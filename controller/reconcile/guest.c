@@ -371,12 +371,13 @@ void guest_show_intent(struct guest *g)
 {
 	const struct intent *in = journal_intent(g->env->journal, g->name);
 
-	if (g->rec.vmid)
+	if (g->rec.vmid && !in)
 		return;
 	record_fini(&g->st.record);
 	record_copy(&g->st.record, &g->rec);
 	if (!in)
 		return;
+	mem_replace(&g->st.record.uuid, NULL); /* of a VM that is being made anew */
 	g->st.record.vmid = in->vmid;
 	mem_replace(&g->st.record.nonce, in->nonce);
 	mem_replace(&g->st.record.node, in->source_node);

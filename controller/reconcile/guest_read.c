@@ -92,6 +92,49 @@ static void queue_read(struct guest *g)
 		g->waiter = gate_wait(g->env->gate, GATE_READ, NULL, NULL, on_read_ticket, g);
 }
 
+static void on_source(
+    void *arg, enum look_end end, struct obs_guest *o, const struct pvereq_result *why)
+{
+	struct guest *g = arg;
+
+	if (end == LOOK_OK) {
+		g->turn->source = *o;
+		*o = (struct obs_guest){0};
+		g->turn->has_source = true;
+		look_cancel(&g->look);
+		guest_plan_turn(g);
+		return;
+	}
+	if (end == LOOK_FORBIDDEN) {
+		_cleanup_str_ char *text = mem_printf("the template cannot be read: %s", why->text);
+
+		guest_stall(g, REASON_FORBIDDEN, text,
+		    "grant the token VM.Audit and VM.Clone on the template");
+	} else {
+		read_failed(g, end, why);
+	}
+	look_cancel(&g->look);
+}
+
+static void read_source(struct guest *g)
+{
+	const struct obs_cluster *view = inventory_view(g->env->inventory);
+	uint32_t vmid = (uint32_t)resource_int(g->want, ATTR_clone_source_vm_id);
+	const struct obs_row *row = obs_cluster_row(view, vmid);
+	const struct obs_node *node = row ? obs_cluster_node(view, row->node) : NULL;
+
+	if (!row || !row->qemu) {
+		g->turn->source_gone = view->complete;
+		guest_plan_turn(g);
+	} else if (node && !node->online) {
+		guest_wait(
+		    g, REASON_NODE_OFFLINE, "the template's node is not reachable", 30000, true);
+	} else {
+		guest_enter(g, GUEST_SOURCE);
+		g->look = look_start(g->env->pve, vmid, row->node, true, on_source, g);
+	}
+}
+
 /* The VMID is a container's now: something without marker and UUID stands there. */
 static void plan_container(struct guest *g, const struct obs_row *row)
 {
@@ -119,7 +162,7 @@ static void on_oracle(void *arg, const struct pvereq_result *a)
 		}
 		if (g->gone_seen >= GONE_LOOKS) {
 			g->turn->gone = true;
-			guest_plan_turn(g);
+			read_source(g); /* it may be wanted anew */
 			return;
 		}
 		inventory_poke(g->env->inventory);
@@ -186,49 +229,6 @@ static void locate(struct guest *g)
 		guest_wait(g, REASON_NODE_OFFLINE, NULL, 30000, true);
 	else
 		queue_read(g);
-}
-
-static void on_source(
-    void *arg, enum look_end end, struct obs_guest *o, const struct pvereq_result *why)
-{
-	struct guest *g = arg;
-
-	if (end == LOOK_OK) {
-		g->turn->source = *o;
-		*o = (struct obs_guest){0};
-		g->turn->has_source = true;
-		look_cancel(&g->look);
-		guest_plan_turn(g);
-		return;
-	}
-	if (end == LOOK_FORBIDDEN) {
-		_cleanup_str_ char *text = mem_printf("the template cannot be read: %s", why->text);
-
-		guest_stall(g, REASON_FORBIDDEN, text,
-		    "grant the token VM.Audit and VM.Clone on the template");
-	} else {
-		read_failed(g, end, why);
-	}
-	look_cancel(&g->look);
-}
-
-static void read_source(struct guest *g)
-{
-	const struct obs_cluster *view = inventory_view(g->env->inventory);
-	uint32_t vmid = (uint32_t)resource_int(g->want, ATTR_clone_source_vm_id);
-	const struct obs_row *row = obs_cluster_row(view, vmid);
-	const struct obs_node *node = row ? obs_cluster_node(view, row->node) : NULL;
-
-	if (!row || !row->qemu) {
-		g->turn->source_gone = view->complete;
-		guest_plan_turn(g);
-	} else if (node && !node->online) {
-		guest_wait(
-		    g, REASON_NODE_OFFLINE, "the template's node is not reachable", 30000, true);
-	} else {
-		guest_enter(g, GUEST_SOURCE);
-		g->look = look_start(g->env->pve, vmid, row->node, true, on_source, g);
-	}
 }
 
 /* A VM that carries our marker and is on no record: the record was lost. */

@@ -24,6 +24,8 @@ struct port {
 	struct call *calls;
 	size_t count;
 	bool dead;
+	void (*hook)(void *arg, const char *method, const char *path);
+	void *hook_arg;
 };
 
 static void call_free(struct call *c)
@@ -112,6 +114,8 @@ static cluster_id port_submit(
 	p->calls = c;
 	if (p->dead)
 		return c->id;
+	if (p->hook)
+		p->hook(p->hook_arg, req->method, req->path);
 	c->timer = clock_timer(p->clock, req->timeout_ms, on_timeout, c);
 	c->sim = sim_submit(p->sim, &q, on_sim, c);
 	return c->id;
@@ -171,6 +175,13 @@ void simport_free(struct cluster_port **pp)
 	free(p->entry);
 	free(p);
 	*pp = NULL;
+}
+
+void simport_set_hook(struct cluster_port *p,
+    void (*hook)(void *arg, const char *method, const char *path), void *arg)
+{
+	((struct port *)p)->hook = hook;
+	((struct port *)p)->hook_arg = arg;
 }
 
 size_t simport_count(const struct cluster_port *p)

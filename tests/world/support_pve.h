@@ -18,6 +18,9 @@ struct cluster_port *simport_new(
     struct sim *sim, struct clock *clock, const char *authorization, const char *entry);
 void simport_kill(struct cluster_port *p);
 void simport_free(struct cluster_port **p);
+/* Called with each request just before it is handed in: what happens in between. */
+void simport_set_hook(struct cluster_port *p,
+    void (*hook)(void *arg, const char *method, const char *path), void *arg);
 /* Requests handed in so far. */
 size_t simport_count(const struct cluster_port *p);
 

@@ -30,7 +30,7 @@ struct manifest {
 	char name[16];
 	bool there, broken, lost; /* lost: its VM was deleted by hand */
 	unsigned source, node, cores, memory, tag, size, edits;
-	bool full, started, no_net1;
+	bool full, started, no_net1, recreate;
 };
 
 struct play {
@@ -38,6 +38,7 @@ struct play {
 	struct judge judge;
 	struct manifest m[VMS];
 	bool faulty, no_quorum;
+	bool busy;	   /* people are at work */
 	int64_t reborn_at; /* when the next life begins; 0 = alive */
 	int64_t locked;	   /* VMID with a backup's lock */
 	unsigned merges;
@@ -68,6 +69,8 @@ static char *manifest_text(const struct manifest *m)
 	if (m->no_net1)
 		buf_adds(&b, "  delete: { network: [net1] }\n");
 	buf_addf(&b, "  started: %s\n", m->started ? "true" : "false");
+	if (m->recreate)
+		buf_adds(&b, "  on_missing: recreate\n");
 	if (m->broken)
 		buf_adds(&b, "  cpus: 3\n");
 	return buf_take(&b);
@@ -107,6 +110,7 @@ static void invent(struct play *p, size_t i)
 	m->started = pick(p, 4) > 0;
 	m->no_net1 = pick(p, 2);
 	m->tag = pick(p, 2) ? 1 + pick(p, 100) : 0;
+	m->recreate = pick(p, 3) == 0;
 	m->there = true;
 }
 
@@ -197,13 +201,56 @@ static void human(struct play *p)
 	default:
 		if (pick(p, 6) == 0 && !m->lost &&
 		    (rc = sim_human_delete(p->w->sim, vmid, "ops@pam", &e)) == 0)
-			m->lost = true;
+			m->lost = !m->recreate;
 		break;
 	}
 	if (set.n)
 		rc = sim_human_edit(p->w->sim, vmid, "ops@pam", &set, NULL, &e);
 	if (rc < 0)
 		world_tell(p->w, "  refused: %s", err_msg(e));
+}
+
+/* Somebody is quicker: between what was read and what is written, or before the last reading. */
+static void meanwhile(void *arg, const char *method, const char *path)
+{
+	struct play *p = arg;
+	struct world *w = p->w;
+	const char *at = strstr(path, "/qemu/");
+	_cleanup_err_ struct err *e = NULL;
+	_cleanup_kv_ struct kv set = {0};
+	_cleanup_str_ char *net = NULL;
+	int64_t vmid = at ? strtoll(at + strlen("/qemu/"), NULL, 10) : 0;
+	const char *net0 = vmid ? sim_guest_get(w->sim, vmid, "net0") : NULL;
+	bool write = strcmp(method, "GET") != 0;
+
+	if (!p->busy || vmid < 1000 || vmid >= 1100 || pick(p, write ? 10 : 400))
+		return;
+	if (write && net0) {
+		_cleanup_str_ char *without = mem_strndup(net0, strcspn(net0, "\n"));
+		char *fw = strstr(without, ",firewall=1");
+
+		if (fw)
+			memmove(
+			    fw, fw + strlen(",firewall=1"), strlen(fw + strlen(",firewall=1")) + 1);
+		net = mem_printf("%s%s", without, fw ? "" : ",firewall=1");
+		kv_set(&set, "net0", net);
+		world_tell(w, "meanwhile: net0 of VM %lld becomes %s", (long long)vmid, net);
+		if (sim_human_edit(w->sim, vmid, "ops@pam", &set, NULL, &e) < 0)
+			world_tell(w, "  refused: %s", err_msg(e));
+	} else if (!write) {
+		struct manifest *m = NULL;
+
+		for (size_t i = 0; i < VMS; i++)
+			if (p->m[i].name[0] && world_find(w, p->m[i].name, NULL) == vmid)
+				m = &p->m[i];
+		if (!m || m->lost || sim_human_delete(w->sim, vmid, "ops@pam", &e) < 0)
+			return;
+		world_tell(w, "meanwhile: VM %lld of %s gives way to a stranger", (long long)vmid,
+		    m->name);
+		m->lost = true; /* foreign, not missing: a person must decide */
+		if (sim_human_create(w->sim, vmid, "pve3", "ops@pam", NULL, &e) < 0)
+			world_tell(w, "  refused: %s", err_msg(e));
+	}
 }
 
 static void stranger(struct play *p)
@@ -301,6 +348,12 @@ static void break_something(struct play *p)
 
 /* --- lives --- */
 
+static void begin_life(struct play *p)
+{
+	world_start(p->w, CONTROLLER_RUN);
+	simport_set_hook(p->w->port, meanwhile, p);
+}
+
 static void end_life(struct play *p)
 {
 	if (!p->w->controller)
@@ -334,7 +387,7 @@ static void maybe_reborn(struct play *p)
 		}
 	} else if (now >= p->reborn_at) {
 		p->reborn_at = 0;
-		world_start(p->w, CONTROLLER_RUN);
+		begin_life(p);
 	}
 }
 
@@ -465,7 +518,8 @@ static unsigned play_seed(uint64_t seed, bool tell)
 	for (size_t i = 0; i < VMS / 2; i++)
 		invent(&p, i);
 	merge(&p);
-	world_start(p.w, CONTROLLER_RUN);
+	p.busy = true;
+	begin_life(&p);
 	if (pick(&p, 2))
 		add_fault(&p);
 	if (pick(&p, 2))
@@ -489,6 +543,7 @@ static unsigned play_seed(uint64_t seed, bool tell)
 		else
 			heal(&p);
 	}
+	p.busy = false;
 	heal(&p);
 	unlock(&p);
 	for (size_t i = 0; i < VMS; i++)
