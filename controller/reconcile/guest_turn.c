@@ -285,8 +285,10 @@ static void failed(struct guest *g, const struct op_result *r)
 	else if (counts && g->fails >= FAILS_BEFORE_STALL)
 		guest_stall(g, REASON_REJECTED, text, NULL);
 	else
-		guest_wait(g, r->end == OP_AGAIN ? REASON_UNCONFIRMED : REASON_TASK_FAILED, text,
-		    guest_backoff(g), r->why == PVE_NOT_HERE);
+		guest_wait(g,
+		    r->end == OP_AGAIN && r->why != PVE_NO_SHUTDOWN ? REASON_UNCONFIRMED
+								    : REASON_TASK_FAILED,
+		    text, guest_backoff(g), r->why == PVE_NOT_HERE);
 	if (r->why == PVE_NOT_HERE)
 		inventory_poke(g->env->inventory);
 }

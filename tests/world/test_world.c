@@ -8,6 +8,7 @@
  */
 #include "log.h"
 #include "support_judge.h"
+#include "support_manifest.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -25,13 +26,6 @@
 #define VMS 8
 #define TURNS 40
 #define LONGEST_MS (3 * 3600 * 1000LL)
-
-struct manifest {
-	char name[16];
-	bool there, broken, lost; /* lost: its VM was deleted by hand */
-	unsigned source, node, cores, memory, tag, size, edits;
-	bool full, started, no_net1, recreate;
-};
 
 struct play {
 	struct world *w;
@@ -52,29 +46,6 @@ static unsigned pick(struct play *p, unsigned n)
 }
 
 /* --- the repository --- */
-
-static char *manifest_text(const struct manifest *m)
-{
-	_cleanup_buf_ struct buf b = {0};
-
-	buf_addf(&b, "apiVersion: ramet.dev/v1\nkind: ClonedVM\nmetadata: { name: %s }\nspec:\n",
-	    m->name);
-	buf_addf(&b, "  node_name: pve%u\n  clone: { source_vm_id: %u, full: %s }\n", m->node,
-	    m->source, m->full ? "true" : "false");
-	buf_addf(&b, "  cpu: { cores: %u }\n  memory: { size: %u }\n", m->cores, m->memory);
-	buf_addf(&b, "  tags: [t%u]\n  description: edit %u\n", m->edits % 3, m->edits);
-	if (m->tag)
-		buf_addf(&b, "  network: { net0: { tag: %u } }\n", m->tag);
-	buf_addf(&b, "  disk: { scsi0: { size_gb: %u } }\n", m->size);
-	if (m->no_net1)
-		buf_adds(&b, "  delete: { network: [net1] }\n");
-	buf_addf(&b, "  started: %s\n", m->started ? "true" : "false");
-	if (m->recreate)
-		buf_adds(&b, "  on_missing: recreate\n");
-	if (m->broken)
-		buf_adds(&b, "  cpus: 3\n");
-	return buf_take(&b);
-}
 
 static void merge(struct play *p)
 {

@@ -1,0 +1,25 @@
+/*
+ * support_manifest: what a random world knows of one manifest, and its text.
+ *
+ * Not what the controller makes of it.
+ *
+ * Plain data.
+ *
+ * Tests.
+ */
+#ifndef RAMET_SUPPORT_MANIFEST_H
+#define RAMET_SUPPORT_MANIFEST_H
+
+#include "mem.h"
+
+struct manifest {
+	char name[16];
+	bool there, broken, lost; /* lost: its VM was deleted by hand */
+	unsigned source, node, cores, memory, tag, size, edits;
+	bool full, started, no_net1, recreate;
+};
+
+/* Caller frees. */
+char *manifest_text(const struct manifest *m);
+
+#endif
