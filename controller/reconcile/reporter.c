@@ -70,11 +70,13 @@ void reporter_free(struct reporter **rp)
 	*rp = NULL;
 }
 
-static void set_problem(struct reporter *r, char *text)
+static void set_problem(struct reporter *r, char *text, bool told)
 {
 	bool same = text_eq(text, r->problem);
 
-	if (!same && text)
+	if (!same && text && told)
+		log_debug("report", "%s", text);
+	else if (!same && text)
 		log_warn("report", "%s", text);
 	free(r->problem);
 	r->problem = text;
@@ -143,9 +145,14 @@ static void restored(struct reporter *r)
 
 static void failed(struct reporter *r, const char *what, const struct err *e)
 {
+	/* The source asks the same server and says the same: people are told once. */
+	bool told = r->o.git && (e->code == ERR_UNREACHABLE || e->code == ERR_TLS ||
+				    (e->code == ERR_AUTH && !r->restored));
+
 	r->failures++;
-	set_problem(r, mem_printf("%s: %s%s%s", what, err_msg(e), e->hint ? "; " : "",
-			   e->hint ? e->hint : ""));
+	set_problem(r,
+	    mem_printf("%s: %s%s%s", what, err_msg(e), e->hint ? "; " : "", e->hint ? e->hint : ""),
+	    told);
 	enter(r, REPORTER_BACKOFF);
 }
 
@@ -207,7 +214,7 @@ static void published(struct reporter *r)
 	strs_fini(&r->sent_events);
 	r->failures = r->rebuilds = 0;
 	r->last_at = clock_now(r->o.clock);
-	set_problem(r, NULL);
+	set_problem(r, NULL, false);
 	r->o.on_report(r->o.arg, r->message);
 	enter(r, r->dirty ? REPORTER_DIRTY : REPORTER_IDLE);
 }
@@ -317,7 +324,7 @@ static void publish(struct reporter *r)
 		kv_fini(&r->sent);
 		strs_fini(&r->events);
 		r->failures = 0;
-		set_problem(r, NULL);
+		set_problem(r, NULL, false);
 		enter(r, REPORTER_IDLE);
 	}
 	free(put);
