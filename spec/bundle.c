@@ -165,7 +165,8 @@ static void fall_back(struct candidate *c)
 static void find_broken_doubles(struct build *p)
 {
 	for (size_t i = 1; i < p->n; i++) {
-		if (p->v[i].res || !p->v[i - 1].name || strcmp(p->v[i].name, p->v[i - 1].name) != 0)
+		/* Good ones stand in front: only the first broken one has any before it. */
+		if (p->v[i].res || !p->v[i - 1].res || strcmp(p->v[i].name, p->v[i - 1].name) != 0)
 			continue;
 		for (size_t k = i; k-- > 0 && strcmp(p->v[k].name, p->v[i].name) == 0;) {
 			struct resource *r = p->v[k].res;
@@ -202,13 +203,19 @@ static bool is_current(const struct build *p, const char *name)
  * rounds repeat the warnings of the first. */
 static void report(struct build *p, const struct diags *found, bool first)
 {
+	size_t listed = 0;
 	for (size_t i = 0; i < found->n; i++) {
 		const struct diag *d = &found->v[i];
 		bool error = diag_severity(d->code) == DIAG_ERROR;
-		struct diags one = {.v = (struct diag *)d, .n = 1, .errors = error};
+		struct diags one = {.v = (struct diag *)d, .n = 1};
+		one.errors = error && d->code != DIAG_TOO_MANY_FINDINGS;
 		if ((first || error) && (!d->object || is_current(p, d->object)))
 			diags_append(&p->b->diags, &one);
+		listed += error && d->code != DIAG_TOO_MANY_FINDINGS;
 	}
+	/* Those that found no room are counted all the same. */
+	if (first)
+		p->b->diags.errors += found->errors - listed;
 }
 
 /* One round of the rules between all; true when a version of this revision was turned away. */

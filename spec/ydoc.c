@@ -317,8 +317,12 @@ static void take_key(struct parse *p, const char *text, bool plain, struct mark 
 		}
 	} else if (!*text) {
 		f->drop = true;
-		struct diag *d = complain(p, DIAG_BAD_KEY, mark, "a key is empty");
-		diag_hint(d, "write a name before the colon");
+		spoil(p);
+		if (!p->said_key) {
+			struct diag *d = complain(p, DIAG_BAD_KEY, mark, "a key is empty");
+			diag_hint(d, "write a name before the colon");
+			p->said_key = true;
+		}
 	}
 }
 
