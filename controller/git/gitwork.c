@@ -157,12 +157,23 @@ static void finish_read(struct gitwork *w, const struct gitproto_msg *msg)
 	finish(w, &res);
 }
 
+/* The worker may read only those files that stood in its settings when it started. A failure that
+ * has to do with them calls for a new one: a person may have put another file in their place. */
+static bool is_about_files(enum err_code code)
+{
+	return code == ERR_CONFIG || code == ERR_TLS || code == ERR_AUTH || code == ERR_IO;
+}
+
 static void take_failure(struct gitwork *w, const struct gitproto_msg *msg)
 {
 	_cleanup_err_ struct err *why = NULL;
 	err_set(&why, (enum err_code)msg->code, "%s", msg->text);
 	if (msg->hint[0])
 		err_hint(&why, "%s", msg->hint);
+	if (is_about_files(why->code)) {
+		child_kill(w->child);
+		w->introduced = false;
+	}
 	finish_err(w, why, msg->rejected && w->first->kind == GITWORK_PUBLISH);
 }
 

@@ -1,5 +1,6 @@
 #include "gitworker.h"
 #include "child.h"
+#include "gitjail.h"
 #include "gitproto.h"
 #include "gitread.h"
 #include "gitrepo.h"
@@ -8,9 +9,8 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
-
-#define NOFILE_MAX 256
+#include <sys/stat.h>
+#include <unistd.h>
 
 struct worker {
 	int fd;
@@ -191,12 +191,53 @@ static int run_publish(
 	return answer(w, &msg, err);
 }
 
-static void limit(int what, rlim_t value)
+/* A repository on this machine that lies in other places, too, or not there yet. */
+static bool is_scattered(const char *path)
 {
-	struct rlimit r = {value, value};
-	struct rlimit now;
-	if (getrlimit(what, &now) == 0 && (now.rlim_max == RLIM_INFINITY || now.rlim_max > value))
-		setrlimit((__rlimit_resource_t)what, &r);
+	_cleanup_str_ char *bare = mem_printf("%s/objects/info/alternates", path);
+	_cleanup_str_ char *work = mem_printf("%s/.git/objects/info/alternates", path);
+	_cleanup_str_ char *linked = mem_printf("%s/.git", path);
+	struct stat st;
+	return access(path, F_OK) != 0 || access(bare, F_OK) == 0 || access(work, F_OK) == 0 ||
+	       (stat(linked, &st) == 0 && !S_ISDIR(st.st_mode));
+}
+
+/* Only what this remote takes. */
+static void enter_jail(const struct gitrepo *g)
+{
+	const struct gitproto_setup *s = g->setup;
+	const struct gitaddr *a = &g->addr;
+	struct gitjail jail = {.folders = true, .max_file_bytes = s->max_pack_bytes + (64 << 20)};
+
+	gitjail_add_system(&jail);
+	strs_add(&jail.write, s->dir);
+	switch (a->scheme) {
+	case GITADDR_FILE:
+		strs_add(&jail.write, a->path);
+		jail.folders = !is_scattered(a->path);
+		break;
+	case GITADDR_HTTP:
+	case GITADDR_HTTPS:
+		jail.ports[0] = (uint16_t)(a->port			? a->port
+					   : a->scheme == GITADDR_HTTPS ? 443
+									: 80);
+		jail.ports[1] = 53; /* of long answers of the name service */
+		if (s->ca_file[0])
+			strs_add(&jail.read, s->ca_file);
+		break;
+	case GITADDR_SSH:
+		jail.programs = true;
+		jail.ports[0] = (uint16_t)(a->port ? a->port : 22);
+		jail.ports[1] = 53;
+		strs_add(&jail.read, s->known_hosts_file);
+		strs_add(&jail.read, s->ssh_key_file);
+		strs_add(&jail.read, s->ssh_passphrase_file);
+		break;
+	case GITADDR_SCHEME__MAX:
+		break;
+	}
+	gitjail_enter(&jail);
+	gitjail_fini(&jail);
 }
 
 static int take_setup(struct worker *w, struct buf *frame, struct err **err)
@@ -212,11 +253,11 @@ static int take_setup(struct worker *w, struct buf *frame, struct err **err)
 	const struct gitproto_setup *s = &w->setup.setup;
 	if (s->password[0])
 		log_mask(s->password);
-	limit(RLIMIT_NOFILE, NOFILE_MAX);
-	limit(RLIMIT_FSIZE, (rlim_t)s->max_pack_bytes + (64 << 20));
 	w->repo_open = true;
 	/* What is wrong with the settings is the answer to every request. */
-	if (gitrepo_open(&w->repo, s, &w->setup_err) != 0 && !w->setup_err)
+	if (gitrepo_open(&w->repo, s, &w->setup_err) == 0)
+		enter_jail(&w->repo);
+	else if (!w->setup_err)
 		err_set(&w->setup_err, ERR_INTERNAL, "cannot open the cache");
 	return 0;
 }

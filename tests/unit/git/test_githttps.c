@@ -383,7 +383,7 @@ static void test_large(void **state UNUSED)
 {
 	_cleanup_str_ char *url = make_repo("large");
 	_cleanup_str_ char *head =
-	    commit("large", "head -c 30000000 /dev/urandom >big.yaml; echo a >a.yaml");
+	    commit("large", "head -c 8000000 /dev/urandom >big.yaml; echo a >a.yaml");
 	struct fix f;
 	open_port(&f, url);
 	fix_read(&f, head);
@@ -392,7 +392,7 @@ static void test_large(void **state UNUSED)
 	fix_skipped(&f, "big.yaml", "larger than 1");
 
 	/* A push that does not fit into one piece. */
-	size_t len = (size_t)6 << 20;
+	size_t len = (size_t)3 << 20;
 	char *noise = mem_alloc(len);
 	uint64_t x = 88172645463325252u;
 	for (size_t i = 0; i < len; i++) {
@@ -411,7 +411,7 @@ static void test_large(void **state UNUSED)
 	    fix_sh("git -C srv/repos/large.git cat-file -s ramet/status:one.bin; "
 		   "git -C srv/repos/large.git cat-file -s ramet/status:two.bin; "
 		   "git -C srv/repos/large.git fsck 2>&1 | grep -c error || true");
-	assert_string_equal(size, "6291456\n6291455\n0");
+	assert_string_equal(size, "3145728\n3145727\n0");
 	free(noise);
 	fix_close(&f);
 
