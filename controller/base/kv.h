@@ -24,8 +24,11 @@ struct kv {
 };
 
 #define _cleanup_kv_ _cleanup_(kv_fini)
-#define KV_FOREACH(item, map) \
-	for (const struct kv_item *item = (map)->v; item < (map)->v + (map)->n; item++)
+/* An empty map has no array to point behind of. */
+#define KV_FOREACH(item, map)                                                              \
+	for (const struct kv_item *item = (map)->v,                                        \
+				  *item##_end = (map)->n ? (map)->v + (map)->n : (map)->v; \
+	     item != item##_end; item++)
 
 void kv_fini(struct kv *m);				       /* m is an empty map afterwards */
 void kv_set(struct kv *m, const char *key, const char *value); /* replaces */

@@ -67,6 +67,11 @@ static char *text_of(const struct pveanswer *a, const struct cluster_reply *repl
 	char *text = text_oneline(buf_str(&line), TEXT_CHARS);
 	buf_fini(&line);
 	text_trim_right(text);
+	/* Nothing but control characters. */
+	if (!*text) {
+		free(text);
+		text = mem_printf("HTTP status %d", reply->status);
+	}
 	return text;
 }
 
