@@ -100,6 +100,7 @@ static int run_read_watched(
 	    .folder = w->setup.setup.path,
 	    .only = req->path,
 	    .suffixes = w->setup.setup.suffixes,
+	    .ignores = true,
 	    .emit = emit_file,
 	    .arg = w,
 	};

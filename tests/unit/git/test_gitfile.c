@@ -278,6 +278,50 @@ static void test_limits(void **state UNUSED)
 	fix_close(&f);
 }
 
+/* What the ignore file names is not there, neither as a file nor as a finding. */
+static void test_ignored(void **state UNUSED)
+{
+	_cleanup_str_ char *url = make_repo("ignored");
+	_cleanup_str_ char *head = commit("ignored",
+	    "mkdir -p vms/old/deep vms/lab/tmp vms/keep; cd vms\n"
+	    "for f in a b.example x.tmp old/1 old/deep/2 lab/3 lab/tmp/4 lab/b.example keep/old; "
+	    "do "
+	    "echo $f >$f.yaml; done\n"
+	    "head -c 2000000 /dev/zero >old/huge.yaml; ln -s a.yaml lab/tmp/link.yaml\n"
+	    "printf '# "
+	    "comment\\n\\nold/\\n*.example.yaml\\n!lab/b.example.yaml\\n/lab/tmp\\n*.tmp.yaml\\n' "
+	    ">.rametignore; cd ..; printf 'vms\\n' >.rametignore");
+	struct fix f;
+	fix_init(&f, url);
+	f.opts.setup.path = "vms";
+	fix_open(&f);
+	fix_read(&f, head);
+	fix_ok(&f);
+	assert_int_equal(f.n_files, 4);
+	fix_has(&f, "a.yaml", "a\n");
+	fix_has(&f, "lab/3.yaml", "lab/3\n");
+	fix_has(&f, "lab/b.example.yaml", "lab/b.example\n");
+	fix_has(&f, "keep/old.yaml", "keep/old\n");
+	/* One that was taken in earlier can still be read by its name. */
+	gitport_read_old(f.port, head, "old/1.yaml", fix_got, &f);
+	fix_wait(&f);
+	fix_ok(&f);
+	fix_has(&f, "old/1.yaml", "old/1\n");
+
+	/* The rules of one revision do not linger. */
+	_cleanup_str_ char *without = commit("ignored", "git rm -q vms/.rametignore");
+	fix_read(&f, without);
+	fix_ok(&f);
+	assert_int_equal(f.n_files, 11);
+
+	_cleanup_str_ char *wild =
+	    commit("ignored", "printf 'a*a*a*a*a*a*a*a*a*b\\n' >vms/.rametignore");
+	fix_read(&f, wild);
+	fix_failed(&f, ERR_LIMIT, ".rametignore has a line that is too long or has too many stars");
+	assert_non_null(f.hint);
+	fix_close(&f);
+}
+
 static void test_publish(void **state UNUSED)
 {
 	_cleanup_str_ char *url = make_repo("pub");
@@ -446,6 +490,7 @@ int main(int argc, char **argv)
 	    cmocka_unit_test(test_hostile_tree),
 	    cmocka_unit_test(test_forged_tree),
 	    cmocka_unit_test(test_limits),
+	    cmocka_unit_test(test_ignored),
 	    cmocka_unit_test(test_publish),
 	    cmocka_unit_test(test_checked_out),
 	    cmocka_unit_test(test_queue),
