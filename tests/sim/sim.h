@@ -134,6 +134,9 @@ int sim_node_daemon(struct sim *sim, const char *node, bool up, struct err **err
 int sim_node_quorum(struct sim *sim, const char *node, bool quorate, struct err **err) MUST_CHECK;
 /* pvestatd stops or goes on broadcasting; NULL = all. */
 int sim_node_statd(struct sim *sim, const char *node, bool on, struct err **err) MUST_CHECK;
+/* A storage that cannot be reached, or whose volumes cannot be removed. */
+int sim_store_online(struct sim *sim, const char *store, bool on, struct err **err) MUST_CHECK;
+int sim_store_stuck(struct sim *sim, const char *store, bool on, struct err **err) MUST_CHECK;
 int sim_token_revoke(struct sim *sim, const char *token, struct err **err) MUST_CHECK;
 int sim_token_secret(
     struct sim *sim, const char *token, const char *secret, struct err **err) MUST_CHECK;

@@ -18,7 +18,7 @@ void api_version(struct job *j)
 
 	jsn_put_str(d, "release", j->sim->release);
 	jsn_put_str(d, "version", j->sim->manager);
-	jsn_put_str(d, "repoid", j->sim->v9 ? "14a22df35955d97d" : "6a3b2c1d5e4f7a80");
+	jsn_put_str(d, "repoid", j->sim->v9 ? "14a22df35955d97d" : "2606ac850d46da29");
 	job_ok(j, d);
 }
 

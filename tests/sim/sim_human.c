@@ -384,6 +384,34 @@ int sim_node_statd(struct sim *s, const char *node, bool on, struct err **err)
 	return each_node(s, node, err, set_statd, on);
 }
 
+/* --- storages --- */
+
+static int set_store(struct sim *s, const char *name, struct store **ret, struct err **err)
+{
+	*ret = store_find(s, name);
+	return *ret ? 0 : err_set(err, ERR_NOTFOUND, "there is no storage %s", name);
+}
+
+int sim_store_online(struct sim *s, const char *store, bool on, struct err **err)
+{
+	struct store *st;
+
+	if (set_store(s, store, &st, err) < 0)
+		return -1;
+	st->online = on;
+	return 0;
+}
+
+int sim_store_stuck(struct sim *s, const char *store, bool on, struct err **err)
+{
+	struct store *st;
+
+	if (set_store(s, store, &st, err) < 0)
+		return -1;
+	st->stuck_free = on;
+	return 0;
+}
+
 /* --- tokens --- */
 
 static struct stoken *token_find(struct sim *s, const char *full, struct suser **ret)

@@ -90,7 +90,7 @@ static void worker_give(struct job *j)
 
 /* --- answers --- */
 
-struct late { /* an answer that a fault holds back */
+struct late {	     /* an answer that a fault holds back */
 	uint64_t id; /* of the request */
 	struct sim_reply r;
 	void (*cb)(void *arg, const struct sim_reply *reply);

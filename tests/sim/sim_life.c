@@ -232,8 +232,12 @@ static void free_value(struct job *j, struct guest *g, const char *key, const ch
 	if (!v || v->vmid != g->vmid)
 		return;
 	if (v->store->stuck_free) {
-		job_warn(j, "Could not remove disk '%s', check manually: unable to remove volume",
-		    d.file);
+		_cleanup_str_ char *path = volume_path(v);
+
+		job_warn(j,
+		    "Could not remove disk '%s', check manually: unlink '%s' failed - Operation "
+		    "not permitted",
+		    d.file, path);
 		return;
 	}
 	if (v->store->shared && !j->node->quorate) {

@@ -389,6 +389,10 @@ static int load_one_guest(
 		return bad(c, map, "there is no pool \"%s\"", pool);
 	if (pool)
 		guest_pool(c->s, g, pool);
+	/* Disks without a system: nothing in the guest hears the power button. */
+	for (size_t i = 0; flag(map, "blank", false) && i < c->s->nvolumes; i++)
+		if (c->s->volumes[i]->vmid == vmid)
+			c->s->volumes[i]->written = false;
 	if (flag(map, "running", false))
 		guest_run(c->s, g, true);
 	return 0;
@@ -399,7 +403,7 @@ static int load_guest(const struct seed *c, const struct ynode *map)
 	struct node *node;
 	int64_t vmid, count;
 
-	if (known(c, map, "|id|count|node|template|running|pool|config|") < 0)
+	if (known(c, map, "|id|count|node|template|running|pool|blank|config|") < 0)
 		return -1;
 	vmid = number(map, "id", 0);
 	count = number(map, "count", 0);

@@ -243,6 +243,16 @@ static void unrecorded(struct run *r, const char *line)
 		r->offset += wait;
 		return;
 	}
+	if (!strcmp(w.v[1], "drop")) {
+		MUST(!text_to_int(w.v[2], 100, 999999999, &wait));
+		if (sim_human_delete(r->sim, wait, "root@pam", NULL) < 0)
+			printf("  (nothing to drop: %s)\n", line);
+		return;
+	}
+	if (!strcmp(w.v[1], "stuck")) {
+		MUST(sim_store_stuck(r->sim, w.v[2], *w.v[3] == '1', NULL) == 0);
+		return;
+	}
 	s = own_call(r, w.v[1], w.v[2], w.n > 3 ? w.v[3] : "");
 	if (s->got_status != 200)
 		printf("  (unrecorded call failed: %s: %d %s %s)\n", line, s->got_status,
@@ -324,8 +334,8 @@ static bool still_running(const struct step *s)
 	const char *rec = jsn_get_text(jsn_get(rec_body(s), "data"), "status"),
 		   *got = jsn_get_text(jsn_get(s->got_body, "data"), "status");
 
-	return strstr(s->name, "status final") && text_eq(rec, "stopped") &&
-	       text_eq(got, "running");
+	return (strstr(s->name, "status final") || strstr(s->name, "task status")) &&
+	       text_eq(rec, "stopped") && text_eq(got, "running");
 }
 
 static void finish(struct run *r, struct step *s, int verbose, struct replay_result *ret)
@@ -438,6 +448,18 @@ static char *replaced(const char *text, const char *from, const char *to)
 
 /* The seed is the common part and that of the scenario; its comments beginning with "#!" say what
  * the recorder did without keeping it. */
+/* The recorded node is the first that a path names. */
+static char *first_node(const struct run *r)
+{
+	for (size_t i = 0; i < r->n; i++) {
+		const char *p = text_after(r->v[i].path, "/api2/json/nodes/");
+
+		if (p && text_starts(p, "pve"))
+			return mem_strndup(p, strcspn(p, "/"));
+	}
+	return mem_strdup("pve1");
+}
+
 static int load_start(
     struct run *r, const char *folder, const char *scenario, const char *version, bool cluster)
 {
@@ -447,8 +469,9 @@ static int load_start(
 	    mem_printf("%s/%s%.2s.yaml", folder, cluster ? "c" : "", scenario);
 	_cleanup_str_ char *base = slurp(base_path);
 	_cleanup_str_ char *own = slurp(own_path);
+	_cleanup_str_ char *node = first_node(r);
 	_cleanup_str_ char *both = mem_printf("%s\n%s", base, own);
-	_cleanup_str_ char *yaml = replaced(both, "@NODE@", *version == '9' ? "pve1" : "pve");
+	_cleanup_str_ char *yaml = replaced(both, "@NODE@", node);
 	struct err *e = NULL;
 	struct sim_opts o = {.seed_yaml = yaml,
 	    .seed_name = scenario,

@@ -1,0 +1,28 @@
+/*
+ * sim_clone: a clone under way: what the checks settle and the phases carry out.
+ *
+ * Not the phases themselves nor any change to the cluster: only sim_clone.c writes.
+ *
+ * struct clone belongs to its job as the job's data and is freed with it.
+ *
+ * Inside the simulated cluster only. The real server checks twice, before the task and in it.
+ */
+#pragma once
+
+#include "sim_job.h"
+
+struct clone {
+	int64_t newid;
+	bool full;
+	char *target, *pool, *store, *format;
+	struct kv conf;	     /* of the new guest, as it grows */
+	struct strs drives;  /* slots to be copied, in order */
+	struct kv values;    /* their values in the source */
+	struct strs volumes; /* made so far */
+	size_t next;
+	int64_t bandwidth;
+	char *fresh; /* the volume of the drive at hand */
+};
+
+bool clone_check(struct job *j, struct clone *c, struct oops *o);
+void clone_identity(struct job *j, struct clone *c, const struct guest *src);
