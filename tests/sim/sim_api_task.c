@@ -175,8 +175,8 @@ void api_task_status(struct job *j)
 
 void api_task_log(struct job *j)
 {
-	const struct task *t = open_task(j, PRIV_BIT(SYS_AUDIT));
 	int64_t start = job_param_int(j, "start", 0), limit = job_param_int(j, "limit", 50);
+	const struct task *t = open_task(j, PRIV_BIT(SYS_AUDIT)); /* ends the job without one */
 	struct jsn *a;
 
 	if (!t)
