@@ -7,7 +7,8 @@
  *
  * Inside the simulated cluster only. The real server checks twice, before the task and in it.
  */
-#pragma once
+#ifndef RAMET_SIM_CLONE_H
+#define RAMET_SIM_CLONE_H
 
 #include "sim_job.h"
 
@@ -26,3 +27,5 @@ struct clone {
 
 bool clone_check(struct job *j, struct clone *c, struct oops *o);
 void clone_identity(struct job *j, struct clone *c, const struct guest *src);
+
+#endif

@@ -6,6 +6,7 @@
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/bufferevent_ssl.h>
+#include <event2/event.h>
 #include <event2/listener.h>
 #include <inttypes.h>
 #include <netinet/in.h>
@@ -14,7 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 
 #include "sim_form.h"
 #include "sim_state.h"
@@ -64,18 +64,11 @@ struct sim_http {
 
 static void conn_next(struct conn *c);
 
-static int64_t real_us(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
-}
-
 /* Runs what is due and sets the timer for what comes next. */
 static void clock_sync(struct sim_http *h)
 {
-	int64_t now = (int64_t)((double)(real_us() - h->start_us) * h->opts.speed / 1000), next;
+	int64_t now = (int64_t)((double)(h->opts.clock_us() - h->start_us) * h->opts.speed / 1000),
+		next;
 	struct timeval tv;
 
 	if (h->running)
@@ -465,7 +458,7 @@ int sim_http_start(struct event_base *base, struct sim *sim, const struct sim_ht
 	h->opts = *opts;
 	if (h->opts.speed <= 0)
 		h->opts.speed = 1;
-	h->start_us = real_us() - (int64_t)((double)sim_now(sim) * 1000 / h->opts.speed);
+	h->start_us = h->opts.clock_us() - (int64_t)((double)sim_now(sim) * 1000 / h->opts.speed);
 	h->n = opts->all_nodes ? sim->nnodes : 1;
 	h->fronts = mem_calloc(h->n, sizeof(*h->fronts));
 	h->tick = evtimer_new(base, on_tick, h);

@@ -12,19 +12,20 @@
 #ifndef RAMET_SIM_HTTP_H
 #define RAMET_SIM_HTTP_H
 
-#include <event2/event.h>
 #include <openssl/ssl.h>
 
 #include "sim.h"
 
+struct event_base;
 struct sim_http;
 
 struct sim_http_opts {
-	const char *address; /* to listen on */
-	int port;	     /* of the first node; 0 = any free one for each */
-	bool all_nodes;	     /* a port for each node: port, port + 1, … */
-	SSL_CTX *tls;	     /* NULL = plain HTTP */
-	double speed;	     /* 1 = as real time */
+	const char *address;	   /* to listen on */
+	int port;		   /* of the first node; 0 = any free one for each */
+	bool all_nodes;		   /* a port for each node: port, port + 1, … */
+	SSL_CTX *tls;		   /* NULL = plain HTTP */
+	double speed;		   /* 1 = as real time */
+	int64_t (*clock_us)(void); /* microseconds that never go back */
 };
 
 int sim_http_start(struct event_base *base, struct sim *sim, const struct sim_http_opts *opts,

@@ -75,18 +75,18 @@ static void template_disks(struct sim *s, struct guest *g)
 	}
 }
 
-/* What is there from the start has a system on the disk it boots from. */
+/* What is there from the start has a system on the disks it boots from: without an order, all. */
 static void fill_disks(struct sim *s, const struct guest *g)
 {
 	_cleanup_strs_ struct strs order = {0};
 
 	boot_order(kv_get(&g->conf, "boot"), &order);
-	for (size_t i = 0; i < order.n; i++) {
-		const char *value = kv_get(&g->conf, order.v[i]);
+	KV_FOREACH (i, &g->conf) {
 		_cleanup_drive_ struct drive d = {0};
 		struct volume *v;
 
-		if (!value || !drive_parse(s, order.v[i], value, &d) || drive_is_cdrom(&d))
+		if (!prop_kind(i->key) || (order.n && !strs_has(&order, i->key)) ||
+		    !drive_parse(s, i->key, i->value, &d) || drive_is_cdrom(&d))
 			continue;
 		v = volume_find(s, g->node, d.file);
 		if (v)

@@ -303,6 +303,14 @@ static void on_signal(evutil_socket_t sig, short what, void *arg)
 	event_base_loopexit(arg, NULL);
 }
 
+static int64_t real_us(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
 static int run(const struct options *o, struct sim *sim, SSL_CTX *tls, struct err **err)
 {
 	struct event_base *base = event_base_new();
@@ -312,7 +320,8 @@ static int run(const struct options *o, struct sim *sim, SSL_CTX *tls, struct er
 	    .port = o->port,
 	    .all_nodes = o->all_nodes,
 	    .tls = tls,
-	    .speed = o->speed};
+	    .speed = o->speed,
+	    .clock_us = real_us};
 	struct sim_http *h = NULL;
 	int r = sim_http_start(base, sim, &ho, &h, err);
 
