@@ -66,7 +66,8 @@ static void placement(struct planner *pl)
 static void wait_for_rest(struct planner *pl, struct change *c)
 {
 	const struct change *rest = planner_worst(pl);
-	bool first = !pl->in->record || !pl->in->record->synced_hash[0] || pl->foretold;
+	const struct record *r = pl->foretold ? NULL : pl->in->record;
+	bool first = !r || !r->synced_hash[0] || record_is_unmet(r, c->path);
 
 	if (first && rest && rest != c && c->state != CHANGE_BLOCKED)
 		change_block(c, rest->reason, "the VM is not configured to its end: %s: %s",

@@ -159,7 +159,7 @@ static bool is_fought_over(const struct planner *pl, const struct change *c)
 
 bool planner_may(struct planner *pl, struct change *c)
 {
-	c->drift = pl->unchanged;
+	c->drift = pl->unchanged && !record_is_unmet(pl->in->record, c->path);
 	if (pl->hands_off) {
 		c->state = CHANGE_REPORT;
 		return false;

@@ -19,6 +19,7 @@ void record_fini(struct record *r)
 	kv_fini(&r->sizes);
 	kv_fini(&r->stored);
 	kv_fini(&r->silent);
+	kv_fini(&r->unmet);
 	*r = (struct record){0};
 }
 
@@ -37,6 +38,7 @@ void record_copy(struct record *dst, const struct record *src)
 	kv_copy(&dst->sizes, &src->sizes);
 	kv_copy(&dst->stored, &src->stored);
 	kv_copy(&dst->silent, &src->silent);
+	kv_copy(&dst->unmet, &src->unmet);
 }
 
 bool record_eq(const struct record *a, const struct record *b)
@@ -48,5 +50,18 @@ bool record_eq(const struct record *a, const struct record *b)
 	       text_eq(a->synced_rev, b->synced_rev) && text_eq(a->good_rev, b->good_rev) &&
 	       text_eq(a->good_path, b->good_path) && kv_eq(&a->volumes, &b->volumes) &&
 	       kv_eq(&a->macs, &b->macs) && kv_eq(&a->sizes, &b->sizes) &&
-	       kv_eq(&a->stored, &b->stored) && kv_eq(&a->silent, &b->silent);
+	       kv_eq(&a->stored, &b->stored) && kv_eq(&a->silent, &b->silent) &&
+	       kv_eq(&a->unmet, &b->unmet);
+}
+
+bool record_is_unmet(const struct record *r, const char *path)
+{
+	if (!r)
+		return false;
+	KV_FOREACH (item, &r->unmet) {
+		const char *rest = text_after(path, item->key);
+		if (rest && (!*rest || *rest == '.'))
+			return true;
+	}
+	return false;
 }

@@ -24,19 +24,24 @@ struct record {
 	char *source_uuid;
 	bool
 	    proven; /* the clone or the adoption was ours to see; false = rebuilt from the marker */
-	char synced_hash[CRYPT_HEX_LEN]; /* resource hash when it was last in sync; "" = never */
+	/* resource hash of the manifest when everything of it was done that could be; "" = never */
+	char synced_hash[CRYPT_HEX_LEN];
 	char *synced_rev;
 	char *good_rev, *good_path; /* version of the manifest that is in force */
 	struct kv volumes;	    /* slot → volume that was allocated for it, once ever */
 	struct kv macs;		    /* slot → MAC address, so that a NIC comes back as it was */
 	struct kv sizes;	    /* slot → size_gb that was last asked for and reached */
 	struct kv stored;	    /* leaf path → "wrote\tread": values PVE stores differently */
-	struct kv silent;  /* leaf path → time word: class S changes that wait for a restart */
+	struct kv silent; /* leaf path → time word: class S changes that wait for a restart */
+	struct kv unmet; /* leaf or device path → reason: what could not be done of that manifest */
 	int64_t boot_mark; /* uptime-derived start time in wall seconds when `silent` was written */
 };
 
 void record_fini(struct record *r);
 void record_copy(struct record *dst, const struct record *src);
+/* The path, or the device that it is a leaf of, could not be had of this manifest yet: that it
+ * differs is no drift. */
+bool record_is_unmet(const struct record *r, const char *path);
 bool record_eq(const struct record *a, const struct record *b);
 
 #endif

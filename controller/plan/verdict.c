@@ -91,6 +91,24 @@ static void act(struct planner *pl)
 		    NULL);
 }
 
+/* Nothing is left that could be done: what differs from now on is drift, but for what could never
+ * be had. */
+static void note_synced(struct planner *pl)
+{
+	struct plan *p = pl->out;
+	struct record *r = &p->learned;
+
+	if (pl->foretold || pl->adopting)
+		return;
+	memcpy(r->synced_hash, pl->want->hash, sizeof(r->synced_hash));
+	kv_fini(&r->unmet);
+	for (size_t i = 0; i < p->n_changes; i++) {
+		const struct change *c = &p->changes[i];
+		if (c->state == CHANGE_BLOCKED && !c->drift)
+			kv_set(&r->unmet, c->path, reason_word(c->reason));
+	}
+}
+
 static void blocked(struct planner *pl, const struct change *worst)
 {
 	size_t n = count(pl->out, CHANGE_BLOCKED);
@@ -116,7 +134,6 @@ static bool any_report(const struct plan *p, enum reason r)
 static void settled(struct planner *pl)
 {
 	struct plan *p = pl->out;
-	struct record *r = &p->learned;
 
 	if (any_report(p, REASON_DRIFT_REPORTED))
 		give(pl, PLAN_IN_SYNC, REASON_DRIFT_REPORTED, say("drift: ", p, CHANGE_REPORT),
@@ -133,7 +150,6 @@ static void settled(struct planner *pl)
 		    NULL);
 	else
 		give(pl, PLAN_IN_SYNC, REASON_IN_SYNC, mem_strdup("everything listed is so"), NULL);
-	memcpy(r->synced_hash, pl->want->hash, sizeof(r->synced_hash));
 }
 
 void verdict_give(struct planner *pl)
@@ -142,9 +158,12 @@ void verdict_give(struct planner *pl)
 
 	if (pl->hands_off)
 		return; /* match has said it */
-	if (pl->out->n_steps)
+	if (pl->out->n_steps) {
 		act(pl);
-	else if (worst)
+		return;
+	}
+	note_synced(pl);
+	if (worst)
 		blocked(pl, worst);
 	else
 		settled(pl);

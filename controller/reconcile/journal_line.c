@@ -110,6 +110,7 @@ char *journal_line_record(const char *name, const struct record *rec)
 	put_kv(o, "sizes", &rec->sizes);
 	put_kv(o, "stored", &rec->stored);
 	put_kv(o, "silent", &rec->silent);
+	put_kv(o, "unmet", &rec->unmet);
 	return print_line(o);
 }
 
@@ -163,6 +164,7 @@ int journal_line_get_record(const struct jsn *j, struct record *ret)
 	get_kv(j, "sizes", &r.sizes);
 	get_kv(j, "stored", &r.stored);
 	get_kv(j, "silent", &r.silent);
+	get_kv(j, "unmet", &r.unmet);
 	*ret = r;
 	return 0;
 }

@@ -179,6 +179,7 @@ static void put_record(struct yout *y, const struct record *r)
 	yout_kv(y, "sizes", &r->sizes);
 	yout_kv(y, "stored", &r->stored);
 	yout_kv(y, "silent", &r->silent);
+	yout_kv(y, "unmet", &r->unmet);
 	yout_close(y);
 }
 

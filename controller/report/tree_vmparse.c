@@ -314,6 +314,7 @@ static void read_record(struct reader *r, const struct ynode *n, struct record *
 	map_of(r, n, "sizes", is_size, &ret->sizes);
 	map_of(r, n, "stored", is_any, &ret->stored);
 	map_of(r, n, "silent", is_line, &ret->silent);
+	map_of(r, n, "unmet", is_key, &ret->unmet);
 }
 
 static void read_status(struct reader *r, const struct ynode *n, struct vmstat *v)

@@ -480,6 +480,19 @@ static void reasons_have_unique_words(void **state)
 	assert_int_equal(reason_parse("Nonsense"), REASON__MAX);
 }
 
+static void unmet_covers_a_device(void **state)
+{
+	struct record r = {0};
+	(void)state;
+	kv_set(&r.unmet, "network.net1", "DeviceIncomplete");
+	assert_true(record_is_unmet(&r, "network.net1"));
+	assert_true(record_is_unmet(&r, "network.net1.tag"));
+	assert_false(record_is_unmet(&r, "network.net11"));
+	assert_false(record_is_unmet(&r, "network.net"));
+	assert_false(record_is_unmet(NULL, "network.net1"));
+	record_fini(&r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -503,6 +516,7 @@ int main(void)
 	    cmocka_unit_test(templates),
 	    cmocka_unit_test(pools_nodes_and_history),
 	    cmocka_unit_test(the_guard_sees_what_is_not_listed),
+	    cmocka_unit_test(unmet_covers_a_device),
 	    cmocka_unit_test(reasons_have_unique_words),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -50,6 +50,7 @@ static struct vmstat sample(void)
 	kv_set(&v.record.sizes, "scsi0", "50");
 	kv_set(&v.record.stored, "cpu.units", "20000\t10000");
 	kv_set(&v.record.silent, "disk.scsi0.serial", "2026-11-21T18:00:00Z");
+	kv_set(&v.record.unmet, "cpu.affinity", "RootOnly");
 	strs_add(&v.pending_keys, "cores");
 	strs_add(&v.blocked, "disk.scsi0.size_gb: 40 is less than 50");
 	struct drift *d = drifts_add(&v.drifts);
@@ -171,7 +172,9 @@ static const char sample_yaml[] =
     "    stored:\n"
     "      cpu.units: \"20000\\t10000\"\n"
     "    silent:\n"
-    "      disk.scsi0.serial: \"2026-11-21T18:00:00Z\"\n";
+    "      disk.scsi0.serial: \"2026-11-21T18:00:00Z\"\n"
+    "    unmet:\n"
+    "      cpu.affinity: RootOnly\n";
 
 static void test_golden(void **state)
 {
