@@ -45,23 +45,35 @@ int planview_read(
 
 /* ---- the result ---- */
 
+/* A clone that broke off is taken up again by whoever may. */
 static bool is_todo(const struct plan *plan)
 {
-	return plan->verdict == PLAN_ACT || plan->create || plan->n_steps > 0;
+	return plan->verdict == PLAN_ACT || plan->create || plan->n_steps > 0 ||
+	       plan->reason == REASON_UNCONFIRMED;
+}
+
+/* What is known of a VM that could not be planned for. Its texts are those of the status. */
+static struct plan stand_in(const struct vmstat *v)
+{
+	return (struct plan){
+	    .verdict = v->verdict, .reason = v->reason, .message = v->message, .hint = v->hint};
 }
 
 char *planview_render(struct pass *p, enum planview_form form, bool colors, bool *ret_todo)
 {
 	const struct status *s = controller_status(p->controller);
 	struct render_item *items = mem_calloc(s->n_vms ? s->n_vms : 1, sizeof(*items));
+	struct plan *stand_ins = mem_calloc(s->n_vms ? s->n_vms : 1, sizeof(*stand_ins));
 	char *text = NULL;
 	size_t n = 0;
 	*ret_todo = false;
 	for (size_t i = 0; i < s->n_vms; i++) {
 		const struct vmstat *v = s->vms[i];
 		const struct plan *plan = controller_plan(p->controller, v->name);
-		if (!plan)
-			continue;
+		if (!plan) {
+			stand_ins[i] = stand_in(v);
+			plan = &stand_ins[i];
+		}
 		items[n++] = (struct render_item){
 		    .name = v->name, .vmid = v->record.vmid, .node = v->node, .plan = plan};
 		*ret_todo |= is_todo(plan);
@@ -79,6 +91,7 @@ char *planview_render(struct pass *p, enum planview_form form, bool colors, bool
 	case PLANVIEW_FORM__MAX:
 		break;
 	}
+	free(stand_ins);
 	free(items);
 	return text;
 }

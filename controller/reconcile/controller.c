@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WATCH_MS 1000
+#define WATCH_MS 250
 #define STOP_MS 10000
 #define STOP_POLL_MS 200
 #define READS 16
@@ -345,8 +345,13 @@ static void on_report(void *arg, const char *text)
 static void watch(void *arg)
 {
 	struct controller *c = arg;
-	bool settled = controller_settled_now(c);
+	bool settled;
 
+	/* Each look at the cluster gives the reporter something to think about; nobody who waits
+	 * should have to catch it between two of them. */
+	if (controller_guests_settled(c))
+		reporter_flush(c->reporter);
+	settled = controller_settled_now(c);
 	c->watch = clock_timer(c->clock, WATCH_MS, watch, c);
 	if (settled && !c->was_settled && c->settled_cb)
 		c->settled_cb(c->settled_arg);

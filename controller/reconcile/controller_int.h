@@ -58,6 +58,7 @@ struct controller {
 const struct status *controller_build_status(struct controller *c);
 void controller_fill_policy(struct controller *c);
 bool controller_settled_now(const struct controller *c);
+bool controller_guests_settled(const struct controller *c); /* but for the report */
 void controller_free_model(struct controller *c);
 
 #endif

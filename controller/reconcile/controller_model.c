@@ -112,7 +112,7 @@ void controller_free_model(struct controller *c)
 	free(c->rev_applied);
 }
 
-bool controller_settled_now(const struct controller *c)
+bool controller_guests_settled(const struct controller *c)
 {
 	bool plan = c->o.mode == CONTROLLER_PLAN;
 
@@ -126,5 +126,11 @@ bool controller_settled_now(const struct controller *c)
 		if (!guest_is_settled(g) && !(plan && guest_is_quiet(g)))
 			return false;
 	}
-	return plan || reporter_is_idle(c->reporter);
+	return true;
+}
+
+bool controller_settled_now(const struct controller *c)
+{
+	return controller_guests_settled(c) &&
+	       (c->o.mode == CONTROLLER_PLAN || reporter_is_idle(c->reporter));
 }

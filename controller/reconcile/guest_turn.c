@@ -469,6 +469,8 @@ void guest_resolve(struct guest *g)
 	struct op_job job = {.name = g->name, .want = g->want};
 
 	if (g->env->readonly || g->env->stopping) {
+		/* More than this is not to be learnt without taking the clone up again. */
+		g->current = true;
 		guest_wait(g, REASON_UNCONFIRMED, "a clone was under way when it was seen last",
 		    g->env->full_read_ms, false);
 		return;
@@ -476,5 +478,6 @@ void guest_resolve(struct guest *g)
 	guest_set_status(g, PLAN_ACT, REASON_CREATING, NULL, NULL);
 	free(g->st.last_op);
 	g->st.last_op = mem_strdup("clone: looking for what came of it");
+	g->env->note(g->env->arg, NOTE_STEP, g->name, g->st.last_op, -1);
 	start(g, &job);
 }
