@@ -1,0 +1,266 @@
+/* Intents and records, replayed. */
+#include "journal.h"
+#include "log.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+struct lines {
+	struct store base;
+	struct strs l;
+	bool broken;
+};
+
+static int line_append(struct store *s, const char *line, struct err **err)
+{
+	struct lines *m = (struct lines *)s;
+
+	if (m->broken)
+		return err_set(err, ERR_IO, "the disk is full");
+	strs_add(&m->l, line);
+	return 0;
+}
+
+static int line_load(struct store *s, struct strs *ret, struct err **err)
+{
+	(void)err;
+	strs_copy(ret, &((struct lines *)s)->l);
+	return 0;
+}
+
+static int line_rewrite(struct store *s, const struct strs *lines, struct err **err)
+{
+	struct lines *m = (struct lines *)s;
+
+	(void)err;
+	strs_fini(&m->l);
+	strs_copy(&m->l, lines);
+	return 0;
+}
+
+static const struct store_ops line_ops = {
+    .append = line_append, .load = line_load, .rewrite = line_rewrite};
+
+static struct journal *must_open(struct lines *m)
+{
+	_cleanup_err_ struct err *e = NULL;
+	struct journal *j = NULL;
+
+	m->base.ops = &line_ops;
+	if (journal_open(&m->base, "homelab", false, &j, &e) < 0)
+		fail_msg("%s", err_msg(e));
+	return j;
+}
+
+static const struct intent web_intent = {.vmid = 1204,
+    .nonce = (char *)"00112233aabbccdd",
+    .source = 9000,
+    .source_uuid = (char *)"u-9000",
+    .source_node = (char *)"pve1",
+    .target_node = (char *)"",
+    .tries = 1,
+    .wall_ms = 17};
+
+static void test_intent_survives(void **state)
+{
+	struct lines m = {0};
+	struct journal *j = must_open(&m);
+	const struct intent *in;
+
+	(void)state;
+	assert_true(journal_was_empty(j));
+	assert_null(journal_intent(j, "web-01"));
+	assert_int_equal(journal_begin(j, "web-01", &web_intent, NULL), 0);
+	assert_int_equal(journal_upid(j, "web-01", "UPID:x", NULL), 0);
+	journal_free(&j);
+	j = must_open(&m);
+	assert_false(journal_was_empty(j));
+	in = journal_intent(j, "web-01");
+	assert_non_null(in);
+	assert_int_equal(in->vmid, 1204);
+	assert_string_equal(in->nonce, "00112233aabbccdd");
+	assert_string_equal(in->source_node, "pve1");
+	assert_string_equal(in->upid, "UPID:x");
+	assert_int_equal(in->wall_ms, 17);
+	assert_string_equal(journal_holder(j, 1204), "web-01");
+	assert_true(journal_is_used(j, 1204));
+	journal_free(&j);
+	strs_fini(&m.l);
+}
+
+static void test_end_closes_and_keeps_the_record(void **state)
+{
+	struct lines m = {0};
+	struct journal *j = must_open(&m);
+	struct record rec = {.vmid = 1204, .uuid = (char *)"u-1204", .proven = true};
+
+	(void)state;
+	kv_set(&rec.macs, "net0", "AA:BB");
+	assert_int_equal(journal_begin(j, "web-01", &web_intent, NULL), 0);
+	assert_int_equal(journal_end(j, "web-01", &rec, NULL), 0);
+	assert_null(journal_intent(j, "web-01"));
+	journal_free(&j);
+	j = must_open(&m);
+	assert_null(journal_intent(j, "web-01"));
+	assert_non_null(journal_find(j, "web-01"));
+	assert_true(record_eq(journal_find(j, "web-01"), &rec));
+	/* The number stays used when the record is forgotten. */
+	assert_int_equal(journal_forget(j, "web-01", NULL), 0);
+	assert_null(journal_name(j, 0));
+	assert_true(journal_is_used(j, 1204));
+	journal_free(&j);
+	kv_fini(&rec.macs);
+	strs_fini(&m.l);
+}
+
+static void test_given_up_number(void **state)
+{
+	struct lines m = {0};
+	struct journal *j = must_open(&m);
+
+	(void)state;
+	assert_int_equal(journal_begin(j, "web-01", &web_intent, NULL), 0);
+	assert_int_equal(journal_end(j, "web-01", NULL, NULL), 0);
+	journal_free(&j);
+	j = must_open(&m);
+	assert_null(journal_intent(j, "web-01"));
+	assert_null(journal_find(j, "web-01"));
+	assert_true(journal_is_used(j, 1204));
+	assert_false(journal_is_used(j, 1205));
+	journal_free(&j);
+	strs_fini(&m.l);
+}
+
+static void test_equal_record_writes_nothing(void **state)
+{
+	struct lines m = {0};
+	struct journal *j = must_open(&m);
+	struct record rec = {.vmid = 1204};
+	size_t n;
+
+	(void)state;
+	assert_int_equal(journal_record(j, "web-01", &rec, NULL), 0);
+	n = m.l.n;
+	assert_int_equal(journal_record(j, "web-01", &rec, NULL), 0);
+	assert_int_equal(m.l.n, n);
+	journal_free(&j);
+	strs_fini(&m.l);
+}
+
+static void test_failed_write_changes_nothing(void **state)
+{
+	struct lines m = {0};
+	struct journal *j = must_open(&m);
+	_cleanup_err_ struct err *e = NULL;
+
+	(void)state;
+	m.broken = true;
+	assert_int_equal(journal_begin(j, "web-01", &web_intent, &e), -1);
+	assert_int_equal(e->code, ERR_IO);
+	assert_null(journal_intent(j, "web-01"));
+	assert_false(journal_is_used(j, 1204));
+	journal_free(&j);
+	strs_fini(&m.l);
+}
+
+static void test_other_controller_is_refused(void **state)
+{
+	struct lines m = {0};
+	struct journal *j = must_open(&m), *other = NULL;
+	_cleanup_err_ struct err *e = NULL;
+
+	(void)state;
+	journal_free(&j);
+	assert_int_equal(journal_open(&m.base, "office", false, &other, &e), -1);
+	assert_int_equal(e->code, ERR_CONFIG);
+	assert_non_null(strstr(e->msg, "homelab"));
+	strs_fini(&m.l);
+}
+
+static void drop_log(const char *line, void *arg)
+{
+	(void)line, (void)arg;
+}
+
+static void test_nonsense_is_left_out(void **state)
+{
+	struct lines m = {0};
+	struct journal *j = must_open(&m);
+
+	(void)state;
+	log_set_sink(drop_log, NULL);
+	assert_int_equal(journal_begin(j, "web-01", &web_intent, NULL), 0);
+	journal_free(&j);
+	strs_add(&m.l, "{\"t\":\"intent\",\"name\":\"bad\",\"vmid\":1}");
+	strs_add(&m.l, "{\"t\":\"record\",\"name\":\"bad\",\"vmid\":99999999999}");
+	strs_add(&m.l, "not json at all");
+	strs_add(&m.l, "[]");
+	j = must_open(&m);
+	assert_non_null(journal_intent(j, "web-01"));
+	assert_null(journal_intent(j, "bad"));
+	assert_null(journal_find(j, "bad"));
+	journal_free(&j);
+	log_set_sink(NULL, NULL);
+	strs_fini(&m.l);
+}
+
+static void test_instance_stays(void **state)
+{
+	struct lines m = {0};
+	struct journal *j = must_open(&m);
+	_cleanup_str_ char *first = mem_strdup(journal_instance(j));
+
+	(void)state;
+	assert_int_equal(strlen(first), 16);
+	journal_free(&j);
+	j = must_open(&m);
+	assert_string_equal(journal_instance(j), first);
+	journal_free(&j);
+	strs_fini(&m.l);
+}
+
+static void test_compaction_keeps_everything(void **state)
+{
+	struct lines m = {0};
+	struct journal *j = must_open(&m);
+	struct record rec = {.vmid = 1204};
+
+	(void)state;
+	assert_int_equal(journal_begin(j, "web-01", &web_intent, NULL), 0);
+	for (unsigned i = 0; i < 5000; i++) {
+		_cleanup_str_ char *rev = mem_printf("%u", i);
+
+		rec.synced_rev = rev;
+		assert_int_equal(journal_record(j, "db-01", &rec, NULL), 0);
+		rec.synced_rev = NULL;
+	}
+	assert_in_range(m.l.n, 4, 2100);
+	journal_free(&j);
+	j = must_open(&m);
+	assert_non_null(journal_intent(j, "web-01"));
+	assert_string_equal(journal_find(j, "db-01")->synced_rev, "4999");
+	journal_free(&j);
+	strs_fini(&m.l);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_intent_survives),
+	    cmocka_unit_test(test_end_closes_and_keeps_the_record),
+	    cmocka_unit_test(test_given_up_number),
+	    cmocka_unit_test(test_equal_record_writes_nothing),
+	    cmocka_unit_test(test_failed_write_changes_nothing),
+	    cmocka_unit_test(test_other_controller_is_refused),
+	    cmocka_unit_test(test_nonsense_is_left_out),
+	    cmocka_unit_test(test_instance_stays),
+	    cmocka_unit_test(test_compaction_keeps_everything),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

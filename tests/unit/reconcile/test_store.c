@@ -1,0 +1,175 @@
+/* The journal's file and the report's directory. */
+#include "outdir.h"
+#include "store.h"
+
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+struct place {
+	char dir[64];
+	char *journal;
+};
+
+static int setup(void **state)
+{
+	struct place *p = mem_alloc(sizeof(*p));
+
+	snprintf(p->dir, sizeof(p->dir), "/tmp/ramet-store-XXXXXX");
+	if (!mkdtemp(p->dir))
+		return -1;
+	p->journal = mem_printf("%s/journal", p->dir);
+	*state = p;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct place *p = *state;
+	_cleanup_str_ char *cmd = mem_printf("rm -rf '%s'", p->dir);
+	int rc = system(cmd);
+
+	free(p->journal);
+	free(p);
+	return rc;
+}
+
+static struct store *must_open(const char *dir)
+{
+	struct err *e = NULL;
+	struct store *s = NULL;
+
+	if (store_open(dir, &s, &e) < 0)
+		fail_msg("%s", err_msg(e));
+	return s;
+}
+
+static void assert_lines(struct store *s, const char *want)
+{
+	struct strs l = {0};
+	_cleanup_str_ char *have = NULL;
+
+	assert_int_equal(s->ops->load(s, &l, NULL), 0);
+	have = strs_join(&l, "|");
+	assert_string_equal(have, want);
+	strs_fini(&l);
+}
+
+static void test_lines_come_back(void **state)
+{
+	struct place *p = *state;
+	struct store *s = must_open(p->dir);
+
+	assert_lines(s, "");
+	assert_int_equal(s->ops->append(s, "one", NULL), 0);
+	assert_int_equal(s->ops->append(s, "two", NULL), 0);
+	store_close(&s);
+	assert_null(s);
+	s = must_open(p->dir);
+	assert_lines(s, "one|two");
+	store_close(&s);
+}
+
+static void test_torn_tail_is_left_out(void **state)
+{
+	struct place *p = *state;
+	struct store *s;
+	FILE *f = fopen(p->journal, "w");
+
+	assert_non_null(f);
+	fputs("one\ntwo\n{\"half", f);
+	fclose(f);
+	s = must_open(p->dir);
+	assert_lines(s, "one|two");
+	/* The next line does not grow together with the torn one. */
+	assert_int_equal(s->ops->append(s, "three", NULL), 0);
+	assert_lines(s, "one|two|{\"half|three");
+	store_close(&s);
+}
+
+static void test_rewrite_replaces_all(void **state)
+{
+	struct place *p = *state;
+	struct store *s = must_open(p->dir);
+	struct strs l = {0};
+
+	assert_int_equal(s->ops->append(s, "old", NULL), 0);
+	strs_add(&l, "new");
+	assert_int_equal(s->ops->rewrite(s, &l, NULL), 0);
+	assert_int_equal(s->ops->append(s, "more", NULL), 0);
+	assert_lines(s, "new|more");
+	strs_fini(&l);
+	store_close(&s);
+}
+
+static void test_second_process_is_told(void **state)
+{
+	struct place *p = *state;
+	struct store *s = must_open(p->dir), *second = NULL;
+	_cleanup_err_ struct err *e = NULL;
+
+	assert_int_equal(store_open(p->dir, &second, &e), -1);
+	assert_int_equal(e->code, ERR_BUSY);
+	assert_non_null(strstr(e->msg, "another ramet runs with the state directory"));
+	assert_non_null(e->hint);
+	assert_null(second);
+	store_close(&s);
+	s = must_open(p->dir); /* free again */
+	store_close(&s);
+}
+
+static void test_missing_directories_are_made(void **state)
+{
+	struct place *p = *state;
+	_cleanup_str_ char *deep = mem_printf("%s/a/b", p->dir);
+	struct store *s = must_open(deep);
+
+	assert_int_equal(s->ops->append(s, "x", NULL), 0);
+	store_close(&s);
+}
+
+static void test_outdir(void **state)
+{
+	struct place *p = *state;
+	_cleanup_str_ char *dir = mem_printf("%s/out", p->dir), *data = NULL, *have = NULL;
+	struct outdir *o = NULL;
+	struct strs l = {0};
+	size_t len = 0;
+
+	assert_int_equal(outdir_open(dir, &o, NULL), 0);
+	assert_int_equal(o->ops->write(o, "STATUS.md", "a", 1, NULL), 0);
+	assert_int_equal(o->ops->write(o, "vms/web.yaml", "bc", 2, NULL), 0);
+	assert_int_equal(o->ops->list(o, &l, NULL), 0);
+	have = strs_join(&l, "|");
+	assert_string_equal(have, "STATUS.md|vms/web.yaml");
+	assert_int_equal(o->ops->read(o, "vms/web.yaml", &data, &len, NULL), 0);
+	assert_int_equal(len, 2);
+	assert_string_equal(data, "bc");
+	assert_int_equal(o->ops->remove(o, "vms/web.yaml", NULL), 0);
+	assert_int_equal(o->ops->remove(o, "vms/web.yaml", NULL), 0);
+	assert_int_equal(o->ops->write(o, "../evil", "x", 1, NULL), -1);
+	assert_int_equal(o->ops->write(o, "/evil", "x", 1, NULL), -1);
+	assert_int_equal(o->ops->write(o, "a//b", "x", 1, NULL), -1);
+	strs_fini(&l);
+	outdir_close(&o);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test_setup_teardown(test_lines_come_back, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_torn_tail_is_left_out, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_rewrite_replaces_all, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_second_process_is_told, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_missing_directories_are_made, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_outdir, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
