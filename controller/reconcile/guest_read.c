@@ -92,6 +92,17 @@ static void queue_read(struct guest *g)
 		g->waiter = gate_wait(g->env->gate, GATE_READ, NULL, NULL, on_read_ticket, g);
 }
 
+/* Without quorum every node thinks that the others are away: that is what to tell then. */
+static void node_away(struct guest *g, const char *text)
+{
+	const struct obs_cluster *view = inventory_view(g->env->inventory);
+
+	if (view->quorum_visible && !view->quorate)
+		guest_wait(g, REASON_NO_QUORUM, "the cluster has no quorum", 30000, true);
+	else
+		guest_wait(g, REASON_NODE_OFFLINE, text, 30000, true);
+}
+
 static void on_source(
     void *arg, enum look_end end, struct obs_guest *o, const struct pvereq_result *why)
 {
@@ -127,8 +138,7 @@ static void read_source(struct guest *g)
 		g->turn->source_gone = view->complete;
 		guest_plan_turn(g);
 	} else if (node && !node->online) {
-		guest_wait(
-		    g, REASON_NODE_OFFLINE, "the template's node is not reachable", 30000, true);
+		node_away(g, "the template's node is not reachable");
 	} else {
 		guest_enter(g, GUEST_SOURCE);
 		g->look = look_start(g->env->pve, vmid, row->node, true, on_source, g);
@@ -226,7 +236,7 @@ static void locate(struct guest *g)
 	if (!row->qemu)
 		plan_container(g, row);
 	else if (node && !node->online)
-		guest_wait(g, REASON_NODE_OFFLINE, NULL, 30000, true);
+		node_away(g, NULL);
 	else
 		queue_read(g);
 }

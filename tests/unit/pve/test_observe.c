@@ -1,0 +1,191 @@
+/* PVE's answers as observed values. Bodies as PVE 8.4 and 9.2 send them, shortened. */
+#include "observe.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static struct jsn *parse(const char *text)
+{
+	struct jsn *j = NULL;
+
+	assert_int_equal(jsn_parse(text, strlen(text), &j, NULL), 0);
+	return j;
+}
+
+static void test_pending(void **state)
+{
+	_cleanup_jsn_ struct jsn *j = parse(
+	    "[{\"key\":\"cores\",\"value\":2,\"pending\":4},{\"key\":\"memory\",\"value\":\"2048\"}"
+	    ","
+	    "{\"key\":\"net1\",\"value\":\"virtio=AA:BB:CC:DD:EE:FF,bridge=vmbr0\",\"delete\":1},"
+	    "{\"key\":\"scsi3\",\"pending\":\"shared:vm-1-disk-3,size=1G\"},"
+	    "{\"key\":\"digest\",\"value\":\"abc\"},{\"key\":\"lock\",\"value\":\"backup\"},"
+	    "{\"key\":\"template\",\"value\":1},"
+	    "{\"key\":\"smbios1\",\"value\":\"uuid=146C71C0-4a29-40e4-82ec-f4f6cca66daa,base64=1\"}"
+	    "]");
+	struct obs_guest g = {0};
+
+	(void)state;
+	assert_int_equal(observe_pending(j, &g, NULL), 0);
+	assert_string_equal(kv_get(&g.current, "cores"), "2");
+	assert_string_equal(kv_get(&g.pending, "cores"), "4");
+	assert_string_equal(kv_get(&g.pending, "memory"), "2048");
+	assert_true(kv_has(&g.current, "net1"));
+	assert_false(kv_has(&g.pending, "net1"));
+	assert_false(kv_has(&g.current, "scsi3"));
+	assert_string_equal(kv_get(&g.pending, "scsi3"), "shared:vm-1-disk-3,size=1G");
+	assert_int_equal(g.pending_keys.n, 3);
+	assert_string_equal(g.pending_keys.v[0], "cores");
+	assert_string_equal(g.pending_keys.v[1], "net1");
+	assert_string_equal(g.pending_keys.v[2], "scsi3");
+	assert_string_equal(g.digest, "abc");
+	assert_string_equal(g.lock, "backup");
+	assert_false(kv_has(&g.current, "digest"));
+	assert_false(kv_has(&g.current, "lock"));
+	assert_true(g.template);
+	assert_string_equal(g.uuid, "146c71c0-4a29-40e4-82ec-f4f6cca66daa");
+	obs_guest_fini(&g);
+}
+
+static void test_pending_without_digest_is_no_answer(void **state)
+{
+	_cleanup_jsn_ struct jsn *j = parse("[{\"key\":\"cores\",\"value\":2}]");
+	_cleanup_jsn_ struct jsn *o = parse("{\"cores\":2}");
+	struct obs_guest g = {0};
+
+	(void)state;
+	assert_int_equal(observe_pending(j, &g, NULL), -1);
+	assert_int_equal(observe_pending(o, &g, NULL), -1);
+	assert_int_equal(observe_pending(NULL, &g, NULL), -1);
+	obs_guest_fini(&g);
+}
+
+static void assert_power(const char *json, enum obs_power want)
+{
+	_cleanup_jsn_ struct jsn *j = parse(json);
+	struct obs_guest g = {0};
+
+	assert_int_equal(observe_status(j, 1000000, &g, NULL), 0);
+	assert_int_equal(g.power, want);
+	obs_guest_fini(&g);
+}
+
+static void test_power(void **state)
+{
+	(void)state;
+	assert_power("{\"status\":\"running\",\"qmpstatus\":\"running\"}", OBS_POWER_RUNNING);
+	assert_power("{\"status\":\"stopped\",\"qmpstatus\":\"stopped\"}", OBS_POWER_STOPPED);
+	assert_power("{\"status\":\"running\",\"qmpstatus\":\"paused\"}", OBS_POWER_PAUSED);
+	assert_power("{\"status\":\"running\",\"qmpstatus\":\"io-error\"}", OBS_POWER_PAUSED);
+	assert_power("{\"status\":\"running\",\"qmpstatus\":\"prelaunch\"}", OBS_POWER_PAUSED);
+	assert_power("{\"status\":\"stopped\",\"lock\":\"suspended\"}", OBS_POWER_HIBERNATED);
+	assert_power("{\"status\":\"unknown\"}", OBS_POWER_UNKNOWN);
+}
+
+static void test_status_details(void **state)
+{
+	_cleanup_jsn_ struct jsn *j =
+	    parse("{\"status\":\"running\",\"qmpstatus\":\"running\",\"uptime\":"
+		  "400,\"ha\":{\"managed\":1,\"state\":\"started\"}}");
+	_cleanup_jsn_ struct jsn *bad = parse("{}");
+	struct obs_guest g = {0};
+
+	(void)state;
+	assert_int_equal(observe_status(j, 1000000, &g, NULL), 0);
+	assert_int_equal(g.started_s, 600);
+	assert_true(g.ha_managed);
+	assert_string_equal(g.ha_state, "started");
+	assert_int_equal(observe_status(bad, 0, &g, NULL), -1);
+	obs_guest_fini(&g);
+}
+
+static void test_snapshots(void **state)
+{
+	_cleanup_jsn_ struct jsn *none = parse("[{\"name\":\"current\",\"digest\":\"x\"}]");
+	_cleanup_jsn_ struct jsn *one = parse("[{\"name\":\"before\"},{\"name\":\"current\"}]");
+	struct obs_guest g = {0};
+
+	(void)state;
+	assert_int_equal(observe_snapshots(one, &g, NULL), 0);
+	assert_true(g.snapshots);
+	assert_int_equal(observe_snapshots(none, &g, NULL), 0);
+	assert_false(g.snapshots);
+	obs_guest_fini(&g);
+}
+
+static void test_cluster(void **state)
+{
+	_cleanup_jsn_ struct jsn *rows = parse(
+	    "[{\"type\":\"qemu\",\"vmid\":200,\"node\":\"b\",\"tags\":\"x;ramet\",\"lock\":"
+	    "\"clone\"},"
+	    "{\"type\":\"lxc\",\"vmid\":\"100\",\"node\":\"a\"},{\"type\":\"node\",\"node\":\"a\"},"
+	    "{\"type\":\"qemu\",\"vmid\":5,\"node\":\"a\"},{\"type\":\"qemu\",\"vmid\":300},7]");
+	_cleanup_jsn_ struct jsn *nodes = parse(
+	    "[{\"type\":\"node\",\"node\":\"a\",\"status\":\"online\"},{\"node\":\"b\",\"status\":"
+	    "\"offline\"},{\"node\":\"c\",\"status\":\"unknown\"}]");
+	_cleanup_jsn_ struct jsn *stores =
+	    parse("[{\"type\":\"storage\",\"storage\":\"s\",\"node\":\"a\",\"plugintype\":\"rbd\","
+		  "\"shared\":1,"
+		  "\"status\":\"available\",\"content\":\"images\",\"maxdisk\":100,\"disk\":30}]");
+	_cleanup_jsn_ struct jsn *version = parse("{\"version\":\"8.4.21\",\"release\":\"8.4\"}");
+	struct obs_cluster c = {0};
+
+	(void)state;
+	assert_int_equal(observe_rows(rows, &c, NULL), 0);
+	assert_int_equal(c.n_rows, 2);
+	assert_false(obs_cluster_row(&c, 100)->qemu);
+	assert_string_equal(obs_cluster_row(&c, 200)->lock, "clone");
+	assert_null(obs_cluster_row(&c, 300));
+	assert_int_equal(observe_nodes(nodes, &c, NULL), 0);
+	assert_true(obs_cluster_node(&c, "a")->online);
+	assert_false(obs_cluster_node(&c, "b")->online);
+	assert_true(obs_cluster_node(&c, "c")->online);
+	assert_int_equal(observe_storages(stores, &c, NULL), 0);
+	assert_true(obs_cluster_storage(&c, "s", "a")->active);
+	assert_int_equal(obs_cluster_storage(&c, "s", "a")->avail, 70);
+	assert_int_equal(observe_version(version, &c, NULL), 0);
+	assert_int_equal(c.version_major, 8);
+	assert_int_equal(c.version_minor, 4);
+	obs_cluster_fini(&c);
+}
+
+static void test_quorum(void **state)
+{
+	_cleanup_jsn_ struct jsn *lost =
+	    parse("[{\"type\":\"cluster\",\"quorate\":0},{\"type\":\"node\"}]");
+	_cleanup_jsn_ struct jsn *well =
+	    parse("[{\"type\":\"node\"},{\"type\":\"cluster\",\"quorate\":1}]");
+	_cleanup_jsn_ struct jsn *alone = parse("[{\"type\":\"node\",\"online\":1}]");
+	_cleanup_jsn_ struct jsn *empty = parse("[]");
+	bool q = true;
+
+	(void)state;
+	assert_int_equal(observe_quorum(lost, &q, NULL), 0);
+	assert_false(q);
+	assert_int_equal(observe_quorum(well, &q, NULL), 0);
+	assert_true(q);
+	assert_int_equal(observe_quorum(alone, &q, NULL), 0);
+	assert_true(q);
+	assert_int_equal(observe_quorum(empty, &q, NULL), -1);
+	assert_int_equal(observe_quorum(NULL, &q, NULL), -1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_pending),
+	    cmocka_unit_test(test_pending_without_digest_is_no_answer),
+	    cmocka_unit_test(test_power),
+	    cmocka_unit_test(test_status_details),
+	    cmocka_unit_test(test_snapshots),
+	    cmocka_unit_test(test_cluster),
+	    cmocka_unit_test(test_quorum),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
