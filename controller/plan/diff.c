@@ -374,9 +374,29 @@ static void leaf(struct planner *pl, const struct leaf *l)
 	c->takes_restart = true;
 }
 
+/* A leading part that is PVE's default is not written by itself, but a property string that is made
+ * for its other parts gets it: not every reader of PVE's takes one without. */
+static void complete_leads(struct planner *pl)
+{
+	for (size_t i = 0; i < pl->want->n_leaves; i++) {
+		const struct leaf *l = &pl->want->leaves[i];
+		const char *key = pvecodec_key(l->attr, l->slot);
+		_cleanup_value_ struct value now = {0};
+		if (l->attr->codec != CODEC_LEAD || !diff_is_walked(l->attr) ||
+		    l->value.type == VALUE_NULL || kv_has(&pl->g->pending, key) ||
+		    !kv_has(&pl->goal, key))
+			continue;
+		if (pvecodec_get(l->attr, l->slot, &pl->goal, NULL, &now, NULL) == 0 &&
+		    now.type == VALUE_ABSENT &&
+		    pvecodec_put(l->attr, l->slot, &l->value, &pl->goal, NULL, NULL) < 0)
+			kv_del(&pl->goal, key);
+	}
+}
+
 void diff_leaves(struct planner *pl)
 {
 	for (size_t i = 0; i < pl->want->n_leaves; i++)
 		if (diff_is_walked(pl->want->leaves[i].attr))
 			leaf(pl, &pl->want->leaves[i]);
+	complete_leads(pl);
 }
