@@ -8,6 +8,8 @@
 #include "sim_conf.h"
 #include "sim_volume.h"
 
+#define COPY_SLICE 10 /* percent of a disk */
+
 static void clone_free(void *data)
 {
 	struct clone *c = data;
@@ -197,7 +199,7 @@ static void disk_done(struct job *j)
 		    !job_param(j, "snapname"))
 			log_mirror(j, key, v->size);
 		else
-			volume_log_copy(j, src, v->size);
+			volume_log_copy(j, src, v->size, c->copied, 100);
 		v->written = src->written;
 	}
 	if (v) {
@@ -213,6 +215,28 @@ static void disk_done(struct job *j)
 	write_conf(s, guest_find(s, c->newid), &c->conf);
 	c->next++;
 	disk_begin(j);
+}
+
+/* A copy that takes its time tells in the task's log how far it is. */
+static void disk_copy(struct job *j)
+{
+	struct clone *c = j->data;
+	const char *key = c->drives.v[c->next];
+	_cleanup_drive_ struct drive d = {0};
+	const struct volume *src;
+	const struct guest *g = guest_find(j->sim, j->vmid);
+	int to = c->copied < 0 ? COPY_SLICE : c->copied + COPY_SLICE;
+
+	if (!still_there(j) || !drive_parse(j->sim, key, kv_get(&c->values, key), &d))
+		return;
+	src = volume_find(j->sim, j->node, d.file);
+	if (!src || (g && g->running && !job_param(j, "snapname"))) {
+		job_next(j, c->copying * (100 - to) / 100, disk_done);
+		return;
+	}
+	volume_log_copy(j, src, src->size, c->copied, to);
+	c->copied = to;
+	job_next(j, c->copying * COPY_SLICE / 100, to + COPY_SLICE < 100 ? disk_copy : disk_done);
 }
 
 static struct store *store_for(struct job *j, const struct clone *c, const char *volid)
@@ -279,7 +303,12 @@ static void disk_make(struct job *j)
 	job_unlock_store(j, st);
 	if (c->full && !drive_is_cloudinit(&d) && c->bandwidth)
 		wait = volume_data(volume_find(s, j->node, d.file)) * 1000 / c->bandwidth;
-	job_next(j, wait, disk_done);
+	c->copied = -1;
+	c->copying = wait;
+	if (wait >= 1000)
+		job_next(j, wait * COPY_SLICE / 100, disk_copy);
+	else
+		job_next(j, wait, disk_done);
 }
 
 static void disk_wait(struct job *j)

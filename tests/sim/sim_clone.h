@@ -22,7 +22,9 @@ struct clone {
 	struct strs volumes; /* made so far */
 	size_t next;
 	int64_t bandwidth;
-	char *fresh; /* the volume of the drive at hand */
+	char *fresh;	 /* the volume of the drive at hand */
+	int64_t copying; /* how long its copy takes */
+	int copied;	 /* percent that the task's log tells of; -1 = none */
 };
 
 bool clone_check(struct job *j, struct clone *c, struct oops *o);

@@ -126,7 +126,7 @@ static bool import_into(struct job *j, struct guest *g, const char *key, struct 
 		if (j->sim->v9 && src)
 			job_log(j, "allocated target volume '%s'", id);
 	}
-	volume_log_copy(j, src ? src : &(struct volume){.format = "qcow2"}, v->size);
+	volume_log_copy(j, src ? src : &(struct volume){.format = "qcow2"}, v->size, -1, 100);
 	kv_del(&d->opts, "import-from");
 	size = size_print(v->size);
 	kv_set(&d->opts, "size", size);

@@ -446,17 +446,19 @@ static char *amount(double bytes)
 }
 
 /* An image that nobody wrote to is copied in one jump. */
-void volume_log_copy(struct job *j, const struct volume *src, int64_t size)
+void volume_log_copy(struct job *j, const struct volume *src, int64_t size, int from, int to)
 {
 	bool raw = src && !strcmp(src->format, "raw"), empty = src && !raw && !src->written;
 	_cleanup_str_ char *all = amount((double)size);
 
-	for (int pct = 0; pct <= 100; pct += (raw && !src->written) || empty ? 100 : 2) {
+	for (int pct = 0; pct <= to; pct += (raw && !src->written) || empty ? 100 : 2) {
+		if (pct <= from)
+			continue;
 		_cleanup_str_ char *part = amount((double)size * pct / 100);
 
 		job_log(j, "transferred %s of %s (%d.00%%)", part, all, pct);
 	}
-	if (!empty)
+	if (!empty && to == 100)
 		job_log(j, "transferred %s of %s (100.00%%)", all, all);
 }
 

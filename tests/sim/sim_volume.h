@@ -39,7 +39,8 @@ struct volume *volume_add(
 struct volume *volume_new(struct job *j, struct store *st, int64_t vmid, const char *suffix,
     const char *format, int64_t size, const struct volume *base, struct oops *o);
 /* The progress of a full copy, as qemu-img reports it. */
-void volume_log_copy(struct job *j, const struct volume *src, int64_t size);
+/* The lines of a copy's progress after `from` percent (-1 = from the beginning) up to `to`. */
+void volume_log_copy(struct job *j, const struct volume *src, int64_t size, int from, int to);
 /* Bytes that a copy has to move: files are sparse. */
 int64_t volume_data(const struct volume *v);
 char *volume_amount(int64_t bytes); /* "1.5 GiB"; owned */
