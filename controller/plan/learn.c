@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "diff.h"
+#include "order.h"
 
 /* PVE took the value and keeps another one. Believed when it happened twice with the same outcome:
  * the first time somebody else may have been quicker. */
@@ -53,6 +54,11 @@ void plan_learn_step(const struct plan *p, size_t i, const struct plan_input *in
 	if (s->kind == STEP_RESIZE && text && drive_parse(text, &d, NULL) == 0 &&
 	    drive_gib_up(d.bytes) == s->size_gb)
 		kv_setf(&rec->sizes, s->slot, "%llu", (unsigned long long)s->size_gb);
+	if (s->kind == STEP_REBOOT) {
+		char digest[CRYPT_HEX_LEN];
+		order_restart_digest(p, digest);
+		kv_set(&rec->stored, ORDER_RESTART_KEY, digest);
+	}
 	if (s->kind != STEP_CONFIG)
 		return;
 	for (size_t k = 0; k < p->n_changes; k++) {

@@ -237,14 +237,33 @@ static bool is_restart_ours(const struct planner *pl)
 	return true;
 }
 
+void order_restart_digest(const struct plan *p, char ret_hex[CRYPT_HEX_LEN])
+{
+	struct buf text;
+
+	buf_init(&text, 0);
+	for (size_t i = 0; i < p->n_changes; i++)
+		if (p->changes[i].state == CHANGE_PENDING)
+			buf_addf(&text, "%s=%s\n", p->changes[i].path, p->changes[i].to);
+	crypt_sha256_hex(buf_str(&text), text.len, ret_hex);
+	buf_fini(&text);
+}
+
 void order_restart(struct planner *pl)
 {
 	struct plan *p = pl->out;
+	char digest[CRYPT_HEX_LEN];
 	bool waits = false;
 
 	for (size_t i = 0; i < p->n_changes; i++)
 		waits |= p->changes[i].state == CHANGE_PENDING && p->changes[i].takes_restart;
-	if (!waits || p->n_steps || pl->hands_off || pl->ceiling != PLAN_REBOOT ||
+	if (!waits) {
+		kv_del(&p->learned.stored, ORDER_RESTART_KEY);
+		return;
+	}
+	order_restart_digest(p, digest);
+	pl->restarted = text_eq(kv_get(&p->learned.stored, ORDER_RESTART_KEY), digest);
+	if (pl->restarted || p->n_steps || pl->hands_off || pl->ceiling != PLAN_REBOOT ||
 	    pl->g->power != OBS_POWER_RUNNING || !pl->running || pl->g->ha_managed ||
 	    !is_restart_ours(pl))
 		return;

@@ -140,7 +140,10 @@ static void settled(struct planner *pl)
 		    NULL);
 	else if (count(p, CHANGE_PENDING))
 		give(pl, PLAN_IN_SYNC, REASON_PENDING_REBOOT,
-		    say("waits for a stop and start: ", p, CHANGE_PENDING), NULL);
+		    say(pl->restarted ? "waits for a stop and start, a restart did not bring it: "
+				      : "waits for a stop and start: ",
+			p, CHANGE_PENDING),
+		    NULL);
 	else if (any_report(p, REASON_CLONE_SOURCE_CHANGED))
 		give(pl, PLAN_IN_SYNC, REASON_CLONE_SOURCE_CHANGED,
 		    say("history, not changed: ", p, CHANGE_REPORT), NULL);

@@ -51,6 +51,18 @@ static void scalar_waits_for_restart(void **state)
 	p = scene_plan(&s);
 	assert_int_equal(p->n_steps, 1);
 	assert_int_equal(p->steps[0].kind, STEP_REBOOT);
+	/* once: what a restart did not bring, a second one would not bring either */
+	plan_learn_step(p, 0, &s.in, &s.guest, &s.record);
+	p = scene_plan(&s);
+	expect_verdict(p, PLAN_IN_SYNC, REASON_PENDING_REBOOT);
+	assert_non_null(strstr(p->message, "a restart did not bring it"));
+	/* after it did, or for something else, it is made again */
+	kv_set(&s.guest.current, "cores", "4");
+	p = scene_plan(&s);
+	assert_false(kv_has(&p->learned.stored, "restart"));
+	kv_fini(&s.record.stored);
+	kv_set(&s.guest.current, "cores", "2");
+	assert_non_null(find_step(scene_plan(&s), STEP_REBOOT));
 	kv_set(&s.guest.pending, "sockets", "2");
 	p = scene_plan(&s);
 	assert_int_equal(p->n_steps, 0);
