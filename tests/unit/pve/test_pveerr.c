@@ -184,8 +184,10 @@ static void recorded_refusals_have_reasons(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(folders); i++) {
 		_cleanup_str_ char *dir = mem_printf("%s/%s", RECORDINGS, folders[i]);
 		DIR *d = opendir(dir);
-		if (!d)
+		if (!d) {
+			mem_free_str(&dir); /* skip() jumps over the clean-up */
 			skip();
+		}
 		struct dirent *e;
 		while ((e = readdir(d))) {
 			_cleanup_str_ char *path = mem_printf("%s/%s", dir, e->d_name);

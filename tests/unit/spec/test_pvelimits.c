@@ -42,8 +42,10 @@ static struct jsn *load(const char *version)
 	_cleanup_str_ char *name = mem_printf("schema-%s.json", version);
 	_cleanup_str_ char *text = read_recording(name);
 	struct jsn *j = NULL;
-	if (!text)
+	if (!text) {
+		mem_free_str(&name); /* skip() jumps over the clean-up */
 		skip();
+	}
 	assert_int_equal(jsn_parse(text, strlen(text), &j, NULL), 0);
 	return j;
 }
@@ -219,8 +221,11 @@ static void cpu_models(void **state)
 		_cleanup_str_ char *name =
 		    mem_printf("transcripts-%s/02-cluster.jsonl", versions[v]);
 		_cleanup_str_ char *text = read_recording(name);
-		if (!text)
+		if (!text) {
+			mem_free_str(&name);
+			strs_fini(&listed);
 			skip();
+		}
 		/* One exchange a line; the answer may stand below json or body. */
 		for (char *line = text; line && *line;) {
 			char *end = strchr(line, '\n');
