@@ -122,6 +122,9 @@ static int open_git(struct setup *s, struct err **err)
 	o.setup.ssh_key_file = f->git_ssh_key_file;
 	o.setup.ssh_passphrase_file = f->git_ssh_passphrase_file;
 	o.setup.known_hosts_file = f->git_known_hosts_file;
+	o.setup.verify = f->git_verify_mode;
+	o.setup.allowed_signers_file = f->git_allowed_signers_file;
+	o.setup.revoked_signers_file = f->git_revoked_file;
 	o.setup.author_name = f->report_author_name;
 	o.setup.author_email = f->report_author_email;
 	for (int i = 0; i < GITWORK__MAX; i++)

@@ -43,19 +43,22 @@ struct gitproto_bytes {
 
 /* What a worker knows. NULL counts as "". */
 struct gitproto_setup {
-	const char *dir;		 /* folder for the cached repository; created if missing */
-	const char *url;		 /* https, http, ssh or file; without a password */
-	const char *branch;		 /* watched: short name, or a full ref */
-	const char *path;		 /* watched folder, "" = whole tree */
-	const char *suffixes;		 /* of files worth reading: ".yaml .yml"; "" = all */
-	const char *status_branch;	 /* short name, or a full ref */
-	const char *status_path;	 /* report folder in the status tree, "" = its root */
-	const char *username;		 /* https */
-	const char *password;		 /* https; "" = none */
-	const char *ca_file;		 /* https; "" = the system's */
-	const char *ssh_key_file;	 /* ssh; "" = the client's own */
-	const char *ssh_passphrase_file; /* ssh; "" = the key has none */
-	const char *known_hosts_file;	 /* ssh; mandatory */
+	const char *dir;		  /* folder for the cached repository; created if missing */
+	const char *url;		  /* https, http, ssh or file; without a password */
+	const char *branch;		  /* watched: short name, or a full ref */
+	const char *path;		  /* watched folder, "" = whole tree */
+	const char *suffixes;		  /* of files worth reading: ".yaml .yml"; "" = all */
+	const char *status_branch;	  /* short name, or a full ref */
+	const char *status_path;	  /* report folder in the status tree, "" = its root */
+	const char *username;		  /* https */
+	const char *password;		  /* https; "" = none */
+	const char *ca_file;		  /* https; "" = the system's */
+	const char *ssh_key_file;	  /* ssh; "" = the client's own */
+	const char *ssh_passphrase_file;  /* ssh; "" = the key has none */
+	const char *known_hosts_file;	  /* ssh; mandatory */
+	const char *verify;		  /* none, head, range; "" = none */
+	const char *allowed_signers_file; /* who may sign */
+	const char *revoked_signers_file; /* who may no more; "" = nobody */
 	const char *author_name, *author_email;
 	int64_t max_files;	 /* in one reading */
 	int64_t max_file_bytes;	 /* of one file */

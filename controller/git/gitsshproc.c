@@ -156,6 +156,11 @@ int gitsshproc_write(struct gitsshproc *p, const char *data, size_t len, int64_t
 	return 0;
 }
 
+void gitsshproc_close_in(struct gitsshproc *p)
+{
+	close_end(&p->in);
+}
+
 void gitsshproc_stop(struct gitsshproc *p)
 {
 	close_end(&p->in);

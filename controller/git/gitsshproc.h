@@ -1,5 +1,5 @@
 /*
- * gitsshproc: one run of the OpenSSH client program, with a limit on every wait.
+ * gitsshproc: one run of a program of OpenSSH, with a limit on every wait.
  *
  * Not a protocol and not a judge of what went wrong (gitsshwords.h).
  *
@@ -29,6 +29,8 @@ int gitsshproc_start(struct gitsshproc *p, const char *const *argv, const char *
 ssize_t gitsshproc_read(struct gitsshproc *p, char *to, size_t size, int64_t stall_ms);
 /* 0 all written; 1 it does not listen any more; -1 it did not read for stall_ms. */
 int gitsshproc_write(struct gitsshproc *p, const char *data, size_t len, int64_t stall_ms);
+/* It gets no more. */
+void gitsshproc_close_in(struct gitsshproc *p);
 /* Kills it if it still runs; words and status stay until the next start. */
 void gitsshproc_stop(struct gitsshproc *p);
 void gitsshproc_fini(struct gitsshproc *p);

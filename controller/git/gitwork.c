@@ -161,7 +161,8 @@ static void finish_read(struct gitwork *w, const struct gitproto_msg *msg)
  * has to do with them calls for a new one: a person may have put another file in their place. */
 static bool is_about_files(enum err_code code)
 {
-	return code == ERR_CONFIG || code == ERR_TLS || code == ERR_AUTH || code == ERR_IO;
+	return code == ERR_CONFIG || code == ERR_TLS || code == ERR_AUTH || code == ERR_IO ||
+	       code == ERR_SIGNATURE;
 }
 
 static void take_failure(struct gitwork *w, const struct gitproto_msg *msg)

@@ -4,6 +4,7 @@
 #include "gitproto.h"
 #include "gitread.h"
 #include "gitrepo.h"
+#include "gitsign.h"
 #include "gitwrite.h"
 #include "log.h"
 
@@ -119,6 +120,8 @@ static int run_read_watched(
 					     "read at the next poll");
 		}
 	}
+	if (gitsign_check(&w->repo, &job.rev, req->path[0] != '\0', err) != 0)
+		return -1;
 	return run_read(w, &job, req->rev, err);
 }
 
@@ -236,6 +239,11 @@ static void enter_jail(const struct gitrepo *g)
 		break;
 	case GITADDR_SCHEME__MAX:
 		break;
+	}
+	if (s->verify[0] && strcmp(s->verify, "none") != 0) {
+		jail.programs = true; /* ssh-keygen */
+		strs_add(&jail.read, s->allowed_signers_file);
+		strs_add(&jail.read, s->revoked_signers_file);
 	}
 	gitjail_enter(&jail);
 	gitjail_fini(&jail);

@@ -170,6 +170,7 @@ static const char *next_step(const struct err *e)
 	case ERR_CANCELLED:
 	case ERR_CONFLICT:
 	case ERR_DECLINED:
+	case ERR_SIGNATURE:
 	case ERR_PROTOCOL:
 	case ERR_REMOTE:
 	case ERR__MAX:
