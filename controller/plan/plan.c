@@ -57,7 +57,6 @@ void plan_fini(struct plan *p)
 	free(p->changes);
 	free(p->message);
 	free(p->hint);
-	diags_fini(&p->notes);
 	strs_fini(&p->pending_keys);
 	record_fini(&p->learned);
 	*p = (struct plan){0};

@@ -121,7 +121,6 @@ struct plan {
 	size_t n_steps, cap_steps;
 	struct change *changes; /* sorted by path */
 	size_t n_changes, cap_changes;
-	struct diags notes;	  /* findings that need the cluster, with places in the manifest */
 	bool create;		  /* the VM does not exist yet */
 	struct strs pending_keys; /* PVE keys that wait for a restart */
 	struct record

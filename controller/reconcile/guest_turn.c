@@ -70,18 +70,10 @@ static void fill_status(struct guest *g)
 		const struct change *c = &p->changes[i];
 
 		if (c->state == CHANGE_BLOCKED)
-			strs_add_take(&s->blocked, mem_printf("%s: %s", c->path,
-						       c->why ? c->why : reason_word(c->reason)));
-	}
-	for (size_t i = 0; i < p->notes.n; i++) {
-		struct diags one = {.v = &p->notes.v[i], .n = 1};
-		bool have = false;
-
-		for (size_t k = 0; k < s->findings.n; k++)
-			have |= s->findings.v[k].code == p->notes.v[i].code &&
-				text_eq(s->findings.v[k].msg, p->notes.v[i].msg);
-		if (!have)
-			diags_append(&s->findings, &one);
+			strs_add_take(&s->blocked,
+			    mem_printf("%s: %s%s%s%s", c->path,
+				c->why ? c->why : reason_word(c->reason), c->place ? " (" : "",
+				c->place ? c->place : "", c->place ? ")" : ""));
 	}
 	g->env->changed(g->env->arg, g, NULL);
 }

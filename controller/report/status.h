@@ -52,7 +52,7 @@ struct vmstat {
 	char *last_op;	       /* "configure: set cores=4", NULL = none yet */
 	char *last_upid;       /* NULL = none */
 	char *last_result;     /* "OK", or PVE's words */
-	struct diags findings; /* about its newest manifest, and notes of the plan */
+	struct diags findings; /* about its newest manifest */
 };
 
 void vmstat_fini(struct vmstat *v); /* v is an empty model afterwards */
