@@ -12,6 +12,7 @@
 #define HIDE_CURSOR "\x1b[?25l"
 #define SHOW_CURSOR "\x1b[?25h"
 #define TO_END "\x1b[J"
+#define SUMMARY_MS 500
 
 /* One VM under work. */
 struct task {
@@ -28,7 +29,9 @@ struct progress {
 	size_t drawn; /* lines of the display that stand on the terminal */
 	unsigned frame;
 	timer_id timer;
-	bool hidden; /* the cursor */
+	char *summary;
+	int64_t summary_at; /* when it is to be asked for again */
+	bool hidden;	    /* the cursor */
 };
 
 /* ---- drawing ---- */
@@ -66,6 +69,18 @@ static void put_task(struct progress *p, struct buf *out, const struct task *t, 
 	put_line(p, out, TERM_CYAN, line);
 }
 
+/* It takes a look at every VM, so not for each frame. */
+static const char *summary(struct progress *p)
+{
+	int64_t now = clock_now(p->o.clock);
+	if (p->o.summary && (!p->summary || now >= p->summary_at)) {
+		free(p->summary);
+		p->summary = p->o.summary(p->o.summary_arg);
+		p->summary_at = now + SUMMARY_MS;
+	}
+	return p->summary;
+}
+
 static void put_display(struct progress *p, struct buf *out)
 {
 	size_t room = p->o.rows > 4 ? p->o.rows - 3 : 1, width = 0;
@@ -78,9 +93,9 @@ static void put_display(struct progress *p, struct buf *out)
 		_cleanup_str_ char *more = mem_printf("  and %zu more", p->n - room);
 		put_line(p, out, TERM_DIM, more);
 	}
-	_cleanup_str_ char *summary = p->o.summary ? p->o.summary(p->o.summary_arg) : NULL;
-	if (summary)
-		put_line(p, out, TERM_DIM, summary);
+	const char *line = summary(p);
+	if (line)
+		put_line(p, out, TERM_DIM, line);
 }
 
 static void redraw(struct progress *p)
@@ -99,6 +114,10 @@ static void on_frame(void *arg)
 	struct progress *p = arg;
 	p->timer = clock_timer(p->o.clock, PROGRESS_FRAME_MS, on_frame, p);
 	p->frame++;
+	if (p->o.fd > 0) {
+		p->o.columns = term_columns(p->o.fd);
+		p->o.rows = term_rows(p->o.fd);
+	}
 	redraw(p);
 }
 
@@ -278,6 +297,7 @@ void progress_free(struct progress **pp)
 	while (p->n > 0)
 		end(p, p->v[0].vm);
 	free(p->v);
+	free(p->summary);
 	free(p);
 	*pp = NULL;
 }
@@ -302,6 +322,7 @@ static struct progress_opts options(const struct cli *c, struct clock *clock, FI
 	    .unicode = locale && (strstr(locale, "UTF-8") || strstr(locale, "utf8")),
 	    .columns = term_columns(fd),
 	    .rows = term_rows(fd),
+	    .fd = fd,
 	    .write = write_file,
 	    .arg = f};
 }

@@ -22,6 +22,7 @@ struct progress_opts {
 	bool live;	      /* redraw in place; else a line per event */
 	bool colors, unicode; /* of the display */
 	size_t columns, rows; /* of the terminal */
+	int fd;		      /* asked for them before each frame; 0 = they stay as they are */
 	/* Where it goes. */
 	void (*write)(void *arg, const char *text);
 	void *arg;

@@ -27,12 +27,22 @@ void tree_put_vm(struct buf *out, const char *name)
 		buf_addf(out, "](vms/%s.yaml)", name);
 }
 
-void tree_put_time(struct buf *out, int64_t wall_ms)
+static void put_time(struct buf *out, int64_t wall_ms, const char *digits)
 {
 	if (wall_ms == 0)
 		return;
 	_cleanup_str_ char *t = text_time(wall_ms);
-	buf_addf(out, "%.10s %.5s", t, t + strlen("2026-12-01T"));
+	buf_addf(out, "%.10s %.*s", t, (int)strlen(digits), t + strlen("2026-12-01T"));
+}
+
+void tree_put_time(struct buf *out, int64_t wall_ms)
+{
+	put_time(out, wall_ms, "08:00");
+}
+
+void tree_put_seconds(struct buf *out, int64_t wall_ms)
+{
+	put_time(out, wall_ms, "08:00:00");
 }
 
 void tree_put_sentence(struct buf *out, const char *text)

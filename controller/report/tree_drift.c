@@ -60,7 +60,7 @@ static void put_cells(struct buf *out, const struct entry *e)
 	else
 		buf_adds(out, "unknown");
 	buf_adds(out, " | ");
-	tree_put_time(out, e->d->since_wall);
+	tree_put_seconds(out, e->d->since_wall);
 	buf_adds(out, " | ");
 }
 
@@ -121,7 +121,7 @@ static void put_corrected(struct buf *out, struct entries *l)
 		      "| :-- | :-- | :-- | :-- | :-- | :-- | :-- |\n");
 	for (size_t i = 0; i < l->n && i < TREE_STATUS_ROWS; i++) {
 		put_cells(out, &l->v[i]);
-		tree_put_time(out, l->v[i].d->corrected_wall);
+		tree_put_seconds(out, l->v[i].d->corrected_wall);
 		buf_adds(out, " |\n");
 	}
 }

@@ -34,8 +34,9 @@ const char *tree_outlook_word(enum change_state s);
 void tree_put_count(struct buf *out, size_t n, const char *one, const char *many);
 /* Name of a VM as a link to its file. */
 void tree_put_vm(struct buf *out, const char *name);
-/* "2026-12-01 08:00"; "" for 0. */
+/* "2026-12-01 08:00"; "" for 0. What somebody compares with logs has seconds. */
 void tree_put_time(struct buf *out, int64_t wall_ms);
+void tree_put_seconds(struct buf *out, int64_t wall_ms);
 /* Prose that ends in exactly one full stop. */
 void tree_put_sentence(struct buf *out, const char *text);
 

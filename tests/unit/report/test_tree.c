@@ -163,19 +163,21 @@ static const char drift_md[] =
     "\n"
     "| VM | Leaf | Wanted | Found | By | Since (UTC) | What happens |\n"
     "| :-- | :-- | :-- | :-- | :-- | :-- | :-- |\n"
-    "| [`cache`](vms/cache.yaml) | `tags` | `[web]` | `absent` | unknown | 2026-11-21 18:00 | "
+    "| [`cache`](vms/cache.yaml) | `tags` | `[web]` | `absent` | unknown | 2026-11-21 18:00:00 | "
     "**blocked**: no right |\n"
-    "| [`cache`](vms/cache.yaml) | `cpu.cores` | `4` | `8` | `ops@pam` | 2026-11-21 18:01 | "
+    "| [`cache`](vms/cache.yaml) | `cpu.cores` | `4` | `8` | `ops@pam` | 2026-11-21 18:01:00 | "
     "reported only |\n"
     "\n"
     "## Corrected lately\n"
     "\n"
     "| VM | Leaf | Wanted | Found | By | Seen (UTC) | Corrected (UTC) |\n"
     "| :-- | :-- | :-- | :-- | :-- | :-- | :-- |\n"
-    "| [`db`](vms/db.yaml) | `name` | `db` | `bd` | unknown | 2026-11-21 18:00 | 2026-11-21 18:03 "
+    "| [`db`](vms/db.yaml) | `name` | `db` | `bd` | unknown | 2026-11-21 18:00:00 | 2026-11-21 "
+    "18:03:00 "
     "|\n"
-    "| [`app`](vms/app.yaml) | `memory.size` | `2048` | `1024` | `root@pam` | 2026-11-21 18:00 | "
-    "2026-11-21 18:02 |\n";
+    "| [`app`](vms/app.yaml) | `memory.size` | `2048` | `1024` | `root@pam` | 2026-11-21 18:00:00 "
+    "| "
+    "2026-11-21 18:02:00 |\n";
 
 static const char summary_json[] =
     "{\"apiVersion\":\"ramet.dev/v1\",\"kind\":\"Summary\",\"controller\":{\"id\":\"homelab\","
