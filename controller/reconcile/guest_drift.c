@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define EVENT_VALUE_CHARS 24
 #define FIGHT_COUNT 3
 #define FIGHT_WINDOW_MS (24 * 3600 * 1000LL)
 
@@ -62,10 +63,16 @@ static const char *log_key(const struct change *c)
 	return strcmp(c->path, "node_name") == 0 ? "node" : c->path;
 }
 
+/* Becomes the subject of a commit: the name at its end must not be cut off by a long value. */
 static char *event_text(const struct guest *g, const struct drift *d)
 {
-	return mem_printf("drift: %s %s %s→%s%s%s", g->name, d->path, d->wanted, d->found,
-	    d->who ? " by " : "", d->who ? d->who : "");
+	const char *by = d->who ? " by " : "", *who = d->who ? d->who : "";
+
+	if (text_starts(d->path, "delete."))
+		return mem_printf("drift: %s %s is back%s%s", g->name, d->path, by, who);
+	_cleanup_str_ char *wanted = text_oneline(d->wanted, EVENT_VALUE_CHARS);
+	_cleanup_str_ char *found = text_oneline(d->found, EVENT_VALUE_CHARS);
+	return mem_printf("drift: %s %s %s→%s%s%s", g->name, d->path, wanted, found, by, who);
 }
 
 static void take_change(
