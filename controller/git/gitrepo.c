@@ -86,7 +86,6 @@ static bool may_be_cache(int klass)
 	case GIT_ERROR_ZLIB:
 	case GIT_ERROR_OBJECT:
 	case GIT_ERROR_TREE:
-	case GIT_ERROR_INDEXER:
 	case GIT_ERROR_REFERENCE:
 	case GIT_ERROR_CONFIG:
 	case GIT_ERROR_OS:

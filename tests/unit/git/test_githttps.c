@@ -2,50 +2,13 @@
  * address, an authority of its own, basic authentication. */
 #include "gitfix.h"
 
-static char *base, *ca, *password, *server;
+#include "githost.h"
 
-static char *value_of(const char *lines, const char *key)
-{
-	const char *at = strstr(lines, key);
-	assert_non_null(at);
-	at += strlen(key);
-	return mem_strndup(at, strcspn(at, "\n"));
-}
+static struct githost host;
 
-/* 77 when a program that the server needs is not there. */
-static int start_server(void)
-{
-	server = mem_printf("%s/tests/e2e/lib/git-server", RAMET_SOURCE_DIR);
-	char *cmd = mem_printf(
-	    "%s start %s/srv --until %ld >%s/out", server, fix_dir, (long)getpid(), fix_dir);
-	int status = system(cmd);
-	free(cmd);
-	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
-		return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
-	char *lines = fix_sh("cat out");
-	base = value_of(lines, "url=");
-	ca = value_of(lines, "ca=");
-	password = value_of(lines, "password=");
-	free(lines);
-	return 0;
-}
-
-static void stop_server(void)
-{
-	fix_run("%s stop srv", server);
-	mem_free_str(&server);
-	mem_free_str(&base);
-	mem_free_str(&ca);
-	mem_free_str(&password);
-}
-
-/* An empty repository on the server with a working copy beside it; the URL. */
 static char *make_repo(const char *name)
 {
-	fix_run("%s repo %s/srv %s; git init -q %s; cd %s; git remote add origin "
-		"%s/srv/repos/%s.git",
-	    server, fix_dir, name, name, name, fix_dir, name);
-	return mem_printf("%s/%s.git", base, name);
+	return githost_repo(&host, name);
 }
 
 static char *commit(const char *name, const char *script)
@@ -57,10 +20,7 @@ static char *commit(const char *name, const char *script)
 
 static void init(struct fix *f, const char *url)
 {
-	fix_init(f, url);
-	f->opts.setup.ca_file = ca;
-	f->opts.setup.username = "ramet";
-	f->opts.setup.password = password;
+	githost_settings(&host, f, url);
 }
 
 static void open_port(struct fix *f, const char *url)
@@ -133,7 +93,7 @@ static void test_round(void **state UNUSED)
 	_cleanup_str_ char *leaks =
 	    fix_sh("cat /proc/%ld/cmdline /proc/%ld/environ | tr '\\0' ' ' | "
 		   "grep -c -F '%s' || true",
-		gitwork_pid(f.work), gitwork_pid(f.work), password);
+		gitwork_pid(f.work), gitwork_pid(f.work), host.password);
 	assert_string_equal(leaks, "0");
 	fix_close(&f);
 }
@@ -218,7 +178,7 @@ static void test_certificates(void **state UNUSED)
 	fix_close(&f);
 
 	/* A name for which the certificate was not made: it has 127.0.0.1 and localhost. */
-	_cleanup_str_ char *port = mem_strdup(strrchr(base, ':'));
+	_cleanup_str_ char *port = mem_strdup(strrchr(host.base, ':'));
 	_cleanup_str_ char *name = mem_printf("https://ip6-localhost%s/tls.git", port);
 	_cleanup_str_ char *hosts =
 	    fix_sh("getent ahostsv4 ip6-localhost >/dev/null && echo yes || true");
@@ -234,14 +194,14 @@ static void test_certificates(void **state UNUSED)
 static void test_wrong_addresses(void **state UNUSED)
 {
 	struct fix f;
-	_cleanup_str_ char *none = mem_printf("%s/nothing.git", base);
+	_cleanup_str_ char *none = mem_printf("%s/nothing.git", host.base);
 	open_port(&f, none);
 	fix_list(&f);
 	fix_failed(&f, ERR_NOTFOUND, "there is no repository at");
 	assert_non_null(strstr(f.hint, "git.url"));
 	fix_close(&f);
 
-	_cleanup_str_ char *page = mem_printf("%s/page/x.git", base);
+	_cleanup_str_ char *page = mem_printf("%s/page/x.git", host.base);
 	open_port(&f, page);
 	fix_list(&f);
 	fix_failed(&f, ERR_PROTOCOL, "not as a Git server");
@@ -256,7 +216,7 @@ static void test_wrong_addresses(void **state UNUSED)
 	fix_close(&f);
 
 	/* TLS is spoken there. */
-	_cleanup_str_ char *clear = mem_printf("http%s/x.git", base + strlen("https"));
+	_cleanup_str_ char *clear = mem_printf("http%s/x.git", host.base + strlen("https"));
 	open_port(&f, clear);
 	fix_list(&f);
 	fix_failed(&f, ERR_PROTOCOL, "status 400");
@@ -267,7 +227,7 @@ static void test_redirects(void **state UNUSED)
 {
 	free(make_repo("target"));
 	_cleanup_str_ char *head = commit("target", "echo a >a.yaml");
-	_cleanup_str_ char *moved = mem_printf("%s/moved/target.git", base);
+	_cleanup_str_ char *moved = mem_printf("%s/moved/target.git", host.base);
 	struct fix f;
 	open_port(&f, moved);
 	fix_list(&f);
@@ -281,7 +241,7 @@ static void test_redirects(void **state UNUSED)
 	fix_close(&f);
 
 	/* To another host the password is not carried. */
-	_cleanup_str_ char *away = mem_printf("%s/away/target.git", base);
+	_cleanup_str_ char *away = mem_printf("%s/away/target.git", host.base);
 	open_port(&f, away);
 	fix_list(&f);
 	fix_failed(&f, ERR_PROTOCOL, "redirect (301) to another place");
@@ -444,12 +404,11 @@ int main(int argc, char **argv)
 	    cmocka_unit_test(test_large),
 	};
 	fix_begin();
-	int r = start_server();
+	int r = githost_start(&host);
 	if (r == 0) {
 		r = cmocka_run_group_tests(tests, NULL, NULL);
-		stop_server();
+		githost_stop(&host);
 	}
-	mem_free_str(&server);
 	fix_end();
 	return r;
 }
