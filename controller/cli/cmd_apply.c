@@ -47,11 +47,11 @@ static int plan(struct apply *a)
 		setup_print_diags(a->cli, &b->diags);
 		a->rev = mem_strdup(b->rev);
 	}
-	bool todo;
-	_cleanup_str_ char *text = planview_render(&p, PLANVIEW_TEXT, a->cli->color, &todo);
+	enum planview_sum sum;
+	_cleanup_str_ char *text = planview_render(&p, PLANVIEW_TEXT, a->cli->color, &sum);
 	if (!cli_put(text))
 		return CLI_ERROR;
-	return todo ? CLI_CHANGES : CLI_OK;
+	return sum == PLANVIEW_TODO ? CLI_CHANGES : CLI_OK;
 }
 
 static bool ask(void)

@@ -15,15 +15,15 @@ static enum planview_form form(const struct cli *c)
 static int show(const struct cli *c, struct pass *p)
 {
 	_cleanup_err_ struct err *err = pass_problem(p);
-	bool todo;
+	enum planview_sum sum;
 	if (err)
 		return cli_fail(c, err);
 	const struct diags *findings = &controller_bundle(p->controller)->diags;
 	setup_print_diags(c, findings);
-	_cleanup_str_ char *text = planview_render(p, form(c), c->color, &todo);
+	_cleanup_str_ char *text = planview_render(p, form(c), c->color, &sum);
 	if (!cli_put(text) || diags_errors(findings) > 0)
 		return CLI_ERROR;
-	return todo ? CLI_CHANGES : CLI_OK;
+	return sum == PLANVIEW_NOTHING ? CLI_OK : CLI_CHANGES;
 }
 
 static int run(const struct cli *c, struct bundle *desired)

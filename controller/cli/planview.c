@@ -59,14 +59,22 @@ static struct plan stand_in(const struct vmstat *v)
 	    .verdict = v->verdict, .reason = v->reason, .message = v->message, .hint = v->hint};
 }
 
-char *planview_render(struct pass *p, enum planview_form form, bool colors, bool *ret_todo)
+static enum planview_sum sum_of(const struct plan *plan)
+{
+	if (is_todo(plan))
+		return PLANVIEW_TODO;
+	bool held = plan->verdict == PLAN_WAIT || plan->verdict == PLAN_STALLED;
+	return held ? PLANVIEW_BLOCKED : PLANVIEW_NOTHING;
+}
+
+char *planview_render(struct pass *p, enum planview_form form, bool colors, enum planview_sum *ret)
 {
 	const struct status *s = controller_status(p->controller);
 	struct render_item *items = mem_calloc(s->n_vms ? s->n_vms : 1, sizeof(*items));
 	struct plan *stand_ins = mem_calloc(s->n_vms ? s->n_vms : 1, sizeof(*stand_ins));
 	char *text = NULL;
 	size_t n = 0;
-	*ret_todo = false;
+	*ret = PLANVIEW_NOTHING;
 	for (size_t i = 0; i < s->n_vms; i++) {
 		const struct vmstat *v = s->vms[i];
 		const struct plan *plan = controller_plan(p->controller, v->name);
@@ -76,7 +84,8 @@ char *planview_render(struct pass *p, enum planview_form form, bool colors, bool
 		}
 		items[n++] = (struct render_item){
 		    .name = v->name, .vmid = v->record.vmid, .node = v->node, .plan = plan};
-		*ret_todo |= is_todo(plan);
+		if (sum_of(plan) > *ret)
+			*ret = sum_of(plan);
 	}
 	switch (form) {
 	case PLANVIEW_TEXT:

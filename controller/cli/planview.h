@@ -19,8 +19,14 @@ int planview_read(
 
 enum planview_form { PLANVIEW_TEXT, PLANVIEW_JSON, PLANVIEW_MARKDOWN, PLANVIEW_FORM__MAX };
 
-/* ret_todo: something would be done. */
-char *planview_render(struct pass *p, enum planview_form form, bool colors, bool *ret_todo);
+enum planview_sum {
+	PLANVIEW_NOTHING, /* to do */
+	PLANVIEW_BLOCKED, /* nothing would be done, but something is not as listed */
+	PLANVIEW_TODO,
+	PLANVIEW_SUM__MAX
+};
+
+char *planview_render(struct pass *p, enum planview_form form, bool colors, enum planview_sum *ret);
 
 /* PATH or --rev of plan and apply: 40 hex digits, and not both. */
 int planview_check_scope(const struct cli *c, struct err **err) MUST_CHECK;
