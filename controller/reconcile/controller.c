@@ -152,6 +152,23 @@ static bool is_known(void *arg, uint32_t vmid)
 	return c->n_known && bsearch(&vmid, c->known, c->n_known, sizeof(vmid), by_number);
 }
 
+/* All guests were looked at: whatever carries a marker of ours is put on record, its manifest there
+ * or not. */
+static void scan_done(struct controller *c)
+{
+	_cleanup_err_ struct err *e = NULL;
+	const struct claim *m;
+
+	for (size_t i = 0; (m = claims_at(c->claims, i)); i++)
+		if (!m->copy && in_scope(c, m->name))
+			guest_take_claim(make_guest(c, m->name), m);
+	if (c->bundle)
+		apply_bundle(c);
+	c->wide = false;
+	if (!c->has_only && !c->o.desired && journal_set_scanned(c->journal, &e) < 0)
+		log_error("journal", "%s", err_msg(e));
+}
+
 static void on_view(void *arg)
 {
 	struct controller *c = arg;
@@ -165,9 +182,16 @@ static void on_view(void *arg)
 	qsort(c->known, c->n_known, sizeof(*c->known), by_number);
 	if (reporter_is_restored(c->reporter))
 		claims_update(c->claims, c->wide);
+	if (c->wide && claims_is_complete(c->claims))
+		scan_done(c); /* there was nothing to look at */
 	for (size_t i = 0; i < c->n_guests; i++)
 		guest_view(c->guests[i]);
-	reporter_dirty(c->reporter, NULL);
+	if (!text_eq(c->cluster_problem, inventory_problem(c->inventory))) {
+		mem_replace(&c->cluster_problem, inventory_problem(c->inventory));
+		note(c, NOTE_TROUBLE, NULL,
+		    c->cluster_problem ? c->cluster_problem : "the cluster answers again");
+		reporter_dirty(c->reporter, NULL);
+	}
 }
 
 static void on_touched(void *arg, uint32_t vmid)
@@ -185,7 +209,8 @@ static void on_claims(void *arg)
 
 	if (!claims_is_complete(c->claims))
 		return;
-	c->wide = false;
+	if (c->wide)
+		scan_done(c);
 	for (size_t i = 0; i < c->n_guests; i++) {
 		if (!guest_record(c->guests[i])->vmid)
 			guest_wake(c->guests[i]);
@@ -200,6 +225,7 @@ static void on_claims(void *arg)
 static const char *unclear(struct controller *c, uint32_t vmid, const char *node, const char **hint)
 {
 	free(c->unclear);
+	free(c->cluster_problem);
 	c->unclear =
 	    mem_printf("no journal was found, and VM %u on node %s is locked by a clone or "
 		       "cannot be read: it may be one of ours",
@@ -227,6 +253,15 @@ static const char *not_ready(void *arg, const char **ret_hint)
 	if (c->wide && !claims_is_complete(c->claims))
 		return "no journal was found: guests are being read for markers first";
 	return NULL;
+}
+
+static bool take_over(void *arg, struct guest *g, const char *old)
+{
+	struct guest *from = find_guest(arg, old);
+
+	if (!from || !guest_vmid(from) || guest_is_wanted(from))
+		return false;
+	return !guest_take_record(g, from);
 }
 
 static bool dependency_ready(void *arg, const char *name)
@@ -319,7 +354,7 @@ static void on_restored(void *arg)
 
 	/* Only now: the records say which last good versions are to be read. */
 	start_source(c);
-	if (!c->source)
+	if (c->bundle)
 		apply_bundle(c);
 	inventory_poke(c->inventory);
 	reporter_dirty(c->reporter, NULL);
@@ -452,6 +487,7 @@ static void make_machines(struct controller *c)
 	    .full_read_ms = k->reconcile_full_read,
 	    .readonly = readonly || c->o.observe_only,
 	    .not_ready = not_ready,
+	    .take_over = take_over,
 	    .dependency_ready = dependency_ready,
 	    .changed = on_changed,
 	    .note = on_note,
@@ -475,7 +511,7 @@ int controller_new(const struct controller_opts *o, struct controller **ret, str
 		controller_free(&c);
 		return -1;
 	}
-	c->wide = journal_was_empty(c->journal);
+	c->wide = !journal_is_scanned(c->journal);
 	c->has_only = o->only != NULL;
 	if (o->only)
 		strs_copy(&c->only, o->only);

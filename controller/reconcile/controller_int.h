@@ -44,6 +44,7 @@ struct controller {
 	struct status status;
 	const struct vmstat **vms;
 	char *rev_applied;
+	char *cluster_problem;	      /* as told last */
 	char *unclear, *unclear_hint; /* texts of not_ready */
 	/* Settled and stopping. */
 	timer_id watch;

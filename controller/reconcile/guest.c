@@ -156,6 +156,48 @@ void guest_restore(struct guest *g, const struct vmstat *old)
 	}
 }
 
+void guest_take_claim(struct guest *g, const struct claim *c)
+{
+	if (g->rec.vmid || journal_intent(g->env->journal, g->name))
+		return;
+	g->rec.vmid = c->vmid;
+	mem_replace(&g->rec.nonce, c->nonce);
+	mem_replace(&g->rec.uuid, c->uuid);
+	mem_replace(&g->rec.node, c->node);
+	g->rec.proven = false;
+	log_warn(
+	    g->name, "the record was lost; VM %u carries its marker and is taken as it", c->vmid);
+	guest_save_record(g);
+}
+
+bool guest_take_record(struct guest *g, struct guest *from)
+{
+	_cleanup_err_ struct err *e = NULL;
+	struct record rec;
+
+	if (from->want || from->op || journal_intent(g->env->journal, from->name) ||
+	    !from->rec.vmid)
+		return false;
+	record_copy(&rec, &from->rec);
+	mem_replace(&rec.good_rev, g->rec.good_rev);
+	mem_replace(&rec.good_path, g->rec.good_path);
+	if (!g->env->readonly && (journal_record(g->env->journal, g->name, &rec, &e) < 0 ||
+				     journal_forget(g->env->journal, from->name, &e) < 0)) {
+		log_error(g->name, "%s", err_msg(e));
+		record_fini(&rec);
+		return false;
+	}
+	log_info(g->name, "takes over VM %u of %s", rec.vmid, from->name);
+	record_fini(&g->rec);
+	g->rec = rec;
+	record_fini(&g->st.record);
+	record_copy(&g->st.record, &g->rec);
+	record_fini(&from->rec);
+	record_fini(&from->st.record);
+	from->env->changed(from->env->arg, from, NULL);
+	return true;
+}
+
 void guest_save_record(struct guest *g)
 {
 	_cleanup_err_ struct err *e = NULL;

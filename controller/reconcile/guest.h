@@ -44,6 +44,9 @@ struct guest_env {
 	/* All places where a VM may be on record were read: NULL, or what is missing. hint: what a
 	 * person has to do about it; NULL = it comes by itself. */
 	const char *(*not_ready)(void *arg, const char **ret_hint);
+	/* g was renamed from `old`: takes the record over (guest_take_record). True: not yet, the
+	 * old name still has something under way. */
+	bool (*take_over)(void *arg, struct guest *g, const char *old);
 	/* The VM of that name is Ready as its manifest in force says. */
 	bool (*dependency_ready)(void *arg, const char *name);
 	/* The status changed. event: one line for the commit message, or NULL; it replaces an
@@ -58,6 +61,12 @@ void guest_free(struct guest **g);
 
 /* What a status tree told, for a VM that the journal does not know. Before guest_want. */
 void guest_restore(struct guest *g, const struct vmstat *old);
+/* The record was lost, and this guest carries the marker of the name. Nothing is done when there is
+ * a record or an intent. */
+void guest_take_claim(struct guest *g, const struct claim *c);
+/* The record goes over from a name that is no more. False, and nothing is done, while that one has
+ * something under way or the journal cannot be written. */
+bool guest_take_record(struct guest *g, struct guest *from);
 /* The manifest in force, NULL = it is gone. b is referenced. Makes the guest due when it changed.
  */
 void guest_want(struct guest *g, struct bundle *b, const struct bundle_entry *entry);

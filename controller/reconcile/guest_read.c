@@ -246,22 +246,18 @@ static bool take_claim(struct guest *g)
 {
 	const struct claim *c = claims_find(g->env->claims, g->name);
 
+	if (!c && g->want && g->want->renamed_from)
+		c = claims_find(g->env->claims, g->want->renamed_from);
 	if (!c || c->locked)
 		return false;
-	g->rec.vmid = c->vmid;
-	mem_replace(&g->rec.nonce, c->nonce);
-	mem_replace(&g->rec.uuid, c->uuid);
-	mem_replace(&g->rec.node, c->node);
-	g->rec.proven = false;
-	log_warn(
-	    g->name, "the record was lost; VM %u carries its marker and is taken as it", c->vmid);
-	guest_save_record(g);
-	return true;
+	guest_take_claim(g, c);
+	return g->rec.vmid != 0;
 }
 
 static void begin_new(struct guest *g)
 {
 	const char *hint = NULL, *missing = g->env->not_ready(g->env->arg, &hint);
+	const char *old = g->want->renamed_from;
 
 	if (take_claim(g))
 		locate(g);
@@ -269,6 +265,11 @@ static void begin_new(struct guest *g)
 		guest_stall(g, REASON_DEBRIS, missing, hint);
 	else if (missing)
 		guest_wait(g, REASON_READING, missing, 5000, true);
+	else if (old && *old && g->env->take_over(g->env->arg, g, old))
+		guest_wait(g, REASON_RETRYING, "the VM of its old name has something under way",
+		    5000, false);
+	else if (g->rec.vmid)
+		locate(g);
 	else if (vmid_of(g))
 		locate(g);
 	else

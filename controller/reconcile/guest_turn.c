@@ -175,6 +175,11 @@ void guest_plan_turn(struct guest *g)
 	const struct plan *p;
 	bool new_drift;
 
+	if (!g->want) { /* the manifest went while the guest was being read */
+		guest_enter(g, GUEST_WAIT);
+		guest_begin(g);
+		return;
+	}
 	fill_input(g);
 	if (g->last && g->last->planned && g->turn->has_guest && g->rec.vmid) {
 		plan_learn_step(&g->last->plan, 0, &g->last->in, &g->turn->guest, &g->rec);

@@ -20,7 +20,7 @@ struct journal {
 	uint32_t magic;
 	struct store *store;
 	char *controller_id, *instance;
-	bool readonly, was_empty;
+	bool readonly, scanned;
 	struct item *v; /* sorted by name */
 	size_t n, cap;
 	uint32_t *used; /* ascending */
@@ -230,7 +230,9 @@ static int replay_line(struct journal *j, const char *line, struct err **err)
 	if (strcmp(kind, "ramet") == 0)
 		return replay_head(j, o, err);
 	name = jsn_get_text(o, "name");
-	if (strcmp(kind, "used") == 0) {
+	if (strcmp(kind, "scanned") == 0) {
+		j->scanned = true;
+	} else if (strcmp(kind, "used") == 0) {
 		int64_t v = jsn_get_int(o, "vmid", 0);
 
 		if (v >= 100 && v <= 999999999)
@@ -247,6 +249,8 @@ static int compact(struct journal *j, struct err **err)
 	int rc;
 
 	strs_add_take(&l, journal_line_head(j->controller_id, j->instance));
+	if (j->scanned)
+		strs_add_take(&l, journal_line_scanned());
 	for (size_t i = 0; i < j->n_used; i++)
 		strs_add_take(&l, journal_line_used(j->used[i]));
 	for (size_t i = 0; i < j->n; i++) {
@@ -274,7 +278,6 @@ int journal_open(struct store *store, const char *controller_id, bool readonly,
 	j->controller_id = mem_strdup(controller_id);
 	j->readonly = readonly;
 	rc = store->ops->load(store, &lines, err);
-	j->was_empty = lines.n == 0;
 	for (size_t i = 0; rc == 0 && i < lines.n; i++)
 		rc = replay_line(j, lines.v[i], err);
 	if (rc == 0 && !j->instance) {
@@ -309,9 +312,9 @@ void journal_free(struct journal **jp)
 	*jp = NULL;
 }
 
-bool journal_was_empty(const struct journal *j)
+bool journal_is_scanned(const struct journal *j)
 {
-	return j->was_empty;
+	return j->scanned;
 }
 
 const char *journal_instance(const struct journal *j)
@@ -369,6 +372,16 @@ static void maybe_compact(struct journal *j)
 		log_warn("journal", "%s, ignoring", err_msg(e));
 		j->lines = 0; /* not again at every line */
 	}
+}
+
+int journal_set_scanned(struct journal *j, struct err **err)
+{
+	if (j->scanned)
+		return 0;
+	if (add_line(j, journal_line_scanned(), err) < 0)
+		return -1;
+	j->scanned = true;
+	return 0;
 }
 
 int journal_begin(struct journal *j, const char *name, const struct intent *in, struct err **err)

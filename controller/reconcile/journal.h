@@ -41,8 +41,10 @@ struct journal;
 int journal_open(struct store *store, const char *controller_id, bool readonly,
     struct journal **ret, struct err **err) MUST_CHECK;
 void journal_free(struct journal **j);
-/* Nothing was in the store: the state directory is new, or was lost. */
-bool journal_was_empty(const struct journal *j);
+/* Since this state directory is new (or was lost), the guests were looked through for markers of
+ * ours, and what was found is on record. It takes more than one life, if need be. */
+bool journal_is_scanned(const struct journal *j);
+int journal_set_scanned(struct journal *j, struct err **err) MUST_CHECK;
 /* A random word that stays with the state directory. */
 const char *journal_instance(const struct journal *j);
 

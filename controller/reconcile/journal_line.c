@@ -75,6 +75,11 @@ char *journal_line_used(uint32_t vmid)
 	return print_line(o);
 }
 
+char *journal_line_scanned(void)
+{
+	return print_line(line_new("scanned", NULL));
+}
+
 static void put_kv(struct jsn *o, const char *key, const struct kv *m)
 {
 	struct jsn *c;

@@ -20,6 +20,7 @@ char *journal_line_end(const char *name);
 char *journal_line_record(const char *name, const struct record *rec);
 char *journal_line_forget(const char *name);
 char *journal_line_used(uint32_t vmid);
+char *journal_line_scanned(void);
 
 /* The object's members as a record or intent; hostile input is bounded, not trusted. -1 when the
  * VMID is out of range. */

@@ -296,6 +296,37 @@ static void test_fight_is_left_alone(void **state)
 	end_world(w, NULL);
 }
 
+/* A new metadata.name with the annotation continues the VM: no second one, and the marker follows.
+ */
+static void test_renamed(void **state)
+{
+	struct world *w = new_world(90);
+	_cleanup_kv_ struct kv files = {0};
+	int64_t vmid;
+
+	(void)state;
+	world_start(w, CONTROLLER_RUN);
+	must_be_ready(w, "at first");
+	vmid = world_find(w, "web-01", NULL);
+	kv_set(&files, "web.yaml",
+	    "apiVersion: ramet.dev/v1\nkind: ClonedVM\nmetadata:\n  name: web-02\n  annotations: { "
+	    "ramet.dev/renamed-from: web-01 }\nspec:\n  node_name: pve2\n  clone: { source_vm_id: "
+	    "9001, full: false }\n  cpu: { cores: 4 }\n");
+	memgit_commit(w->git, &files, "renamed");
+	world_run(w, 600000, NULL, look);
+	assert_int_equal(world_find(w, "web-02", NULL), vmid);
+	assert_int_equal(world_find(w, "web-01", NULL), 0);
+	assert_int_equal(sim_guests(w->sim, NULL, 0), 5); /* two templates, two strangers, one */
+	assert_int_equal(world_vmstat(w, "web-02")->verdict, PLAN_IN_SYNC);
+	assert_null(world_vmstat(w, "web-01"));
+	/* And across a death. */
+	world_kill(w);
+	world_start(w, CONTROLLER_RUN);
+	world_run(w, 300000, NULL, look);
+	assert_int_equal(world_vmstat(w, "web-02")->record.vmid, vmid);
+	end_world(w, NULL);
+}
+
 static bool is_settled(struct world *w)
 {
 	return controller_is_settled(w->controller);
@@ -375,6 +406,7 @@ int main(void)
 	    cmocka_unit_test(test_empty_repository_and_missing_branch),
 	    cmocka_unit_test(test_rejected_push_is_rebuilt),
 	    cmocka_unit_test(test_fight_is_left_alone),
+	    cmocka_unit_test(test_renamed),
 	    cmocka_unit_test(test_plan_changes_nothing),
 	    cmocka_unit_test(test_apply_settles),
 	    cmocka_unit_test(test_orderly_stop),
