@@ -2,6 +2,7 @@
 
 #include "controller_int.h"
 #include "log.h"
+#include "store.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -55,12 +56,18 @@ static bool in_scope(const struct controller *c, const char *name)
 	return !c->has_only || strs_has(&c->only, name);
 }
 
-static void note(struct controller *c, enum note_kind kind, const char *vm, const char *text)
+static void on_note(void *arg, enum note_kind kind, const char *vm, const char *text, int percent)
 {
-	struct note n = {.kind = kind, .vm = vm, .text = text ? text : "", .percent = -1};
+	struct controller *c = arg;
+	struct note n = {.kind = kind, .vm = vm, .text = text ? text : "", .percent = percent};
 
 	if (c->o.ports.note)
 		c->o.ports.note(c->o.ports.note_arg, &n);
+}
+
+static void note(struct controller *c, enum note_kind kind, const char *vm, const char *text)
+{
+	on_note(c, kind, vm, text, -1);
 }
 
 /* Names on record whose manifest is not there have a machine too: their record stays reported. */
@@ -279,15 +286,6 @@ static void on_changed(void *arg, struct guest *g, const char *event)
 	reporter_dirty(c->reporter, event);
 }
 
-static void on_note(void *arg, enum note_kind kind, const char *vm, const char *text, int percent)
-{
-	struct controller *c = arg;
-	struct note n = {.kind = kind, .vm = vm, .text = text ? text : "", .percent = percent};
-
-	if (c->o.ports.note)
-		c->o.ports.note(c->o.ports.note_arg, &n);
-}
-
 static bool is_reserved(void *arg, uint32_t vmid, const char *name)
 {
 	const struct controller *c = arg;
@@ -393,29 +391,6 @@ static void watch(void *arg)
 	c->was_settled = settled;
 }
 
-static int null_append(struct store *s, const char *line, struct err **err)
-{
-	(void)s, (void)line, (void)err;
-	return 0;
-}
-
-static int null_load(struct store *s, struct strs *ret, struct err **err)
-{
-	(void)s, (void)err;
-	*ret = (struct strs){0};
-	return 0;
-}
-
-static int null_rewrite(struct store *s, const struct strs *lines, struct err **err)
-{
-	(void)s, (void)lines, (void)err;
-	return 0;
-}
-
-static const struct store_ops null_ops = {
-    .append = null_append, .load = null_load, .rewrite = null_rewrite};
-static struct store null_store = {.ops = &null_ops}; /* plan without a state directory */
-
 static void make_machines(struct controller *c)
 {
 	const struct config *k = c->o.config;
@@ -497,7 +472,7 @@ static void make_machines(struct controller *c)
 int controller_new(const struct controller_opts *o, struct controller **ret, struct err **err)
 {
 	struct controller *c = mem_alloc(sizeof(*c));
-	struct store *store = o->ports.store ? o->ports.store : &null_store;
+	struct store *store = o->ports.store ? o->ports.store : store_null();
 
 	c->magic = CONTROLLER_MAGIC;
 	c->o = *o;

@@ -20,6 +20,8 @@
  * ERR_IO otherwise. */
 int store_open(const char *dir, struct store **ret, struct err **err) MUST_CHECK;
 void store_close(struct store **s);
+/* Forgets everything: for plans without a state directory. Lives for ever. */
+struct store *store_null(void);
 
 /* Writes a file so that either the old or the new content is there after a power loss: a temporary
  * file beside it, fsync, rename, fsync of the directory. dirfd may be AT_FDCWD. */
