@@ -14,7 +14,6 @@
 #define UNCLEAR_MS (30 * 60 * 1000) /* as long as a clone may take by default */
 
 /* --- guests --- */
-
 static size_t place(const struct controller *c, const char *name)
 {
 	size_t lo = 0, hi = c->n_guests;
@@ -303,7 +302,6 @@ static bool is_reserved(void *arg, uint32_t vmid, const char *name)
 }
 
 /* --- the report --- */
-
 static const struct status *model(void *arg)
 {
 	return controller_build_status(arg);
@@ -374,7 +372,6 @@ static void on_report(void *arg, const char *text)
 }
 
 /* --- life --- */
-
 static void watch(void *arg)
 {
 	struct controller *c = arg;
