@@ -275,14 +275,29 @@ static void target_storage(struct planner *pl)
 {
 	const char *target = planner_text(pl, ATTR_clone_target_datastore, NULL);
 	const char *format = planner_text(pl, ATTR_clone_target_format, NULL);
-
 	_cleanup_str_ char *why = NULL;
+	enum reason r = REASON_IN_SYNC;
 
-	if (!target)
+	if (target) {
+		r = storage_problem(pl, target, format, &why);
+		if (r != REASON_IN_SYNC)
+			change_block(against(pl, ATTR_clone_target_datastore), r, "%s", why);
 		return;
-	enum reason r = storage_problem(pl, target, format, &why);
-	if (r != REASON_IN_SYNC)
-		change_block(against(pl, ATTR_clone_target_datastore), r, "%s", why);
+	}
+	if (!format)
+		return;
+	/* Without a target each disk stays on the storage that it has in the source. */
+	KV_FOREACH (item, &pl->in->source->current) {
+		_cleanup_drive_ struct drive d = {0};
+		const char *bus;
+		unsigned index;
+		if (r != REASON_IN_SYNC || !form_slot_parse(item->key, &bus, &index) ||
+		    text_eq(bus, "net") || drive_parse(item->value, &d, NULL) < 0 || d.cdrom)
+			continue;
+		r = storage_problem(pl, d.storage, format, &why);
+	}
+	if (r == REASON_NOT_SUPPORTED)
+		change_block(against(pl, ATTR_clone_target_format), r, "%s", why);
 }
 
 void policy_create(struct planner *pl)

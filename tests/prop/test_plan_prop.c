@@ -383,6 +383,42 @@ static void drift_names_the_leaf(void **state)
 	}
 }
 
+static void paths_of(const struct plan *p, struct strs *ret)
+{
+	for (size_t i = 0; i < p->n_changes; i++)
+		strs_add_take(ret, mem_printf("%s > %s", p->changes[i].path, p->changes[i].to));
+}
+
+/* What a plan tells of a VM before it is cloned is what is done to it afterwards. */
+static void the_clone_is_foretold(void **state)
+{
+	uint64_t from, to, tried = 0;
+	(void)state;
+	seeds(&from, &to);
+	for (uint64_t seed = from; seed <= to; seed++) {
+		struct world w;
+		_cleanup_strs_ struct strs before = {0}, after = {0};
+		world_open(&w, seed);
+		const struct plan *p = look(&w);
+		if (p->create && p->verdict == PLAN_ACT) {
+			paths_of(p, &before);
+			carry_out(seed, &w, 0);
+			w.s.in.fresh = true;
+			paths_of(look(&w), &after);
+			if (!strs_eq(&before, &after)) {
+				_cleanup_str_ char *x = strs_join(&before, "\n");
+				_cleanup_str_ char *y = strs_join(&after, "\n");
+				fail_msg("seed %llu: foretold\n%s\nbut then\n%s",
+				    (unsigned long long)seed, x, y);
+			}
+			tried++;
+		}
+		world_close(&w);
+	}
+	if (to - from > 100)
+		assert_true(tried > (to - from) / 50);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -391,6 +427,7 @@ int main(void)
 	    cmocka_unit_test(order_does_not_matter),
 	    cmocka_unit_test(restarts_lose_no_volume),
 	    cmocka_unit_test(drift_names_the_leaf),
+	    cmocka_unit_test(the_clone_is_foretold),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

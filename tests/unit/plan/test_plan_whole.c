@@ -314,6 +314,11 @@ static void clone_storage_is_foretold(void **state)
 	expect_verdict(p, PLAN_ACT, REASON_CREATING);
 	assert_null(find_step(p, STEP_MOVE));
 	scene_close(&s);
+	scene_create(&s, "clone.target_format = qcow2\n");
+	expect_blocked(scene_plan(&s), "clone.target_format", REASON_NOT_SUPPORTED);
+	kv_set(&s.source.current, "scsi0", "local:9000/base-9000-disk-0.raw,size=32G");
+	expect_verdict(scene_plan(&s), PLAN_ACT, REASON_CREATING);
+	scene_close(&s);
 	scene_create(&s, "disk.scsi0.datastore_id = ceph\n");
 	assert_non_null(find_step(scene_plan(&s), STEP_MOVE));
 	scene_close(&s);
