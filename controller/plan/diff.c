@@ -130,17 +130,6 @@ bool diff_keep_slot(struct planner *pl, const char *device, const char *slot)
 	return true;
 }
 
-/* The row of the block with this codec. */
-static const struct attr *row_of(const char *block, enum attr_codec codec)
-{
-	for (unsigned i = 0; i < ATTR_ID__MAX; i++) {
-		const struct attr *a = schema_attr(i);
-		if (a->codec == codec && text_starts(a->path, block))
-			return a;
-	}
-	return NULL;
-}
-
 /* Puts the table's default of a row into the new device, unless the manifest lists another value.
  */
 static void put_lead(struct planner *pl, const struct attr *a, const char *slot)
@@ -160,7 +149,7 @@ static void make_nic(struct planner *pl, const char *device, const char *slot)
 {
 	const char *mac =
 	    pl->in->record && !pl->foretold ? kv_get(&pl->in->record->macs, slot) : NULL;
-	const struct attr *mac_row = row_of("network.", CODEC_NIC_MAC);
+	const struct attr *mac_row = planner_row("network.", CODEC_NIC_MAC);
 	/* A device without a bridge would be a NAT behind the host, which nobody means. */
 	const char *bridge = planner_text(pl, ATTR_network_bridge, slot);
 	struct change *c = planner_change(pl, device, NULL, slot);
@@ -178,7 +167,7 @@ static void make_nic(struct planner *pl, const char *device, const char *slot)
 		return;
 	}
 	strs_add(&pl->made, device);
-	put_lead(pl, row_of("network.", CODEC_NIC_MODEL), slot);
+	put_lead(pl, planner_row("network.", CODEC_NIC_MODEL), slot);
 	if (resource_find(pl->want, mac_row->id, slot)) {
 		put_lead(pl, mac_row, slot);
 	} else if (mac) {
@@ -194,8 +183,8 @@ static void remember_mac(struct planner *pl, const char *slot)
 
 	if (pl->foretold)
 		return;
-	if (pvecodec_get(
-		row_of("network.", CODEC_NIC_MAC), slot, &pl->g->current, NULL, &v, NULL) == 0 &&
+	if (pvecodec_get(planner_row("network.", CODEC_NIC_MAC), slot, &pl->g->current, NULL, &v,
+		NULL) == 0 &&
 	    v.type == VALUE_STR)
 		kv_set(&pl->out->learned.macs, slot, v.s);
 }
@@ -257,7 +246,7 @@ static void cdrom(struct planner *pl, const char *device, const char *slot)
 		return;
 	}
 	strs_add(&pl->made, device);
-	put_lead(pl, row_of("cdrom.", CODEC_CDROM), slot);
+	put_lead(pl, planner_row("cdrom.", CODEC_CDROM), slot);
 }
 
 void diff_devices(struct planner *pl)

@@ -31,6 +31,30 @@ static int put_description(const struct planner *pl, struct kv *conf, struct err
 	return 0;
 }
 
+/* PVE draws new addresses: until then a device is its model. */
+static void drop_macs(struct kv *conf)
+{
+	const struct attr *model = planner_row("network.", CODEC_NIC_MODEL);
+	_cleanup_kv_ struct kv all = {0};
+
+	kv_copy(&all, conf);
+	KV_FOREACH (item, &all) {
+		_cleanup_propstr_ struct propstr p = {0};
+		_cleanup_value_ struct value v = {0};
+		const char *bus;
+		unsigned index;
+		if (!form_slot_parse(item->key, &bus, &index) || !text_eq(bus, "net") ||
+		    propstr_parse(item->value, &p, NULL) < 0 ||
+		    pvecodec_get(model, item->key, &all, NULL, &v, NULL) < 0 || v.type != VALUE_STR)
+			continue;
+		propstr_del(&p, "macaddr");
+		if (propstr_del(&p, v.s))
+			propstr_set_lead(&p, v.s);
+		_cleanup_str_ char *text = propstr_print(&p);
+		kv_set(conf, item->key, text);
+	}
+}
+
 /* A full clone may put all disks elsewhere; the volume's new name is unknown but for its storage
  * and format. Media and the cloud-init drive stay where they are. */
 static void put_storage(const struct planner *pl, struct kv *conf)
@@ -74,6 +98,7 @@ int foretell_clone(const struct planner *pl, struct obs_guest *ret, struct err *
 			kv_set(&conf, item->key, item->value);
 	kv_set(&conf, "name", name);
 	put_storage(pl, &conf);
+	drop_macs(&conf);
 	if (put_description(pl, &conf, err) < 0)
 		return -1;
 	*ret = (struct obs_guest){

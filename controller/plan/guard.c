@@ -42,7 +42,7 @@ static bool has_codec(const struct resource *r, const char *slot, enum attr_code
 /* A part that stood there and does not stand there any more is one that is listed, or one that
  * follows from the disk itself. */
 static char *check_part(
-    const struct resource *r, const char *key, const char *part, const char *new_text)
+    const struct resource *r, const char *key, const char *part, const char *new_text, bool created)
 {
 	_cleanup_strs_ struct strs parts = {0};
 	const char *eq = strchr(part, '=');
@@ -57,6 +57,9 @@ static char *check_part(
 		return NULL;
 	if (device && (text_eq(name, "size") || text_eq(name, "file")))
 		return NULL; /* mended after a move, or of another volume or medium */
+	/* PVE draws a new address for what is yet to be cloned; the model alone stands for it. */
+	if (eq && strlen(eq) == 18 && strs_has(&parts, name))
+		return created ? NULL : mem_printf("the address of %s would be drawn anew", key);
 	/* The leading part: a model with its address, a volume, a CPU type. */
 	bool lead = !eq || strlen(part) - strlen(name) == 18;
 	if (lead && (has_codec(r, key, CODEC_NIC_MODEL) || has_codec(r, key, CODEC_NIC_MAC)))
@@ -117,7 +120,7 @@ static char *check_set(
 	if (text_split(old, ",", true, PROPSTR_PARTS_MAX, &parts) < 0)
 		return mem_printf("%s has too many parts", key);
 	for (size_t i = 0; i < parts.n; i++) {
-		char *wrong = check_part(r, key, parts.v[i], text);
+		char *wrong = check_part(r, key, parts.v[i], text, !in->guest);
 		if (wrong)
 			return wrong;
 	}

@@ -272,3 +272,13 @@ const char *planner_text(const struct planner *pl, enum attr_id id, const char *
 	const struct value *v = planner_value(pl, id, slot);
 	return v && v->type == VALUE_STR ? v->s : NULL;
 }
+
+const struct attr *planner_row(const char *block, enum attr_codec codec)
+{
+	for (unsigned i = 0; i < ATTR_ID__MAX; i++) {
+		const struct attr *a = schema_attr(i);
+		if (a->codec == codec && text_starts(a->path, block))
+			return a;
+	}
+	return NULL;
+}

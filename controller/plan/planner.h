@@ -77,6 +77,8 @@ char *planner_device(const struct attr *a, const char *slot);
 const struct value *planner_value(
     const struct planner *pl, enum attr_id id, const char *slot); /* NULL: not listed, or null */
 const char *planner_text(const struct planner *pl, enum attr_id id, const char *slot);
+/* The row of a block ("network.") with this codec, NULL if there is none. */
+const struct attr *planner_row(const char *block, enum attr_codec codec);
 
 struct step *step_push(struct step **v, size_t *n, size_t *cap, enum step_kind kind);
 void step_fini(struct step *s);

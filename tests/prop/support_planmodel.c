@@ -325,7 +325,9 @@ static void clone(struct planmodel *m, const struct plan_input *in)
 			propstr_fini(&p);
 			drive_fini(&d);
 		} else if (is_net_slot(item->key)) {
-			char *nic = mem_printf("virtio,%s", strchr(item->value, ',') + 1);
+			/* "MODEL=ADDRESS,…" with another address */
+			char *nic = mem_printf("%.*s%s", (int)strcspn(item->value, "="),
+			    item->value, strchr(item->value, ','));
 			char *settled = settle_nic(m, nic);
 			kv_set(&m->guest.current, item->key, settled);
 			free(nic);

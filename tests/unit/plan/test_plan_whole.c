@@ -206,7 +206,7 @@ static void create(void **state)
 	assert_int_equal(p->steps[3].kind, STEP_START);
 	expect_set(&p->steps[2], "cores", "4");
 	expect_set(&p->steps[2], "tags", "ramet;web");
-	expect_set(&p->steps[2], "net0", "virtio=" MAC0 ",bridge=vmbr0,firewall=1,tag=7");
+	expect_set(&p->steps[2], "net0", "virtio,bridge=vmbr0,firewall=1,tag=7");
 	/* name and description go with the clone itself */
 	assert_int_equal(p->steps[2].set.n, 3);
 	assert_int_equal(find_change(p, "disk.scsi0.size_gb")->step, 1);
@@ -445,6 +445,7 @@ static void the_guard_sees_what_is_not_listed(void **state)
 	} bad[] = {
 	    {"cores", "4"},
 	    {"net0", "virtio=" MAC0 ",bridge=vmbr0,tag=7"},
+	    {"net0", "virtio,bridge=vmbr0,firewall=1,tag=7"},
 	    {"net0", "virtio=BC:24:11:00:00:02,bridge=vmbr0,firewall=1,tag=7"},
 	    {"net0", "virtio=" MAC0 ",bridge=vmbr1,firewall=1,tag=7"},
 	    {"cpu", "host"},
