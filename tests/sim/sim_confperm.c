@@ -64,6 +64,21 @@ static enum need need_of(const char *key)
 	return NEED_ROOT;
 }
 
+/* Who creates in a pool needs the right there or on the number. */
+static bool may_vm(struct job *j, int64_t vmid, uint64_t want, bool any, struct oops *o)
+{
+	_cleanup_str_ char *vm = mem_printf("/vms/%" PRId64, vmid);
+
+	if (j->pool) {
+		_cleanup_str_ char *pool = mem_printf("/pool/%s", j->pool);
+		_cleanup_oops_ struct oops ignored = {0};
+
+		if (auth_check(j->sim, &j->who, pool, want, any, &ignored))
+			return true;
+	}
+	return auth_check(j->sim, &j->who, vm, want, any, o);
+}
+
 static bool may_key(struct job *j, int64_t vmid, const char *key, struct oops *o)
 {
 	struct sim *s = j->sim;
@@ -76,7 +91,6 @@ static bool may_key(struct job *j, int64_t vmid, const char *key, struct oops *o
 	    [NEED_DISK] = PRIV_BIT(VM_CONFIG_DISK),
 	    [NEED_NETWORK] = PRIV_BIT(VM_CONFIG_NETWORK),
 	};
-	_cleanup_str_ char *path = mem_printf("/vms/%" PRId64, vmid);
 	enum need need = need_of(key);
 
 	switch (need) {
@@ -85,11 +99,11 @@ static bool may_key(struct job *j, int64_t vmid, const char *key, struct oops *o
 	case NEED_ROOT:
 		return oops_die(o, "only root can set '%s' config", key);
 	case NEED_CLOUDINIT:
-		return auth_check(s, &j->who, path,
-		    PRIV_BIT(VM_CONFIG_CLOUDINIT) | PRIV_BIT(VM_CONFIG_NETWORK), true, o);
+		return may_vm(
+		    j, vmid, PRIV_BIT(VM_CONFIG_CLOUDINIT) | PRIV_BIT(VM_CONFIG_NETWORK), true, o);
 	case NEED_NETWORK:
 		if (text_starts(key, "ipconfig"))
-			return auth_check(s, &j->who, path,
+			return may_vm(j, vmid,
 			    PRIV_BIT(VM_CONFIG_CLOUDINIT) | PRIV_BIT(VM_CONFIG_NETWORK), true, o);
 		break;
 	case NEED_CPU:
@@ -101,7 +115,7 @@ static bool may_key(struct job *j, int64_t vmid, const char *key, struct oops *o
 	case NEED__MAX:
 		break;
 	}
-	if (!auth_check(s, &j->who, path, bits[need], false, o))
+	if (!may_vm(j, vmid, bits[need], false, o))
 		return false;
 	if (!strcmp(key, "startup"))
 		return auth_check(s, &j->who, "/", PRIV_BIT(SYS_MODIFY), false, o);
@@ -131,13 +145,11 @@ static bool may_tags(struct job *j, const char *before, const char *after, struc
 
 bool conf_may_drive(struct job *j, const char *key, const struct drive *d, struct oops *o)
 {
-	_cleanup_str_ char *path = mem_printf("/vms/%" PRId64, j->vmid);
-
 	(void)key;
 	if (drive_is_cloudinit(d))
-		return auth_check(j->sim, &j->who, path,
-		    PRIV_BIT(VM_CONFIG_CDROM) | PRIV_BIT(VM_CONFIG_CLOUDINIT), true, o);
-	return auth_check(j->sim, &j->who, path,
+		return may_vm(
+		    j, j->vmid, PRIV_BIT(VM_CONFIG_CDROM) | PRIV_BIT(VM_CONFIG_CLOUDINIT), true, o);
+	return may_vm(j, j->vmid,
 	    drive_is_cdrom(d) ? PRIV_BIT(VM_CONFIG_CDROM) : PRIV_BIT(VM_CONFIG_DISK), false, o);
 }
 

@@ -530,6 +530,7 @@ static void job_end(struct job *j)
 		j->data_free(j->data);
 	who_fini(&j->who);
 	kv_fini(&j->params);
+	free(j->pool);
 	free(j->method);
 	free(j->path);
 	mem_free_secret(&j->authorization);

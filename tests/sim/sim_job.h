@@ -42,6 +42,7 @@ struct job {
 	struct sim *sim;
 	uint64_t id;
 	struct job *next, *prev;
+	char *pool; /* where a guest is being created, or NULL */
 	char *method;
 	char *path; /* decoded, without query */
 	struct who who;

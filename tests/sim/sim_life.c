@@ -179,13 +179,18 @@ void api_create(struct job *j)
 
 	j->data = op;
 	j->data_free = confop_free;
+	if (!may_create(j, &o)) {
+		job_oops(j, &o);
+		return;
+	}
+	j->pool = mem_strdup(job_param(j, "pool"));
 	kv_copy(&all, &j->params);
 	for (size_t i = 0; i < ARRAY_LEN(own); i++)
 		kv_del(&j->params, own[i]);
 	kv_set(&j->params, "vmid", id);
 	if (j->params.n <= 2)
 		kv_set(&j->params, "memory", "512"); /* nothing is enough here; taken back below */
-	if (!may_create(j, &o) || !quorum_check(j, &o) || !conf_prepare(j, op, &o)) {
+	if (!quorum_check(j, &o) || !conf_prepare(j, op, &o)) {
 		job_oops(j, &o);
 		return;
 	}
