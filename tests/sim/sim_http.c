@@ -341,8 +341,12 @@ static void conn_next(struct conn *c)
 	}
 	for (size_t i = 0; i < ARRAY_LEN(methods); i++)
 		known = known || !strcmp(c->method, methods[i]);
-	if (!known)
-		c->refuse = 501, c->refuse_reason = "method not available";
+	if (!known) {
+		_cleanup_str_ char *why = mem_printf("method '%s' not available", c->method);
+
+		refuse(c, 501, why);
+		return;
+	}
 	if (c->body_len > BODY_MAX)
 		c->refuse = 501, c->refuse_reason = "for data too large";
 	if (c->refuse) {
