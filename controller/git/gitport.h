@@ -28,6 +28,16 @@ struct gitport_file {
 	    skipped; /* NULL, or why the content is not there ("larger than 1 MiB", "symlink", …) */
 };
 
+/* How a revision lies to an older one. */
+enum gitport_relation {
+	GITPORT_UNKNOWN, /* the older one is nowhere: not in the branch any more */
+	GITPORT_SAME,
+	GITPORT_AHEAD,	  /* the older one is in its history: the normal case */
+	GITPORT_BEHIND,	  /* the branch was set back: rev is in the history of the older one */
+	GITPORT_DIVERGED, /* the branch was rewritten */
+	GITPORT_RELATION__MAX
+};
+
 struct gitport_result {
 	const struct err *err; /* NULL = success; then what belongs to the job below is set */
 
@@ -45,6 +55,9 @@ struct gitport_result {
 	int64_t commit_wall_ms;
 	bool truncated;	   /* a limit on number or total size was reached: the list is not whole */
 	bool path_missing; /* the folder or file asked for does not exist at rev; no files then */
+
+	/* compare */
+	enum gitport_relation relation;
 
 	/* publish */
 	const char *new_head;
@@ -83,6 +96,9 @@ struct gitport_ops {
 	/* Fetches the status branch and gives its files under the report folder. When the branch
 	 * does not exist, rev is "". */
 	gitport_job (*read_status)(struct gitport *p, gitport_cb cb, void *arg);
+	/* How rev, of the watched branch, lies to base. Fetches when rev is not known yet. */
+	gitport_job (*compare)(
+	    struct gitport *p, const char *rev, const char *base, gitport_cb cb, void *arg);
 	/* One commit on the status branch and its push, never forced. When nothing differs from the
 	 * parent there is no commit, and new_head is the parent. */
 	gitport_job (*publish)(
@@ -113,6 +129,13 @@ static inline gitport_job gitport_read_old(
 static inline gitport_job gitport_read_status(struct gitport *p, gitport_cb cb, void *arg)
 {
 	return p->ops->read_status(p, cb, arg);
+}
+
+/* 0 when the implementer has no history to look at. */
+static inline gitport_job gitport_compare(
+    struct gitport *p, const char *rev, const char *base, gitport_cb cb, void *arg)
+{
+	return p->ops->compare ? p->ops->compare(p, rev, base, cb, arg) : 0;
 }
 
 static inline gitport_job gitport_publish(

@@ -14,7 +14,9 @@
 
 #include "buf.h"
 #include "err.h"
+#include "gitport.h"
 
+#define GITPROTO_RELATION_MAX (GITPORT_RELATION__MAX - 1)
 #define GITPROTO_FRAME_MAX ((size_t)(16 << 20) + (64 << 10))
 
 enum gitproto_type {
@@ -73,11 +75,11 @@ struct gitproto_msg {
 	enum gitproto_type type;
 	uint64_t job;
 	struct gitproto_setup setup;
-	const char *rev, *path, *text, *hint, *skipped;
+	const char *rev, *base, *path, *text, *hint, *skipped;
 	const char *head, *status_head, *note;
 	const char *author, *subject;
 	struct gitproto_bytes data;
-	int64_t commit_wall_ms, code;
+	int64_t commit_wall_ms, code, relation;
 	bool empty, truncated, path_missing, rejected;
 };
 

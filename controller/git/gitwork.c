@@ -49,6 +49,7 @@ static const char *const kind_words[GITWORK__MAX] = {
     [GITWORK_READ] = "reading the watched branch",
     [GITWORK_READ_OLD] = "reading an older version",
     [GITWORK_READ_STATUS] = "reading the status branch",
+    [GITWORK_COMPARE] = "comparing two revisions",
     [GITWORK_PUBLISH] = "publishing the report",
 };
 
@@ -61,6 +62,7 @@ void gitwork_defaults(struct gitwork_opts *opts)
 		    [GITWORK_READ] = 300000,
 		    [GITWORK_READ_OLD] = 300000,
 		    [GITWORK_READ_STATUS] = 120000,
+		    [GITWORK_COMPARE] = 300000,
 		    [GITWORK_PUBLISH] = 120000,
 		},
 	};
@@ -218,6 +220,16 @@ static void take_answer(struct gitwork *w, const struct gitproto_msg *msg)
 			return;
 		}
 		break;
+	case GITPROTO_COMPARED:
+		if (kind == GITWORK_COMPARE) {
+			struct gitport_result res = {.head = "",
+			    .status_head = "",
+			    .note = "",
+			    .relation = (enum gitport_relation)msg->relation};
+			finish(w, &res);
+			return;
+		}
+		break;
 	case GITPROTO_PUBLISHED:
 		if (kind == GITWORK_PUBLISH) {
 			struct gitport_result res = {
@@ -233,6 +245,7 @@ static void take_answer(struct gitwork *w, const struct gitproto_msg *msg)
 	case GITPROTO_LIST:
 	case GITPROTO_READ:
 	case GITPROTO_READ_STATUS:
+	case GITPROTO_COMPARE:
 	case GITPROTO_PUT:
 	case GITPROTO_DEL:
 	case GITPROTO_PUBLISH:
@@ -415,6 +428,14 @@ static gitport_job port_read_status(struct gitport *p, gitport_cb cb, void *arg)
 	return j->id;
 }
 
+static gitport_job port_compare(
+    struct gitport *p, const char *rev, const char *base, gitport_cb cb, void *arg)
+{
+	struct job *j = job_new(of_port(p), GITWORK_COMPARE, cb, arg);
+	add_frame(j, &(struct gitproto_msg){.type = GITPROTO_COMPARE, .rev = rev, .base = base});
+	return j->id;
+}
+
 static gitport_job port_publish(
     struct gitport *p, const struct gitport_publish *pub, gitport_cb cb, void *arg)
 {
@@ -478,6 +499,7 @@ static const struct gitport_ops port_ops = {
     .read = port_read,
     .read_old = port_read_old,
     .read_status = port_read_status,
+    .compare = port_compare,
     .publish = port_publish,
     .cancel = port_cancel,
 };

@@ -93,6 +93,46 @@ static int run_read(
 	return r;
 }
 
+/* Fetches the watched branch when the commit is not there yet. */
+static int need_commit(struct worker *w, const char *hex, git_oid *ret, struct err **err)
+{
+	git_oid head;
+	bool exists;
+
+	if (!hex[0] || git_oid_fromstr(ret, hex) != 0)
+		return err_set(err, ERR_INTERNAL, "no revision to read");
+	if (gitrepo_has_commit(&w->repo, ret))
+		return 0;
+	if (gitrepo_fetch(&w->repo, GITREPO_WATCHED, &head, &exists, err) != 0)
+		return -1;
+	if (gitrepo_has_commit(&w->repo, ret))
+		return 0;
+	err_set(err, ERR_NOTFOUND, "commit %s is not in the history of %s", hex,
+	    w->repo.ref[GITREPO_WATCHED]);
+	return err_hint(err, "the branch may have been rewritten; its new head is read at the next "
+			     "poll");
+}
+
+static int run_compare(struct worker *w, const struct gitproto_msg *req, struct err **err)
+{
+	struct gitproto_msg msg = {.type = GITPROTO_COMPARED, .relation = GITPORT_UNKNOWN};
+	git_oid rev, base;
+
+	if (need_commit(w, req->rev, &rev, err) != 0)
+		return -1;
+	if (git_oid_fromstr(&base, req->base) == 0 && gitrepo_has_commit(&w->repo, &base)) {
+		int after = git_graph_descendant_of(w->repo.repo, &rev, &base);
+		int before = git_graph_descendant_of(w->repo.repo, &base, &rev);
+		if (after < 0 || before < 0)
+			return gitrepo_fail(&w->repo, after, err, "cannot compare two revisions");
+		msg.relation = git_oid_equal(&rev, &base) ? GITPORT_SAME
+			       : after			  ? GITPORT_AHEAD
+			       : before			  ? GITPORT_BEHIND
+							  : GITPORT_DIVERGED;
+	}
+	return answer(w, &msg, err);
+}
+
 static int run_read_watched(
     struct worker *w, const struct gitproto_msg *req, bool strict, struct err **err)
 {
@@ -105,21 +145,8 @@ static int run_read_watched(
 	    .emit = emit_file,
 	    .arg = w,
 	};
-	git_oid head;
-	bool exists;
-
-	if (!req->rev[0] || git_oid_fromstr(&job.rev, req->rev) != 0)
-		return err_set(err, ERR_INTERNAL, "no revision to read");
-	if (!gitrepo_has_commit(&w->repo, &job.rev)) {
-		if (gitrepo_fetch(&w->repo, GITREPO_WATCHED, &head, &exists, err) != 0)
-			return -1;
-		if (!gitrepo_has_commit(&w->repo, &job.rev)) {
-			err_set(err, ERR_NOTFOUND, "commit %s is not in the history of %s",
-			    req->rev, w->repo.ref[GITREPO_WATCHED]);
-			return err_hint(err, "the branch may have been rewritten; its new head is "
-					     "read at the next poll");
-		}
-	}
+	if (need_commit(w, req->rev, &job.rev, err) != 0)
+		return -1;
 	if (gitsign_check(&w->repo, &job.rev, req->path[0] != '\0', err) != 0)
 		return -1;
 	return run_read(w, &job, req->rev, err);
@@ -280,6 +307,8 @@ static int run(
 	case GITPROTO_READ:
 	case GITPROTO_READ_STATUS:
 		return run_reading(w, req, err);
+	case GITPROTO_COMPARE:
+		return run_compare(w, req, err);
 	case GITPROTO_PUBLISH:
 		return run_publish(w, req, ret_rejected, err);
 	case GITPROTO_PUT:
@@ -295,6 +324,7 @@ static int run(
 	case GITPROTO_AGAIN:
 	case GITPROTO_LISTED:
 	case GITPROTO_DONE:
+	case GITPROTO_COMPARED:
 	case GITPROTO_PUBLISHED:
 	case GITPROTO_FAILED:
 	case GITPROTO__MAX:

@@ -278,6 +278,53 @@ static void test_limits(void **state UNUSED)
 	fix_close(&f);
 }
 
+static enum gitport_relation relation;
+
+static void got_relation(void *arg, const struct gitport_result *r)
+{
+	relation = r->relation;
+	fix_got(arg, r);
+}
+
+static enum gitport_relation compare(struct fix *f, const char *rev, const char *base)
+{
+	assert_true(gitport_compare(f->port, rev, base, got_relation, f) != 0);
+	fix_wait(f);
+	return f->ok ? relation : GITPORT_RELATION__MAX;
+}
+
+static void test_compare(void **state UNUSED)
+{
+	_cleanup_str_ char *url = make_repo("compare");
+	_cleanup_str_ char *one = commit("compare", "echo 1 >a.yaml");
+	_cleanup_str_ char *two = commit("compare", "echo 2 >a.yaml");
+	struct fix f;
+	fix_init(&f, url);
+	fix_open(&f);
+	assert_int_equal(compare(&f, two, one), GITPORT_AHEAD);
+	assert_int_equal(compare(&f, one, two), GITPORT_BEHIND);
+	assert_int_equal(compare(&f, two, two), GITPORT_SAME);
+	/* The branch is rewritten; the older head is still in the cache. */
+	_cleanup_str_ char *other =
+	    fix_sh("cd compare; git reset -q --hard %s; echo 3 >a.yaml; git commit -q -a -m other; "
+		   "git push -q -f origin HEAD:main; git rev-parse HEAD",
+		one);
+	assert_int_equal(compare(&f, other, two), GITPORT_DIVERGED);
+	assert_int_equal(compare(&f, other, one), GITPORT_AHEAD);
+	fix_close(&f);
+
+	/* After a loss of the cache nobody knows it any more. */
+	fix_run("rm -rf state; git -C compare.git reflog expire --expire=now --all; git -C "
+		"compare.git gc "
+		"-q --prune=now");
+	fix_init(&f, url);
+	fix_open(&f);
+	assert_int_equal(compare(&f, other, two), GITPORT_UNKNOWN);
+	assert_int_equal(compare(&f, two, one), GITPORT_RELATION__MAX);
+	fix_failed(&f, ERR_NOTFOUND, "is not in the history");
+	fix_close(&f);
+}
+
 /* What the ignore file names is not there, neither as a file nor as a finding. */
 static void test_ignored(void **state UNUSED)
 {
@@ -490,6 +537,7 @@ int main(int argc, char **argv)
 	    cmocka_unit_test(test_hostile_tree),
 	    cmocka_unit_test(test_forged_tree),
 	    cmocka_unit_test(test_limits),
+	    cmocka_unit_test(test_compare),
 	    cmocka_unit_test(test_ignored),
 	    cmocka_unit_test(test_publish),
 	    cmocka_unit_test(test_checked_out),
