@@ -139,8 +139,9 @@ static int work(struct apply *a)
 
 static int run(struct apply *a)
 {
-	unsigned parts = SETUP_CLUSTER | SETUP_STORE | SETUP_REPORT;
-	int rc = setup_open(a->cli, parts | (a->desired ? 0u : SETUP_GIT), &a->setup);
+	/* Of the VMs outside of a PATH nothing is known: a report would be one of a part. */
+	unsigned report = a->desired ? 0u : SETUP_GIT | SETUP_REPORT;
+	int rc = setup_open(a->cli, SETUP_CLUSTER | SETUP_STORE | report, &a->setup);
 	if (rc == CLI_OK)
 		rc = plan(a);
 	if (rc == CLI_CHANGES) {

@@ -124,6 +124,8 @@ static void put_corrected(struct buf *out, struct entries *l)
 		tree_put_seconds(out, l->v[i].d->corrected_wall);
 		buf_adds(out, " |\n");
 	}
+	if (l->n > TREE_STATUS_ROWS)
+		buf_addf(out, "\nNot in the table: %zu older ones.\n", l->n - TREE_STATUS_ROWS);
 }
 
 char *tree_drift_md(const struct status *s)

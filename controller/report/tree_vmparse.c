@@ -85,11 +85,11 @@ static bool is_node(const char *s)
 	return text_is_dns_name(s);
 }
 
-/* A path inside the repository. */
+/* Inside the repository, or wherever a working tree was: only shown, or looked up among the files
+ * of a commit. */
 static bool is_path(const char *s)
 {
-	return is_line(s) && strlen(s) <= 4096 && s[0] != '/' && strncmp(s, "../", 3) != 0 &&
-	       !strstr(s, "/../");
+	return is_line(s) && strlen(s) <= 4096;
 }
 
 static bool is_key(const char *s)
