@@ -124,8 +124,7 @@ static void restore_record(struct guest *g, const struct record *r)
 	}
 	record_fini(&g->rec);
 	record_copy(&g->rec, r);
-	record_fini(&g->st.record);
-	record_copy(&g->st.record, &g->rec);
+	guest_save_record(g); /* each place may be lost, also the one it came from */
 }
 
 void guest_restore(struct guest *g, const struct vmstat *old)
