@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FAILS_BEFORE_STALL 5
+#define RETRIES 4
 #define AUTHOR_WAIT_MS 3000
 #define LOCK_WAIT_MS 15000
 #define OTHER_WAIT_MS 30000
@@ -260,6 +260,14 @@ static bool needs_person(enum pve_reason why, enum reason *ret)
 	return false;
 }
 
+/* How often is tried again what fails for no passing reason. */
+static unsigned retries(const struct guest *g)
+{
+	bool clone = !g->rec.vmid && g->want;
+
+	return clone ? (unsigned)resource_int(g->want, ATTR_clone_retries) : RETRIES;
+}
+
 static void failed(struct guest *g, const struct op_result *r)
 {
 	_cleanup_str_ char *text = text_oneline(r->text, 300);
@@ -279,7 +287,7 @@ static void failed(struct guest *g, const struct op_result *r)
 		guest_wait(g, REASON_UNAUTHENTICATED, text, 60000, true);
 	else if (needs_person(r->why, &person))
 		guest_stall(g, person, text, NULL);
-	else if (counts && g->fails >= FAILS_BEFORE_STALL)
+	else if (counts && g->fails > retries(g))
 		guest_stall(g, REASON_REJECTED, text, NULL);
 	else
 		guest_wait(g,

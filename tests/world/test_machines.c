@@ -327,6 +327,56 @@ static void test_renamed(void **state)
 	end_world(w, NULL);
 }
 
+static size_t most_tasks;
+
+static void count_tasks(struct world *w)
+{
+	if (sim_tasks_running(w->sim) > most_tasks)
+		most_tasks = sim_tasks_running(w->sim);
+}
+
+/* Many at once: within the limits, and each its own VM. */
+static void test_many(void **state)
+{
+	static const char range[] = "policy: { vmid_range: 2000-2999 }\n"
+				    "reconcile: { parallel: 8, parallel_per_node: 6, "
+				    "clones_per_storage: 3 }\n";
+	struct world *w = world_new(91, range);
+	_cleanup_kv_ struct kv files = {0};
+	struct strs ids = {0};
+
+	(void)state;
+	for (unsigned i = 0; i < 60; i++) {
+		_cleanup_str_ char *path = mem_printf("vm-%02u.yaml", i);
+		_cleanup_str_ char *text = mem_printf(
+		    "apiVersion: ramet.dev/v1\nkind: ClonedVM\nmetadata: { name: vm-%02u }\nspec:\n"
+		    "  node_name: pve%u\n  clone: { source_vm_id: %u, full: false }\n"
+		    "  cpu: { cores: 3 }\n",
+		    i, 1 + i % 3, i % 2 ? 9000 : 9001);
+
+		kv_set(&files, path, text);
+	}
+	memgit_commit(w->git, &files, "many");
+	most_tasks = 0;
+	world_start(w, CONTROLLER_RUN);
+	assert_true(world_run(w, 600000, world_all_ready, count_tasks));
+	/* Two storages with three clones each; what follows a clone counts for the whole. */
+	assert_in_range(most_tasks, 4, 8);
+	for (unsigned i = 0; i < 60; i++) {
+		_cleanup_str_ char *name = mem_printf("vm-%02u", i);
+		size_t n = 0;
+		int64_t vmid = world_find(w, name, &n);
+
+		assert_int_equal(n, 1);
+		assert_string_equal(sim_guest_get(w->sim, vmid, "cores"), "3");
+		strs_add_take(&ids, mem_printf("%lld", (long long)vmid));
+	}
+	strs_sort_unique(&ids);
+	assert_int_equal(ids.n, 60);
+	strs_fini(&ids);
+	world_free(&w);
+}
+
 static bool is_settled(struct world *w)
 {
 	return controller_is_settled(w->controller);
@@ -407,6 +457,7 @@ int main(void)
 	    cmocka_unit_test(test_rejected_push_is_rebuilt),
 	    cmocka_unit_test(test_fight_is_left_alone),
 	    cmocka_unit_test(test_renamed),
+	    cmocka_unit_test(test_many),
 	    cmocka_unit_test(test_plan_changes_nothing),
 	    cmocka_unit_test(test_apply_settles),
 	    cmocka_unit_test(test_orderly_stop),
