@@ -17,6 +17,7 @@
 
 stage_tree=$(cd "$(dirname "${BASH_SOURCE[0]}")/../../.." && pwd)
 stage_id=stage
+stage_patience=${RAMET_PATIENCE:-1}
 stage=
 declare -A stage_pids=()
 
@@ -49,7 +50,7 @@ stage_open() {
 
 # Succeeds as soon as the command does. Only the bound is in time; nothing waits longer than it must.
 until_true() {
-	local end=$((SECONDS + $1 * ${RAMET_PATIENCE:-1}))
+	local end=$((SECONDS + $1 * stage_patience))
 	shift
 	until "$@"; do
 		[ $SECONDS -lt $end ] || return 1
