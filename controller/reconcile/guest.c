@@ -213,6 +213,7 @@ void guest_set_status(
     struct guest *g, enum plan_verdict v, enum reason r, const char *message, const char *hint)
 {
 	struct vmstat *s = &g->st;
+	_cleanup_str_ char *event = NULL;
 
 	if (s->verdict == v && s->reason == r && text_eq(s->message, message) &&
 	    text_eq(s->hint, hint))
@@ -221,6 +222,8 @@ void guest_set_status(
 		s->since_wall = clock_wall(g->env->clock);
 		s->verdict = v;
 		s->reason = r;
+		if (v == PLAN_STALLED)
+			event = mem_printf("stalled: %s %s", g->name, reason_word(r));
 		/* What is done is told step by step. */
 		if (v != PLAN_ACT && reason_cond(r) != REASON_COND_RECONCILING)
 			g->env->note(g->env->arg, NOTE_STATE, g->name,
@@ -228,7 +231,7 @@ void guest_set_status(
 	}
 	mem_replace(&s->message, message);
 	mem_replace(&s->hint, hint);
-	g->env->changed(g->env->arg, g, NULL);
+	g->env->changed(g->env->arg, g, event);
 }
 
 static void on_timer(void *arg)
@@ -321,9 +324,25 @@ static void note_findings(struct guest *g)
 	}
 }
 
+/* "refused: web-01 vms/web-01.yaml:9:10: cpu has no key croes", for the report. */
+static char *refusal(const struct guest *g)
+{
+	const struct diags *l = &g->st.findings;
+
+	for (size_t i = 0; i < l->n; i++) {
+		const struct diag *d = &l->v[i];
+
+		if (diag_severity(d->code) == DIAG_ERROR && d->file)
+			return mem_printf("refused: %s %s:%u:%u: %s", g->name, d->file,
+			    d->mark.line, d->mark.col, d->msg);
+	}
+	return mem_printf("refused: %s", g->name);
+}
+
 void guest_want(struct guest *g, struct bundle *b, const struct bundle_entry *entry)
 {
 	bool first = !g->bundle, same;
+	_cleanup_str_ char *event = NULL;
 
 	CHECK_OBJ(g, GUEST_MAGIC);
 	if (first && g->rec.synced_hash[0])
@@ -339,8 +358,10 @@ void guest_want(struct guest *g, struct bundle *b, const struct bundle_entry *en
 	memcpy(g->hash, g->want ? g->want->hash : "", g->want ? sizeof(g->hash) : 1);
 	mem_replace(&g->st.file, g->want ? g->want->file : NULL);
 	mem_replace(&g->st.rev, entry ? entry->rev : NULL);
+	if (entry && entry->stale && !g->st.stale && !first)
+		event = refusal(g);
 	g->st.stale = entry && entry->stale;
-	g->env->changed(g->env->arg, g, NULL);
+	g->env->changed(g->env->arg, g, event);
 	if (same)
 		return;
 	if (!first) {
