@@ -87,6 +87,11 @@ int pass_start(struct pass *p, struct setup *s, const struct controller_opts *o,
 	opts.ports.store = s->ports.store;
 	opts.ports.outdir = s->ports.outdir;
 	opts.ports.pve_user = s->ports.pve_user;
+	_cleanup_strs_ struct strs only = {0};
+	/* With a PATH nobody else's VM is anybody's business, whatever markers are found. */
+	for (size_t i = 0; o->desired && i < o->desired->n; i++)
+		strs_add(&only, o->desired->v[i].res->name);
+	opts.only = o->desired ? &only : NULL;
 	opts.ports.note = on_note;
 	opts.ports.note_arg = p;
 	p->setup = s;

@@ -38,7 +38,8 @@ struct pass {
 
 #define _cleanup_pass_ _cleanup_(pass_finish)
 
-/* The rest of the options is the caller's; ports and configuration are those of the set-up. */
+/* Mode, desired state and notes are the caller's; ports and configuration are those of the set-up,
+ * the scope is that of a desired state given. */
 int pass_start(
     struct pass *p, struct setup *s, const struct controller_opts *o, struct err **err) MUST_CHECK;
 /* Blocks in the loop. */
