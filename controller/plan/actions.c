@@ -42,6 +42,50 @@ static void pool(struct planner *pl)
 
 /* ---- node ---- */
 
+/* The slot whose volume only the present node sees, NULL when there is none. A medium in a drive
+ * counts as well. */
+static const char *local_slot(const struct planner *pl, char **ret_storage)
+{
+	KV_FOREACH (item, &pl->g->current) {
+		_cleanup_drive_ struct drive d = {0};
+		const char *bus;
+		unsigned index;
+		bool unused = text_starts(item->key, "unused");
+		bool slot = form_slot_parse(item->key, &bus, &index) && !text_eq(bus, "net");
+		if ((!slot && !unused) || drive_parse(item->value, &d, NULL) < 0 || !*d.storage)
+			continue;
+		const struct obs_storage *st =
+		    obs_cluster_storage(pl->in->cluster, d.storage, pl->g->node);
+		if (st && !st->shared) {
+			*ret_storage = mem_strdup(d.storage);
+			return item->key;
+		}
+	}
+	return NULL;
+}
+
+static void block_migration(struct planner *pl, struct change *c, const char *target)
+{
+	const struct obs_cluster *cl = pl->in->cluster;
+	const struct obs_node *n = obs_cluster_node(cl, target);
+	_cleanup_str_ char *storage = NULL;
+	const char *slot = local_slot(pl, &storage);
+
+	if (pl->g->ha_managed)
+		change_block(c, REASON_HA_MANAGED, "the HA manager decides on which node it runs");
+	else if (cl && cl->n_nodes && !n)
+		change_block(c, REASON_NODE_UNKNOWN, "the cluster has no node %s", target);
+	else if (n && !n->online)
+		change_block(c, REASON_NODE_OFFLINE, "node %s is offline", target);
+	else if (pl->g->power == OBS_POWER_PAUSED || pl->g->power == OBS_POWER_HIBERNATED)
+		change_block(c, REASON_PAUSED, "the guest is %s",
+		    pl->g->power_word ? pl->g->power_word : "paused");
+	else if (slot)
+		change_block(c, REASON_NOT_SUPPORTED,
+		    "its %s lies on %s, which only %s sees, and disks are not migrated along", slot,
+		    storage, pl->g->node);
+}
+
 static void placement(struct planner *pl)
 {
 	const struct leaf *l = resource_find(pl->want, ATTR_node_name, NULL);
@@ -49,15 +93,15 @@ static void placement(struct planner *pl)
 
 	if (!l || l->value.type != VALUE_STR || !pin || text_eq(pl->g->node, l->value.s))
 		return;
-	const struct obs_node *n = obs_cluster_node(pl->in->cluster, l->value.s);
 	struct change *c = action(pl, l, pl->g->node, l->value.s);
-	if (pl->g->ha_managed)
-		change_block(c, REASON_HA_MANAGED, "the HA manager decides on which node it runs");
-	else if (n && !n->online)
-		change_block(c, REASON_NODE_OFFLINE, "node %s is offline", l->value.s);
-	else
-		change_block(c, REASON_NOT_SUPPORTED, "this version does not migrate VMs");
-	planner_may(pl, c);
+	c->disruption = pl->running ? PLAN_HOTPLUG : PLAN_NONE;
+	block_migration(pl, c, l->value.s);
+	if (!planner_may(pl, c))
+		return;
+	struct step *s = step_for(pl, c, STEP_MIGRATE);
+	s->node = mem_strdup(l->value.s);
+	s->disruption = c->disruption;
+	s->text = mem_printf("migrate it from %s to %s", pl->g->node, l->value.s);
 }
 
 /* ---- template and power ---- */
