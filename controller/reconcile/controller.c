@@ -433,6 +433,7 @@ static void make_machines(struct controller *c)
 	    .outdir = p->outdir,
 	    .interval_ms = k->report_interval,
 	    .readonly = readonly,
+	    .partial = c->has_only || c->o.desired,
 	    .status = model,
 	    .busy = is_busy,
 	    .on_vm = on_vm,

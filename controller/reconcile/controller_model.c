@@ -79,6 +79,8 @@ const struct status *controller_build_status(struct controller *c)
 	    .vms = c->vms};
 	for (size_t i = 0; i < c->n_guests; i++) {
 		guest_show_intent(c->guests[i]);
+		if (c->o.desired && !guest_is_wanted(c->guests[i]))
+			continue; /* out of scope: nothing was looked at */
 		/* A name that came to nothing, and whose manifest is gone, is nothing. */
 		if (guest_is_wanted(c->guests[i]) || guest_vmid(c->guests[i]))
 			c->vms[s->n_vms++] = guest_status(c->guests[i]);

@@ -300,9 +300,13 @@ static void publish(struct reporter *r)
 	put = mem_calloc(t.n + 1, sizeof(*put));
 	del = mem_calloc(r->known.n + 1, sizeof(*del));
 	kv_fini(&r->sent);
+	if (r->o.partial)
+		kv_copy(&r->sent, &r->known);
 	for (size_t i = 0; i < t.n; i++) {
 		char hex[CRYPT_HEX_LEN];
 
+		if (r->o.partial && !text_starts(t.v[i].path, "vms/"))
+			continue;
 		if (!unchanged(r, &t.v[i], hex))
 			put[p.n_put++] = (struct gitport_put){
 			    .path = t.v[i].path, .data = t.v[i].data, .len = t.v[i].len};

@@ -27,6 +27,8 @@ struct reporter_opts {
 	struct outdir *outdir; /* NULL = commit through git */
 	int64_t interval_ms;
 	bool readonly; /* read the last report, write none */
+	/* The model holds a part of the VMs: write their files and leave all others as they are. */
+	bool partial;
 	/* The model now. */
 	const struct status *(*status)(void *arg);
 	/* Something is about to settle: worth waiting for, up to the interval. */

@@ -123,10 +123,10 @@ static void on_note(void *arg, const struct note *n)
 	world_tell(w, "  %s%s%s", n->vm ? n->vm : "", n->vm ? ": " : "", n->text);
 }
 
-void world_start(struct world *w, enum controller_mode mode)
+static void start(struct world *w, enum controller_mode mode, const struct bundle *desired)
 {
 	_cleanup_err_ struct err *e = NULL;
-	struct controller_opts o = {.config = w->config, .mode = mode};
+	struct controller_opts o = {.config = w->config, .mode = mode, .desired = desired};
 
 	w->port = simport_new(w->sim, w->clock,
 	    "PVEAPIToken=" WORLD_USER "=11111111-1111-1111-1111-111111111111", "pve1");
@@ -145,6 +145,16 @@ void world_start(struct world *w, enum controller_mode mode)
 		fprintf(stderr, "controller_new: %s\n", err_msg(e));
 		abort();
 	}
+}
+
+void world_start(struct world *w, enum controller_mode mode)
+{
+	start(w, mode, NULL);
+}
+
+void world_start_path(struct world *w, const struct bundle *desired)
+{
+	start(w, CONTROLLER_APPLY, desired);
 }
 
 void world_kill(struct world *w)

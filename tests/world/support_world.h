@@ -52,6 +52,8 @@ void world_tell(struct world *w, const char *fmt, ...) PRINTF(2, 3);
 void world_violation(struct world *w, const char *fmt, ...) PRINTF(2, 3);
 
 void world_start(struct world *w, enum controller_mode mode);
+/* With a desired state given by hand (apply PATH). */
+void world_start_path(struct world *w, const struct bundle *desired);
 /* kill -9: nothing is said any more. */
 void world_kill(struct world *w);
 /* The process dies right after its n-th next line in the journal, before anything else happens. */

@@ -411,6 +411,38 @@ static void test_apply_settles(void **state)
 	end_world(w, NULL);
 }
 
+/* apply PATH works on its own VMs and leaves the report of all others as it is. */
+static void test_apply_path(void **state)
+{
+	static const char db_yaml[] =
+	    "apiVersion: ramet.dev/v1\nkind: ClonedVM\nmetadata: { name: db-01 "
+	    "}\nspec:\n  node_name: pve2\n  clone: { source_vm_id: 9001, full: "
+	    "false }\n";
+	struct bundle_file file = {.path = "db.yaml", .data = db_yaml, .len = sizeof(db_yaml) - 1};
+	struct world *w = new_world(92);
+	_cleanup_str_ char *web = NULL, *readme = NULL;
+	struct bundle *desired = NULL;
+
+	(void)state;
+	world_start(w, CONTROLLER_RUN);
+	must_be_ready(w, "at first");
+	world_run(w, 60000, NULL, look);
+	web = mem_strdup(memgit_status_file(w->git, "vms/web-01.yaml"));
+	readme = mem_strdup(memgit_status_file(w->git, "STATUS.md"));
+	world_kill(w);
+	assert_int_equal(bundle_build("by hand", &file, 1, NULL, &desired, NULL), 0);
+	world_start_path(w, desired);
+	assert_true(world_run(w, 600000, is_settled, look));
+	assert_int_equal(world_vmstat(w, "db-01")->verdict, PLAN_IN_SYNC);
+	assert_null(world_vmstat(w, "web-01"));
+	assert_non_null(memgit_status_file(w->git, "vms/db-01.yaml"));
+	assert_string_equal(memgit_status_file(w->git, "vms/web-01.yaml"), web);
+	assert_string_equal(memgit_status_file(w->git, "STATUS.md"), readme);
+	world_kill(w);
+	bundle_unref(&desired);
+	end_world(w, NULL);
+}
+
 static void set_flag(void *arg)
 {
 	*(bool *)arg = true;
@@ -460,6 +492,7 @@ int main(void)
 	    cmocka_unit_test(test_many),
 	    cmocka_unit_test(test_plan_changes_nothing),
 	    cmocka_unit_test(test_apply_settles),
+	    cmocka_unit_test(test_apply_path),
 	    cmocka_unit_test(test_orderly_stop),
 	};
 
