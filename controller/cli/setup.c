@@ -118,7 +118,11 @@ static int open_git(struct setup *s, struct err **err)
 	o.setup.status_path = f->report_path;
 	o.setup.username = f->git_username;
 	o.setup.password = f->git_password.value;
+	o.setup.token = f->git_token.value;
 	o.setup.ca_file = f->git_ca_file;
+	o.setup.client_cert_file = f->git_client_cert_file;
+	o.setup.client_key_file = f->git_client_key_file;
+	o.setup.proxy = f->git_proxy;
 	o.setup.ssh_key_file = f->git_ssh_key_file;
 	o.setup.ssh_passphrase_file = f->git_ssh_passphrase_file;
 	o.setup.known_hosts_file = f->git_known_hosts_file;

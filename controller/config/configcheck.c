@@ -302,6 +302,7 @@ static void require_git(struct config *c, struct diags *diags)
 			missing(c, CONFIGTAB_git_known_hosts_file, diags);
 	}
 	read_secret(c, CONFIGTAB_git_password, &c->git_password, diags);
+	read_secret(c, CONFIGTAB_git_token, &c->git_token, diags);
 }
 
 static void require_cluster(struct config *c, struct diags *diags)

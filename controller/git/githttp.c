@@ -1,5 +1,5 @@
 #include "githttp.h"
-#include "gitname.h"
+#include "githttpwords.h"
 #include "text.h"
 
 #include <curl/curl.h>
@@ -224,6 +224,52 @@ static bool has_password(const struct githttp *h)
 	return h->setup->password && h->setup->password[0];
 }
 
+static struct githttpwords words_of(const struct githttp *h)
+{
+	return (struct githttpwords){
+	    .base = h->base,
+	    .origin = h->origin,
+	    .user = h->user,
+	    .credentials = has_password(h)	? GITHTTPWORDS_PASSWORD
+			   : h->setup->token[0] ? GITHTTPWORDS_TOKEN
+						: GITHTTPWORDS_NONE,
+	    .proxy = h->setup->proxy,
+	};
+}
+
+static void set_proxy(CURL *e, const struct gitproto_setup *o)
+{
+	/* "" also keeps libcurl from looking into the environment. */
+	curl_easy_setopt(e, CURLOPT_PROXY, o->proxy);
+	curl_easy_setopt(e, CURLOPT_NOPROXY, "");
+	if (!o->proxy[0])
+		return;
+	curl_easy_setopt(e, CURLOPT_HTTPPROXYTUNNEL, 1L);
+	curl_easy_setopt(e, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+	if (o->ca_file[0])
+		curl_easy_setopt(e, CURLOPT_PROXY_CAINFO, o->ca_file);
+}
+
+static void set_credentials(CURL *e, const struct githttp *h)
+{
+	const struct gitproto_setup *o = h->setup;
+
+	if (o->client_cert_file[0]) {
+		curl_easy_setopt(e, CURLOPT_SSLCERT, o->client_cert_file);
+		curl_easy_setopt(e, CURLOPT_SSLKEY,
+		    o->client_key_file[0] ? o->client_key_file : o->client_cert_file);
+	}
+	/* At once, not after a 401: a body that is streamed cannot be sent again. */
+	if (has_password(h)) {
+		curl_easy_setopt(e, CURLOPT_HTTPAUTH, (long)CURLAUTH_BASIC);
+		curl_easy_setopt(e, CURLOPT_USERNAME, h->user ? h->user : "");
+		curl_easy_setopt(e, CURLOPT_PASSWORD, o->password);
+	} else if (o->token[0]) {
+		curl_easy_setopt(e, CURLOPT_HTTPAUTH, (long)CURLAUTH_BEARER);
+		curl_easy_setopt(e, CURLOPT_XOAUTH2_BEARER, o->token);
+	}
+}
+
 static void set_options(struct stream *s)
 {
 	CURL *e = s->easy;
@@ -242,8 +288,8 @@ static void set_options(struct stream *s)
 		curl_easy_setopt(e, CURLOPT_CAINFO, o->ca_file);
 		curl_easy_setopt(e, CURLOPT_CAPATH, NULL);
 	}
-	/* The environment names no proxy for us; the settings would. */
-	curl_easy_setopt(e, CURLOPT_PROXY, "");
+	set_proxy(e, o);
+	set_credentials(e, s->h);
 	curl_easy_setopt(e, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
 	curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, (long)o->connect_ms);
 	curl_easy_setopt(e, CURLOPT_LOW_SPEED_LIMIT, 1L);
@@ -254,12 +300,6 @@ static void set_options(struct stream *s)
 	curl_easy_setopt(e, CURLOPT_READDATA, s);
 	curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_receive);
 	curl_easy_setopt(e, CURLOPT_WRITEDATA, s);
-	if (has_password(s->h)) {
-		/* At once, not after a 401: a body that is streamed cannot be sent again. */
-		curl_easy_setopt(e, CURLOPT_HTTPAUTH, (long)CURLAUTH_BASIC);
-		curl_easy_setopt(e, CURLOPT_USERNAME, s->h->user ? s->h->user : "");
-		curl_easy_setopt(e, CURLOPT_PASSWORD, o->password);
-	}
 }
 
 static int start(struct stream *s, bool whole)
@@ -335,89 +375,46 @@ static int pump(struct stream *s)
 
 /* --- how it went --- */
 
-static int blame_status(struct stream *s, long status)
+static int blame_answer(struct stream *s, long status)
 {
 	const char *type = NULL;
+	struct githttpwords w = words_of(s->h);
 	curl_easy_getinfo(s->easy, CURLINFO_CONTENT_TYPE, &type);
 	bool plain = type && strncasecmp(type, "text/plain", 10) == 0;
-	_cleanup_str_ char *said = gitname_clean(plain ? buf_str(&s->detail) : "", 200, false);
-	const char *sep = *said ? ": " : "";
-	const char *base = s->h->base;
-
-	if (status == 401 && !has_password(s->h)) {
-		blame(
-		    s, ERR_AUTH, "the server at %s wants a password%s%s", s->h->origin, sep, said);
-		return hint(s, "set git.username and git.password_file");
-	}
-	if (status == 401) {
-		blame(s, ERR_AUTH,
-		    "the server at %s does not accept the password of user \"%s\"%s%s",
-		    s->h->origin, s->h->user ? s->h->user : "", sep, said);
-		return hint(s, "check git.username and the content of git.password_file");
-	}
-	if (status == 403) {
-		blame(s, ERR_FORBIDDEN, "user \"%s\" may not do this at %s%s%s",
-		    s->h->user ? s->h->user : "", base, sep, said);
-		return hint(s, "give the user of git.username the right to read and to push");
-	}
-	if (status == 404 || status == 410) {
-		blame(s, ERR_NOTFOUND, "there is no repository at %s%s%s", base, sep, said);
-		return hint(s, "check git.url; some servers also say so to a user without rights");
-	}
-	if (status == 200) {
-		blame(s, ERR_PROTOCOL, "%s answers, but not as a Git server", base);
-		return hint(
-		    s, "check git.url: it must be the address for git clone, not a web page");
-	}
-	if (status >= 300 && status < 400) {
-		blame(s, ERR_PROTOCOL, "%s answers with a redirect (%ld) to another place", base,
-		    status);
-		return hint(s, "set git.url to the new address; only the same server is followed");
-	}
-	blame(s, status >= 500 || status == 429 ? ERR_REMOTE : ERR_PROTOCOL,
-	    "%s answers with status %ld%s%s", base, status, sep, said);
-	return hint(s, "look into the log of the Git server; it will be tried again");
+	githttpwords_status(&w, status, plain ? buf_str(&s->detail) : "", s->h->cause);
+	return refuse(s);
 }
 
-static int blame_tls(struct stream *s, const char *words)
+/* Of some hundred codes these say something to a user. */
+static enum githttpwords_failure failure_of(CURLcode code)
 {
-	blame(s, ERR_TLS, "the certificate of %s cannot be trusted: %s", s->h->origin, words);
-	if (strstr(words, "expired"))
-		return hint(s, "renew the certificate of the Git server");
-	if (strstr(words, "subject name") || strstr(words, "host name"))
-		return hint(s, "use a name in git.url for which the certificate was made");
-	return hint(s, "set git.ca_file to the certificate of the authority that signed it");
+	static const struct {
+		CURLcode code;
+		enum githttpwords_failure failure;
+	} table[] = {
+	    {CURLE_COULDNT_RESOLVE_HOST, GITHTTPWORDS_NO_HOST},
+	    {CURLE_COULDNT_RESOLVE_PROXY, GITHTTPWORDS_NO_PROXY},
+	    {CURLE_COULDNT_CONNECT, GITHTTPWORDS_NO_CONNECTION},
+	    {CURLE_OPERATION_TIMEDOUT, GITHTTPWORDS_SILENT},
+	    {CURLE_PEER_FAILED_VERIFICATION, GITHTTPWORDS_UNTRUSTED},
+	    {CURLE_SSL_ISSUER_ERROR, GITHTTPWORDS_UNTRUSTED},
+	    {CURLE_SSL_CONNECT_ERROR, GITHTTPWORDS_NO_TLS},
+	    {CURLE_SSL_CACERT_BADFILE, GITHTTPWORDS_BAD_CA},
+	    {CURLE_SSL_CERTPROBLEM, GITHTTPWORDS_BAD_CLIENT_CERT},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(table); i++) {
+		if (table[i].code == code)
+			return table[i].failure;
+	}
+	return GITHTTPWORDS_BROKEN;
 }
 
-static int blame_curl(struct stream *s)
+static int blame_transfer(struct stream *s)
 {
-	_cleanup_str_ char *words =
-	    gitname_clean(s->words[0] ? s->words : curl_easy_strerror(s->result), 300, false);
-
-	switch ((int)s->result) { /* of some hundred codes these say something to a user */
-	case CURLE_COULDNT_RESOLVE_HOST:
-		blame(s, ERR_UNREACHABLE, "the Git server is unknown: %s", words);
-		return hint(s, "check the host in git.url and the name service");
-	case CURLE_COULDNT_CONNECT:
-		blame(s, ERR_UNREACHABLE, "no connection to the Git server: %s", words);
-		return hint(s, "check host and port in git.url, and that the server runs");
-	case CURLE_OPERATION_TIMEDOUT:
-		blame(s, ERR_TIMEOUT, "the Git server at %s does not answer: %s", s->h->origin,
-		    words);
-		return hint(s, "check the server and the network; it will be tried again");
-	case CURLE_PEER_FAILED_VERIFICATION:
-	case CURLE_SSL_ISSUER_ERROR:
-		return blame_tls(s, words);
-	case CURLE_SSL_CONNECT_ERROR:
-		blame(s, ERR_TLS, "no TLS with %s: %s", s->h->origin, words);
-		return hint(s, "check that git.url names the TLS port of the server");
-	case CURLE_SSL_CACERT_BADFILE:
-		blame(s, ERR_CONFIG, "git.ca_file cannot be used: %s", words);
-		return hint(s, "git.ca_file must be a readable file of certificates in PEM form");
-	default:
-		blame(s, ERR_UNREACHABLE, "the connection to %s broke: %s", s->h->origin, words);
-		return hint(s, "check the server and the network; it will be tried again");
-	}
+	struct githttpwords w = words_of(s->h);
+	githttpwords_transfer(&w, failure_of(s->result),
+	    s->words[0] ? s->words : curl_easy_strerror(s->result), s->h->cause);
+	return refuse(s);
 }
 
 /* A redirect of the listing within the same server moves the base; 1 = ask again. */
@@ -453,9 +450,9 @@ static int conclude(struct stream *s)
 		return 1;
 	/* A refused answer may have been cut off by us: its status is what counts. */
 	if (s->refused && status)
-		return blame_status(s, status);
+		return blame_answer(s, status);
 	if (s->result != CURLE_OK)
-		return blame_curl(s);
+		return blame_transfer(s);
 	return 0;
 }
 

@@ -54,7 +54,11 @@ struct gitproto_setup {
 	const char *status_path;	  /* report folder in the status tree, "" = its root */
 	const char *username;		  /* https */
 	const char *password;		  /* https; "" = none */
+	const char *token;		  /* https, instead of a password; "" = none */
 	const char *ca_file;		  /* https; "" = the system's */
+	const char *client_cert_file;	  /* https; "" = none */
+	const char *client_key_file;	  /* https; "" = it is in the certificate's file */
+	const char *proxy;		  /* http://host:port for https; "" = none */
 	const char *ssh_key_file;	  /* ssh; "" = the client's own */
 	const char *ssh_passphrase_file;  /* ssh; "" = the key has none */
 	const char *known_hosts_file;	  /* ssh; mandatory */

@@ -32,6 +32,18 @@ static int check_ssh(const struct gitproto_setup *s, struct err **err)
 	    "it with what the server's administrator says");
 }
 
+static int check_proxy(const char *proxy, struct err **err)
+{
+	const char *rest = text_after(proxy, "http://");
+	if (!rest)
+		rest = text_after(proxy, "https://");
+	if (!proxy[0] || (rest && rest[0] && !strpbrk(rest, "@ ")))
+		return 0;
+	err_set(err, ERR_CONFIG, "git.proxy is not the address of a proxy");
+	return err_hint(
+	    err, "write it as http://proxy.example.org:3128, without user and password");
+}
+
 static int check_url(const struct gitproto_setup *s, struct err **err)
 {
 	_cleanup_gitaddr_ struct gitaddr a = {0};
@@ -59,7 +71,8 @@ static int check_url(const struct gitproto_setup *s, struct err **err)
 	}
 	if (a.scheme == GITADDR_SSH)
 		return check_ssh(s, err);
-	if (a.scheme == GITADDR_HTTP && s->password && s->password[0] && !gitaddr_is_loopback(&a)) {
+	bool secret = (s->password && s->password[0]) || (s->token && s->token[0]);
+	if (a.scheme == GITADDR_HTTP && secret && !gitaddr_is_loopback(&a)) {
 		err_set(err, ERR_CONFIG, "git.url \"%s\" would send the password in clear text",
 		    s->url);
 		return err_hint(err, "use https");
@@ -94,7 +107,8 @@ int gitsettings_encode(const struct gitproto_setup *setup, struct buf *b, struct
 
 	if (!msg.setup.url)
 		msg.setup.url = "";
-	if (check_url(&msg.setup, err) != 0)
+	if (check_url(&msg.setup, err) != 0 ||
+	    check_proxy(setup->proxy ? setup->proxy : "", err) != 0)
 		return -1;
 	_cleanup_str_ char *path = clean_folder(setup->path, "git.path", err);
 	if (!path)

@@ -159,12 +159,13 @@ static void finish_read(struct gitwork *w, const struct gitproto_msg *msg)
 	finish(w, &res);
 }
 
-/* The worker may read only those files that stood in its settings when it started. A failure that
- * has to do with them calls for a new one: a person may have put another file in their place. */
+/* The worker may read only those files that stood in its settings and in the system's when it
+ * started. A failure that may have to do with them calls for a new one: a person may have put
+ * another file in their place, or a new network another resolv.conf. */
 static bool is_about_files(enum err_code code)
 {
 	return code == ERR_CONFIG || code == ERR_TLS || code == ERR_AUTH || code == ERR_IO ||
-	       code == ERR_SIGNATURE;
+	       code == ERR_SIGNATURE || code == ERR_UNREACHABLE || code == ERR_TIMEOUT;
 }
 
 static void take_failure(struct gitwork *w, const struct gitproto_msg *msg)

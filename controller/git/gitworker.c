@@ -233,6 +233,16 @@ static bool is_scattered(const char *path)
 	       (stat(linked, &st) == 0 && !S_ISDIR(st.st_mode));
 }
 
+static uint16_t proxy_port(const char *url)
+{
+	_cleanup_gitaddr_ struct gitaddr a = {0};
+	/* Its path is missing, which is no fault here; 1080 is what libcurl takes without a port.
+	 */
+	const char *fault = url[0] ? gitaddr_parse(url, &a) : NULL;
+	(void)fault;
+	return (uint16_t)(!url[0] ? 0 : a.port ? a.port : a.scheme == GITADDR_HTTPS ? 443 : 1080);
+}
+
 /* Only what this remote takes. */
 static void enter_jail(const struct gitrepo *g)
 {
@@ -253,8 +263,10 @@ static void enter_jail(const struct gitrepo *g)
 					   : a->scheme == GITADDR_HTTPS ? 443
 									: 80);
 		jail.ports[1] = 53; /* of long answers of the name service */
-		if (s->ca_file[0])
-			strs_add(&jail.read, s->ca_file);
+		strs_add(&jail.read, s->ca_file);
+		strs_add(&jail.read, s->client_cert_file);
+		strs_add(&jail.read, s->client_key_file);
+		jail.ports[2] = proxy_port(s->proxy);
 		break;
 	case GITADDR_SSH:
 		jail.programs = true;
@@ -289,6 +301,8 @@ static int take_setup(struct worker *w, struct buf *frame, struct err **err)
 	const struct gitproto_setup *s = &w->setup.setup;
 	if (s->password[0])
 		log_mask(s->password);
+	if (s->token[0])
+		log_mask(s->token);
 	w->repo_open = true;
 	/* What is wrong with the settings is the answer to every request. */
 	if (gitrepo_open(&w->repo, s, &w->setup_err) == 0)
