@@ -276,8 +276,8 @@ void statusview_one(const struct statusview *o, const struct vmstat *v, struct b
 	term_put(out, state_color(state), o->colors, vmstat_state_word(state));
 	buf_addc(out, '\n');
 	put_pair(o, out, "reason", why);
-	put_pair(
-	    o, out, "message", is_behind(v) ? reason_doc(REASON_MANIFEST_INVALID) : v->message);
+	const char *message = is_behind(v) ? reason_doc(REASON_MANIFEST_INVALID) : v->message;
+	put_pair(o, out, "message", vmstat_reason(v) == REASON_IN_SYNC ? NULL : message);
 	put_pair(o, out, "next step", vmstat_next(v));
 	put_conditions(o, v, out);
 	put_identity(o, v, out);
