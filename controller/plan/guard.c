@@ -113,8 +113,10 @@ static char *check_set(
 	if (!l && !lists_slot(r, key, false))
 		return mem_printf("%s would be written and is not listed", key);
 	if (seen)
-		old = kv_get(&seen->pending, key) ? kv_get(&seen->pending, key)
-						  : kv_get(&seen->current, key);
+		old = kv_get(&seen->pending, key);
+	/* A device that was to be removed is kept as it is; any other key starts afresh. */
+	if (seen && !old && lists_slot(r, key, false))
+		old = kv_get(&seen->current, key);
 	if (!old || (l && is_whole(l->attr)))
 		return NULL;
 	if (text_split(old, ",", true, PROPSTR_PARTS_MAX, &parts) < 0)
