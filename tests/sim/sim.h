@@ -134,6 +134,17 @@ int sim_node_daemon(struct sim *sim, const char *node, bool up, struct err **err
 int sim_node_quorum(struct sim *sim, const char *node, bool quorate, struct err **err) MUST_CHECK;
 /* pvestatd stops or goes on broadcasting; NULL = all. */
 int sim_node_statd(struct sim *sim, const char *node, bool on, struct err **err) MUST_CHECK;
+/* pveproxy stopped: nothing of the node answers, through whichever node one asks. */
+int sim_node_proxy(struct sim *sim, const char *node, bool up, struct err **err) MUST_CHECK;
+/* A daemon, "pvedaemon" or "pveproxy", stands still or goes on. */
+int sim_node_freeze(struct sim *sim, const char *node, const char *daemon, bool frozen,
+    struct err **err) MUST_CHECK;
+/* Its port at the switch is on or off; clients reach it all the same. NULL = all. */
+int sim_node_link(struct sim *sim, const char *node, bool on, struct err **err) MUST_CHECK;
+/* The next worker that it starts takes so much longer: who wins a race is chance. */
+int sim_node_slow(struct sim *sim, const char *node, int64_t ms, struct err **err) MUST_CHECK;
+/* The other nodes' packets to it vanish. */
+int sim_node_blackhole(struct sim *sim, const char *node, bool on, struct err **err) MUST_CHECK;
 /* A storage that cannot be reached, or whose volumes cannot be removed. */
 int sim_store_online(struct sim *sim, const char *store, bool on, struct err **err) MUST_CHECK;
 int sim_store_stuck(struct sim *sim, const char *store, bool on, struct err **err) MUST_CHECK;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "sim_fault.h"
+#include "sim_net.h"
 
 #define BODY_MAX ((size_t)512 << 10)
 
@@ -188,16 +189,6 @@ static void run_handler(struct job *j)
 	r->fn(j);
 }
 
-static void no_route(struct job *j)
-{
-	job_status(j, 595, "No route to host");
-}
-
-static void refused(struct job *j)
-{
-	job_status(j, 595, "Connection refused");
-}
-
 /* To the node named in the path: this one, another one, or none. */
 static void proxy(struct job *j)
 {
@@ -223,19 +214,7 @@ static void proxy(struct job *j)
 		}
 		j->node = n;
 	}
-	if (!j->node->up) {
-		job_next(j, s->timing[TIMING_NO_ROUTE], no_route);
-		return;
-	}
-	if (!(j->route->flags & ROUTE_PROTECTED)) {
-		run_handler(j);
-		return;
-	}
-	if (!j->node->daemon) {
-		job_next(j, 1, refused);
-		return;
-	}
-	worker_take(j, run_handler);
+	net_pass(j, j->route->flags & ROUTE_PROTECTED, run_handler);
 }
 
 static void cut(void *arg)
@@ -380,7 +359,7 @@ static void faulted(struct job *j)
 
 static void arrive(struct job *j)
 {
-	if (!j->entry->up) {
+	if (!j->entry->up || !j->entry->proxy) {
 		break_off(j, SIM_CUT_REFUSED);
 		return;
 	}

@@ -41,9 +41,9 @@ void routes_free(void);
 #undef ROUTE
 
 /* The guest row that /cluster/resources and pools share, or NULL if w may not see it. */
-struct jsn *resource_guest(struct sim *s, struct guest *g, const struct who *w, bool with_tags);
+struct jsn *resource_guest(
+    struct sim *s, const struct node *by, struct guest *g, const struct who *w, bool with_tags);
 struct jsn *resource_store(struct sim *s, struct store *st, struct node *n, bool seen);
-bool node_seen(const struct sim *s, const struct node *by, const struct node *n);
 /* The configuration as the API gives it, with types. */
 void put_conf(struct sim *s, struct jsn *o, const char *key, const char *value);
 /* Dies with the usual text when the node has no quorum. */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "sim_api.h"
+#include "sim_net.h"
 #include "sim_prop.h"
 #include "sim_volume.h"
 
@@ -58,23 +59,17 @@ void api_empty(struct job *j)
 void api_ha_status(struct job *j)
 {
 	struct jsn *a = jsn_new_array(), *q = jsn_new_object();
+	_cleanup_str_ char *status = j->node->quorate
+					 ? mem_strdup("OK")
+					 : mem_printf("No quorum on node '%s'!", j->node->name);
 
 	jsn_put_str(q, "id", "quorum");
 	jsn_put_str(q, "type", "quorum");
 	jsn_put_str(q, "node", j->node->name);
-	jsn_put_str(q, "status", j->node->quorate ? "OK" : "No quorum on node");
+	jsn_put_str(q, "status", status);
 	jsn_put_int(q, "quorate", j->node->quorate);
 	jsn_push(a, q);
 	job_ok(j, a);
-}
-
-/* Who sees whom: nodes with quorum see each other, those without only themselves. */
-bool node_seen(const struct sim *s, const struct node *by, const struct node *n)
-{
-	(void)s;
-	if (by == n)
-		return true;
-	return n->up && by->quorate && n->quorate;
 }
 
 void api_cluster_status(struct job *j)
@@ -103,11 +98,24 @@ void api_cluster_status(struct job *j)
 		jsn_put_int(c, "nodeid", s->name ? n->id : 0);
 		jsn_put_str(c, "ip", n->ip);
 		jsn_put_int(c, "local", n == j->node);
-		jsn_put_int(c, "online", node_seen(s, j->node, n));
+		jsn_put_int(c, "online", net_sees(j->node, n));
 		jsn_put_str(c, "level", "");
 		jsn_push(a, c);
 	}
 	job_ok(j, a);
+}
+
+static void node_load(const struct sim *s, const struct node *n, struct jsn *o)
+{
+	int64_t used = 0;
+
+	for (size_t i = 0; i < s->nguests; i++)
+		if (s->guests[i]->node == n && s->guests[i]->running)
+			used += guest_memory(s->guests[i]);
+	jsn_put(o, "cpu", jsn_new_num(0.05));
+	jsn_put_int(o, "mem", n->maxmem / 10 + (used < n->maxmem ? used / 2 : 0));
+	jsn_put_int(o, "disk", n->disk / 10);
+	jsn_put_int(o, "uptime", uptime(s, n->up_since));
 }
 
 static struct jsn *node_row(struct job *j, struct node *n)
@@ -116,26 +124,21 @@ static struct jsn *node_row(struct job *j, struct node *n)
 	struct jsn *o = jsn_new_object();
 	_cleanup_str_ char *id = mem_printf("node/%s", n->name);
 	_cleanup_str_ char *path = mem_printf("/nodes/%s", n->name);
-	bool on = node_seen(s, j->entry, n);
+	const char *status = net_status(s, j->entry, n);
+	bool known = s->now - net_heard_at(s, j->entry, n) <= s->timing[TIMING_STALE];
 
 	jsn_put_str(o, "id", id);
 	jsn_put_str(o, "type", "node");
 	jsn_put_str(o, "node", n->name);
-	jsn_put_str(o, "status", on ? "online" : "offline");
-	jsn_put_str(o, "level", "");
-	if (on && auth_has(s, &j->who, path, PRIV_BIT(SYS_AUDIT))) {
-		int64_t used = 0;
-
-		for (size_t i = 0; i < s->nguests; i++)
-			if (s->guests[i]->node == n && s->guests[i]->running)
-				used += guest_memory(s->guests[i]);
+	jsn_put_str(o, "status", status);
+	if (known)
+		jsn_put_str(o, "level", "");
+	if (known && auth_has(s, &j->who, path, PRIV_BIT(SYS_AUDIT))) {
 		jsn_put_int(o, "maxcpu", n->maxcpu);
-		jsn_put(o, "cpu", jsn_new_num(0.05));
 		jsn_put_int(o, "maxmem", n->maxmem);
-		jsn_put_int(o, "mem", n->maxmem / 10 + (used < n->maxmem ? used / 2 : 0));
-		jsn_put_int(o, "maxdisk", (int64_t)100 << 30);
-		jsn_put_int(o, "disk", (int64_t)10 << 30);
-		jsn_put_int(o, "uptime", uptime(s, n->up_since));
+		jsn_put_int(o, "maxdisk", n->disk);
+		if (!strcmp(status, "online"))
+			node_load(s, n, o);
 	}
 	return o;
 }
@@ -226,7 +229,8 @@ static bool sees_guest(const struct sim *s, const struct who *w, int64_t vmid)
 	return auth_has(s, w, path, PRIV_BIT(VM_AUDIT));
 }
 
-struct jsn *resource_guest(struct sim *s, struct guest *g, const struct who *w, bool with_tags)
+struct jsn *resource_guest(
+    struct sim *s, const struct node *by, struct guest *g, const struct who *w, bool with_tags)
 {
 	struct jsn *o;
 	const struct heard *h;
@@ -238,7 +242,7 @@ struct jsn *resource_guest(struct sim *s, struct guest *g, const struct who *w, 
 	if (w && !sees_guest(s, w, g->vmid))
 		return NULL;
 	o = jsn_new_object();
-	h = guest_heard(s, g);
+	h = net_heard(s, by, g);
 	jsn_put_str(o, "id", id);
 	jsn_put_str(o, "type", "qemu");
 	jsn_put_int(o, "vmid", g->vmid);
@@ -304,8 +308,9 @@ static void push_stores(struct job *j, struct jsn *a)
 			continue;
 		for (size_t i = 0; i < s->nnodes; i++)
 			if (store_on(st, s->nodes[i]))
-				jsn_push(a, resource_store(
-						s, st, s->nodes[i], s->nodes[i]->up || st->shared));
+				jsn_push(a, resource_store(s, st, s->nodes[i],
+						s->now - net_heard_at(s, j->node, s->nodes[i]) <=
+						    s->timing[TIMING_STALE]));
 	}
 }
 
@@ -339,16 +344,30 @@ void api_resources(struct job *j)
 	struct sim *s = j->sim;
 	const char *type = job_param(j, "type");
 	struct jsn *a = jsn_new_array();
+	struct guest **guests;
+	size_t nguests = net_guests(s, j->node, &guests);
 
-	for (size_t i = 0; (!type || !strcmp(type, "vm")) && i < s->nguests; i++) {
-		struct guest *g = s->guests[i];
-		struct jsn *o = resource_guest(s, g, &j->who, true);
+	for (size_t i = 0; (!type || !strcmp(type, "vm")) && i < nguests; i++) {
+		struct guest *g = guests[i];
+		struct jsn *o = resource_guest(s, j->node, g, &j->who, true);
 		_cleanup_str_ char *pool = g->pool ? mem_printf("/pool/%s", g->pool) : NULL;
 
 		if (!o)
 			continue;
 		if (pool && auth_has(s, &j->who, pool, PRIV_BIT(POOL_AUDIT)))
 			jsn_put_str(o, "pool", g->pool);
+		jsn_push(a, o);
+	}
+	for (size_t i = 0; !type && i < s->npools; i++) {
+		_cleanup_str_ char *path = mem_printf("/pool/%s", s->pools[i]->name);
+		struct jsn *o;
+
+		if (!auth_has(s, &j->who, path, PRIV_BIT(POOL_AUDIT)))
+			continue;
+		o = jsn_new_object();
+		jsn_put_str(o, "id", path);
+		jsn_put_str(o, "type", "pool");
+		jsn_put_str(o, "pool", s->pools[i]->name);
 		jsn_push(a, o);
 	}
 	for (size_t i = 0; (!type || !strcmp(type, "node")) && i < s->nnodes; i++) {

@@ -47,9 +47,14 @@ static void conf_locked(struct job *j)
 		conf_write(j);
 }
 
-static void conf_lock(struct job *j)
+static void conf_lock_now(struct job *j)
 {
 	job_lock_guest(j, j->vmid, true, conf_locked);
+}
+
+static void conf_lock(struct job *j)
+{
+	job_when_fs(j, conf_lock_now);
 }
 
 /* In 8 a POST waits for the lock before it forks; the worker inherits it. */

@@ -12,7 +12,7 @@ static struct jsn *members(struct job *j, const struct pool *p, const char *type
 
 	for (size_t i = 0; (!type || !strcmp(type, "qemu")) && i < s->nguests; i++)
 		if (text_eq(s->guests[i]->pool, p->name)) {
-			struct jsn *o = resource_guest(s, s->guests[i], &j->who, false);
+			struct jsn *o = resource_guest(s, j->node, s->guests[i], &j->who, false);
 
 			if (o)
 				jsn_push(a, o);

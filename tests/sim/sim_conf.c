@@ -8,6 +8,7 @@
 
 #include "sim_auth.h"
 #include "sim_form.h"
+#include "sim_net.h"
 #include "sim_schema.h"
 
 void confop_fini(struct confop *op)
@@ -29,7 +30,7 @@ struct guest *conf_load(struct job *j, int64_t vmid, struct oops *o)
 {
 	struct guest *g = guest_find(j->sim, vmid);
 
-	if (g && g->node == j->node)
+	if (g && g->node == j->node && net_shows(j->sim, j->node, g))
 		return g;
 	oops_die(o, "Configuration file 'nodes/%s/qemu-server/%" PRId64 ".conf' does not exist",
 	    j->node->name, vmid);

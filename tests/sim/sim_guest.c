@@ -114,7 +114,7 @@ void sim_journal_fd(struct sim *s, int fd)
 
 /* --- what the others hear --- */
 
-static int64_t last_broadcast(const struct sim *s, const struct node *n)
+int64_t last_broadcast(const struct sim *s, const struct node *n)
 {
 	int64_t t = s->now, period = s->timing[TIMING_STATD];
 

@@ -326,7 +326,7 @@ static void set_power(struct sim *s, struct node *n, bool up)
 	if (n->up == up)
 		return;
 	if (!up) {
-		n->down_since = s->now;
+		n->down_since = n->lost_since = s->now;
 		n->up = false;
 		node_kill(s, n);
 		for (size_t i = 0; i < s->nguests; i++)

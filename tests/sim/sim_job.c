@@ -53,13 +53,27 @@ void job_next(struct job *j, int64_t ms, void (*fn)(struct job *j))
 	j->timer = sim_at(j->sim, j->sim->now + ms, job_run, j);
 }
 
+static void fs_ready(struct job *j)
+{
+	job_when_fs(j, j->held);
+}
+
+void job_when_fs(struct job *j, void (*fn)(struct job *j))
+{
+	j->held = fn;
+	if (j->sim->fs_until > j->sim->now)
+		job_next(j, j->sim->fs_until - j->sim->now, fs_ready);
+	else
+		fn(j);
+}
+
 /* --- workers of pvedaemon --- */
 
 void worker_take(struct job *j, void (*fn)(struct job *j))
 {
 	struct node *n = j->node;
 
-	if (n->busy < WORKERS) {
+	if (n->busy < WORKERS && !n->frozen) {
 		n->busy++;
 		j->worker = true;
 		job_next(j, 0, fn);
@@ -70,6 +84,18 @@ void worker_take(struct job *j, void (*fn)(struct job *j))
 	n->queue[n->nqueue++] = j;
 }
 
+void worker_pump(struct node *n)
+{
+	while (n->nqueue && n->busy < WORKERS && !n->frozen) {
+		struct job *k = n->queue[0];
+
+		memmove(n->queue, n->queue + 1, --n->nqueue * sizeof(struct job *));
+		n->busy++;
+		k->worker = true;
+		job_next(k, 0, k->fn);
+	}
+}
+
 static void worker_give(struct job *j)
 {
 	struct node *n = j->node;
@@ -78,14 +104,7 @@ static void worker_give(struct job *j)
 		return;
 	j->worker = false;
 	n->busy--;
-	if (n->nqueue) {
-		struct job *k = n->queue[0];
-
-		memmove(n->queue, n->queue + 1, --n->nqueue * sizeof(struct job *));
-		n->busy++;
-		k->worker = true;
-		job_next(k, 0, k->fn);
-	}
+	worker_pump(n);
 }
 
 /* --- answers --- */
@@ -344,7 +363,8 @@ static void forked(struct job *j)
 		return;
 	if (j->faulty && j->fault == SIM_FAULT_TASK_ERROR)
 		fn = fault_task_end;
-	job_next(j, 1, fn);
+	job_next(j, 1 + j->node->slow, fn);
+	j->node->slow = 0;
 }
 
 void job_fork(struct job *j, const char *type, const char *id, void (*fn)(struct job *j))
@@ -370,7 +390,9 @@ void job_fork(struct job *j, const char *type, const char *id, void (*fn)(struct
 
 	j->task = t;
 	j->after = fn;
-	job_next(j, s->timing[TIMING_FORK], forked);
+	/* The log of the cluster says so first. */
+	job_next(
+	    j, s->timing[TIMING_FORK] + (s->fs_until > s->now ? s->fs_until - s->now : 0), forked);
 }
 
 __attribute__((format(printf, 3, 0))) static void log_v(

@@ -61,6 +61,7 @@ struct job {
 	uint64_t timer, cut_timer, hold_timer;
 	int64_t hold; /* a task's number is answered only if it takes longer than this */
 	void (*fn)(struct job *j);
+	void (*held)(struct job *j);  /* runs once the cluster's file system takes writes */
 	void (*after)(struct job *j); /* the task's first step */
 	struct task *task;
 
@@ -124,6 +125,10 @@ bool job_param_bool(const struct job *j, const char *key);
 uint32_t node_fork(struct sim *s, struct node *n);
 /* Everything on this node ends as when the power goes. */
 void node_kill(struct sim *s, struct node *n);
+/* A daemon that stood still goes on: what came meanwhile is done. */
+void worker_pump(struct node *n);
+/* fn runs once the cluster's file system takes writes again: at once as a rule. */
+void job_when_fs(struct job *j, void (*fn)(struct job *j));
 void worker_take(struct job *j, void (*fn)(struct job *j));
 void journal_clear(struct sim *s);
 

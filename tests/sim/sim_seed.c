@@ -167,7 +167,7 @@ static int load_node(const struct seed *c, const struct ynode *map)
 	struct sim *s = c->s;
 	struct node *n;
 
-	if (known(c, map, "|name|ip|cpus|memory|bridges|portless|") < 0)
+	if (known(c, map, "|name|ip|cpus|memory|disk|bridges|portless|") < 0)
 		return -1;
 	if (!str(map, "name", NULL))
 		return bad(c, map, "a node needs a name");
@@ -181,11 +181,13 @@ static int load_node(const struct seed *c, const struct ynode *map)
 		n->ip = mem_printf("10.0.0.%d", n->id);
 	n->maxcpu = (int)number(map, "cpus", 16);
 	n->maxmem = bytes(map, "memory", (int64_t)64 << 30);
+	n->disk = bytes(map, "disk", (int64_t)100 << 30);
 	n->portless = flag(map, "portless", false);
 	list(ynode_get(map, "bridges"), &n->bridges);
 	if (!n->bridges.n)
 		strs_add(&n->bridges, "vmbr0");
-	n->up = n->daemon = n->quorate = n->statd = true;
+	n->up = n->daemon = n->proxy = n->quorate = n->statd = true;
+	n->rejoined = NOT_DIRTY;
 	n->pid = 1000 + (uint32_t)s->nnodes * 100;
 	n->phase = s->timing[TIMING_STATD] ? (int64_t)s->nnodes * 700 % s->timing[TIMING_STATD] : 0;
 	MEM_PUSH_ROOM(s->nodes, s->nnodes, s->nodecap);
@@ -378,6 +380,12 @@ static int load_one_guest(
 	if (nth)
 		kv_setf(&set, "name", "%s-%" PRId64,
 		    kv_get(&set, "name") ? kv_get(&set, "name") : "vm", nth);
+	if (flag(map, "bare", false)) { /* nothing but what is said: debris of an operation */
+		g = guest_new(c->s, vmid, node);
+		KV_FOREACH (i, &set)
+			guest_set(c->s, g, i->key, i->value);
+		return 0;
+	}
 	if (human_make(c->s, vmid, node, &set, flag(map, "template", false), &e) < 0) {
 		int r = bad(c, map, "guest %" PRId64 ": %s", vmid, err_msg(e));
 
@@ -403,7 +411,7 @@ static int load_guest(const struct seed *c, const struct ynode *map)
 	struct node *node;
 	int64_t vmid, count;
 
-	if (known(c, map, "|id|count|node|template|running|pool|blank|config|") < 0)
+	if (known(c, map, "|id|count|node|template|running|pool|blank|bare|config|") < 0)
 		return -1;
 	vmid = number(map, "id", 0);
 	count = number(map, "count", 0);

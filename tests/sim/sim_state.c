@@ -371,7 +371,7 @@ struct guest *guest_new(struct sim *s, int64_t vmid, struct node *n)
 	return g;
 }
 
-static void guest_destroy(struct guest *g)
+void guest_drop(struct guest *g)
 {
 	kv_fini(&g->conf);
 	kv_fini(&g->pend);
@@ -397,7 +397,7 @@ void guest_del(struct sim *s, struct guest *g)
 	note(s, g, "destroy", "", g->node->name, NULL);
 	memmove(s->guests + i, s->guests + i + 1, (s->nguests - i - 1) * sizeof(struct guest *));
 	s->nguests--;
-	guest_destroy(g);
+	guest_drop(g);
 }
 
 struct pool *pool_find(const struct sim *s, const char *name)
@@ -452,8 +452,11 @@ static void users_free(struct sim *s)
 void state_free(struct sim *s)
 {
 	for (size_t i = 0; i < s->nguests; i++)
-		guest_destroy(s->guests[i]);
+		guest_drop(s->guests[i]);
 	free(s->guests);
+	for (size_t i = 0; i < s->nkept; i++)
+		guest_drop(s->kept[i]);
+	free(s->kept);
 	for (size_t i = 0; i < s->nvolumes; i++) {
 		free(s->volumes[i]->name);
 		free(s->volumes[i]->own);

@@ -57,12 +57,22 @@ struct node {
 	bool up;
 	bool daemon; /* pvedaemon answers */
 	bool quorate;
+	bool frozen;	     /* pvedaemon stands still */
+	bool proxy;	     /* pveproxy listens */
+	bool proxy_frozen;   /* it listens and never answers */
+	int64_t slow;	     /* so much longer takes its next worker to start */
+	bool blackhole;	     /* what others send to it is lost */
+	bool cut;	     /* its port at the switch is off */
+	int64_t lost_since;  /* when its port or its power went off */
+	int64_t rejoined;    /* when the others took it back, or NOT_DIRTY */
+	int ring;	     /* membership: who is in the same ring sees each other */
 	bool statd;	     /* pvestatd broadcasts */
 	int64_t statd_until; /* time of the last broadcast when it does not */
 	int64_t up_since;
 	int64_t down_since;
 	int maxcpu;
 	int64_t maxmem;
+	int64_t disk;  /* its root file system */
 	int64_t phase; /* of the broadcasts */
 	struct strs bridges;
 	bool portless; /* its bridges have no physical port: no VLAN on a running guest */
@@ -147,6 +157,7 @@ struct guest {
 	uint32_t pid;
 	struct kv live; /* what the running process was started with, for reboot-only keys */
 	struct heard heard;
+	bool copy;	  /* of a node that is cut off, see sim_net.h */
 	int64_t dirty_at; /* time of the first change not yet broadcast, or NOT_DIRTY */
 	char *pool;
 };
@@ -250,6 +261,10 @@ struct sim {
 	struct smap volmap;
 	struct guest **guests; /* by vmid */
 	size_t nguests, guestcap;
+	struct guest *
+	    *kept; /* by vmid; what stood when the first node was cut off, see sim_net.h */
+	size_t nkept;
+	int64_t fs_until; /* until then the cluster's file system takes no writes */
 	struct pool **pools;
 	size_t npools, poolcap;
 	struct suser **users;
@@ -326,6 +341,11 @@ void note(struct sim *s, const struct guest *g, const char *effect, const char *
 /* The configuration file as pmxcfs holds it, and its SHA-1. */
 void guest_raw(const struct guest *g, struct buf *ret);
 const char *guest_digest(struct guest *g);
+
+/* Frees one that is in no list. */
+void guest_drop(struct guest *g);
+/* When node n broadcast last. */
+int64_t last_broadcast(const struct sim *s, const struct node *n);
 
 /* Frees all things; no job may be left. */
 void state_free(struct sim *s);

@@ -38,6 +38,10 @@ struct step {
 	size_t number;
 	int status;
 	bool done, polled;
+	bool event;	    /* no request: something was done to the nodes */
+	bool matched, over; /* of a watcher, see conf_watch.h */
+	unsigned probes;
+	int64_t probed;
 	int got_status;
 	char *got_reason;
 	struct jsn *got_body;
@@ -59,6 +63,7 @@ struct run {
 	char *ticket_user;
 	struct strs before; /* "number method path params" */
 	const char *node;
+	bool watching, at_end;
 };
 
 static void learn(struct run *r, const char *from, const char *to)
@@ -160,7 +165,8 @@ static bool raw_params(const struct jsn *rec, struct kv *params, size_t *len)
 	return true;
 }
 
-static bool submit(struct run *r, struct step *s)
+static bool ask(
+    struct run *r, struct step *s, void (*cb)(void *arg, const struct sim_reply *reply), void *arg)
 {
 	const struct jsn *q = jsn_get(s->rec, "request");
 	const char *auth = jsn_get_text(q, "auth"), *path = s->path;
@@ -193,9 +199,14 @@ static bool submit(struct run *r, struct step *s)
 		req.csrf = r->csrf;
 	}
 	req.node = jsn_get_text(s->rec, "node");
-	s->done = false;
-	sim_submit(r->sim, &req, on_reply, s);
+	sim_submit(r->sim, &req, cb, arg);
 	return true;
+}
+
+static bool submit(struct run *r, struct step *s)
+{
+	s->done = false;
+	return ask(r, s, on_reply, s);
 }
 
 static struct step *own_call(
@@ -228,6 +239,9 @@ static void step_fini(struct step *s)
 	jsn_free(&s->rec);
 }
 
+static bool node_event(struct sim *sim, const struct strs *w);
+static void run_until(struct run *r, int64_t t);
+
 /* A call of the recorder that was not recorded; a task is followed to its end. */
 static void unrecorded(struct run *r, const char *line)
 {
@@ -237,6 +251,8 @@ static void unrecorded(struct run *r, const char *line)
 
 	if (text_split(line, " ", true, 4, &w) < 0 || w.n < 2)
 		mem_broken(__FILE__, __LINE__, line);
+	if (node_event(r->sim, &w))
+		return;
 	if (!strcmp(w.v[1], "wait")) {
 		MUST(!text_to_int(w.v[2], 0, 1000000, &wait));
 		sim_run_until(r->sim, sim_now(r->sim) + wait);
@@ -329,6 +345,8 @@ static void show(const struct step *s, const char *a, const char *b, int verbose
 			printf("   + %.300s\n", y.v[i]), shown++;
 }
 
+#include "conf_watch.h"
+
 static bool still_running(const struct step *s)
 {
 	const char *rec = jsn_get_text(jsn_get(rec_body(s), "data"), "status"),
@@ -343,6 +361,25 @@ static void finish(struct run *r, struct step *s, int verbose, struct replay_res
 	_cleanup_str_ char *a = NULL;
 	_cleanup_str_ char *b = NULL;
 
+	if (s->event)
+		return;
+	if (is_watched(s)) {
+		while (!s->matched && sim_now(r->sim) < s->start + r->offset + WATCH_WINDOW_MS &&
+		       r->at_end)
+			run_until(r, sim_now(r->sim) + 2 * WATCH_OFTEN_MS);
+		ret->total++;
+		ret->equal += s->matched;
+		s->over = true;
+		if (s->matched)
+			return;
+		strs_add_take(&ret->differences,
+		    mem_printf("%s/%zu %s", jsn_get_text(s->rec, "scenario"), s->number, s->name));
+		a = rec_side(s);
+		b = side(s->got_status, s->got_reason, s->got_text ? s->got_text : "");
+		if (verbose)
+			show(s, a, b, verbose);
+		return;
+	}
 	/* Of a poll only the last one was kept: ask until the task is over, as its client did. */
 	wait_for(r, s);
 	for (int i = 0; i < 2000 && still_running(s); i++) {
@@ -404,12 +441,18 @@ static int load_steps(struct run *r, const char *path)
 		s.method = jsn_get_text(q, "method");
 		s.path = jsn_get_text(q, "path");
 		s.name = jsn_get_text(s.rec, "step");
-		if (!s.method || !s.path || !s.status || jsn_is_null(jsn_get(s.rec, "t"))) {
+		if (!q && s.name && !jsn_is_null(jsn_get(s.rec, "t")))
+			s.event = true;
+		else if (!s.method || !s.path || !s.status || jsn_is_null(jsn_get(s.rec, "t"))) {
 			jsn_free(&s.rec);
 			continue;
 		}
 		s.end = (int64_t)(jsn_get_num(s.rec, "t", 0) * 1000);
 		s.start = s.end - (int64_t)(jsn_get_num(s.rec, "elapsed_s", 0) * 1000);
+		if (strstr(path, "cluster-")) { /* here t is when it was asked */
+			s.end += s.end - s.start;
+			s.start = (int64_t)(jsn_get_num(s.rec, "t", 0) * 1000);
+		}
 		MEM_PUSH_ROOM(r->v, r->n, r->cap);
 		r->v[r->n++] = s;
 	}
@@ -499,6 +542,14 @@ static int load_start(
 	return 0;
 }
 
+static bool probes_left(const struct run *r)
+{
+	for (size_t i = 0; i < r->n; i++)
+		if (r->v[i].probes)
+			return true;
+	return false;
+}
+
 static void play(struct run *r, int verbose, struct replay_result *ret)
 {
 	struct step **order = mem_calloc(r->n + 1, sizeof(struct step *));
@@ -507,6 +558,7 @@ static void play(struct run *r, int verbose, struct replay_result *ret)
 	for (size_t i = 0; i < r->n; i++)
 		order[i] = &r->v[i];
 	qsort(order, r->n, sizeof(*order), by_end);
+	r->watching = anyone_watches(r);
 	r->offset = sim_now(r->sim) - (r->n ? r->v[0].start : 0);
 	for (size_t i = 0; i < r->n; i++) {
 		struct step *s = &r->v[i];
@@ -516,21 +568,36 @@ static void play(struct run *r, int verbose, struct replay_result *ret)
 		for (; closed < r->n && order[closed]->end <= s->start + 6; closed++) {
 			if (order[closed] >= s)
 				break;
+			if (is_watched(order[closed]))
+				continue;
 			finish(r, order[closed], verbose, ret);
 		}
+		if (s->event)
+			run_until(r, s->start + r->offset);
 		for (size_t k = 0; k < r->before.n; k++)
 			if (text_starts(r->before.v[k], tag))
 				unrecorded(r, r->before.v[k]);
 		if (sim_now(r->sim) > s->start + r->offset)
 			r->offset = sim_now(r->sim) - s->start;
-		sim_run_until(r->sim, s->start + r->offset);
+		run_until(r, s->start + r->offset);
+		if (s->event || is_watched(s)) {
+			s->done = true;
+			continue;
+		}
 		if (!submit(r, s)) { /* not a call that the engine can be asked */
 			s->done = true;
 			s->got_status = 0;
 		}
 	}
 	for (; closed < r->n; closed++)
-		finish(r, order[closed], verbose, ret);
+		if (!is_watched(order[closed]))
+			finish(r, order[closed], verbose, ret);
+	r->at_end = true;
+	for (size_t i = 0; i < r->n; i++)
+		if (is_watched(&r->v[i]))
+			finish(r, &r->v[i], verbose, ret);
+	while (r->watching && sim_next_event(r->sim) >= 0 && probes_left(r))
+		sim_run_until(r->sim, sim_next_event(r->sim));
 	free(order);
 }
 
