@@ -141,8 +141,6 @@ int sim_node_freeze(struct sim *sim, const char *node, const char *daemon, bool 
     struct err **err) MUST_CHECK;
 /* Its port at the switch is on or off; clients reach it all the same. NULL = all. */
 int sim_node_link(struct sim *sim, const char *node, bool on, struct err **err) MUST_CHECK;
-/* The next worker that it starts takes so much longer: who wins a race is chance. */
-int sim_node_slow(struct sim *sim, const char *node, int64_t ms, struct err **err) MUST_CHECK;
 /* The other nodes' packets to it vanish. */
 int sim_node_blackhole(struct sim *sim, const char *node, bool on, struct err **err) MUST_CHECK;
 /* A storage that cannot be reached, or whose volumes cannot be removed. */

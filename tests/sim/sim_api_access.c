@@ -131,6 +131,15 @@ static void acl_one(
 	    (struct sacl){mem_strdup(path), mem_strdup(who), mem_strdup(role), prop};
 }
 
+/* A guest has at least three digits; the rest is not looked at. */
+static bool acl_path_good(const char *path)
+{
+	const char *vm = text_after(path, "/vms/");
+
+	return !vm || (*vm >= '1' && *vm <= '9' && strlen(vm) >= 3 &&
+			  strspn(vm, "0123456789") == strlen(vm));
+}
+
 void api_acl_put(struct job *j)
 {
 	static const char *const lists[] = {"users", "tokens", "groups"};
@@ -141,6 +150,11 @@ void api_acl_put(struct job *j)
 
 	if (!auth_check(
 		s, &j->who, job_param(j, "path"), PRIV_BIT(PERMISSIONS_MODIFY), false, &o)) {
+		job_oops(j, &o);
+		return;
+	}
+	if (!acl_path_good(job_param(j, "path"))) {
+		oops_param(&o, "path", "invalid ACL path '%s'", job_param(j, "path"));
 		job_oops(j, &o);
 		return;
 	}
@@ -169,7 +183,7 @@ void api_acl_put(struct job *j)
 	job_ok(j, NULL);
 }
 
-void api_user_post(struct job *j)
+static void user_post_do(struct job *j)
 {
 	struct sim *s = j->sim;
 	const char *id = job_param(j, "userid");
@@ -189,6 +203,11 @@ void api_user_post(struct job *j)
 	job_ok(j, NULL);
 }
 
+void api_user_post(struct job *j)
+{
+	job_lock_cfs(j, "file-user_cfg", "create user failed: ", user_post_do);
+}
+
 static bool may_user(struct job *j, const char *user, struct oops *o)
 {
 	if (!strcmp(user, j->who.user))
@@ -196,7 +215,7 @@ static bool may_user(struct job *j, const char *user, struct oops *o)
 	return auth_check(j->sim, &j->who, "/access/groups", PRIV_BIT(USER_MODIFY), false, o);
 }
 
-void api_token_post(struct job *j)
+static void token_post_do(struct job *j)
 {
 	struct sim *s = j->sim;
 	const char *user = job_param(j, "userid"), *name = job_param(j, "tokenid");
@@ -235,6 +254,11 @@ void api_token_post(struct job *j)
 	jsn_put_str(d, "full-tokenid", full);
 	jsn_put_str(d, "value", t.secret);
 	job_ok(j, d);
+}
+
+void api_token_post(struct job *j)
+{
+	job_lock_cfs(j, "file-user_cfg", "generating token failed: ", token_post_do);
 }
 
 static bool token_drop(struct suser *u, const char *name)

@@ -69,6 +69,15 @@ void api_ha_status(struct job *j)
 	jsn_put_str(q, "status", status);
 	jsn_put_int(q, "quorate", j->node->quorate);
 	jsn_push(a, q);
+	if (j->sim->name && j->sim->v9) {
+		q = jsn_new_object();
+		jsn_put_str(q, "id", "fencing");
+		jsn_put_str(q, "type", "fencing");
+		jsn_put_str(q, "node", j->node->name);
+		jsn_put_str(q, "status", "standby (CRM watchdog standby)");
+		jsn_put_str(q, "armed-state", "standby");
+		jsn_push(a, q);
+	}
 	job_ok(j, a);
 }
 
@@ -479,7 +488,7 @@ void api_options_get(struct job *j)
 	job_ok(j, o);
 }
 
-void api_options_put(struct job *j)
+static void options_put_do(struct job *j)
 {
 	struct sim *s = j->sim;
 	const char *del = job_param(j, "delete");
@@ -493,4 +502,9 @@ void api_options_put(struct job *j)
 			kv_set(&s->options, i->key, i->value);
 	note(s, NULL, "options", "", NULL, NULL);
 	job_ok(j, NULL);
+}
+
+void api_options_put(struct job *j)
+{
+	job_lock_cfs(j, "file-datacenter_cfg", NULL, options_put_do);
 }

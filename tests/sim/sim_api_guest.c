@@ -5,6 +5,7 @@
 
 #include "sim_api.h"
 #include "sim_conf.h"
+#include "sim_net.h"
 
 static void conf_write(struct job *j)
 {
@@ -31,9 +32,8 @@ static void conf_locked(struct job *j)
 		job_oops(j, &o);
 		return;
 	}
-	if (!j->node->quorate && (op->set.n || op->del.n)) {
-		pmxcfs_check(j, op->vmid, &o);
-		job_oops(j, &o);
+	if (!j->node->quorate && noquorum_changes(j, op)) {
+		noquorum_conf(j, op);
 		return;
 	}
 	wait = (int64_t)op->news * s->timing[TIMING_ALLOC];

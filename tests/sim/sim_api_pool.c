@@ -84,24 +84,13 @@ void api_pool_get(struct job *j)
 }
 
 /* user.cfg is written under a lock of the cluster's file system. */
-static bool user_cfg(struct job *j, const char *what, struct oops *o)
-{
-	if (j->node->quorate)
-		return true;
-	return oops_die(o, "%s failed: cfs-lock 'file-user_cfg' error: no quorum!", what);
-}
-
-void api_pool_post(struct job *j)
+static void pool_post_do(struct job *j)
 {
 	struct sim *s = j->sim;
 	const char *id = job_param(j, "poolid");
 	_cleanup_oops_ struct oops o = {0};
 	struct pool *p;
 
-	if (!user_cfg(j, "create pool", &o)) {
-		job_oops(j, &o);
-		return;
-	}
 	if (pool_find(s, id)) {
 		job_die(j, "create pool failed: pool '%s' already exists", id);
 		return;
@@ -113,6 +102,11 @@ void api_pool_post(struct job *j)
 	s->pools[s->npools++] = p;
 	note(s, NULL, "pool-new", id, NULL, NULL);
 	job_ok(j, NULL);
+}
+
+void api_pool_post(struct job *j)
+{
+	job_lock_cfs(j, "file-user_cfg", "create pool failed: ", pool_post_do);
 }
 
 static void ghost_drop(struct pool *p, const char *vm)
@@ -183,7 +177,7 @@ static bool put_store(struct job *j, struct pool *p, const char *name, bool del,
 	return true;
 }
 
-void api_pool_put(struct job *j)
+static void pool_put_do(struct job *j)
 {
 	const char *id = job_param(j, "poolid"), *vms = job_param(j, "vms"),
 		   *stores = job_param(j, "storage"), *comment = job_param(j, "comment");
@@ -192,10 +186,6 @@ void api_pool_put(struct job *j)
 	_cleanup_oops_ struct oops o = {0};
 	bool del = job_param_bool(j, "delete"), ok = true;
 
-	if (!user_cfg(j, "update pools", &o)) {
-		job_oops(j, &o);
-		return;
-	}
 	if (!p) {
 		job_die(j, "update pools failed: pool '%s' does not exist", id);
 		return;
@@ -214,6 +204,11 @@ void api_pool_put(struct job *j)
 		job_ok(j, NULL);
 	else
 		job_oops(j, &o);
+}
+
+void api_pool_put(struct job *j)
+{
+	job_lock_cfs(j, "file-user_cfg", "update pools failed: ", pool_put_do);
 }
 
 void api_pool_delete(struct job *j)

@@ -1,4 +1,5 @@
 /* Storages and their content. */
+#include <ctype.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -89,14 +90,18 @@ void api_storage_status(struct job *j)
 	job_ok(j, store_json(j, st));
 }
 
-/* What the file takes: next to nothing as long as nobody wrote to it. */
+/* What the file takes: the tables of a qcow2 are there from the start, data only once written. */
 static int64_t volume_used(const struct volume *v)
 {
+	int64_t per_gib = 200704, gib = (v->size + ((int64_t)1 << 30) - 1) >> 30;
+
+	if (v->base)
+		return 131072 + gib * 397312;
 	if (v->written)
 		return v->size / 5;
 	if (!strcmp(v->format, "raw"))
 		return 4096;
-	return strstr(v->own, "cloudinit") ? 266240 : 331776;
+	return strstr(v->own, "cloudinit") ? 266240 : 131072 + gib * per_gib;
 }
 
 static struct jsn *volume_json(const struct volume *v)
@@ -165,7 +170,7 @@ void api_content(struct job *j)
 	job_ok(j, a);
 }
 
-void api_content_post(struct job *j)
+static void content_post_do(struct job *j)
 {
 	struct sim *s = j->sim;
 	const char *file = job_param(j, "filename"), *size = job_param(j, "size");
@@ -210,12 +215,40 @@ void api_content_post(struct job *j)
 	}
 }
 
+void api_content_post(struct job *j)
+{
+	const struct store *st = store_find(j->sim, job_param(j, "storage"));
+	_cleanup_str_ char *lock = st && st->shared ? mem_printf("storage-%s", st->name) : NULL;
+
+	if (lock)
+		job_lock_cfs(j, lock, NULL, content_post_do);
+	else
+		content_post_do(j);
+}
+
+/* A directory is cleared of what is not there; others look first. */
+static void content_missing(struct job *j)
+{
+	const char *id = job_param(j, "volume");
+	_cleanup_str_ char *store = NULL;
+	_cleanup_str_ char *name = NULL;
+	const struct store *st = volid_split(id, &store, &name) ? store_find(j->sim, store) : NULL;
+
+	if (!st || !store_is_file(st) || !strchr(name, '/')) {
+		job_die(j, "volume '%s' does not exist", id);
+		return;
+	}
+	job_log(j, "disk image '%s/images/%s' does not exist", st->path, name);
+	job_log(j, "Removed volume '%s'", id);
+	job_done(j);
+}
+
 static void content_free(struct job *j)
 {
 	struct volume *v = volume_find(j->sim, j->node, job_param(j, "volume"));
 
 	if (!v) {
-		job_die(j, "volume '%s' does not exist", job_param(j, "volume"));
+		content_missing(j);
 		return;
 	}
 	if (volume_children(j->sim, v)) {
@@ -239,6 +272,7 @@ void api_content_delete(struct job *j)
 	const struct volume *v = volume_find(j->sim, j->node, id);
 	_cleanup_oops_ struct oops o = {0};
 	_cleanup_str_ char *path = mem_printf("/storage/%s", store ? store : "");
+	const char *rest = strchr(id, ':') + 1;
 
 	kv_set(&j->params, "volume", id);
 	if (!auth_check(j->sim, &j->who, path,
@@ -251,7 +285,9 @@ void api_content_delete(struct job *j)
 	{
 		_cleanup_str_ char *what =
 		    v && v->vmid ? mem_printf("%" PRId64 "@%s", v->vmid, store ? store : "")
-				 : mem_printf("@%s", store ? store : "");
+		    : isdigit((unsigned char)*rest) && strchr(rest, '/')
+			? mem_printf("%.*s@%s", (int)strcspn(rest, "/"), rest, store ? store : "")
+			: mem_printf("@%s", store ? store : "");
 
 		job_fork(j, "imgdel", what, content_free);
 	}

@@ -131,6 +131,18 @@ static void clone_finish(struct job *j)
 		job_done(j);
 }
 
+/* The rest of the copy goes on whatever the cluster's file system does. */
+static bool copy_goes_on(struct job *j)
+{
+	const struct clone *c = j->data;
+	const struct guest *g = guest_find(j->sim, c->newid);
+
+	if (g && g->node == j->node)
+		return true;
+	clone_abort(j, "new configuration is gone");
+	return false;
+}
+
 static bool still_there(struct job *j)
 {
 	struct clone *c = j->data;
@@ -178,7 +190,7 @@ static void log_mirror(struct job *j, const char *key, int64_t size)
 				      : "unfreeze filesystem");
 }
 
-static void disk_done(struct job *j)
+static void disk_write(struct job *j)
 {
 	struct clone *c = j->data;
 	struct sim *s = j->sim;
@@ -217,6 +229,11 @@ static void disk_done(struct job *j)
 	disk_begin(j);
 }
 
+static void disk_done(struct job *j)
+{
+	job_when_fs(j, disk_write);
+}
+
 /* A copy that takes its time tells in the task's log how far it is. */
 static void disk_copy(struct job *j)
 {
@@ -227,7 +244,7 @@ static void disk_copy(struct job *j)
 	const struct guest *g = guest_find(j->sim, j->vmid);
 	int to = c->copied < 0 ? COPY_SLICE : c->copied + COPY_SLICE;
 
-	if (!still_there(j) || !drive_parse(j->sim, key, kv_get(&c->values, key), &d))
+	if (!copy_goes_on(j) || !drive_parse(j->sim, key, kv_get(&c->values, key), &d))
 		return;
 	src = volume_find(j->sim, j->node, d.file);
 	if (!src || (g && g->running && !job_param(j, "snapname"))) {

@@ -363,8 +363,7 @@ static void forked(struct job *j)
 		return;
 	if (j->faulty && j->fault == SIM_FAULT_TASK_ERROR)
 		fn = fault_task_end;
-	job_next(j, 1 + j->node->slow, fn);
-	j->node->slow = 0;
+	job_next(j, 1, fn);
 }
 
 void job_fork(struct job *j, const char *type, const char *id, void (*fn)(struct job *j))
@@ -559,6 +558,8 @@ static void job_end(struct job *j)
 	mem_free_secret(&j->ticket);
 	free(j->csrf);
 	free(j->wait_msg);
+	free(j->cfs_name);
+	free(j->cfs_what);
 	free(j->fault_text);
 	j->magic = 0;
 	free(j);

@@ -17,6 +17,7 @@
 
 #define JOB_MAGIC 0x30b30b01u
 #define JOB_LOCKS_MAX 4
+#define CFS_RETRY_MS 1100 /* between two tries for a lock of the cluster */
 
 struct flock;
 struct route;
@@ -69,6 +70,8 @@ struct job {
 	size_t nlocks;
 	struct flock *waiting;
 	bool wait_excl;
+	char *cfs_name, *cfs_what; /* the cluster's lock it tries, what failed then */
+	int64_t cfs_since;
 	char *wait_msg; /* what it dies of when the wait is too long */
 
 	bool faulty;
@@ -94,6 +97,9 @@ void job_next(struct job *j, int64_t ms, void (*fn)(struct job *j));
 /* Takes a lock, then runs fn; dies with the usual text after timeout_ms. */
 void job_lock(
     struct job *j, const char *file, bool excl, int64_t timeout_ms, void (*fn)(struct job *j));
+/* A lock of the cluster's file system, which is asked for until it is there; without quorum it
+ * never is. "what" stands before the error, may be NULL. */
+void job_lock_cfs(struct job *j, const char *name, const char *what, void (*fn)(struct job *j));
 /* The same for the lock of a storage: on the node, or in the cluster's file system if shared. */
 void job_lock_store(struct job *j, const struct store *st, void (*fn)(struct job *j));
 void job_unlock_store(struct job *j, const struct store *st);

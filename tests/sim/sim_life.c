@@ -224,6 +224,17 @@ static bool has_children(struct job *j, const struct guest *g, struct oops *o)
 	return false;
 }
 
+static void log_missing(struct job *j, const struct guest *g, const char *volid)
+{
+	_cleanup_str_ char *store = NULL, *name = NULL;
+	_cleanup_str_ char *own = mem_printf("%" PRId64 "/", g->vmid);
+	const struct store *st =
+	    volid_split(volid, &store, &name) ? store_find(j->sim, store) : NULL;
+
+	if (st && store_is_file(st) && text_starts(name, own))
+		job_log(j, "disk image '%s/images/%s' does not exist", st->path, name);
+}
+
 static void free_value(struct job *j, struct guest *g, const char *key, const char *value)
 {
 	struct sim *s = j->sim;
@@ -234,7 +245,11 @@ static void free_value(struct job *j, struct guest *g, const char *key, const ch
 	    (drive_is_cdrom(&d) && !drive_is_cloudinit(&d)))
 		return;
 	v = volume_find(s, g->node, d.file);
-	if (!v || v->vmid != g->vmid)
+	if (!v) {
+		log_missing(j, g, d.file);
+		return;
+	}
+	if (v->vmid != g->vmid)
 		return;
 	if (v->store->stuck_free) {
 		_cleanup_str_ char *path = volume_path(v);
@@ -246,6 +261,8 @@ static void free_value(struct job *j, struct guest *g, const char *key, const ch
 		return;
 	}
 	if (v->store->shared && !j->node->quorate) {
+		for (int64_t t = 0; t < s->timing[TIMING_CFS_LOCK]; t += CFS_RETRY_MS)
+			job_log(j, "trying to acquire cfs lock 'storage-%s' ...", v->store->name);
 		job_warn(j,
 		    "Could not remove disk '%s', check manually: cfs-lock 'storage-%s' error: no "
 		    "quorum!",
@@ -328,6 +345,20 @@ static void destroyed(struct job *j)
 	job_done(j);
 }
 
+/* Without quorum each volume of the cluster's storages is asked for in vain. */
+static int64_t destroy_waits(struct job *j, const struct guest *g)
+{
+	int64_t ms = 0;
+
+	for (size_t i = 0; !j->node->quorate && i < j->sim->nvolumes; i++) {
+		const struct volume *v = j->sim->volumes[i];
+
+		if (v->vmid == g->vmid && v->store->shared)
+			ms += j->sim->timing[TIMING_CFS_LOCK];
+	}
+	return ms;
+}
+
 static void destroy_locked(struct job *j)
 {
 	_cleanup_oops_ struct oops o = {0};
@@ -342,7 +373,7 @@ static void destroy_locked(struct job *j)
 		job_die(j, "VM %" PRId64 " is running - destroy failed", j->vmid);
 		return;
 	}
-	job_next(j, j->sim->timing[TIMING_DESTROY], destroyed);
+	job_next(j, j->sim->timing[TIMING_DESTROY] + destroy_waits(j, g), destroyed);
 }
 
 static void destroy_task(struct job *j)

@@ -130,16 +130,59 @@ static char *store_lock_name(const struct job *j, const struct store *st)
 	return mem_printf("%s:/var/lock/pve-manager/pve-storage-%s", j->node->name, st->name);
 }
 
+/* --- locks of the cluster's file system: tried again and again --- */
+
+static void cfs_fail(struct job *j, const char *why)
+{
+	_cleanup_str_ char *msg = mem_printf(
+	    "%scfs-lock '%s' error: %s", j->cfs_what ? j->cfs_what : "", j->cfs_name, why);
+
+	if (j->on_abort)
+		j->on_abort(j, msg);
+	else
+		job_die(j, "%s", msg);
+}
+
+static void cfs_try(struct job *j)
+{
+	struct sim *s = j->sim;
+	const struct flock *l = smap_get(&s->locks, j->cfs_name);
+	bool busy = l && (l->n || l->nq), quorate = j->node->quorate;
+
+	if (quorate && !busy) {
+		job_lock(j, j->cfs_name, true, s->timing[TIMING_STORE_LOCK], j->held);
+		return;
+	}
+	if (s->now - j->cfs_since >= s->timing[TIMING_CFS_LOCK]) {
+		cfs_fail(j, quorate ? "got lock request timeout" : "no quorum!");
+		return;
+	}
+	job_log(j, "trying to acquire cfs lock '%s' ...", j->cfs_name);
+	job_next(j, CFS_RETRY_MS, cfs_try);
+}
+
+void job_lock_cfs(struct job *j, const char *name, const char *what, void (*fn)(struct job *j))
+{
+	for (size_t i = 0; i < j->nlocks; i++)
+		if (!strcmp(j->locks[i]->name, name)) { /* its own already */
+			job_next(j, 0, fn);
+			return;
+		}
+	mem_replace(&j->cfs_name, name);
+	mem_replace(&j->cfs_what, what);
+	j->cfs_since = j->sim->now;
+	j->held = fn;
+	cfs_try(j);
+}
+
 void job_lock_store(struct job *j, const struct store *st, void (*fn)(struct job *j))
 {
 	_cleanup_str_ char *name = store_lock_name(j, st);
 
-	job_lock(j, name, true, j->sim->timing[TIMING_STORE_LOCK], fn);
-	if (st->shared && j->waiting) {
-		free(j->wait_msg);
-		j->wait_msg =
-		    mem_printf("cfs-lock 'storage-%s' error: got lock request timeout", st->name);
-	}
+	if (st->shared)
+		job_lock_cfs(j, name, NULL, fn);
+	else
+		job_lock(j, name, true, j->sim->timing[TIMING_STORE_LOCK], fn);
 }
 
 void job_unlock_store(struct job *j, const struct store *st)

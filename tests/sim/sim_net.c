@@ -188,16 +188,6 @@ int sim_node_link(struct sim *s, const char *node, bool on, struct err **err)
 	return each(s, node, err, set_link, on);
 }
 
-int sim_node_slow(struct sim *s, const char *node, int64_t ms, struct err **err)
-{
-	struct node *n = node_find(s, node);
-
-	if (!n)
-		return err_set(err, ERR_NOTFOUND, "there is no node %s", node);
-	n->slow = ms;
-	return 0;
-}
-
 static void set_blackhole(struct sim *s, struct node *n, bool on)
 {
 	(void)s;

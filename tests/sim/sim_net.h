@@ -34,4 +34,9 @@ const char *net_status(const struct sim *s, const struct node *by, const struct 
 /* Sends the request on to j->node, where fn does it, or answers that it cannot be reached. */
 void net_pass(struct job *j, bool protected_call, void (*fn)(struct job *j));
 
+/* Without quorum: whether this would change anything; then what it leaves behind, and its error. */
+struct confop;
+bool noquorum_changes(const struct job *j, const struct confop *op);
+void noquorum_conf(struct job *j, struct confop *op);
+
 #endif

@@ -60,7 +60,6 @@ struct node {
 	bool frozen;	     /* pvedaemon stands still */
 	bool proxy;	     /* pveproxy listens */
 	bool proxy_frozen;   /* it listens and never answers */
-	int64_t slow;	     /* so much longer takes its next worker to start */
 	bool blackhole;	     /* what others send to it is lost */
 	bool cut;	     /* its port at the switch is off */
 	int64_t lost_since;  /* when its port or its power went off */

@@ -251,7 +251,7 @@ static void unrecorded(struct run *r, const char *line)
 
 	if (text_split(line, " ", true, 4, &w) < 0 || w.n < 2)
 		mem_broken(__FILE__, __LINE__, line);
-	if (node_event(r->sim, &w))
+	if (!strcmp(w.v[1], "late") || node_event(r->sim, &w))
 		return;
 	if (!strcmp(w.v[1], "wait")) {
 		MUST(!text_to_int(w.v[2], 0, 1000000, &wait));
@@ -611,6 +611,9 @@ static int replay_file(const char *path, const char *version, const char *start,
 	if (rc == 0)
 		rc = load_start(&r, start, name, version, strstr(path, "cluster-") != NULL);
 	if (rc == 0) {
+		if (strstr(path, "cluster-"))
+			order_of_arrival(&r);
+		qsort(r.v, r.n, sizeof(*r.v), by_start);
 		if (r.ticket_user)
 			login(&r, r.ticket_user);
 		play(&r, verbose, ret);
