@@ -208,6 +208,27 @@ void api_user_post(struct job *j)
 	job_lock_cfs(j, "file-user_cfg", "create user failed: ", user_post_do);
 }
 
+static void user_delete(struct job *j)
+{
+	struct sim *s = j->sim;
+	struct suser *u = user_find(s, job_param(j, "userid"));
+
+	if (!u) {
+		job_die(j, "delete user failed: user '%s' does not exist", job_param(j, "userid"));
+		return;
+	}
+	for (size_t i = 0; i < s->nusers; i++)
+		if (s->users[i] == u)
+			s->users[i] = s->users[--s->nusers];
+	user_drop(u);
+	job_ok(j, NULL);
+}
+
+void api_user_delete(struct job *j)
+{
+	job_lock_cfs(j, "file-user_cfg", "delete user failed: ", user_delete);
+}
+
 static bool may_user(struct job *j, const char *user, struct oops *o)
 {
 	if (!strcmp(user, j->who.user))

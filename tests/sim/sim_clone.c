@@ -52,10 +52,12 @@ static void cleanup_done(struct job *j)
 	for (size_t i = 0; i < c->volumes.n; i++) {
 		struct volume *v = volume_find(s, j->node, c->volumes.v[i]);
 
-		if (v)
+		/* Nothing that takes a lock or a write of the cluster is cleaned up without quorum.
+		 */
+		if (v && (j->node->quorate || !v->store->shared))
 			volume_free(s, v);
 	}
-	if (g && g->node == j->node && j->step)
+	if (j->node->quorate && g && g->node == j->node && j->step)
 		guest_del(s, g);
 	job_die(j, "clone failed: %s", msg);
 }

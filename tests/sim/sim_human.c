@@ -340,7 +340,7 @@ static void set_power(struct sim *s, struct node *n, bool up)
 		return;
 	}
 	n->up = true;
-	n->up_since = s->now;
+	n->up_since = n->rebooted = s->now;
 	for (size_t i = 0; i < s->nguests; i++)
 		if (s->guests[i]->node == n)
 			s->guests[i]->dirty_at = s->now;

@@ -158,7 +158,9 @@ static void cfs_try(struct job *j)
 		return;
 	}
 	job_log(j, "trying to acquire cfs lock '%s' ...", j->cfs_name);
-	job_next(j, CFS_RETRY_MS, cfs_try);
+	/* Those who wait do not wake up together. */
+	job_next(j, quorate ? CFS_RETRY_MS - 600 + (int64_t)sim_rand_below(s, 700) : CFS_RETRY_MS,
+	    cfs_try);
 }
 
 void job_lock_cfs(struct job *j, const char *name, const char *what, void (*fn)(struct job *j))

@@ -1,7 +1,10 @@
-/* Moving guests to other nodes, and snapshots. */
+/* Moving guests to other nodes. */
 #include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "sim_api.h"
 #include "sim_conf.h"
@@ -30,13 +33,104 @@ static bool local_parts(struct job *j, const struct guest *g, bool *disk, bool *
 	return *disk || *iso;
 }
 
+/* A line with the time of the node's clock, as a migration writes them. */
+__attribute__((format(printf, 2, 3))) static void said(struct job *j, const char *fmt, ...)
+{
+	time_t t = (time_t)sim_secs(j->sim);
+	_cleanup_str_ char *text = NULL;
+	char when[32];
+	struct tm tm;
+	va_list ap;
+
+	va_start(ap, fmt);
+	if (vasprintf(&text, fmt, ap) < 0)
+		text = NULL;
+	va_end(ap);
+	strftime(when, sizeof(when), "%Y-%m-%d %H:%M:%S", gmtime_r(&t, &tm));
+	job_log(j, "%s %s", when, text ? text : "?");
+}
+
+static void aborted(struct job *j, const char *why)
+{
+	said(j, "ERROR: migration aborted (duration 00:00:00): %s", why);
+	job_die(j, "migration aborted");
+}
+
+/* What lies on storages of this node only: said, and refused where it cannot be copied. */
+static bool found_local(struct job *j, const struct guest *g)
+{
+	bool bad = false;
+
+	KV_FOREACH (i, &g->conf) {
+		_cleanup_drive_ struct drive d = {0};
+		const struct volume *v;
+
+		if ((!prop_is_drive(i->key) && !prop_is_unused(i->key)) ||
+		    !drive_parse(j->sim, i->key, i->value, &d))
+			continue;
+		v = strchr(d.file, ':') ? volume_find(j->sim, g->node, d.file) : NULL;
+		if (!v || v->store->shared)
+			continue;
+		said(j, "found local disk '%s' (%s)", d.file,
+		    prop_is_unused(i->key) ? "in current VM config" : "attached");
+		if (drive_is_cdrom(&d) && !drive_is_cloudinit(&d)) {
+			said(j, "can't migrate local disk '%s': local cdrom image", d.file);
+			bad = true;
+		}
+	}
+	if (!bad)
+		return true;
+	said(j, "ERROR: Problem found while scanning volumes - can't migrate VM - check log");
+	said(j, "aborting phase 1 - cleanup resources");
+	aborted(j, "Problem found while scanning volumes - can't migrate VM - check log");
+	return false;
+}
+
+/* Volumes that lie on this node alone go with the guest, to its new storage if one is named. */
+static void move_volumes(struct job *j, struct guest *g, struct node *to)
+{
+	struct sim *s = j->sim;
+	struct store *st = store_find(s, job_param(j, "targetstorage"));
+	_cleanup_kv_ struct kv conf = {0};
+
+	kv_copy(&conf, &g->conf);
+	KV_FOREACH (i, &conf) {
+		_cleanup_drive_ struct drive d = {0};
+		_cleanup_str_ char *text = NULL;
+		struct volume *v;
+
+		if ((!prop_is_drive(i->key) && !prop_is_unused(i->key)) ||
+		    !drive_parse(s, i->key, i->value, &d))
+			continue;
+		v = strchr(d.file, ':') ? volume_find(s, g->node, d.file) : NULL;
+		if (!v || v->store->shared || v->vmid != g->vmid)
+			continue;
+		if (st && st != v->store && store_is_file(st) && store_is_file(v->store)) {
+			_cleanup_str_ char *old = mem_strdup(d.file);
+
+			volume_restore(s, v, st, to);
+			free(d.file);
+			d.file = volume_id(v);
+			text = drive_print(&d);
+			guest_set(s, g, i->key, text);
+			said(j, "volume '%s' is '%s' on the target", old, d.file);
+		} else {
+			volume_move(s, v, to);
+			said(j, "volume '%s' is '%s' on the target", d.file, d.file);
+		}
+	}
+	for (size_t i = 0; i < s->nvolumes; i++) /* what the configuration does not name */
+		if (s->volumes[i]->vmid == g->vmid && s->volumes[i]->node == g->node)
+			volume_move(s, s->volumes[i], to);
+}
+
 static void migrate_unlock(struct job *j)
 {
 	struct guest *g = guest_find(j->sim, j->vmid);
 
 	if (g && text_eq(kv_get(&g->conf, "lock"), "migrate"))
 		guest_unset(j->sim, g, "lock");
-	job_log(j, "migration finished successfully (duration 00:00:01)");
+	said(j, "migration finished successfully (duration 00:00:01)");
 	job_done(j);
 }
 
@@ -50,9 +144,7 @@ static void migrate_move(struct job *j)
 		job_die(j, "migration aborted");
 		return;
 	}
-	for (size_t i = 0; i < s->nvolumes; i++)
-		if (s->volumes[i]->vmid == g->vmid && s->volumes[i]->node == g->node)
-			volume_move(s, s->volumes[i], to);
+	move_volumes(j, g, to);
 	guest_move(s, g, to);
 	job_next(j, s->timing[TIMING_MIGRATE_END], migrate_unlock);
 }
@@ -62,19 +154,30 @@ static void migrate_locked(struct job *j)
 	struct sim *s = j->sim;
 	_cleanup_oops_ struct oops o = {0};
 	struct guest *g = conf_load(j, j->vmid, &o);
+	const struct node *to = node_find(s, job_param(j, "target"));
 	bool disk, iso;
 
-	if (!g || !conf_unlocked(g, &o)) {
+	if (!g) {
+		said(j, "attempt to clean up left-over fleecing images failed - %s", o.msg);
+		aborted(j, o.msg);
+		return;
+	}
+	if (!conf_unlocked(g, &o)) {
 		job_oops(j, &o);
 		return;
 	}
-	job_log(j, "starting migration of VM %" PRId64 " to node '%s'", j->vmid,
-	    job_param(j, "target"));
+	said(
+	    j, "starting migration of VM %" PRId64 " to node '%s' (%s)", j->vmid, to->name, to->ip);
+	if (!found_local(j, g))
+		return;
 	local_parts(j, g, &disk, &iso);
-	if (iso || (disk && g->running && !job_param_bool(j, "with-local-disks"))) {
-		job_die(j, "migration aborted");
+	if (disk && g->running && !job_param_bool(j, "with-local-disks")) {
+		aborted(j, "can't live migrate attached local disks without with-local-disks "
+			   "option");
 		return;
 	}
+	if (disk)
+		said(j, "copying local disk images");
 	guest_set(s, g, "lock", "migrate");
 	job_next(j, s->timing[g->running ? TIMING_MIGRATE_ONLINE : TIMING_MIGRATE], migrate_move);
 }
@@ -117,277 +220,66 @@ void api_migrate(struct job *j)
 	job_fork(j, "qmigrate", id, migrate_task);
 }
 
+static struct jsn *local_disks(struct job *j, const struct guest *g)
+{
+	static const char *const no[] = {
+	    "cdrom", "is_cloudinit", "is_tpmstate", "is_unused", "is_vmstate"};
+	struct jsn *a = jsn_new_array();
+
+	KV_FOREACH (i, &g->conf) {
+		_cleanup_drive_ struct drive d = {0};
+		const struct volume *v;
+		struct jsn *o;
+
+		if (!prop_is_drive(i->key) || !drive_parse(j->sim, i->key, i->value, &d))
+			continue;
+		v = strchr(d.file, ':') ? volume_find(j->sim, g->node, d.file) : NULL;
+		if (!v || v->store->shared)
+			continue;
+		o = jsn_new_object();
+		for (size_t k = 0; k < ARRAY_LEN(no); k++)
+			jsn_put_int(o, no[k],
+			    (k == 0 && drive_is_cdrom(&d)) || (k == 1 && drive_is_cloudinit(&d)) ||
+				(k == 2 && !strcmp(i->key, "tpmstate0")));
+		jsn_put_str(o, "drivename", i->key);
+		jsn_put_int(o, "is_attached", 1);
+		jsn_put_int(o, "replicate", 1);
+		jsn_put_int(o, "shared", 0);
+		jsn_put_int(o, "size", v->size);
+		jsn_put_str(o, "volid", d.file);
+		jsn_push(a, o);
+	}
+	return a;
+}
+
 void api_migrate_get(struct job *j)
 {
 	struct sim *s = j->sim;
 	_cleanup_oops_ struct oops o = {0};
 	struct guest *g;
-	struct jsn *d, *nodes;
-	bool disk, iso;
+	struct jsn *d, *nodes, *others;
 
 	if (!quorum_check(j, &o) || !(g = conf_load(j, j->vmid, &o))) {
 		job_oops(j, &o);
 		return;
 	}
-	local_parts(j, g, &disk, &iso);
 	d = jsn_new_object();
 	jsn_put_int(d, "running", g->running);
-	jsn_put(d, "local_disks", jsn_new_array());
+	jsn_put(d, "local_disks", local_disks(j, g));
 	jsn_put(d, "local_resources", jsn_new_array());
+	if (s->v9)
+		jsn_put_int(d, "has-dbus-vmstate", 1);
+	jsn_put(d, "mapped-resources", jsn_new_array());
+	if (s->v9)
+		jsn_put(d, "mapped-resource-info", jsn_new_object());
 	nodes = jsn_new_array();
-	for (size_t i = 0; i < s->nnodes; i++)
-		if (s->nodes[i] != g->node && s->nodes[i]->up)
+	others = jsn_new_object();
+	for (size_t i = s->nnodes; i--;)
+		if (s->nodes[i] != g->node && s->nodes[i]->up) {
 			jsn_push(nodes, jsn_new_str(s->nodes[i]->name));
-	jsn_put(d, "allowed_nodes", nodes);
-	jsn_put(d, "not_allowed_nodes", jsn_new_object());
-	job_ok(j, d);
-}
-
-/* --- snapshots --- */
-
-static struct snap *snap_find(struct guest *g, const char *name)
-{
-	for (size_t i = 0; i < g->nsnaps; i++)
-		if (!strcmp(g->snaps[i].name, name))
-			return &g->snaps[i];
-	return NULL;
-}
-
-void api_snapshots(struct job *j)
-{
-	_cleanup_oops_ struct oops o = {0};
-	struct guest *g = conf_load(j, j->vmid, &o);
-	struct jsn *a, *cur;
-	const char *parent;
-
-	if (!g) {
-		job_oops(j, &o);
-		return;
-	}
-	a = jsn_new_array();
-	for (size_t i = 0; i < g->nsnaps; i++) {
-		struct jsn *r = jsn_new_object();
-
-		jsn_put_str(r, "name", g->snaps[i].name);
-		jsn_put_str(r, "description", g->snaps[i].description);
-		jsn_put_int(r, "snaptime", g->snaps[i].time);
-		jsn_put_int(r, "vmstate", 0);
-		jsn_put_str(r, "parent", g->snaps[i].parent);
-		jsn_push(a, r);
-	}
-	cur = jsn_new_object();
-	parent = kv_get(&g->conf, "parent");
-	jsn_put_str(cur, "name", "current");
-	jsn_put_str(cur, "description", "You are here!");
-	jsn_put_int(cur, "running", g->running);
-	jsn_put_str(cur, "digest", guest_digest(g));
-	jsn_put_str(cur, "parent", parent);
-	jsn_push(a, cur);
-	job_ok(j, a);
-}
-
-static bool can_snapshot(const struct sim *s, const struct guest *g)
-{
-	KV_FOREACH (i, &g->conf) {
-		_cleanup_drive_ struct drive d = {0};
-		const struct volume *v;
-
-		if (!prop_is_drive(i->key) || !drive_parse(s, i->key, i->value, &d) ||
-		    drive_is_cdrom(&d))
-			continue;
-		v = volume_find(s, g->node, d.file);
-		if (v && strcmp(v->format, "qcow2") != 0 && v->store->type != STORE_LVMTHIN &&
-		    v->store->type != STORE_ZFS && v->store->type != STORE_RBD &&
-		    v->store->type != STORE_BTRFS)
-			return false;
-	}
-	return true;
-}
-
-static void snap_log(struct job *j, const struct guest *g)
-{
-	KV_FOREACH (i, &g->conf) {
-		_cleanup_drive_ struct drive d = {0};
-
-		if (prop_kind(i->key) && drive_parse(j->sim, i->key, i->value, &d) &&
-		    !drive_is_cdrom(&d))
-			job_log(j, "snapshotting 'drive-%s' (%s)", i->key, d.file);
-	}
-}
-
-static void snap_add(struct job *j)
-{
-	struct sim *s = j->sim;
-	_cleanup_oops_ struct oops o = {0};
-	struct guest *g = conf_load(j, j->vmid, &o);
-	struct snap n = {0};
-
-	if (!g) {
-		job_oops(j, &o);
-		return;
-	}
-	n.name = mem_strdup(job_param(j, "snapname"));
-	n.description = mem_strdup(job_param(j, "description"));
-	n.parent = mem_strdup(kv_get(&g->conf, "parent"));
-	n.time = sim_secs(s);
-	kv_copy(&n.conf, &g->conf);
-	kv_del(&n.conf, "lock");
-	kv_del(&n.conf, "description");
-	if (n.description)
-		kv_set(&n.conf, "description", n.description);
-	snap_log(j, g);
-	for (int i = 0; i < SIM_UNUSED_MAX; i++) {
-		_cleanup_str_ char *key = mem_printf("unused%d", i);
-
-		kv_del(&n.conf, key);
-	}
-	MEM_PUSH_ROOM(g->snaps, g->nsnaps, g->snapcap);
-	g->snaps[g->nsnaps++] = n;
-	guest_unset(s, g, "lock");
-	guest_set(s, g, "parent", n.name);
-	note(s, g, "snapshot", n.name, NULL, NULL);
-	job_done(j);
-}
-
-static void snap_locked(struct job *j)
-{
-	_cleanup_oops_ struct oops o = {0};
-	struct guest *g = conf_load(j, j->vmid, &o);
-	const char *name = job_param(j, "snapname");
-
-	if (!g || !conf_unlocked(g, &o) || !pmxcfs_check(j, j->vmid, &o)) {
-		job_oops(j, &o);
-		return;
-	}
-	if (snap_find(g, name))
-		job_die(j, "snapshot name '%s' already used", name);
-	else if (text_eq(kv_get(&g->conf, "template"), "1"))
-		job_die(j, "you can't take a snapshot if it's a template");
-	else if (!can_snapshot(j->sim, g))
-		job_die(j, "snapshot feature is not available");
-	else {
-		guest_set(j->sim, g, "lock", "snapshot");
-		job_next(j, j->sim->timing[TIMING_SNAPSHOT], snap_add);
-	}
-}
-
-static void snap_task(struct job *j)
-{
-	job_lock_guest(j, j->vmid, true, snap_locked);
-}
-
-void api_snapshot_post(struct job *j)
-{
-	_cleanup_str_ char *id = mem_printf("%" PRId64, j->vmid);
-
-	if (!strcmp(job_param(j, "snapname"), "current"))
-		job_die(j, "unable to use snapshot name 'current' (reserved name)");
-	else
-		job_fork(j, "qmsnapshot", id, snap_task);
-}
-
-static void snap_drop(struct job *j)
-{
-	struct sim *s = j->sim;
-	_cleanup_oops_ struct oops o = {0};
-	struct guest *g = conf_load(j, j->vmid, &o);
-	struct snap *n = g ? snap_find(g, job_param(j, "snapname")) : NULL;
-
-	if (!n) {
-		job_die(j, "snapshot '%s' does not exist", job_param(j, "snapname"));
-		return;
-	}
-	if (text_eq(kv_get(&g->conf, "parent"), n->name)) {
-		if (n->parent)
-			guest_set(s, g, "parent", n->parent);
-		else
-			guest_unset(s, g, "parent");
-	}
-	guest_touch(s, g);
-	note(s, g, "snapshot-delete", n->name, NULL, NULL);
-	free(n->name);
-	free(n->description);
-	free(n->parent);
-	kv_fini(&n->conf);
-	*n = g->snaps[--g->nsnaps];
-	guest_unset(s, g, "lock");
-	job_done(j);
-}
-
-static void snap_drop_locked(struct job *j)
-{
-	_cleanup_oops_ struct oops o = {0};
-	struct guest *g = conf_load(j, j->vmid, &o);
-
-	if (!g || !conf_unlocked(g, &o)) {
-		job_oops(j, &o);
-		return;
-	}
-	if (!snap_find(g, job_param(j, "snapname"))) {
-		job_die(j, "snapshot '%s' does not exist", job_param(j, "snapname"));
-		return;
-	}
-	guest_set(j->sim, g, "lock", "snapshot-delete");
-	job_next(j, j->sim->timing[TIMING_SNAPSHOT], snap_drop);
-}
-
-static void snap_drop_task(struct job *j)
-{
-	job_lock_guest(j, j->vmid, true, snap_drop_locked);
-}
-
-void api_snapshot_delete(struct job *j)
-{
-	_cleanup_str_ char *id = mem_printf("%" PRId64, j->vmid);
-
-	job_fork(j, "qmdelsnapshot", id, snap_drop_task);
-}
-
-static void rollback_do(struct job *j)
-{
-	struct sim *s = j->sim;
-	_cleanup_oops_ struct oops o = {0};
-	struct guest *g = conf_load(j, j->vmid, &o);
-	struct snap *n = g ? snap_find(g, job_param(j, "snapname")) : NULL;
-
-	if (!n) {
-		job_die(j, "snapshot '%s' does not exist", job_param(j, "snapname"));
-		return;
-	}
-	for (size_t i = 0; i < g->conf.n; i++)
-		if (!kv_has(&n->conf, g->conf.v[i].key) && !prop_is_unused(g->conf.v[i].key)) {
-			_cleanup_str_ char *key = mem_strdup(g->conf.v[i].key);
-
-			guest_unset(s, g, key);
-			i--;
+			jsn_put(others, s->nodes[i]->name, jsn_new_object());
 		}
-	KV_FOREACH (i, &n->conf)
-		guest_set(s, g, i->key, i->value);
-	guest_set(s, g, "parent", n->name);
-	guest_run(s, g, false);
-	job_done(j);
-}
-
-static void rollback_locked(struct job *j)
-{
-	_cleanup_oops_ struct oops o = {0};
-	struct guest *g = conf_load(j, j->vmid, &o);
-
-	if (!g || !conf_unlocked(g, &o)) {
-		job_oops(j, &o);
-		return;
-	}
-	job_next(j, j->sim->timing[TIMING_SNAPSHOT], rollback_do);
-}
-
-static void rollback_task(struct job *j)
-{
-	job_lock_guest(j, j->vmid, true, rollback_locked);
-}
-
-void api_snapshot_rollback(struct job *j)
-{
-	_cleanup_str_ char *id = mem_printf("%" PRId64, j->vmid);
-
-	job_fork(j, "qmrollback", id, rollback_task);
+	jsn_put(d, "allowed_nodes", nodes);
+	jsn_put(d, "not_allowed_nodes", others);
+	job_ok(j, d);
 }

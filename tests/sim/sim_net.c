@@ -59,6 +59,9 @@ int64_t net_heard_at(const struct sim *s, const struct node *by, const struct no
 {
 	int64_t last = last_broadcast(s, n), lost = by->cut && by != n ? by->lost_since : INT64_MIN;
 
+	/* What a node heard before it was switched off is forgotten. */
+	if (by->rebooted != NOT_DIRTY && last < by->rebooted)
+		return INT64_MIN / 2;
 	if (by == n)
 		return last;
 	if (n->cut && (lost == INT64_MIN || n->lost_since < lost))
@@ -269,7 +272,9 @@ void net_pass(struct job *j, bool protected_call, void (*fn)(struct job *j))
 	const struct node *from = j->entry, *to = j->node;
 	int64_t lost = from->cut && to != from ? from->lost_since : to->lost_since;
 
-	if (!net_linked(from, to)) {
+	if (to != from && to->blackhole)
+		instead(j, CONNECT_MS, timed_out);
+	else if (!net_linked(from, to)) {
 		/* As long as the address is remembered the packets are sent, and lost. */
 		if (s->now - lost >= s->timing[TIMING_ARP])
 			instead(j, s->timing[TIMING_NO_ROUTE], no_route);
@@ -277,9 +282,7 @@ void net_pass(struct job *j, bool protected_call, void (*fn)(struct job *j))
 			instead(j, UNREACHABLE_MS, no_route);
 		else
 			instead(j, CONNECT_MS, timed_out);
-	} else if (to != from && to->blackhole)
-		instead(j, CONNECT_MS, timed_out);
-	else if (!to->proxy)
+	} else if (!to->proxy)
 		instead(j, 1, refused);
 	else if (to != from && to->proxy_frozen)
 		instead(j, CONNECT_MS, hung);

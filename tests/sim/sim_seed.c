@@ -187,7 +187,7 @@ static int load_node(const struct seed *c, const struct ynode *map)
 	if (!n->bridges.n)
 		strs_add(&n->bridges, "vmbr0");
 	n->up = n->daemon = n->proxy = n->quorate = n->statd = true;
-	n->rejoined = NOT_DIRTY;
+	n->rejoined = n->rebooted = NOT_DIRTY;
 	n->pid = 1000 + (uint32_t)s->nnodes * 100;
 	n->phase = s->timing[TIMING_STATD] ? (int64_t)s->nnodes * 700 % s->timing[TIMING_STATD] : 0;
 	MEM_PUSH_ROOM(s->nodes, s->nnodes, s->nodecap);

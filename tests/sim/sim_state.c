@@ -418,21 +418,24 @@ struct suser *user_find(const struct sim *s, const char *name)
 
 /* --- freeing, called by sim_free when no job is left --- */
 
+void user_drop(struct suser *u)
+{
+	for (size_t k = 0; k < u->ntokens; k++) {
+		free(u->tokens[k].name);
+		free(u->tokens[k].comment);
+		mem_free_secret(&u->tokens[k].secret);
+	}
+	free(u->tokens);
+	free(u->name);
+	mem_free_secret(&u->password);
+	strs_fini(&u->groups);
+	free(u);
+}
+
 static void users_free(struct sim *s)
 {
 	for (size_t i = 0; i < s->nusers; i++) {
-		struct suser *u = s->users[i];
-
-		for (size_t k = 0; k < u->ntokens; k++) {
-			free(u->tokens[k].name);
-			free(u->tokens[k].comment);
-			mem_free_secret(&u->tokens[k].secret);
-		}
-		free(u->tokens);
-		free(u->name);
-		mem_free_secret(&u->password);
-		strs_fini(&u->groups);
-		free(u);
+		user_drop(s->users[i]);
 	}
 	free(s->users);
 	for (size_t i = 0; i < s->nroles; i++)

@@ -63,6 +63,7 @@ struct node {
 	bool blackhole;	     /* what others send to it is lost */
 	bool cut;	     /* its port at the switch is off */
 	int64_t lost_since;  /* when its port or its power went off */
+	int64_t rebooted;    /* when it was last switched on, or NOT_DIRTY */
 	int64_t rejoined;    /* when the others took it back, or NOT_DIRTY */
 	int ring;	     /* membership: who is in the same ring sees each other */
 	bool statd;	     /* pvestatd broadcasts */
@@ -342,6 +343,7 @@ void guest_raw(const struct guest *g, struct buf *ret);
 const char *guest_digest(struct guest *g);
 
 /* Frees one that is in no list. */
+void user_drop(struct suser *u);
 void guest_drop(struct guest *g);
 /* When node n broadcast last. */
 int64_t last_broadcast(const struct sim *s, const struct node *n);

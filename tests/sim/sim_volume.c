@@ -424,6 +424,17 @@ void volume_move(struct sim *s, struct volume *v, struct node *n)
 	smap_put(&s->volmap, key, v);
 }
 
+void volume_restore(struct sim *s, struct volume *v, struct store *st, struct node *n)
+{
+	_cleanup_str_ char *key = NULL;
+
+	map_drop(s, v);
+	v->store = st;
+	v->node = st->shared ? NULL : n;
+	key = map_key(st, v->node, v->own);
+	smap_put(&s->volmap, key, v);
+}
+
 void volume_grow(struct sim *s, struct volume *v, int64_t size)
 {
 	_cleanup_str_ char *id = volume_id(v);

@@ -47,6 +47,8 @@ char *volume_amount(int64_t bytes); /* "1.5 GiB"; owned */
 void volume_free(struct sim *s, struct volume *v);
 void volume_rename(struct sim *s, struct volume *v, const char *own);
 void volume_to_base(struct sim *s, struct volume *v);
+/* To another storage of the same kind. */
+void volume_restore(struct sim *s, struct volume *v, struct store *st, struct node *n);
 void volume_move(struct sim *s, struct volume *v, struct node *n);
 void volume_grow(struct sim *s, struct volume *v, int64_t size);
 

@@ -26,6 +26,8 @@ static const struct {
     {"ctime=[0-9]+", "ctime=N"},
     {"-disk-[0-9]+", "-disk-N"},
     {"\\.tmp\\.[0-9]+", ".tmp.N"},
+    {"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2} ", "TIME "},
+    {"\\(duration [0-9]{2}:[0-9]{2}:[0-9]{2}\\)", "(duration TIME)"},
 };
 
 static bool blanked(const char *key)

@@ -64,6 +64,7 @@ struct run {
 	struct strs before; /* "number method path params" */
 	const char *node;
 	bool watching, at_end;
+	char *as; /* whose token the client has, when it is not the usual one */
 };
 
 static void learn(struct run *r, const char *from, const char *to)
@@ -187,7 +188,12 @@ static bool ask(
 	}
 	real = translate(r, path);
 	req.path = *real ? real : "/";
-	if (auth && !strcmp(auth, "token"))
+	if (auth && !strcmp(auth, "token") && r->as) {
+		_cleanup_str_ char *tok = translate(r, r->as);
+
+		header = mem_printf("PVEAPIToken=%s", tok);
+		req.authorization = header;
+	} else if (auth && !strcmp(auth, "token"))
 		req.authorization = TOKEN;
 	else if (auth && text_starts(auth, "tok:")) {
 		_cleanup_str_ char *tok = translate(r, auth + 4);
@@ -251,6 +257,10 @@ static void unrecorded(struct run *r, const char *line)
 
 	if (text_split(line, " ", true, 4, &w) < 0 || w.n < 2)
 		mem_broken(__FILE__, __LINE__, line);
+	if (!strcmp(w.v[1], "as")) {
+		mem_replace(&r->as, strchr(w.v[2], '=') ? w.v[2] : NULL);
+		return;
+	}
 	if (!strcmp(w.v[1], "late") || node_event(r->sim, &w))
 		return;
 	if (!strcmp(w.v[1], "wait")) {
@@ -550,6 +560,20 @@ static bool probes_left(const struct run *r)
 	return false;
 }
 
+/* Guests that the recorder dropped go before the first of the requests that came together. */
+static bool due_drop(struct run *r, size_t line, const struct step *s)
+{
+	char *end;
+	size_t number = strtoul(r->before.v[line], &end, 10);
+
+	if (!text_starts(end, " drop ") || s->number <= number || s->number > number + 12)
+		return false;
+	for (size_t i = 0; i < r->n && &r->v[i] < s; i++)
+		if (r->v[i].number >= number)
+			return false;
+	return true;
+}
+
 static void play(struct run *r, int verbose, struct replay_result *ret)
 {
 	struct step **order = mem_calloc(r->n + 1, sizeof(struct step *));
@@ -575,7 +599,7 @@ static void play(struct run *r, int verbose, struct replay_result *ret)
 		if (s->event)
 			run_until(r, s->start + r->offset);
 		for (size_t k = 0; k < r->before.n; k++)
-			if (text_starts(r->before.v[k], tag))
+			if (text_starts(r->before.v[k], tag) || due_drop(r, k, s))
 				unrecorded(r, r->before.v[k]);
 		if (sim_now(r->sim) > s->start + r->offset)
 			r->offset = sim_now(r->sim) - s->start;
@@ -629,6 +653,7 @@ static int replay_file(const char *path, const char *version, const char *start,
 	free(r.ticket);
 	free(r.csrf);
 	free(r.ticket_user);
+	free(r.as);
 	strs_fini(&r.before);
 	sim_free(&r.sim);
 	return rc;

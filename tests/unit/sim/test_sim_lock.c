@@ -110,6 +110,10 @@ static void dead_node_is_told(void **state)
 	assert_int_equal(sim_node_power(c->sim, "pve2", false, &e), 0);
 	start = sim_now(c->sim);
 	assert_int_equal(call(c, "GET", CONF, NULL), 595);
+	assert_string_equal(c->a.reason, "Connection timed out");
+	assert_true(sim_now(c->sim) - start >= 30000);
+	start = sim_now(c->sim); /* by now nobody knows its address any more */
+	assert_int_equal(call(c, "GET", CONF, NULL), 595);
 	assert_string_equal(c->a.reason, "No route to host");
 	assert_true(sim_now(c->sim) - start >= 3000);
 	c->node = "pve2";
