@@ -369,6 +369,35 @@ static void test_ignored(void **state UNUSED)
 	fix_close(&f);
 }
 
+/* One more than a reading may have; the worker stays small and the rest goes on. */
+static void test_very_many(void **state UNUSED)
+{
+	_cleanup_str_ char *url = make_repo("many");
+	_cleanup_str_ char *head =
+	    fix_sh("cd many.git; b=$(echo a | git hash-object -w --stdin)\n"
+		   "t=$(seq 100001 | sed \"s/.*/100644 blob $b\\tf&.yaml/\" | git mktree)\n"
+		   "t=$(printf '040000 tree %%s\\tvms\\n' $t | git mktree)\n"
+		   "c=$(git commit-tree -m many $t); git update-ref refs/heads/main $c; echo $c");
+	struct fix f;
+	fix_init(&f, url);
+	f.opts.setup.path = "vms";
+	fix_open(&f);
+	fix_read(&f, head);
+	fix_ok(&f);
+	assert_true(f.truncated);
+	assert_int_equal(f.n_files, 100000);
+	fix_has(&f, "f1.yaml", "a\n");
+	fix_list(&f);
+	fix_ok(&f);
+#if !defined(__SANITIZE_ADDRESS__)
+	_cleanup_str_ char *kib =
+	    fix_sh("awk '/^VmHWM/ {print $2}' /proc/%ld/status", gitwork_pid(f.work));
+	print_message("worker: %s KiB at most\n", kib);
+	assert_true(strtol(kib, NULL, 10) < 200 * 1024);
+#endif
+	fix_close(&f);
+}
+
 static void test_publish(void **state UNUSED)
 {
 	_cleanup_str_ char *url = make_repo("pub");
@@ -539,6 +568,7 @@ int main(int argc, char **argv)
 	    cmocka_unit_test(test_limits),
 	    cmocka_unit_test(test_compare),
 	    cmocka_unit_test(test_ignored),
+	    cmocka_unit_test(test_very_many),
 	    cmocka_unit_test(test_publish),
 	    cmocka_unit_test(test_checked_out),
 	    cmocka_unit_test(test_queue),
