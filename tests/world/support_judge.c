@@ -1,5 +1,6 @@
 #include "support_judge.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define MARK "ramet: " WORLD_ID "/"
@@ -54,6 +55,15 @@ static bool key_is_listed(const char *key)
 		if (strcmp(key, keys[i]) == 0)
 			return true;
 	return false;
+}
+
+/* The marker is ours and names this very VM: a copied one does not. */
+static bool marks(const char *description, int64_t vmid)
+{
+	const char *p = description ? strstr(description, MARK) : NULL;
+
+	p = p ? strstr(p, " vmid=") : NULL;
+	return p && strtoll(p + strlen(" vmid="), NULL, 10) == vmid;
 }
 
 static void judge_parts(struct world *w, const struct sim_entry *e)
@@ -119,7 +129,7 @@ void judge_look(struct judge *j, struct world *w)
 		if (strcmp(e.user, WORLD_USER) == 0)
 			judge_own(j, w, &e);
 		if (strcmp(e.key, "description") == 0 && strcmp(e.effect, "pending") != 0) {
-			*ours(j, e.vmid) = e.after && strstr(e.after, MARK);
+			*ours(j, e.vmid) = marks(e.after, e.vmid);
 			count = true;
 		}
 		if (strcmp(e.effect, "destroy") == 0)

@@ -227,10 +227,21 @@ static void meanwhile(void *arg, const char *method, const char *path)
 static void stranger(struct play *p)
 {
 	int64_t vmid = 1000 + (int64_t)pick(p, 100);
+	const struct manifest *m = &p->m[pick(p, VMS)];
+	int64_t of = m->name[0] ? world_find(p->w, m->name, NULL) : 0;
+	const char *desc = of ? sim_guest_get(p->w->sim, of, "description") : NULL;
 	_cleanup_err_ struct err *e = NULL;
+	_cleanup_kv_ struct kv conf = {0};
+	bool copy = desc && pick(p, 2);
 
-	if (sim_human_create(p->w->sim, vmid, "pve3", "ops@pam", NULL, &e) == 0)
-		world_tell(p->w, "a stranger takes VMID %lld", (long long)vmid);
+	if (copy) { /* somebody cloned our VM: marker and tag came along */
+		kv_set(&conf, "description", desc);
+		kv_set(&conf, "tags", "ramet");
+		kv_set(&conf, "cores", "1");
+	}
+	if (sim_human_create(p->w->sim, vmid, "pve3", "ops@pam", copy ? &conf : NULL, &e) == 0)
+		world_tell(p->w, "a stranger takes VMID %lld%s", (long long)vmid,
+		    copy ? ", a copy of ours" : "");
 }
 
 static void unlock(struct play *p)
