@@ -13,7 +13,7 @@
 #   pve USER METHOD PATH [KEY=VALUE…]   one call of the PVE API; prints its data
 #   until_true SECONDS COMMAND…         tries until it succeeds
 #
-# Who sources it may set stage_trouble, a command that is told why something does not start.
+# Nothing outlives the shell, not even when it is killed. Who sources it may set stage_trouble, a command that is told why something does not start.
 
 stage_tree=$(cd "$(dirname "${BASH_SOURCE[0]}")/../../.." && pwd)
 stage_id=stage
@@ -107,7 +107,7 @@ stage_cluster() {
 	: >"$stage/cluster.journal"
 	: >"$stage/sim.out"
 	[ -z "${stage_sim_args-}" ] || read -ra args <<<"$stage_sim_args"
-	"$stage_build/ramet-sim" --seed "$stage_seed" --listen 127.0.0.1:0 --all-nodes \
+	setpriv --pdeathsig KILL "$stage_build/ramet-sim" --seed "$stage_seed" --listen 127.0.0.1:0 --all-nodes \
 		--tls-dir "$stage/cluster" --journal "$stage/cluster.journal" "${args[@]}" \
 		>"$stage/sim.out" 2>"$stage/sim.log" </dev/null &
 	stage_pids[sim]=$!
@@ -293,7 +293,7 @@ stage_config() {
 
 # shellcheck disable=SC2120 # options of ramet are for scenarios
 stage_controller() {
-	env "${stage_env[@]}" "$stage_build/ramet" --config "$stage/ramet.yaml" run "$@" \
+	setpriv --pdeathsig KILL env "${stage_env[@]}" "$stage_build/ramet" --config "$stage/ramet.yaml" run "$@" \
 		>>"$stage/controller.out" 2>>"$stage/controller.log" </dev/null &
 	stage_pids[controller]=$!
 }
