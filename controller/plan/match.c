@@ -175,8 +175,9 @@ static enum match whose(struct planner *pl)
 	learned->vmid = g->vmid;
 	mem_replace(&learned->uuid, g->uuid);
 	mem_replace(&learned->node, g->node);
-	/* The annotation is a person's word for it. */
-	learned->proven |= pl->adopting;
+	/* The annotation is a person's word for it, also when the record was lost. */
+	learned->proven |= pl->want->adopt && *pl->want->adopt && g->uuid &&
+			   text_eq_nocase(pl->want->adopt, g->uuid);
 	return MATCH_OURS;
 }
 

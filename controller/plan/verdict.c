@@ -147,7 +147,7 @@ static void settled(struct planner *pl)
 	else if (any_report(p, REASON_CLONE_SOURCE_CHANGED))
 		give(pl, PLAN_IN_SYNC, REASON_CLONE_SOURCE_CHANGED,
 		    say("history, not changed: ", p, CHANGE_REPORT), NULL);
-	else if (pl->in->record && !pl->in->record->proven)
+	else if (pl->in->record && !pl->out->learned.proven)
 		give(pl, PLAN_IN_SYNC, REASON_UNPROVEN,
 		    mem_strdup("everything listed is so; the record was rebuilt from the marker"),
 		    NULL);
