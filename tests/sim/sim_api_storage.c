@@ -91,12 +91,14 @@ void api_storage_status(struct job *j)
 }
 
 /* What the file takes: the tables of a qcow2 are there from the start, data only once written. */
-static int64_t volume_used(const struct volume *v)
+static int64_t volume_used(const struct volume *v, int64_t image_data)
 {
 	int64_t per_gib = 200704, gib = (v->size + ((int64_t)1 << 30) - 1) >> 30;
 
 	if (v->base)
 		return 131072 + gib * 397312;
+	if (v->written && image_data > 0 && strcmp(v->format, "raw") != 0)
+		return image_data + 131072 + gib * per_gib;
 	if (v->written)
 		return v->size / 5;
 	if (!strcmp(v->format, "raw"))
@@ -104,7 +106,7 @@ static int64_t volume_used(const struct volume *v)
 	return strstr(v->own, "cloudinit") ? 266240 : 131072 + gib * per_gib;
 }
 
-static struct jsn *volume_json(const struct volume *v)
+static struct jsn *volume_json(const struct volume *v, int64_t image_data)
 {
 	struct jsn *o = jsn_new_object();
 	_cleanup_str_ char *id = volume_id(v);
@@ -122,7 +124,7 @@ static struct jsn *volume_json(const struct volume *v)
 		_cleanup_str_ char *parent = v->base ? mem_printf("../%s", v->base) : NULL;
 
 		jsn_put(o, "parent", jsn_new_str(parent));
-		jsn_put_int(o, "used", volume_used(v));
+		jsn_put_int(o, "used", volume_used(v, image_data));
 	} else if (v->base)
 		jsn_put_str(o, "parent", v->base);
 	return o;
@@ -165,7 +167,7 @@ void api_content(struct job *j)
 		qsort(v, n, sizeof(*v), by_id);
 	a = jsn_new_array();
 	for (size_t i = 0; i < n; i++)
-		jsn_push(a, volume_json(v[i]));
+		jsn_push(a, volume_json(v[i], j->sim->image_data));
 	free(v);
 	job_ok(j, a);
 }

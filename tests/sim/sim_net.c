@@ -85,6 +85,9 @@ const struct heard *net_heard(struct sim *s, const struct node *by, struct guest
 											    : h;
 	}
 	k = kept_find(s, g->vmid);
+	/* One that was moved there afterwards: what its old node said of it. */
+	if (!behind(s, by) && (!k || k->node != g->node))
+		return g->heard.known ? &g->heard : NULL;
 	if (!k || !k->heard.known ||
 	    s->now - net_heard_at(s, by, g->node) > s->timing[TIMING_STALE])
 		return NULL;

@@ -148,9 +148,10 @@ static int load_cluster(const struct seed *c, const struct ynode *map)
 
 	if (!map)
 		return 0;
-	if (known(c, map, "|name|version|options|files|cpuunits-max|qemu|") < 0)
+	if (known(c, map, "|name|version|options|files|cpuunits-max|image-data|qemu|") < 0)
 		return -1;
 	mem_replace(&c->s->name, str(map, "name", NULL));
+	c->s->image_data = bytes(map, "image-data", 0);
 	c->s->cpuunits_max = number(map, "cpuunits-max", c->s->cpuunits_max);
 	mem_replace(&c->s->qemu, str(map, "qemu", c->s->qemu));
 	for (size_t i = 0; o && i < o->n; i++)
@@ -403,6 +404,7 @@ static int load_one_guest(
 			c->s->volumes[i]->written = false;
 	if (flag(map, "running", false))
 		guest_run(c->s, g, true);
+	g->deaf = flag(map, "blank", false);
 	return 0;
 }
 

@@ -248,7 +248,8 @@ struct sim {
 	char *manager; /* "9.2.11" */
 	char *name;    /* of the cluster; NULL = a single node without one */
 	int64_t timing[TIMING__MAX];
-	int64_t bandwidth; /* bytes a second of a full copy */
+	int64_t bandwidth;  /* bytes a second of a full copy */
+	int64_t image_data; /* bytes in an image with a system; 0 = a fifth of its size */
 	int64_t cpuunits_max;
 	char *qemu; /* version */
 

@@ -196,7 +196,6 @@ static void order_of_arrival(struct run *r)
 			int64_t t = a->start;
 
 			if (!recorded_pid(b) || !recorded_pid(a) || b->start >= a->end ||
-			    !text_eq(jsn_get_text(a->rec, "node"), jsn_get_text(b->rec, "node")) ||
 			    strncmp(a->path, b->path, 22) != 0 || recorded_pid(b) > recorded_pid(a))
 				continue;
 			a->start = b->start;
