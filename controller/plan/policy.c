@@ -338,7 +338,7 @@ static enum reason quorum(const struct obs_cluster *cl, const struct step *s, ch
 		    mem_printf("a step that allocates or frees storage waits until quorum "
 			       "has been seen for %d s",
 			POLICY_QUORUM_MS / 1000);
-		return REASON_NO_QUORUM;
+		return REASON_QUORUM_YOUNG;
 	}
 	return REASON_IN_SYNC;
 }

@@ -226,7 +226,7 @@ static void locate(struct guest *g)
 	if (!row) {
 		/* "Cannot see" is not "gone". */
 		if (!inventory_settled(g->env->inventory))
-			guest_wait(g, REASON_NO_QUORUM,
+			guest_wait(g, inventory_unsettled(g->env->inventory),
 			    "the VM is not in the list, and the view is not sure", 15000, true);
 		else
 			ask_oracle(g);

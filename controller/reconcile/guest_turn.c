@@ -115,8 +115,8 @@ static bool depends_wait(struct guest *g)
 
 static void wait_for(struct guest *g, const struct plan *p)
 {
-	bool view = p->reason == REASON_NO_QUORUM || p->reason == REASON_NODE_OFFLINE ||
-		    p->reason == REASON_CLUSTER_UNREACHABLE;
+	bool view = p->reason == REASON_NO_QUORUM || p->reason == REASON_QUORUM_YOUNG ||
+		    p->reason == REASON_NODE_OFFLINE || p->reason == REASON_CLUSTER_UNREACHABLE;
 
 	guest_wait(g, p->reason, p->message,
 	    p->reason == REASON_LOCKED || p->reason == REASON_SOURCE_LOCKED ? LOCK_WAIT_MS
@@ -162,7 +162,7 @@ static void may_act(struct guest *g, bool new_drift)
 	if ((s->kind == STEP_CLONE || s->kind == STEP_START) && depends_wait(g))
 		return;
 	if ((s->kind == STEP_CLONE || s->allocates) && !inventory_settled(g->env->inventory)) {
-		guest_wait(g, REASON_NO_QUORUM,
+		guest_wait(g, inventory_unsettled(g->env->inventory),
 		    "the view of the cluster is not whole, or quorum has not lasted 15 s yet",
 		    15000, true);
 		return;

@@ -415,6 +415,13 @@ bool inventory_settled(const struct inventory *i)
 	       i->view.quorate_for_ms >= INVENTORY_QUORUM_SETTLED_MS;
 }
 
+enum reason inventory_unsettled(const struct inventory *i)
+{
+	bool seen = i->view.complete && i->view.quorum_visible && i->view.quorate;
+
+	return seen ? REASON_QUORUM_YOUNG : REASON_NO_QUORUM;
+}
+
 const char *inventory_problem(const struct inventory *i)
 {
 	return i->problem;

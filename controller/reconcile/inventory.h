@@ -13,6 +13,7 @@
 #include "attrib.h"
 #include "observed.h"
 #include "pvereq.h"
+#include "reason.h"
 
 #define INVENTORY_QUORUM_SETTLED_MS 15000 /* longer than a partition takes to be noticed */
 
@@ -50,6 +51,8 @@ uint64_t inventory_looks(const struct inventory *i);
 const struct obs_cluster *inventory_view(const struct inventory *i);
 /* The view is whole and quorum has been seen for long enough: what allocates may go ahead. */
 bool inventory_settled(const struct inventory *i);
+/* Why it is not: no quorum that can be seen, or only its first seconds. */
+enum reason inventory_unsettled(const struct inventory *i);
 /* NULL, or one sentence on why the last look failed, with what to do. */
 const char *inventory_problem(const struct inventory *i);
 /* The cluster cannot be reached or does not accept the token. */

@@ -251,7 +251,7 @@ static void storage_needs_a_settled_quorum(void **state)
 	(void)state;
 	scene_open(&s, "disk.scsi0.size_gb = 60\n");
 	s.cluster.quorate_for_ms = 14999;
-	expect_verdict(scene_plan(&s), PLAN_WAIT, REASON_NO_QUORUM);
+	expect_verdict(scene_plan(&s), PLAN_WAIT, REASON_QUORUM_YOUNG);
 	s.cluster.quorate_for_ms = 15000;
 	expect_verdict(scene_plan(&s), PLAN_ACT, REASON_UPDATING);
 	s.cluster.quorum_visible = false;

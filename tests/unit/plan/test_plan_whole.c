@@ -330,7 +330,7 @@ static void create_waits_for_quorum(void **state)
 	(void)state;
 	scene_create(&s, "");
 	s.cluster.quorate_for_ms = 1000;
-	expect_verdict(scene_plan(&s), PLAN_WAIT, REASON_NO_QUORUM);
+	expect_verdict(scene_plan(&s), PLAN_WAIT, REASON_QUORUM_YOUNG);
 	s.cluster.quorate_for_ms = 60000;
 	s.cluster.complete = false;
 	expect_verdict(scene_plan(&s), PLAN_WAIT, REASON_CLUSTER_UNREACHABLE);
