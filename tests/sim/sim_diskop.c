@@ -69,8 +69,8 @@ static void resize_do(struct job *j)
 	_cleanup_drive_ struct drive d = {0};
 	_cleanup_str_ char *size = NULL;
 	_cleanup_str_ char *text = NULL;
-	struct volume *v;
-	int64_t n;
+	struct volume *v = NULL;
+	int64_t n = 0;
 
 	if (!g || !resize_check(j, g, &v, &n, &o)) {
 		job_oops(j, &o);
