@@ -327,6 +327,34 @@ static void test_renamed(void **state)
 	end_world(w, NULL);
 }
 
+static void test_copy_is_told_and_left_alone(void **state)
+{
+	struct world *w = new_world(93);
+	_cleanup_kv_ struct kv conf = {0};
+	const struct status *s;
+	int64_t vmid;
+
+	(void)state;
+	world_start(w, CONTROLLER_RUN);
+	must_be_ready(w, "at first");
+	vmid = world_find(w, "web-01", NULL);
+	kv_set(&conf, "description", sim_guest_get(w->sim, vmid, "description"));
+	kv_set(&conf, "tags", "ramet");
+	kv_set(&conf, "cores", "1");
+	assert_int_equal(sim_human_create(w->sim, 4711, "pve3", "ops@pam", &conf, NULL), 0);
+	world_run(w, 120000, NULL, look);
+	s = controller_status(w->controller);
+	assert_int_equal(s->copies.n, 1);
+	assert_non_null(strstr(s->copies.v[0], "VM 4711"));
+	assert_string_equal(sim_guest_get(w->sim, 4711, "cores"), "1");
+	assert_non_null(strstr(memgit_status_file(w->git, "STATUS.md"), "4711"));
+	/* Gone again, gone from the report. */
+	assert_int_equal(sim_human_delete(w->sim, 4711, "ops@pam", NULL), 0);
+	world_run(w, 120000, NULL, look);
+	assert_int_equal(controller_status(w->controller)->copies.n, 0);
+	end_world(w, NULL);
+}
+
 static size_t most_tasks;
 
 static void count_tasks(struct world *w)
@@ -489,6 +517,7 @@ int main(void)
 	    cmocka_unit_test(test_rejected_push_is_rebuilt),
 	    cmocka_unit_test(test_fight_is_left_alone),
 	    cmocka_unit_test(test_renamed),
+	    cmocka_unit_test(test_copy_is_told_and_left_alone),
 	    cmocka_unit_test(test_many),
 	    cmocka_unit_test(test_plan_changes_nothing),
 	    cmocka_unit_test(test_apply_settles),
