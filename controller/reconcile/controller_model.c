@@ -38,11 +38,27 @@ void controller_fill_policy(struct controller *c)
 	    .observe_only = c->o.observe_only};
 }
 
+static uint32_t vmid_of_name(const struct controller *c, const char *name)
+{
+	for (size_t i = 0; i < c->n_guests; i++)
+		if (strcmp(guest_name(c->guests[i]), name) == 0)
+			return guest_vmid(c->guests[i]);
+	return 0;
+}
+
 static void add_copies(struct controller *c)
 {
 	const struct claim *m;
 
 	for (size_t i = 0; (m = claims_at(c->claims, i)); i++) {
+		uint32_t on_record = m->copy ? 0 : vmid_of_name(c, m->name);
+
+		if (on_record && on_record != m->vmid)
+			strs_add_take(&c->status.copies,
+			    mem_printf(
+				"VM %u carries a marker of %s, which is VM %u: it is a second "
+				"one and is not managed",
+				m->vmid, m->name, on_record));
 		if (m->copy)
 			strs_add_take(&c->status.copies,
 			    mem_printf(

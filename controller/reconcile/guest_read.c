@@ -158,6 +158,29 @@ static void plan_container(struct guest *g, const struct obs_row *row)
 	guest_plan_turn(g);
 }
 
+static void locate(struct guest *g);
+
+/* The VM on record is no more. Perhaps the record is: after a loss it may be older than the VM that
+ * was made in its place, which then carries our marker. */
+static void gone(struct guest *g)
+{
+	const char *hint = NULL, *missing = g->env->not_ready(g->env->arg, &hint);
+	const struct claim *c = claims_find(g->env->claims, g->name);
+
+	if (missing && hint) {
+		guest_stall(g, REASON_DEBRIS, missing, hint);
+	} else if (missing) {
+		guest_wait(g, REASON_READING, missing, 5000, true);
+	} else if (c && c->vmid != g->rec.vmid) {
+		g->rec.vmid = 0;
+		guest_take_claim(g, c);
+		locate(g);
+	} else {
+		g->turn->gone = true;
+		read_source(g); /* it may be wanted anew */
+	}
+}
+
 static void on_oracle(void *arg, const struct pvereq_result *a)
 {
 	struct guest *g = arg;
@@ -171,8 +194,7 @@ static void on_oracle(void *arg, const struct pvereq_result *a)
 			g->gone_seen++;
 		}
 		if (g->gone_seen >= GONE_LOOKS) {
-			g->turn->gone = true;
-			read_source(g); /* it may be wanted anew */
+			gone(g);
 			return;
 		}
 		inventory_poke(g->env->inventory);
