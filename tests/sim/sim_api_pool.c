@@ -88,7 +88,6 @@ static void pool_post_do(struct job *j)
 {
 	struct sim *s = j->sim;
 	const char *id = job_param(j, "poolid");
-	_cleanup_oops_ struct oops o = {0};
 	struct pool *p;
 
 	if (pool_find(s, id)) {
