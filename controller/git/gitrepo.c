@@ -105,6 +105,13 @@ int gitrepo_fail(struct gitrepo *g, int rc, struct err **err, const char *what)
 	const git_error *e = git_error_last();
 	int klass = e ? e->klass : GIT_ERROR_NONE;
 	g->suspect = g->suspect || may_be_cache(klass);
+	bool large = e && e->message && strstr(e->message, "overly large object");
+	if (klass == GIT_ERROR_NOMEMORY || large) {
+		err_set(err, ERR_LIMIT,
+		    "%s: something in the repository is too large for the git worker", what);
+		return err_hint(
+		    err, "keep manifests in a repository of their own, without large files");
+	}
 	_cleanup_str_ char *said = gitname_clean(e && e->message ? e->message : "", 400, false);
 	return err_set(
 	    err, code_of(rc, klass), "%s: %s", what, *said ? said : "the library gives no reason");

@@ -93,6 +93,13 @@ static void test_in_a_pack(void **state UNUSED)
 	pack_by("echo no >&2; exit 1");
 	fix_read(&f, head);
 	assert_false(f.ok);
+	/* 16 KiB that unpack to 3 GiB, by a delta that copies its base 200 times. */
+	_cleanup_str_ char *bomb =
+	    mem_printf("cat %s/tests/fixtures/git/delta-bomb.pack", RAMET_SOURCE_DIR);
+	pack_by(bomb);
+	fix_read(&f, head);
+	fix_failed(&f, ERR_LIMIT, "too large for the git worker");
+	assert_non_null(f.hint);
 	pack_as_usual();
 	fix_read(&f, head);
 	fix_ok(&f);
