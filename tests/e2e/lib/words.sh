@@ -28,6 +28,7 @@
 #   expect controller gone CODE        it has ended by itself with this exit status
 #   human USER put NAME KEY=VALUE…     a hand edit by way of the API, as the web interface does it
 #   human USER start|stop NAME
+#   guest_count                        prints how many guests there are
 #   git_server_gone, git_server_back   git_quiet ARG… runs Git
 #   other_ca                           $stage/other-ca.pem, an authority that signed nothing
 #   remember [guest NAME]              from here on `log`, `journal` and `untouched` count
@@ -225,6 +226,10 @@ is_report() {
 	lacks) ! report "$1" | grep -qF -- "$3" ;;
 	*) story_fail "report $2?" ;;
 	esac
+}
+
+guest_count() {
+	pve root GET /cluster/resources type=vm | jq length
 }
 
 is_commit() {
