@@ -11,6 +11,7 @@
 declare -A packages_services=(
 	[nginx-light]="nginx.service"
 	[fcgiwrap]="fcgiwrap.service fcgiwrap.socket"
+	[openssh-server]="ssh.service ssh.socket"
 )
 
 packages_updated=
