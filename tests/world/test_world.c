@@ -194,7 +194,9 @@ static void meanwhile(void *arg, const char *method, const char *path)
 	const char *net0 = vmid ? sim_guest_get(w->sim, vmid, "net0") : NULL;
 	bool write = strcmp(method, "GET") != 0;
 
-	if (!p->busy || vmid < 1000 || vmid >= 1100 || pick(p, write ? 10 : 400))
+	/* A task under way holds the guest's file lock, which sim_human_edit does not wait for. */
+	if (!p->busy || vmid < 1000 || vmid >= 1100 || sim_tasks_running(w->sim) ||
+	    pick(p, write ? 10 : 400))
 		return;
 	if (write && net0) {
 		_cleanup_str_ char *without = mem_strndup(net0, strcspn(net0, "\n"));
