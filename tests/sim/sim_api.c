@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "sim_fault.h"
+#include "sim_mutant.h"
 #include "sim_net.h"
 
 #define BODY_MAX ((size_t)512 << 10)
@@ -383,7 +384,9 @@ void api_arrive(void *arg)
 
 bool quorum_check(struct job *j, struct oops *o)
 {
-	return j->node->quorate ? true : oops_die(o, "cluster not ready - no quorum?");
+	return j->node->quorate || MUTANT(MINORITY_WRITES)
+		   ? true
+		   : oops_die(o, "cluster not ready - no quorum?");
 }
 
 bool pmxcfs_check(struct job *j, int64_t vmid, struct oops *o)

@@ -1,4 +1,5 @@
 #include "sim_auth.h"
+#include "sim_mutant.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -286,7 +287,7 @@ uint64_t auth_privs(const struct sim *s, const struct who *w, const char *path, 
 		bits = prop = all;
 	else
 		bits = one_privs(s, w->user, u, path, &prop);
-	if (t && t->privsep) {
+	if (t && t->privsep && !MUTANT(PRIVSEP_IGNORED)) {
 		tbits = one_privs(s, w->full, NULL, path, &tprop);
 		bits &= tbits;
 		prop &= tprop;

@@ -6,6 +6,7 @@
 #include "sim_api.h"
 #include "sim_clone.h"
 #include "sim_conf.h"
+#include "sim_mutant.h"
 #include "sim_volume.h"
 
 /* --- early checks --- */
@@ -181,7 +182,7 @@ bool clone_check(struct job *j, struct clone *c, struct oops *o)
 	if (c->target && !shared)
 		return oops_die(
 		    o, "can't clone VM to node '%s' (VM uses local storage)", c->target);
-	if (other && other->node == j->node)
+	if (other && other->node == j->node && !MUTANT(NEWID_TAKEN))
 		return oops_die(
 		    o, "unable to create VM %" PRId64 ": config file already exists", c->newid);
 	return copy_conf(j, c, g, conf, snap, o);

@@ -8,6 +8,7 @@
 
 #include "sim_auth.h"
 #include "sim_form.h"
+#include "sim_mutant.h"
 #include "sim_net.h"
 #include "sim_schema.h"
 
@@ -30,6 +31,8 @@ struct guest *conf_load(struct job *j, int64_t vmid, struct oops *o)
 {
 	struct guest *g = guest_find(j->sim, vmid);
 
+	if (g && MUTANT(WRONG_NODE))
+		return g;
 	if (g && g->node == j->node && net_shows(j->sim, j->node, g))
 		return g;
 	oops_die(o, "Configuration file 'nodes/%s/qemu-server/%" PRId64 ".conf' does not exist",
@@ -41,7 +44,7 @@ bool conf_unlocked(const struct guest *g, struct oops *o)
 {
 	const char *lock = kv_get(&g->conf, "lock");
 
-	return lock ? oops_die(o, "VM is locked (%s)", lock) : true;
+	return lock && !MUTANT(LOCKS_IGNORED) ? oops_die(o, "VM is locked (%s)", lock) : true;
 }
 
 struct guest *conf_enter(struct job *j, const struct confop *op, struct oops *o)
@@ -50,7 +53,8 @@ struct guest *conf_enter(struct job *j, const struct confop *op, struct oops *o)
 
 	if (!g)
 		return NULL;
-	if (op->digest && *op->digest && strcmp(op->digest, guest_digest(g)) != 0) {
+	if (!MUTANT(NO_DIGEST) && op->digest && *op->digest &&
+	    strcmp(op->digest, guest_digest(g)) != 0) {
 		oops_die(o, "checksum mismatch (file change by other user?)");
 		return NULL;
 	}
@@ -187,7 +191,10 @@ static bool take_value(
 		free(*value);
 		*value = drive_print(&d);
 	} else if (prop_is_net(key)) {
-		char *v = net_canonical(s, key, *value);
+		const struct guest *had = MUTANT(MAC_KEPT) ? guest_find(s, op->vmid) : NULL;
+		char *v = had && kv_has(&had->conf, key) && !strchr(*value, ':')
+			      ? mem_strdup(kv_get(&had->conf, key))
+			      : net_canonical(s, key, *value);
 
 		free(*value);
 		*value = v;
@@ -559,7 +566,7 @@ bool conf_apply(struct job *j, struct confop *op, struct oops *o)
 		pending_clean(j->sim, u.g);
 		if (!u.g->pend.n && !u.g->pend_del.n)
 			drive_drop_unused(j->sim, u.g);
-		else if (u.g->running)
+		else if (u.g->running && !MUTANT(PENDING_AT_ONCE))
 			ok = pending_apply_running(j, u.g, &u.modified, o);
 		else
 			ok = pending_apply_stopped(j, u.g, o);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "sim_conf.h"
+#include "sim_mutant.h"
 #include "sim_volume.h"
 
 #define CLOUDINIT_SIZE ((int64_t)4 << 20)
@@ -280,7 +281,7 @@ bool drive_leave(
 	}
 	if (drive_is_cdrom(&d) || !v || v->vmid != g->vmid)
 		return true;
-	if (force && !used_elsewhere(s, g, d.file, key)) {
+	if ((force || MUTANT(DELETE_FREES)) && !used_elsewhere(s, g, d.file, key)) {
 		volume_free(s, v);
 		return true;
 	}

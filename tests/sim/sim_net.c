@@ -1,4 +1,5 @@
 #include "sim_net.h"
+#include "sim_mutant.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +16,8 @@ bool net_linked(const struct node *a, const struct node *b)
 
 bool net_sees(const struct node *a, const struct node *b)
 {
-	return a == b || (b->up && a->ring == b->ring && a->quorate && b->quorate);
+	return a == b || MUTANT(FULL_VIEW) ||
+	       (b->up && a->ring == b->ring && a->quorate && b->quorate);
 }
 
 static struct guest *kept_find(const struct sim *s, int64_t vmid)
@@ -36,7 +38,7 @@ static struct guest *kept_find(const struct sim *s, int64_t vmid)
 /* Its file system stands still at what it was. */
 static bool behind(const struct sim *s, const struct node *by)
 {
-	return s->nkept && by->ring != 0;
+	return !MUTANT(FULL_VIEW) && s->nkept && by->ring != 0;
 }
 
 size_t net_guests(const struct sim *s, const struct node *by, struct guest ***ret)
@@ -77,7 +79,7 @@ const struct heard *net_heard(struct sim *s, const struct node *by, struct guest
 {
 	struct guest *k;
 
-	if (net_linked(by, g->node) || !s->nkept || !g->node->up) {
+	if (MUTANT(FULL_VIEW) || net_linked(by, g->node) || !s->nkept || !g->node->up) {
 		struct guest *live = g->copy ? guest_find(s, g->vmid) : g;
 		const struct heard *h = live && live->node == g->node ? guest_heard(s, live) : NULL;
 

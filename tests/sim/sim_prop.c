@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sim_mutant.h"
 #include "sim_schema.h"
 
 static const struct {
@@ -245,7 +246,8 @@ char *tags_canonical(const struct sim *s, const char *text)
 			strs_add_take(&out, t);
 	}
 	if (!style_has(s, "ordering=config") && out.n)
-		qsort(out.v, out.n, sizeof(char *), by_bytes);
+		if (!MUTANT(TAGS_UNSORTED))
+			qsort(out.v, out.n, sizeof(char *), by_bytes);
 	return strs_join(&out, ";");
 }
 

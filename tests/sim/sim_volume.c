@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sim_mutant.h"
 #include "sim_prop.h"
 
 static const struct {
@@ -338,7 +339,7 @@ struct volume *volume_new(struct job *j, struct store *st, int64_t vmid, const c
 	_cleanup_str_ char *own = new_own(s, st, j->node, vmid, suffix, format);
 	struct volume *v;
 	char *name;
-	bool named = base && st->type != STORE_LVMTHIN;
+	bool named = base && st->type != STORE_LVMTHIN && !MUTANT(LINKED_AS_FULL);
 
 	if (own_taken(s, st, j->node, own)) {
 		oops_die(
