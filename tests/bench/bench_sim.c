@@ -128,7 +128,7 @@ static void serve_trivial(int fd)
 static pid_t start(void (*serve)(int fd), struct hello *ret)
 {
 	int p[2];
-	pid_t pid;
+	pid_t pid = -1;
 
 	if (pipe(p) < 0 || (pid = fork()) < 0)
 		fail(strerror(errno));

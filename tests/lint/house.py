@@ -17,7 +17,7 @@ OWNERS = [
     (r"yaml\.h", r"spec/ydoc\.c"),
     (r"curl/", r"controller/net/\w+\.[ch]|controller/git/githttp\.c"),
     (r"git2(/|\.h)", r"controller/git/git(?!port|proto)\w*\.[ch]"),
-    (r"event2/", r"controller/loop/\w+\.c|controller/http/httpd\.c|tests/sim/.*\.c"),
+    (r"event2/", r"controller/loop/\w+\.c|controller/http/httpd\.c|tests/sim/.*\.c|tests/bench/.*\.c"),
     (r"openssl/", r"controller/base/crypt\.c|controller/net/tlspin\.c|tests/.*\.[ch]"),
     (r"cmocka\.h", r"tests/.*\.[ch]"),
 ]

@@ -1,0 +1,143 @@
+/* conf_load: the transcript and its start state, read. Included by conf_replay.h. */
+#ifndef RAMET_CONF_LOAD_H
+#define RAMET_CONF_LOAD_H
+
+static int by_start(const void *a, const void *b)
+{
+	const struct step *x = a, *y = b;
+
+	if (x->start != y->start)
+		return x->start < y->start ? -1 : 1;
+	return x->number < y->number ? -1 : 1;
+}
+
+static int by_end(const void *a, const void *b)
+{
+	const struct step *x = *(struct step *const *)a, *y = *(struct step *const *)b;
+
+	return x->end != y->end ? (x->end < y->end ? -1 : 1) : 0;
+}
+
+static int load_steps(struct run *r, const char *path, bool quiet)
+{
+	FILE *f = fopen(path, "re");
+	char *line = mem_alloc(LINE_MAX_BYTES);
+	size_t number = 0;
+
+	if (!f) {
+		free(line);
+		return -1;
+	}
+	for (; fgets(line, (int)LINE_MAX_BYTES, f); number++) {
+		struct step s = {.number = quiet ? number + 100000 : number, .quiet = quiet};
+		const struct jsn *q;
+
+		if (jsn_parse(line, strlen(line), &s.rec, NULL) < 0)
+			continue;
+		q = jsn_get(s.rec, "request");
+		s.status = (int)jsn_get_int(jsn_get(s.rec, "response"), "status", 0);
+		s.method = jsn_get_text(q, "method");
+		s.path = jsn_get_text(q, "path");
+		s.name = jsn_get_text(s.rec, "step");
+		if (!q && s.name && !jsn_is_null(jsn_get(s.rec, "t")))
+			s.event = true;
+		else if (!s.method || !s.path || !s.status || jsn_is_null(jsn_get(s.rec, "t"))) {
+			jsn_free(&s.rec);
+			continue;
+		}
+		s.end = (int64_t)(jsn_get_num(s.rec, "t", 0) * 1000);
+		s.start = s.end - (int64_t)(jsn_get_num(s.rec, "elapsed_s", 0) * 1000);
+		if (strstr(path, "cluster-")) { /* here t is when it was asked */
+			s.end += s.end - s.start;
+			s.start = (int64_t)(jsn_get_num(s.rec, "t", 0) * 1000);
+		}
+		MEM_PUSH_ROOM(r->v, r->n, r->cap);
+		r->v[r->n++] = s;
+	}
+	fclose(f);
+	free(line);
+	qsort(r->v, r->n, sizeof(*r->v), by_start);
+	return 0;
+}
+
+static char *slurp(const char *path)
+{
+	FILE *f = fopen(path, "re");
+	char *text = mem_alloc(1 << 20);
+	size_t n = f ? fread(text, 1, (1 << 20) - 1, f) : 0;
+
+	text[n] = '\0';
+	if (f)
+		fclose(f);
+	return text;
+}
+
+static char *replaced(const char *text, const char *from, const char *to)
+{
+	struct buf b;
+	const char *hit;
+
+	buf_init(&b, 0);
+	while ((hit = strstr(text, from))) {
+		buf_add(&b, text, (size_t)(hit - text));
+		buf_adds(&b, to);
+		text = hit + strlen(from);
+	}
+	buf_adds(&b, text);
+	return buf_take(&b);
+}
+
+/* The seed is the common part and that of the scenario; its comments beginning with "#!" say what
+ * the recorder did without keeping it. */
+/* The recorded node is the first that a path names. */
+static char *first_node(const struct run *r)
+{
+	for (size_t i = 0; i < r->n; i++) {
+		const char *p = text_after(r->v[i].path, "/api2/json/nodes/");
+
+		if (p && text_starts(p, "pve"))
+			return mem_strndup(p, strcspn(p, "/"));
+	}
+	return mem_strdup("pve1");
+}
+
+static int load_start(
+    struct run *r, const char *folder, const char *scenario, const char *version, bool cluster)
+{
+	_cleanup_str_ char *base_path =
+	    mem_printf("%s/%s.yaml", folder, cluster ? "base-cluster" : "base");
+	_cleanup_str_ char *own_path =
+	    mem_printf("%s/%s%.2s.yaml", folder, cluster ? "c" : "", scenario);
+	_cleanup_str_ char *base = slurp(base_path);
+	_cleanup_str_ char *own = slurp(own_path);
+	_cleanup_str_ char *node = first_node(r);
+	_cleanup_str_ char *both = mem_printf("%s\n%s", base, own);
+	_cleanup_str_ char *yaml = replaced(both, "@NODE@", node);
+	struct err *e = NULL;
+	struct sim_opts o = {.seed_yaml = yaml,
+	    .seed_name = scenario,
+	    .version = version,
+	    .random = 7,
+	    .wall_ms = r->n ? r->v[0].start : 0};
+
+	if (sim_new(&o, &r->sim, &e) < 0) {
+		printf("%s: %s\n", scenario, err_msg(e));
+		err_free(&e);
+		return -1;
+	}
+	for (const char *p = yaml; (p = strstr(p, "#! ")); p++) {
+		_cleanup_str_ char *line = mem_strndup(p + 3, strcspn(p + 3, "\n"));
+
+		if (text_starts(line, "v") && line[1] != *version)
+			continue; /* for the other version */
+		if (text_starts(line, "v"))
+			memmove(line, line + 3, strlen(line + 3) + 1);
+		if (text_starts(line, "ticket "))
+			mem_replace(&r->ticket_user, line + 7);
+		else
+			strs_add(&r->before, line);
+	}
+	return 0;
+}
+
+#endif
