@@ -1,5 +1,6 @@
 #include "text.h"
 
+#include <ctype.h>
 #include <locale.h>
 #include <math.h>
 #include <stdio.h>
@@ -311,6 +312,40 @@ char *text_oneline(const char *s, size_t max_chars)
 	}
 	out[n] = '\0';
 	return mem_grow(out, n + 1, 1);
+}
+
+static size_t elapsed_len(const char *s)
+{
+	static const char *const units[] = {"ms", "milliseconds"};
+	size_t lead = strlen(" after "), digits;
+
+	if (strncmp(s, " after ", lead) != 0)
+		return 0;
+	digits = strspn(s + lead, "0123456789");
+	if (digits == 0 || s[lead + digits] != ' ')
+		return 0;
+	lead += digits + 1;
+	for (size_t i = 0; i < ARRAY_LEN(units); i++) {
+		size_t len = strlen(units[i]);
+
+		if (strncmp(s + lead, units[i], len) == 0 && !isalnum((unsigned char)s[lead + len]))
+			return lead + len;
+	}
+	return 0;
+}
+
+void text_drop_elapsed(char *s)
+{
+	char *to = s;
+
+	while (*s) {
+		size_t skip = elapsed_len(s);
+
+		s += skip;
+		if (skip == 0)
+			*to++ = *s++;
+	}
+	*to = '\0';
 }
 
 /* ---- names ---- */

@@ -43,6 +43,7 @@ char *text_lower(const char *s); /* ASCII */
 void text_trim_right(char *s);	 /* blanks, tabs, line ends; in place */
 char *text_oneline(
     const char *s, size_t max_chars); /* what is not printable as blanks, cut with … */
+void text_drop_elapsed(char *s); /* " after 12 ms", which no two attempts have alike; in place */
 
 /* Edits (insert, delete, replace, swap of neighbours) from a to b; at most 64 characters each
  * count. */

@@ -84,6 +84,7 @@ int githttpwords_transfer(const struct githttpwords *w, enum githttpwords_failur
 {
 	_cleanup_str_ char *clean = gitname_clean(said, SAID_TRANSFER, false);
 
+	text_drop_elapsed(clean);
 	switch (failure) {
 	case GITHTTPWORDS_NO_HOST:
 		return blame(err, ERR_UNREACHABLE, "check the host in git.url and the name service",

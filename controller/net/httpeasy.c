@@ -83,6 +83,7 @@ static char *detail_of(const struct httpeasy *x, CURLcode rc, const char *label)
 		    "its own is %s",
 		    label, x->pins->refused);
 	_cleanup_str_ char *line = text_oneline(words, 300);
+	text_drop_elapsed(line);
 	return mem_printf("%s: %s", label, line);
 }
 

@@ -184,6 +184,25 @@ static void unicode(void **state UNUSED)
 	assert_string_equal(s, "a\xEF\xBF\xBDz\xEF\xBF\xBD");
 }
 
+static void elapsed_is(const char *in, const char *want)
+{
+	_cleanup_str_ char *s = mem_strdup(in);
+	text_drop_elapsed(s);
+	assert_string_equal(s, want);
+}
+
+static void elapsed(void **state UNUSED)
+{
+	elapsed_is("Failed to connect to a port 8006 after 12 ms: Couldn't connect to server",
+	    "Failed to connect to a port 8006: Couldn't connect to server");
+	elapsed_is("Operation timed out after 10001 milliseconds with 0 bytes received",
+	    "Operation timed out with 0 bytes received");
+	elapsed_is("x after 1 ms after 22 ms", "x");
+	elapsed_is("shortly after 3 attempts", "shortly after 3 attempts");
+	elapsed_is("after 3 msg, after ms,  after 4", "after 3 msg, after ms,  after 4");
+	elapsed_is("", "");
+}
+
 static void oneline_is(const char *in, size_t max, const char *want)
 {
 	_cleanup_str_ char *s = text_oneline(in, max);
@@ -361,6 +380,7 @@ int main(void)
 	    cmocka_unit_test(comparing),
 	    cmocka_unit_test(unicode),
 	    cmocka_unit_test(one_line),
+	    cmocka_unit_test(elapsed),
 	    cmocka_unit_test(dns),
 	    cmocka_unit_test(small_changes),
 	    cmocka_unit_test(distances),
