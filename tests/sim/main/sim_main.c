@@ -20,7 +20,7 @@ static const char help[] =
     "Usage: ramet-sim --seed FILE [OPTION]…\n"
     "Answers as the API of a Proxmox VE cluster does, with guests that are configuration only.\n"
     "\n"
-    "  -s, --seed FILE        the cluster to start with, YAML (see tests/fixtures/sim/demo.yaml)\n"
+    "  -s, --seed FILE        the cluster to start with, YAML (see docs/ramet-sim.md)\n"
     "      --pve VERSION      8.4 or 9.2; instead of what the seed says\n"
     "  -l, --listen ADDR:PORT where to listen; port 0 takes a free one (127.0.0.1:8006)\n"
     "      --all-nodes        one port for each node, counted up from PORT\n"
