@@ -47,7 +47,7 @@ static int load_steps(struct run *r, const char *path, bool quiet)
 		}
 		s.end = (int64_t)(jsn_get_num(s.rec, "t", 0) * 1000);
 		s.start = s.end - (int64_t)(jsn_get_num(s.rec, "elapsed_s", 0) * 1000);
-		if (strstr(path, "cluster-")) { /* here t is when it was asked */
+		if (strstr(path, "transcripts-cluster")) { /* here t is when it was asked */
 			s.end += s.end - s.start;
 			s.start = (int64_t)(jsn_get_num(s.rec, "t", 0) * 1000);
 		}

@@ -250,6 +250,8 @@ static bool node_event(struct sim *sim, const struct strs *w);
 static void run_until(struct run *r, int64_t t);
 
 /* A call of the recorder that was not recorded; a task is followed to its end. */
+static void login(struct run *r, const char *user);
+
 static void unrecorded(struct run *r, const char *line)
 {
 	_cleanup_strs_ struct strs w = {0};
@@ -274,6 +276,10 @@ static void unrecorded(struct run *r, const char *line)
 		MUST(!text_to_int(w.v[2], 100, 999999999, &wait));
 		if (sim_human_delete(r->sim, wait, "root@pam", NULL) < 0)
 			printf("  (nothing to drop: %s)\n", line);
+		return;
+	}
+	if (!strcmp(w.v[1], "ticket")) {
+		login(r, w.v[2]);
 		return;
 	}
 	if (!strcmp(w.v[1], "stuck")) {
@@ -519,9 +525,10 @@ static int replay_file(const char *path, const char *version, const char *start,
 	rc = load_steps(&r, path, false);
 
 	if (rc == 0)
-		rc = load_start(&r, start, name, version, strstr(path, "cluster-") != NULL);
+		rc = load_start(
+		    &r, start, name, version, strstr(path, "transcripts-cluster") != NULL);
 	if (rc == 0) {
-		if (strstr(path, "cluster-"))
+		if (strstr(path, "transcripts-cluster"))
 			order_of_arrival(&r);
 		qsort(r.v, r.n, sizeof(*r.v), by_start);
 		if (r.ticket_user)

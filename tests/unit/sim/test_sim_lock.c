@@ -126,6 +126,49 @@ static void dead_node_is_told(void **state)
 	assert_false(sim_guest_running(c->sim, 101));
 }
 
+static void cut_off_node_is_alone(void **state)
+{
+	struct client *c = *state;
+	struct err *e = NULL;
+
+	assert_int_equal(sim_node_link(c->sim, "pve2", false, &e), 0);
+	sim_run_until(c->sim, sim_now(c->sim) + 60000);
+	/* The two others go on. */
+	assert_int_equal(call(c, "PUT", "/nodes/pve1/qemu/100/config", "tags=a"), 200);
+	assert_int_equal(call(c, "GET", CONF, NULL), 595);
+	assert_string_equal(c->a.reason, "No route to host");
+	/* It can be read; a volume that it makes stays behind without a name. */
+	c->node = "pve2";
+	assert_int_equal(call(c, "GET", CONF, NULL), 200);
+	assert_int_equal(sim_volumes_of(c->sim, 101), 1);
+	assert_int_equal(call(c, "PUT", CONF, "scsi1=local-lvm:1"), 500);
+	assert_true(text_ends(c->a.reason, " - Permission denied"));
+	assert_int_equal(sim_volumes_of(c->sim, 101), 2);
+	assert_null(sim_guest_get(c->sim, 101, "scsi1"));
+	assert_int_equal(sim_node_link(c->sim, "pve2", true, &e), 0);
+	sim_run_until(c->sim, sim_now(c->sim) + 10000);
+	assert_int_equal(call(c, "PUT", CONF, "scsi1=shared:1"), 200);
+}
+
+/* 596 says nothing: what a frozen pvedaemon took it does when it thaws. */
+static void frozen_daemon_does_it_later(void **state)
+{
+	struct client *c = *state;
+	struct err *e = NULL;
+
+	assert_int_equal(sim_node_freeze(c->sim, "pve2", "pvedaemon", true, &e), 0);
+	assert_int_equal(call(c, "PUT", CONF, "name=later"), 596);
+	assert_string_equal(sim_guest_get(c->sim, 101, "name"), "legacy");
+	assert_int_equal(sim_node_freeze(c->sim, "pve2", "pvedaemon", false, &e), 0);
+	sim_run_until(c->sim, sim_now(c->sim) + 1000);
+	assert_string_equal(sim_guest_get(c->sim, 101, "name"), "later");
+	assert_int_equal(sim_node_freeze(c->sim, "pve2", "pveproxy", true, &e), 0);
+	assert_int_equal(call(c, "PUT", CONF, "name=never"), 596);
+	assert_int_equal(sim_node_freeze(c->sim, "pve2", "pveproxy", false, &e), 0);
+	sim_run_until(c->sim, sim_now(c->sim) + 60000);
+	assert_string_equal(sim_guest_get(c->sim, 101, "name"), "later");
+}
+
 /* What runs a clone's source holds is shared by clones and alone for who writes. */
 static void clones_run_beside_each_other(void **state)
 {
@@ -182,6 +225,8 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(daemon_down, setup, teardown),
 	    cmocka_unit_test_setup_teardown(without_quorum_nothing_is_written, setup, teardown),
 	    cmocka_unit_test_setup_teardown(dead_node_is_told, setup, teardown),
+	    cmocka_unit_test_setup_teardown(cut_off_node_is_alone, setup, teardown),
+	    cmocka_unit_test_setup_teardown(frozen_daemon_does_it_later, setup, teardown),
 	    cmocka_unit_test_setup_teardown(clones_run_beside_each_other, setup, teardown),
 	    cmocka_unit_test_setup_teardown(second_clone_to_one_number, setup, teardown),
 	    cmocka_unit_test_setup_teardown(list_lags_behind, setup, teardown),
