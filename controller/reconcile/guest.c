@@ -266,6 +266,7 @@ void guest_wait(struct guest *g, enum reason r, const char *message, int64_t ms,
 {
 	bool again = g->due;
 
+	gate_give(g->env->gate, &g->ticket); /* whoever waits holds up nobody */
 	g->due = false;
 	g->wait_view = view;
 	if (!g->waiting || g->wait_reason != r)
@@ -290,6 +291,7 @@ void guest_settle(struct guest *g)
 	int64_t full = g->env->full_read_ms;
 	int64_t ms = full / 2 + (int64_t)(clock_random(g->env->clock) % (uint64_t)(full / 2 + 1));
 
+	gate_give(g->env->gate, &g->ticket);
 	if (g->state != GUEST_STALLED)
 		guest_enter(g, GUEST_SETTLED);
 	g->wait_view = g->waiting = false;

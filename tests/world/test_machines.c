@@ -405,6 +405,47 @@ static void test_many(void **state)
 	world_free(&w);
 }
 
+static char *plain(const char *name, bool full)
+{
+	return mem_printf(
+	    "apiVersion: ramet.dev/v1\nkind: ClonedVM\nmetadata: { name: %s }\nspec:\n"
+	    "  node_name: pve1\n  clone: { source_vm_id: 9000, full: %s }\n",
+	    name, full ? "true" : "false");
+}
+
+static bool b_waits_for_its_turn(struct world *w)
+{
+	const struct vmstat *v = world_vmstat(w, "vm-b");
+
+	return v && v->reason == REASON_NO_SLOT;
+}
+
+/* Who gets its turn and needs it no more gives it back. */
+static void test_turn_is_given_back(void **state)
+{
+	struct world *w =
+	    world_new(94, "policy: { vmid_range: 2000-2999 }\nreconcile: { parallel: 1 }\n");
+	_cleanup_str_ char *a = plain("vm-a", true), *b = plain("vm-b", true);
+	_cleanup_str_ char *c = plain("vm-c", false);
+	_cleanup_kv_ struct kv files = {0};
+
+	(void)state;
+	kv_set(&files, "a.yaml", a);
+	kv_set(&files, "b.yaml", b);
+	memgit_commit(w->git, &files, "two");
+	world_start(w, CONTROLLER_RUN);
+	assert_true(world_run(w, 60000, b_waits_for_its_turn, NULL));
+	kv_del(&files, "b.yaml");
+	kv_set(&files, "c.yaml", c);
+	memgit_commit(w->git, &files, "one goes, one comes");
+	controller_poke(w->controller); /* b goes while it still waits */
+	if (!world_run(w, 900000, world_all_ready, NULL))
+		end_world(w, "the turn is lost");
+	assert_true(world_find(w, "vm-c", NULL) != 0);
+	assert_int_equal(world_find(w, "vm-b", NULL), 0);
+	world_free(&w);
+}
+
 static bool is_settled(struct world *w)
 {
 	return controller_is_settled(w->controller);
@@ -519,6 +560,7 @@ int main(void)
 	    cmocka_unit_test(test_renamed),
 	    cmocka_unit_test(test_copy_is_told_and_left_alone),
 	    cmocka_unit_test(test_many),
+	    cmocka_unit_test(test_turn_is_given_back),
 	    cmocka_unit_test(test_plan_changes_nothing),
 	    cmocka_unit_test(test_apply_settles),
 	    cmocka_unit_test(test_apply_path),
