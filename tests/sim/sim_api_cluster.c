@@ -203,6 +203,37 @@ void api_node_status(struct job *j)
 	job_ok(j, o);
 }
 
+/* "10.0.0.1/24" in its parts. */
+static void put_address(struct jsn *o, const char *cidr)
+{
+	const char *slash = cidr ? strchr(cidr, '/') : NULL;
+	_cleanup_str_ char *address = slash ? mem_strndup(cidr, (size_t)(slash - cidr)) : NULL;
+
+	jsn_put_str(o, "method", slash ? "static" : "manual");
+	if (!slash)
+		return;
+	jsn_put_str(o, "address", address);
+	jsn_put_str(o, "netmask", slash + 1);
+	jsn_put_str(o, "cidr", cidr);
+}
+
+static void push_nic(struct jsn *a, const struct node *n)
+{
+	struct jsn *o = jsn_new_object(), *f = jsn_new_array();
+	_cleanup_str_ char *cidr = mem_printf("%s/24", n->ip);
+
+	jsn_put_str(o, "iface", n->nic);
+	jsn_put_str(o, "type", "eth");
+	put_address(o, cidr);
+	jsn_put_str(o, "method6", "manual");
+	jsn_push(f, jsn_new_str("inet"));
+	jsn_put(o, "families", f);
+	jsn_put_int(o, "active", 1);
+	jsn_put_int(o, "autostart", 1);
+	jsn_put_int(o, "priority", 3);
+	jsn_push(a, o);
+}
+
 void api_network(struct job *j)
 {
 	struct jsn *a = jsn_new_array();
@@ -214,18 +245,20 @@ void api_network(struct job *j)
 
 		jsn_put_str(o, "iface", j->node->bridges.v[i]);
 		jsn_put_str(o, "type", "bridge");
-		jsn_put_str(o, "method", "manual");
+		put_address(o, i < j->node->addresses.n ? j->node->addresses.v[i] : NULL);
 		jsn_put_str(o, "method6", "manual");
 		jsn_push(f, jsn_new_str("inet"));
 		jsn_put(o, "families", f);
 		jsn_put_int(o, "active", 1);
 		jsn_put_int(o, "autostart", 1);
-		jsn_put_int(o, "priority", (int64_t)i + 3);
+		jsn_put_int(o, "priority", (int64_t)i + (j->node->nic ? 4 : 3));
 		jsn_put_str(o, "bridge_ports", "");
 		jsn_put_str(o, "bridge_stp", "off");
 		jsn_put_str(o, "bridge_fd", "0");
 		jsn_push(a, o);
 	}
+	if (j->node->nic && (!type || strstr(type, "eth")))
+		push_nic(a, j->node);
 	job_ok(j, a);
 }
 

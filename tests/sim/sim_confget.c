@@ -202,6 +202,15 @@ static struct jsn *status_row(struct sim *s, struct guest *g)
 	return o;
 }
 
+static void put_pressure(const struct sim *s, struct jsn *o, const struct guest *g)
+{
+	static const char *const keys[] = {"pressurecpusome", "pressurecpufull", "pressureiosome",
+	    "pressureiofull", "pressurememorysome", "pressurememoryfull"};
+
+	for (size_t i = 0; g->running && s->v9 && i < ARRAY_LEN(keys); i++)
+		jsn_put_int(o, keys[i], 0);
+}
+
 void api_guests(struct job *j)
 {
 	struct sim *s = j->sim;
@@ -215,6 +224,7 @@ void api_guests(struct job *j)
 		if (g->node != j->node || !auth_has(s, &j->who, path, PRIV_BIT(VM_AUDIT)))
 			continue;
 		o = status_row(s, g);
+		put_pressure(s, o, g);
 		if (job_param_bool(j, "full"))
 			jsn_put_str(o, "qmpstatus", g->running ? g->qmp : "stopped");
 		jsn_push(a, o);
@@ -245,8 +255,6 @@ static void put_nics(struct sim *s, struct jsn *d, const struct guest *g)
 
 void api_status_current(struct job *j)
 {
-	static const char *const pressure[] = {"pressurecpusome", "pressurecpufull",
-	    "pressureiosome", "pressureiofull", "pressurememorysome", "pressurememoryfull"};
 	struct sim *s = j->sim;
 	_cleanup_oops_ struct oops o = {0};
 	struct guest *g = conf_load(j, j->vmid, &o);
@@ -266,8 +274,7 @@ void api_status_current(struct job *j)
 		jsn_put_int(d, "agent", 1);
 	if (g->running)
 		put_nics(s, d, g);
-	for (size_t i = 0; g->running && s->v9 && i < ARRAY_LEN(pressure); i++)
-		jsn_put_int(d, pressure[i], 0);
+	put_pressure(s, d, g);
 	job_ok(j, d);
 }
 

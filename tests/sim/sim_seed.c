@@ -168,7 +168,7 @@ static int load_node(const struct seed *c, const struct ynode *map)
 	struct sim *s = c->s;
 	struct node *n;
 
-	if (known(c, map, "|name|ip|cpus|memory|disk|bridges|portless|") < 0)
+	if (known(c, map, "|name|ip|cpus|memory|disk|bridges|addresses|nic|portless|") < 0)
 		return -1;
 	if (!str(map, "name", NULL))
 		return bad(c, map, "a node needs a name");
@@ -185,6 +185,8 @@ static int load_node(const struct seed *c, const struct ynode *map)
 	n->disk = bytes(map, "disk", (int64_t)100 << 30);
 	n->portless = flag(map, "portless", false);
 	list(ynode_get(map, "bridges"), &n->bridges);
+	list(ynode_get(map, "addresses"), &n->addresses);
+	n->nic = mem_strdup(str(map, "nic", NULL));
 	if (!n->bridges.n)
 		strs_add(&n->bridges, "vmbr0");
 	n->up = n->daemon = n->proxy = n->quorate = n->statd = true;

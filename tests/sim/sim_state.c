@@ -481,6 +481,8 @@ void state_free(struct sim *s)
 		free(s->nodes[i]->ip);
 		free(s->nodes[i]->queue);
 		strs_fini(&s->nodes[i]->bridges);
+		strs_fini(&s->nodes[i]->addresses);
+		free(s->nodes[i]->nic);
 		free(s->nodes[i]);
 	}
 	free(s->nodes);
