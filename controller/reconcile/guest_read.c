@@ -281,18 +281,18 @@ static void begin_new(struct guest *g)
 	const char *hint = NULL, *missing = g->env->not_ready(g->env->arg, &hint);
 	const char *old = g->want->renamed_from;
 
-	if (take_claim(g))
+	if (take_claim(g)) {
 		locate(g);
-	else if (missing && hint)
+		return;
+	}
+	if (missing && hint)
 		guest_stall(g, REASON_DEBRIS, missing, hint);
 	else if (missing)
 		guest_wait(g, REASON_READING, missing, 5000, true);
 	else if (old && *old && g->env->take_over(g->env->arg, g, old))
 		guest_wait(g, REASON_RETRYING, "the VM of its old name has something under way",
 		    5000, false);
-	else if (g->rec.vmid)
-		locate(g);
-	else if (vmid_of(g))
+	else if (g->rec.vmid || vmid_of(g))
 		locate(g);
 	else
 		read_source(g);
@@ -301,7 +301,8 @@ static void begin_new(struct guest *g)
 static void orphan(struct guest *g)
 {
 	g->current = true;
-	guest_set_status(g, PLAN_OFF, REASON_ORPHANED, NULL, NULL);
+	guest_set_status(
+	    g, PLAN_OFF, REASON_ORPHANED, "the manifest is gone; the VM is left as it is", NULL);
 	guest_settle(g);
 }
 
