@@ -319,7 +319,7 @@ static size_t elapsed_len(const char *s)
 	static const char *const units[] = {"ms", "milliseconds"};
 	size_t lead = strlen(" after "), digits;
 
-	if (strncmp(s, " after ", lead) != 0)
+	if (!text_starts(s, " after "))
 		return 0;
 	digits = strspn(s + lead, "0123456789");
 	if (digits == 0 || s[lead + digits] != ' ')
