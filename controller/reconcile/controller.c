@@ -231,7 +231,6 @@ static void on_claims(void *arg)
 static const char *unclear(struct controller *c, uint32_t vmid, const char *node, const char **hint)
 {
 	free(c->unclear);
-	free(c->cluster_problem);
 	c->unclear =
 	    mem_printf("no journal was found, and VM %u on node %s is locked by a clone or "
 		       "cannot be read: it may be one of ours",
@@ -528,6 +527,7 @@ void controller_free(struct controller **cp)
 	free(c->rev);
 	free(c->known);
 	free(c->unclear);
+	free(c->cluster_problem);
 	free(c->unclear_hint);
 	c->magic = 0;
 	free(c);
