@@ -197,6 +197,7 @@ static void add_word(struct buf *b, struct strs *seen, const char *word)
 char *export_dictionary(void)
 {
 	static const char *const words[] = {DECODE_API_VERSION, DECODE_KIND, "apiVersion:", "kind:",
+	    /* NOLINTNEXTLINE(bugprone-suspicious-missing-comma): a prefix and a name */
 	    "metadata:", "name:", "spec:", "annotations:", DECODE_RENAMED_FROM, DECODE_ADOPT, "---",
 	    "null", "true", "false", "net0:", "scsi0:", "ide2:", "virtio1:", "&a", "*a", "!!str",
 	    "<<:", "? ", "- ", ": ", "|", ">", "\xef\xbb\xbf", "\t", "\r\n"};
