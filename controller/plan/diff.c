@@ -251,17 +251,8 @@ static void cdrom(struct planner *pl, const char *device, const char *slot)
 
 void diff_devices(struct planner *pl)
 {
-	for (size_t i = 0; i < pl->want->slots.n; i++) {
-		const char *device = pl->want->slots.v[i], *dot = strchr(device, '.');
-		if (!dot)
-			continue;
-		_cleanup_str_ char *block = mem_printf("%.*s.*", (int)(dot - device), device);
-		const struct attr_block *b = schema_block(block);
-		if (b && b->slot_format == FMT_NET_SLOT)
-			nic(pl, device, dot + 1);
-		else if (b && b->slot_format == FMT_CDROM_SLOT)
-			cdrom(pl, device, dot + 1);
-	}
+	planner_devices(pl, FMT_CDROM_SLOT, cdrom);
+	planner_devices(pl, FMT_NET_SLOT, nic);
 }
 
 /* ---- leaves ---- */

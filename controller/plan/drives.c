@@ -449,13 +449,5 @@ static void plan_slot(struct planner *pl, const char *device, const char *name)
 
 void drives_plan(struct planner *pl)
 {
-	for (size_t i = 0; i < pl->want->slots.n; i++) {
-		const char *device = pl->want->slots.v[i], *dot = strchr(device, '.');
-		if (!dot)
-			continue;
-		_cleanup_str_ char *block = mem_printf("%.*s.*", (int)(dot - device), device);
-		const struct attr_block *b = schema_block(block);
-		if (b && b->slot_format == FMT_DISK_SLOT)
-			plan_slot(pl, device, dot + 1);
-	}
+	planner_devices(pl, FMT_DISK_SLOT, plan_slot);
 }

@@ -261,6 +261,20 @@ char *planner_device(const struct attr *a, const char *slot)
 	return mem_printf("%.*s%s", (int)block, a->path, slot);
 }
 
+void planner_devices(struct planner *pl, enum attr_format slots,
+    void (*each)(struct planner *pl, const char *device, const char *slot))
+{
+	for (size_t i = 0; i < pl->want->slots.n; i++) {
+		const char *device = pl->want->slots.v[i], *dot = strchr(device, '.');
+		if (!dot)
+			continue;
+		_cleanup_str_ char *block = mem_printf("%.*s.*", (int)(dot - device), device);
+		const struct attr_block *b = schema_block(block);
+		if (b && b->slot_format == slots)
+			each(pl, device, dot + 1);
+	}
+}
+
 const struct value *planner_value(const struct planner *pl, enum attr_id id, const char *slot)
 {
 	const struct leaf *l = resource_find(pl->want, id, slot);

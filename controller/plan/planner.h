@@ -77,6 +77,10 @@ char *planner_device(const struct attr *a, const char *slot);
 const struct value *planner_value(
     const struct planner *pl, enum attr_id id, const char *slot); /* NULL: not listed, or null */
 const char *planner_text(const struct planner *pl, enum attr_id id, const char *slot);
+/* Calls each for every listed device whose slots are of this form, in the manifest's sealed order:
+ * device "disk.scsi0", slot "scsi0". */
+void planner_devices(struct planner *pl, enum attr_format slots,
+    void (*each)(struct planner *pl, const char *device, const char *slot));
 /* The row of a block ("network.") with this codec, NULL if there is none. */
 const struct attr *planner_row(const char *block, enum attr_codec codec);
 
