@@ -130,16 +130,9 @@ void pass_finish(struct pass *p)
 	controller_free(&p->controller);
 }
 
-struct err *pass_problem(struct pass *p)
+struct err *pass_sentence(const char *text)
 {
-	const struct status *s = controller_status(p->controller);
 	struct err *err = NULL;
-	const char *text = s->git_problem && !controller_bundle(p->controller) ? s->git_problem
-			   : s->cluster_problem				       ? s->cluster_problem
-									       : NULL;
-	if (!text)
-		return NULL;
-	/* "facts; next step" in one sentence. */
 	const char *split = NULL;
 	for (const char *at = text; (at = strstr(at, "; ")); at++)
 		split = at;
@@ -147,4 +140,13 @@ struct err *pass_problem(struct pass *p)
 	if (split)
 		(void)err_hint(&err, "%s", split + 2);
 	return err;
+}
+
+struct err *pass_problem(struct pass *p)
+{
+	const struct status *s = controller_status(p->controller);
+	const char *text = s->git_problem && !controller_bundle(p->controller) ? s->git_problem
+			   : s->cluster_problem				       ? s->cluster_problem
+									       : NULL;
+	return text ? pass_sentence(text) : NULL;
 }

@@ -49,5 +49,7 @@ void pass_finish(struct pass *p); /* zeroed and finished ones are fine */
 /* What keeps this controller from seeing anything at all: ERR_UNREACHABLE with Git's or the
  * cluster's own sentence; NULL = nothing. Caller frees. */
 struct err *pass_problem(struct pass *p);
+/* "facts; next step" as an error ERR_UNREACHABLE with its hint. Caller frees. */
+struct err *pass_sentence(const char *text);
 
 #endif
