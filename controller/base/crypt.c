@@ -4,6 +4,7 @@
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 
@@ -53,6 +54,29 @@ void crypt_random_hex(size_t n, char *ret)
 	}
 	to_hex(bytes, n, ret);
 	explicit_bzero(bytes, sizeof(bytes));
+}
+
+bool crypt_base64_decode(const char *text, struct buf *ret)
+{
+	size_t len = strlen(text);
+	int n = 0, rest = 0;
+
+	/* The library takes a hyphen for the end. */
+	if (len > INT32_MAX / 2 || strchr(text, '-'))
+		return false;
+	unsigned char *bytes = mem_alloc(len / 4 * 3 + 3);
+	EVP_ENCODE_CTX *ctx = EVP_ENCODE_CTX_new();
+	MUST(ctx);
+	EVP_DecodeInit(ctx);
+	bool good = EVP_DecodeUpdate(ctx, bytes, &n, (const unsigned char *)text, (int)len) >= 0 &&
+		    EVP_DecodeFinal(ctx, bytes + n, &rest) == 1;
+	EVP_ENCODE_CTX_free(ctx);
+	if (good) {
+		buf_add(ret, bytes, (size_t)n);
+		buf_add(ret, bytes + n, (size_t)rest);
+	}
+	free(bytes);
+	return good;
 }
 
 bool crypt_equal(const char *a, const char *b)

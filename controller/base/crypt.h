@@ -10,7 +10,7 @@
 #ifndef RAMET_CRYPT_H
 #define RAMET_CRYPT_H
 
-#include "mem.h"
+#include "buf.h"
 
 #define CRYPT_HEX_LEN 65 /* SHA-256 in hex with NUL */
 
@@ -20,6 +20,9 @@ void crypt_hmac_sha256_hex(
     const void *key, size_t key_len, const void *data, size_t len, char ret_hex[CRYPT_HEX_LEN]);
 /* n random bytes as 2n hex digits with NUL, from the kernel. n ≤ 32. */
 void crypt_random_hex(size_t n, char *ret);
+/* Appends what the base64 text (with blanks and line ends, NUL-terminated) stands for; false when
+ * it is none. */
+bool crypt_base64_decode(const char *text, struct buf *ret) MUST_CHECK;
 /* Equal length and bytes, without telling by time where they differ. NULL equals nothing. */
 bool crypt_equal(const char *a, const char *b);
 

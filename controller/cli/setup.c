@@ -129,6 +129,7 @@ static int open_git(struct setup *s, struct err **err)
 	o.setup.verify = f->git_verify_mode;
 	o.setup.allowed_signers_file = f->git_allowed_signers_file;
 	o.setup.revoked_signers_file = f->git_revoked_file;
+	o.setup.keyring_file = f->git_keyring_file;
 	o.setup.author_name = f->report_author_name;
 	o.setup.author_email = f->report_author_email;
 	for (int i = 0; i < GITWORK__MAX; i++)

@@ -101,8 +101,10 @@ static void check_git(struct check *k)
 		bad(k, CONFIGTAB_git_branch, "give the short name, as in main",
 		    "\"%s\" is no name of a branch", c->git_branch);
 	check_inner_path(k, CONFIGTAB_git_path, c->git_path);
-	if (!text_eq(c->git_verify_mode, "none") && !*c->git_allowed_signers_file)
-		bad(k, CONFIGTAB_git_verify_mode, "set git.verify.allowed_signers_file",
+	if (!text_eq(c->git_verify_mode, "none") && !*c->git_allowed_signers_file &&
+	    !*c->git_keyring_file)
+		bad(k, CONFIGTAB_git_verify_mode,
+		    "set git.verify.allowed_signers_file or git.verify.keyring_file",
 		    "signatures cannot be checked without a list of signers");
 }
 

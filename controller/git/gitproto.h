@@ -63,8 +63,9 @@ struct gitproto_setup {
 	const char *ssh_passphrase_file;  /* ssh; "" = the key has none */
 	const char *known_hosts_file;	  /* ssh; mandatory */
 	const char *verify;		  /* none, head, range; "" = none */
-	const char *allowed_signers_file; /* who may sign */
+	const char *allowed_signers_file; /* SSH keys of who may sign; "" = nobody */
 	const char *revoked_signers_file; /* who may no more; "" = nobody */
+	const char *keyring_file;	  /* OpenPGP keys of who may sign; "" = nobody */
 	const char *author_name, *author_email;
 	int64_t max_files;	 /* in one reading */
 	int64_t max_file_bytes;	 /* of one file */

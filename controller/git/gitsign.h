@@ -1,9 +1,8 @@
 /*
  * gitsign: whether the commits that lead to a revision were signed by those who may.
  *
- * Not a trust of its own: the list of allowed signers in the settings decides, read by ssh-keygen,
- * the program that Git itself asks. Signatures of OpenPGP are told from missing ones, but not
- * accepted.
+ * Not a trust of its own: the list of allowed signers and the keyring in the settings decide, read
+ * by ssh-keygen (gitsigssh.h) and gpgv (gitsigpgp.h).
  *
  * Keeps one ref in the cache: the last revision that passed. In mode `range` the commits since then
  * are looked at, one by one; without it (a new cache) the revision alone.

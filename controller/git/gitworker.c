@@ -280,7 +280,8 @@ static void enter_jail(const struct gitrepo *g)
 		break;
 	}
 	if (s->verify[0] && strcmp(s->verify, "none") != 0) {
-		jail.programs = true; /* ssh-keygen */
+		jail.programs = true; /* ssh-keygen, gpgv */
+		strs_add(&jail.read, s->keyring_file);
 		strs_add(&jail.read, s->allowed_signers_file);
 		strs_add(&jail.read, s->revoked_signers_file);
 	}

@@ -52,6 +52,24 @@ static void random_words(void **state UNUSED)
 	assert_string_equal(a, "");
 }
 
+static void base64(void **state UNUSED)
+{
+	static const char *const bad[] = {"Zm9", "Zm9v*", "=Zm9", "Zm-v", "Zm9vYg=x"};
+	struct buf b;
+
+	/* RFC 4648, with a line end as armour has them. */
+	buf_init(&b, 0);
+	assert_true(crypt_base64_decode("Zm9v\nYmE=\n", &b));
+	assert_string_equal(buf_str(&b), "fooba");
+	assert_true(crypt_base64_decode("", &b));
+	assert_int_equal(b.len, 5);
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		if (crypt_base64_decode(bad[i], &b))
+			fail_msg("%s", bad[i]);
+	}
+	buf_fini(&b);
+}
+
 static void equality(void **state UNUSED)
 {
 	assert_true(crypt_equal("secret", "secret"));
@@ -69,6 +87,7 @@ int main(void)
 	    cmocka_unit_test(sha256_vectors),
 	    cmocka_unit_test(hmac_vectors),
 	    cmocka_unit_test(random_words),
+	    cmocka_unit_test(base64),
 	    cmocka_unit_test(equality),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
