@@ -89,6 +89,7 @@ uint64_t sim_submit(struct sim *s, const struct sim_req *req,
 	MUST(n);
 	j = job_new(s);
 	j->method = mem_strdup(req->method);
+	j->format = mem_strdup(req->format);
 	j->path = mem_strdup(req->path);
 	if (req->params)
 		kv_copy(&j->params, req->params);

@@ -45,9 +45,13 @@ int64_t sim_next_event(const struct sim *sim); /* when something is due, or -1 *
 /* Runs all that is due until t and leaves the clock there. Replies are delivered meanwhile. */
 void sim_run_until(struct sim *sim, int64_t t);
 
+/* Stands before each value of a parameter that was sent several times. */
+#define SIM_MANY "\036"
+
 /* One request as it reaches pveproxy of the entry node. */
 struct sim_req {
 	const char *method;	   /* GET, POST, PUT, DELETE */
+	const char *format;	   /* "json", "extjs" as in /api2/extjs; NULL = json */
 	const char *path;	   /* after /api2/json, still percent-encoded; no query */
 	const struct kv *params;   /* query and form, decoded; NULL = none */
 	const char *authorization; /* the header's value: "PVEAPIToken=user@realm!name=secret" */
@@ -71,6 +75,7 @@ struct sim_reply {
 	const char *reason; /* reason phrase: the first line of the error */
 	const char *body;   /* JSON, or "" */
 	size_t len;
+	bool plain; /* the body is a text, not JSON */
 	bool close; /* the server closes the connection after it */
 };
 

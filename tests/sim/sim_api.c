@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sim_extjs.h"
 #include "sim_fault.h"
 #include "sim_mutant.h"
 #include "sim_net.h"
@@ -195,25 +196,15 @@ static void proxy(struct job *j)
 {
 	struct sim *s = j->sim;
 	const char *name = kv_get(&j->params, "node");
-	_cleanup_oops_ struct oops o = {0};
 
 	j->node = j->entry;
-	if (name && strcmp(name, "localhost") != 0) {
-		struct node *n = node_find(s, name);
-
-		if (!n) {
-			bool odd = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUV"
-						"WXYZ0123456789-.") != strlen(name);
-
-			oops_die(&o,
-			    "hostname lookup '%s' failed - failed to get address info for: %s: %s",
-			    name, name,
-			    odd ? "Name or service not known"
-				: "Temporary failure in name resolution");
-			job_oops(j, &o);
+	if (name && strcmp(name, "localhost") != 0 && !(j->route->flags & ROUTE_HERE)) {
+		j->node = node_find(s, name);
+		if (!j->node) {
+			j->node = j->entry;
+			net_stranger(j, name);
 			return;
 		}
-		j->node = n;
 	}
 	net_pass(j, j->route->flags & ROUTE_PROTECTED, run_handler);
 }
@@ -263,12 +254,12 @@ static void dispatch(struct job *j)
 	j->route = route_find(j->method, &parts, &vars);
 	if (j->body_len && !strcmp(j->method, "DELETE")) {
 		kv_fini(&vars);
-		job_status(j, 501, "Unexpected content for method 'DELETE'");
+		job_plain(j, 501, "Unexpected content for method 'DELETE'");
 		return;
 	}
 	if (j->body_len > BODY_MAX) {
 		kv_fini(&vars);
-		job_status(j, 501, "for data too large");
+		job_plain(j, 501, "for data too large");
 		return;
 	}
 	KV_FOREACH (i, &vars)
@@ -285,6 +276,13 @@ static void dispatch(struct job *j)
 	    !auth_identify(s, j, &j->who, &reason)) {
 		mem_replace(&j->fault_text, reason);
 		job_next(j, s->timing[TIMING_AUTH_DELAY], unauthorized);
+		return;
+	}
+	if (!format_known(j->format)) {
+		_cleanup_str_ char *why =
+		    mem_printf("no formatter for uri %s, %s", j->path, j->format);
+
+		job_plain(j, 501, why);
 		return;
 	}
 	if (!j->route) {

@@ -19,6 +19,7 @@ enum {
 	ROUTE_PROTECTED = 1, /* done by pvedaemon, not by pveproxy */
 	ROUTE_CONF = 2,	     /* takes the keys of a guest's configuration as well */
 	ROUTE_WORLD = 4,     /* without credentials */
+	ROUTE_HERE = 8,	     /* done by the node asked, whatever node the path names */
 };
 
 struct route {

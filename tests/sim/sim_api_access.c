@@ -4,36 +4,6 @@
 
 #include "sim_api.h"
 
-void api_ticket(struct job *j)
-{
-	struct sim *s = j->sim;
-	const char *user = job_param(j, "username"), *realm = job_param(j, "realm");
-	_cleanup_str_ char *full =
-	    !strchr(user, '@') && realm ? mem_printf("%s@%s", user, realm) : mem_strdup(user);
-	_cleanup_str_ char *ticket = auth_ticket(s, full, job_param(j, "password"));
-	_cleanup_oops_ struct oops o = {0};
-	struct jsn *d;
-
-	if (!ticket) {
-		oops_http(&o, 401, "authentication failure");
-		/* The same wait as for a bad token; then the answer has a body. */
-		mem_replace(&j->fault_text, o.msg);
-		if (j->step++) {
-			job_oops(j, &o);
-			return;
-		}
-		job_next(j, s->timing[TIMING_AUTH_DELAY], api_ticket);
-		return;
-	}
-	d = jsn_new_object();
-	jsn_put_str(d, "username", full);
-	jsn_put_str(d, "ticket", ticket);
-	jsn_put_str(d, "CSRFPreventionToken", auth_csrf(ticket));
-	jsn_put_str(d, "clustername", s->name);
-	jsn_put(d, "cap", jsn_new_object());
-	job_ok(j, d);
-}
-
 static struct jsn *privs_json(uint64_t bits, uint64_t prop)
 {
 	struct jsn *o = jsn_new_object();
@@ -54,19 +24,21 @@ static void push_path(struct job *j, struct jsn *d, const char *path)
 
 void api_permissions(struct job *j)
 {
-	static const char *const usual[] = {"/", "/access", "/access/groups", "/access/realm",
-	    "/nodes", "/pool", "/sdn", "/storage", "/vms", "/mapping"};
+	static const char *const usual[] = {
+	    "/", "/access", "/access/groups", "/nodes", "/pool", "/sdn", "/storage", "/vms"};
 	struct sim *s = j->sim;
 	struct jsn *d = jsn_new_object();
 	const char *path = job_param(j, "path");
+	_cleanup_strs_ struct strs given = {0};
 
+	auth_paths(s, &given);
 	if (path)
 		push_path(j, d, path);
 	else {
 		for (size_t i = 0; i < ARRAY_LEN(usual); i++)
 			push_path(j, d, usual[i]);
-		for (size_t i = 0; i < s->nacls; i++)
-			push_path(j, d, s->acls[i].path);
+		for (size_t i = 0; i < given.n; i++)
+			push_path(j, d, given.v[i]);
 		for (size_t i = 0; i < s->nguests; i++)
 			if (s->guests[i]->pool) {
 				_cleanup_str_ char *p =
@@ -181,52 +153,6 @@ void api_acl_put(struct job *j)
 		}
 	}
 	job_ok(j, NULL);
-}
-
-static void user_post_do(struct job *j)
-{
-	struct sim *s = j->sim;
-	const char *id = job_param(j, "userid");
-	struct suser *u;
-
-	if (user_find(s, id)) {
-		job_die(j, "create user failed: user '%s' already exists", id);
-		return;
-	}
-	u = mem_alloc(sizeof(*u));
-	u->name = mem_strdup(id);
-	u->password = mem_strdup(job_param(j, "password"));
-	u->enabled = job_param_int(j, "enable", 1) == 1;
-	u->expire = job_param_int(j, "expire", 0);
-	MEM_PUSH_ROOM(s->users, s->nusers, s->usercap);
-	s->users[s->nusers++] = u;
-	job_ok(j, NULL);
-}
-
-void api_user_post(struct job *j)
-{
-	job_lock_cfs(j, "file-user_cfg", "create user failed: ", user_post_do);
-}
-
-static void user_delete(struct job *j)
-{
-	struct sim *s = j->sim;
-	struct suser *u = user_find(s, job_param(j, "userid"));
-
-	if (!u) {
-		job_die(j, "delete user failed: user '%s' does not exist", job_param(j, "userid"));
-		return;
-	}
-	for (size_t i = 0; i < s->nusers; i++)
-		if (s->users[i] == u)
-			s->users[i] = s->users[--s->nusers];
-	user_drop(u);
-	job_ok(j, NULL);
-}
-
-void api_user_delete(struct job *j)
-{
-	job_lock_cfs(j, "file-user_cfg", "delete user failed: ", user_delete);
 }
 
 static bool may_user(struct job *j, const char *user, struct oops *o)

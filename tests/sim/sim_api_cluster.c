@@ -46,9 +46,15 @@ void api_index(struct job *j)
 
 void api_node_index(struct job *j)
 {
-	static const char *const v[] = {"qemu", "storage", "network", "tasks", "status", "version"};
+	static const char *const v[] = {"aplinfo", "apt", "capabilities", "ceph", "certificates",
+	    "config", "disks", "dns", "firewall", "hardware", "hosts", "journal", "lxc",
+	    "migrateall", "netstat", "network", "qemu", "query-url-metadata", "replication",
+	    "report", "rrd", "rrddata", "scan", "sdn", "services", "spiceshell", "startall",
+	    "status", "stopall", "storage", "subscription", "suspendall", "syslog", "tasks",
+	    "termproxy", "time", "version", "vncshell", "vzdump", "wakeonlan",
+	    "query-oci-repo-tags"};
 
-	job_ok(j, names("name", v, ARRAY_LEN(v)));
+	job_ok(j, names("name", v, ARRAY_LEN(v) - !j->sim->v9));
 }
 
 void api_empty(struct job *j)

@@ -137,15 +137,31 @@ static bool by_token(struct sim *s, const char *value, struct who *ret)
 	return true;
 }
 
+/* The third part of a ticket is when it was made: it holds for two hours, and a clock that is
+ * behind may lag by five minutes. */
+static bool ticket_fresh(const struct sim *s, const char *ticket)
+{
+	const char *p = strchr(ticket, ':');
+	int64_t age;
+
+	p = p ? strchr(p + 1, ':') : NULL;
+	if (!p)
+		return false;
+	age = sim_secs(s) - (int64_t)strtoull(p + 1, NULL, 16);
+	return age > -300 && age < 7200;
+}
+
 bool auth_identify(struct sim *s, const struct job *j, struct who *ret, const char **ret_reason)
 {
 	const char *token = j->authorization ? text_after(j->authorization, "PVEAPIToken=") : NULL;
 	const char *user;
+	const struct suser *u;
 
 	*ret = (struct who){0};
 	if (j->ticket) {
 		user = smap_get(&s->tickets, j->ticket);
-		if (!user || !user_find(s, user) || !user_find(s, user)->enabled) {
+		u = user ? user_find(s, user) : NULL;
+		if (!u || !u->enabled || !alive(s, u->expire) || !ticket_fresh(s, j->ticket)) {
 			*ret_reason = "Authentication failed!";
 			return false;
 		}
@@ -172,7 +188,8 @@ char *auth_ticket(struct sim *s, const char *user, const char *password)
 
 	if (!u || !u->enabled || !alive(s, u->expire))
 		return NULL;
-	if (!(old && !strcmp(old, user)) && !(u->password && crypt_equal(u->password, password)))
+	if (!(old && !strcmp(old, user) && ticket_fresh(s, password)) &&
+	    !(u->password && crypt_equal(u->password, password)))
 		return NULL;
 	ticket = mem_printf("PVE:%s:%08" PRIX64 "::%016" PRIx64 "%016" PRIx64, user,
 	    (uint64_t)sim_secs(s), sim_rand(s), sim_rand(s));
@@ -295,6 +312,18 @@ uint64_t auth_privs(const struct sim *s, const struct who *w, const char *path, 
 	if (propagate)
 		*propagate = prop;
 	return bits;
+}
+
+void auth_paths(const struct sim *s, struct strs *ret)
+{
+	for (size_t i = 0; i < s->nacls; i++)
+		for (size_t len = strlen(s->acls[i].path); len > 1; len--) {
+			const char c = s->acls[i].path[len];
+
+			if (c == '\0' || c == '/')
+				strs_add_take(ret, mem_strndup(s->acls[i].path, len));
+		}
+	strs_sort_unique(ret);
 }
 
 bool auth_has(const struct sim *s, const struct who *w, const char *path, uint64_t any)

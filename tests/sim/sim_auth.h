@@ -34,6 +34,8 @@ bool auth_identify(struct sim *s, const struct job *j, struct who *ret, const ch
 /* What this user or token may do on a path; propagate = only what also counts below it. */
 uint64_t auth_privs(
     const struct sim *s, const struct who *w, const char *path, uint64_t *propagate);
+/* The paths on which somebody was given something, and those above them. */
+void auth_paths(const struct sim *s, struct strs *ret);
 bool auth_has(const struct sim *s, const struct who *w, const char *path, uint64_t any);
 /* The usual 403 unless all (or, with any, one) of the privileges are there. */
 bool auth_check(const struct sim *s, const struct who *w, const char *path, uint64_t privs,

@@ -51,7 +51,7 @@ struct conn {
 };
 
 struct sim_http {
-	struct event_base *base;
+	struct event_base *base, *own_base;
 	struct sim *sim;
 	struct sim_http_opts opts;
 	struct front *fronts;
@@ -153,11 +153,14 @@ static void send_answer(struct conn *c, const struct sim_reply *r)
 
 	strftime(date, sizeof(date), "%a, %d %b %Y %H:%M:%S GMT", gmtime_r(&t, &tm));
 	evbuffer_add_printf(out,
-	    "HTTP/1.1 %d %s\r\nCache-Control: max-age=0\r\nConnection: %s\r\nDate: %s\r\n"
-	    "Pragma: no-cache\r\nServer: pve-api-daemon/3.0\r\nContent-Length: %zu\r\n"
-	    "%sExpires: %s\r\n\r\n",
-	    r->status, r->reason, close ? "close" : "Keep-Alive", date, announced,
-	    r->len ? "Content-Type: application/json;charset=UTF-8\r\n" : "", date);
+	    "HTTP/1.1 %d %.*s\r\nCache-Control: max-age=0\r\nConnection: %s\r\nDate: %s\r\n"
+	    "Pragma: no-cache\r\nServer: pve-api-daemon/3.0\r\n",
+	    r->status, (int)strcspn(r->reason, "\n"), r->reason, close ? "close" : "Keep-Alive",
+	    date);
+	if (r->len)
+		evbuffer_add_printf(out, "Content-Length: %zu\r\n%s", announced,
+		    r->plain ? "" : "Content-Type: application/json;charset=UTF-8\r\n");
+	evbuffer_add_printf(out, "Expires: %s\r\n\r\n", date);
 	evbuffer_add(out, r->body, r->len);
 	request_fini(c);
 	if (close) {
@@ -185,6 +188,7 @@ static void refuse(struct conn *c, int status, const char *reason)
 	    .reason = reason,
 	    .body = reason,
 	    .len = strlen(reason),
+	    .plain = true,
 	    .close = true};
 
 	send_answer(c, &r);
@@ -211,6 +215,7 @@ static void submit(struct conn *c, const char *body)
 	_cleanup_kv_ struct kv params = {0};
 	_cleanup_str_ char *ticket = NULL;
 	_cleanup_str_ char *why = NULL;
+	_cleanup_str_ char *format = NULL;
 	const char *path;
 	struct sim_req req = {.method = c->method,
 	    .params = &params,
@@ -222,13 +227,15 @@ static void submit(struct conn *c, const char *body)
 
 	if (query)
 		*query++ = '\0';
-	path = text_after(c->target, "/api2/json");
-	if (!path || (*path && *path != '/')) {
-		refuse(
-		    c, text_starts(c->target, "/api2/") ? 501 : 404, "no such file or formatter");
+	path = text_after(c->target, "/api2/");
+	if (!path) {
+		refuse(c, 404, "no such file");
 		return;
 	}
-	status = form_body(c->type, body, c->body_len, &params, &why);
+	format = mem_strndup(path, strcspn(path, "/"));
+	path += strlen(format);
+	req.format = format;
+	status = form_body(c->type, body, c->body_len, h->sim->v9, &params, &why);
 	if (status) {
 		refuse(c, status, why);
 		return;
@@ -343,8 +350,10 @@ static void conn_next(struct conn *c)
 		known = known || !strcmp(c->method, methods[i]);
 	if (!known) {
 		_cleanup_str_ char *why = mem_printf("method '%s' not available", c->method);
+		const struct sim_reply r = {
+		    .status = 501, .reason = why, .body = "", .close = true};
 
-		refuse(c, 501, why);
+		send_answer(c, &r);
 		return;
 	}
 	if (c->body_len > BODY_MAX)
@@ -457,6 +466,8 @@ int sim_http_start(struct event_base *base, struct sim *sim, const struct sim_ht
 {
 	struct sim_http *h = mem_alloc(sizeof(*h));
 
+	if (!base)
+		h->own_base = base = event_base_new();
 	h->base = base;
 	h->sim = sim;
 	h->opts = *opts;
@@ -492,8 +503,15 @@ void sim_http_free(struct sim_http **p)
 		if (h->fronts[i].listener)
 			evconnlistener_free(h->fronts[i].listener);
 	event_free(h->tick);
+	if (h->own_base)
+		event_base_free(h->own_base);
 	free(h->fronts);
 	free(h);
+}
+
+void sim_http_poll(struct sim_http *h)
+{
+	event_base_loop(h->base, EVLOOP_NONBLOCK);
 }
 
 size_t sim_http_count(const struct sim_http *h)

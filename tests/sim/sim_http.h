@@ -28,10 +28,13 @@ struct sim_http_opts {
 	int64_t (*clock_us)(void); /* microseconds that never go back */
 };
 
+/* Without a base it has one of its own, and moves with sim_http_poll only. */
 int sim_http_start(struct event_base *base, struct sim *sim, const struct sim_http_opts *opts,
     struct sim_http **ret, struct err **err) MUST_CHECK;
 void sim_http_free(struct sim_http **h);
 size_t sim_http_count(const struct sim_http *h);
+/* What has arrived is taken and what is to be sent is sent, without waiting. */
+void sim_http_poll(struct sim_http *h);
 /* Port of the nth listener and the node it stands for. */
 int sim_http_port(const struct sim_http *h, size_t i);
 const char *sim_http_node(const struct sim_http *h, size_t i);

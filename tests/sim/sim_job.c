@@ -1,4 +1,5 @@
 #include "sim_job.h"
+#include "sim_extjs.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -109,47 +110,6 @@ static void worker_give(struct job *j)
 
 /* --- answers --- */
 
-struct late {	     /* an answer that a fault holds back */
-	uint64_t id; /* of the request */
-	struct sim_reply r;
-	void (*cb)(void *arg, const struct sim_reply *reply);
-	void *arg;
-};
-
-static void late_free(struct late *l)
-{
-	free((char *)l->r.reason);
-	free((char *)l->r.body);
-	free(l);
-}
-
-static void late_send(void *arg)
-{
-	struct late *l = arg;
-
-	if (l->cb)
-		l->cb(l->arg, &l->r);
-	late_free(l);
-}
-
-void late_cancel(struct sim *s, uint64_t id)
-{
-	for (size_t i = 0; i < s->nheap; i++) {
-		struct late *l = s->heap[i].arg;
-
-		if (s->heap[i].fn == late_send && l->id == id)
-			l->cb = NULL;
-	}
-}
-
-void late_drop(struct sim *s)
-{
-	for (size_t i = 0; i < s->nheap; i++)
-		if (s->heap[i].fn == late_send)
-			late_free(s->heap[i].arg);
-	s->nheap = 0;
-}
-
 static void deliver(struct job *j, struct sim_reply *r)
 {
 	if (j->answered)
@@ -174,12 +134,7 @@ static void deliver(struct job *j, struct sim_reply *r)
 		r->len /= 2;
 	}
 	if (j->faulty && j->fault == SIM_FAULT_DELAY_ANSWER) {
-		struct late *l = mem_alloc(sizeof(*l));
-
-		*l = (struct late){j->id, *r, j->cb, j->arg};
-		l->r.reason = mem_strdup(r->reason);
-		l->r.body = mem_strndup(r->body, r->len);
-		sim_at(j->sim, j->sim->now + j->fault_delay, late_send, l);
+		late_hold(j, r, j->fault_delay);
 		return;
 	}
 	j->cb(j->arg, r);
@@ -187,10 +142,13 @@ static void deliver(struct job *j, struct sim_reply *r)
 
 static void send_json(struct job *j, int status, const char *reason, struct jsn *body)
 {
-	char *text = jsn_print(body, false);
-	struct sim_reply r = {
-	    .status = status, .reason = reason, .body = text, .len = strlen(text)};
+	struct sim_reply r;
+	char *text;
 
+	format_answer(j->format, body, &status, &reason);
+	text = jsn_print(body, false);
+	r = (struct sim_reply){
+	    .status = status, .reason = reason, .body = text, .len = strlen(text)};
 	deliver(j, &r);
 	free(text);
 	jsn_free(&body);
@@ -199,6 +157,18 @@ static void send_json(struct job *j, int status, const char *reason, struct jsn 
 void job_status(struct job *j, int status, const char *reason)
 {
 	struct sim_reply r = {.status = status, .reason = reason, .body = ""};
+
+	deliver(j, &r);
+	job_end(j);
+}
+
+void job_plain(struct job *j, int status, const char *reason)
+{
+	struct sim_reply r = {.status = status,
+	    .reason = reason,
+	    .body = reason,
+	    .len = strlen(reason),
+	    .plain = true};
 
 	deliver(j, &r);
 	job_end(j);
@@ -552,6 +522,7 @@ static void job_end(struct job *j)
 	who_fini(&j->who);
 	kv_fini(&j->params);
 	free(j->pool);
+	free(j->format);
 	free(j->method);
 	free(j->path);
 	mem_free_secret(&j->authorization);

@@ -45,7 +45,8 @@ struct job {
 	struct job *next, *prev;
 	char *pool; /* where a guest is being created, or NULL */
 	char *method;
-	char *path; /* decoded, without query */
+	char *format; /* "json", "extjs" … */
+	char *path;   /* decoded, without query */
 	struct who who;
 	struct node *entry; /* the node asked */
 	struct node *node;  /* the node that does it */
@@ -117,6 +118,7 @@ void job_oops(struct job *j, struct oops *o);
 void job_die(struct job *j, const char *fmt, ...) PRINTF(2, 3);
 void job_done(struct job *j);
 void job_status(struct job *j, int status, const char *reason); /* with an empty body */
+void job_plain(struct job *j, int status, const char *reason);	/* the reason is the body, too */
 
 /* Answers with the number of a new task; the rest of the job is that task. */
 void job_fork(struct job *j, const char *type, const char *id, void (*fn)(struct job *j));
@@ -142,6 +144,8 @@ struct task *task_find(const struct sim *s, const char *upid);
 void task_stop(struct task *t);
 void tasks_free(struct sim *s);
 void locks_free(struct sim *s);
+/* This answer reaches the client ms later, even if the job is gone by then. */
+void late_hold(struct job *j, const struct sim_reply *r, int64_t ms);
 /* Answers still held back are lost. */
 void late_drop(struct sim *s);
 /* Nobody waits for the answer to this request any more. */

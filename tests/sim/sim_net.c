@@ -298,3 +298,21 @@ void net_pass(struct job *j, bool protected_call, void (*fn)(struct job *j))
 	else
 		worker_take(j, fn);
 }
+
+void net_stranger(struct job *j, const char *name)
+{
+	static const char good[] =
+	    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.";
+	struct sim *s = j->sim;
+	const char *ip = kv_get(&s->hosts, name);
+	bool asks = strspn(name, good) == strlen(name) && !s->nameserver;
+
+	if (!ip)
+		job_die(j, "hostname lookup '%s' failed - failed to get address info for: %s: %s",
+		    name, name,
+		    asks ? "Temporary failure in name resolution" : "Name or service not known");
+	else if (text_starts(ip, "127.") || !strcmp(ip, "::1"))
+		job_die(j, "address lookup for '%s' did not find any IP address", name);
+	else
+		instead(j, s->timing[TIMING_NO_ROUTE], no_route);
+}

@@ -34,6 +34,9 @@ const char *net_status(const struct sim *s, const struct node *by, const struct 
 /* Sends the request on to j->node, where fn does it, or answers that it cannot be reached. */
 void net_pass(struct job *j, bool protected_call, void (*fn)(struct job *j));
 
+/* Answers a request for a node that is none of the cluster: its name is looked up all the same. */
+void net_stranger(struct job *j, const char *name);
+
 /* Without quorum: whether this would change anything; then what it leaves behind, and its error. */
 struct confop;
 bool noquorum_changes(const struct job *j, const struct confop *op);

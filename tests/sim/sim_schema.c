@@ -323,6 +323,10 @@ static bool type_ok(const struct sprop *p, const char *path, const char *v, stru
 	static const char *const names[] = {"string", "integer", "number", "boolean"};
 	bool ok = true;
 
+	if (*v == *SIM_MANY) {
+		add_error(errors, path, "type check ('%s') failed - got ARRAY", names[p->type]);
+		return false;
+	}
 	switch (p->type) {
 	case STYPE_INT:
 		ok = is_integer(v);

@@ -144,11 +144,13 @@ static int load_timing(const struct seed *c, const struct ynode *map)
 
 static int load_cluster(const struct seed *c, const struct ynode *map)
 {
-	const struct ynode *o = ynode_get(map, "options"), *f = ynode_get(map, "files");
+	const struct ynode *o = ynode_get(map, "options"), *f = ynode_get(map, "files"),
+			   *h = ynode_get(map, "hosts");
 
 	if (!map)
 		return 0;
-	if (known(c, map, "|name|version|options|files|cpuunits-max|image-data|qemu|") < 0)
+	if (known(c, map,
+		"|name|version|options|files|hosts|nameserver|cpuunits-max|image-data|qemu|") < 0)
 		return -1;
 	mem_replace(&c->s->name, str(map, "name", NULL));
 	c->s->image_data = bytes(map, "image-data", 0);
@@ -158,6 +160,9 @@ static int load_cluster(const struct seed *c, const struct ynode *map)
 		kv_set(&c->s->options, o->keys[i], str(o, o->keys[i], ""));
 	for (size_t i = 0; f && i < f->n; i++)
 		kv_set(&c->s->files, f->keys[i], str(f, f->keys[i], ""));
+	for (size_t i = 0; h && i < h->n; i++)
+		kv_set(&c->s->hosts, h->keys[i], str(h, h->keys[i], ""));
+	c->s->nameserver = flag(map, "nameserver", false);
 	return 0;
 }
 

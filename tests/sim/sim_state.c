@@ -497,6 +497,7 @@ void state_free(struct sim *s)
 	users_free(s);
 	kv_fini(&s->options);
 	kv_fini(&s->files);
+	kv_fini(&s->hosts);
 	for (size_t i = 0; i < s->nlog; i++) {
 		free(s->log[i].user);
 		free(s->log[i].tag);

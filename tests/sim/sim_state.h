@@ -278,6 +278,8 @@ struct sim {
 	size_t nacls, aclcap;
 	struct kv options; /* datacenter.cfg */
 	struct kv files;   /* images outside of storages: path -> size */
+	struct kv hosts;   /* names that are no nodes, as the nodes look them up: name -> address */
+	bool nameserver;   /* one answers, so that other names are known not to exist */
 	struct smap tickets;
 
 	struct task **tasks; /* in order of their start */

@@ -31,6 +31,7 @@ static int load_steps(struct run *r, const char *path, bool quiet)
 	for (; fgets(line, (int)LINE_MAX_BYTES, f); number++) {
 		struct step s = {.number = quiet ? number + 100000 : number, .quiet = quiet};
 		const struct jsn *q;
+		bool timed;
 
 		if (jsn_parse(line, strlen(line), &s.rec, NULL) < 0)
 			continue;
@@ -39,9 +40,12 @@ static int load_steps(struct run *r, const char *path, bool quiet)
 		s.method = jsn_get_text(q, "method");
 		s.path = jsn_get_text(q, "path");
 		s.name = jsn_get_text(s.rec, "step");
-		if (!q && s.name && !jsn_is_null(jsn_get(s.rec, "t")))
+		timed = !jsn_is_null(jsn_get(s.rec, "t"));
+		s.wire = jsn_has(jsn_get(jsn_get(s.rec, "response"), "headers"), "Date") ||
+			 jsn_get_text(jsn_get(q, "params"), "RAW");
+		if (!q && s.name && timed)
 			s.event = true;
-		else if (!s.method || !s.path || !s.status || jsn_is_null(jsn_get(s.rec, "t"))) {
+		else if (!s.method || !s.path || !s.status || !(timed || s.wire)) {
 			jsn_free(&s.rec);
 			continue;
 		}
@@ -51,6 +55,8 @@ static int load_steps(struct run *r, const char *path, bool quiet)
 			s.end += s.end - s.start;
 			s.start = (int64_t)(jsn_get_num(s.rec, "t", 0) * 1000);
 		}
+		if (!timed) /* after what stands before it */
+			s.start = s.end = r->n ? r->v[r->n - 1].end + 1 : 0;
 		MEM_PUSH_ROOM(r->v, r->n, r->cap);
 		r->v[r->n++] = s;
 	}
@@ -101,6 +107,25 @@ static char *first_node(const struct run *r)
 	return mem_strdup("pve1");
 }
 
+/* Lines of the start state that begin with "@8 " or "@9 " are for one version only. */
+static char *of_version(const char *text, char version)
+{
+	struct buf b;
+
+	buf_init(&b, 0);
+	while (*text) {
+		size_t len = strcspn(text, "\n");
+		bool marked =
+		    text[0] == '@' && (text[1] == '8' || text[1] == '9') && text[2] == ' ';
+
+		if (!marked || text[1] == version)
+			buf_add(&b, text + 3 * marked, len - 3 * marked);
+		buf_addc(&b, '\n');
+		text += len + (text[len] != '\0');
+	}
+	return buf_take(&b);
+}
+
 static int load_start(
     struct run *r, const char *folder, const char *scenario, const char *version, bool cluster)
 {
@@ -112,7 +137,8 @@ static int load_start(
 	_cleanup_str_ char *own = slurp(own_path);
 	_cleanup_str_ char *node = first_node(r);
 	_cleanup_str_ char *both = mem_printf("%s\n%s", base, own);
-	_cleanup_str_ char *yaml = replaced(both, "@NODE@", node);
+	_cleanup_str_ char *its = of_version(both, *version);
+	_cleanup_str_ char *yaml = replaced(its, "@NODE@", node);
 	struct err *e = NULL;
 	struct sim_opts o = {.seed_yaml = yaml,
 	    .seed_name = scenario,

@@ -38,8 +38,10 @@ struct step {
 	size_t number;
 	int status;
 	bool done, polled;
-	bool quiet;	    /* what stood before: played, not compared */
-	bool event;	    /* no request: something was done to the nodes */
+	bool quiet; /* what stood before: played, not compared */
+	bool event; /* no request: something was done to the nodes */
+	bool wire;  /* told with its bytes and the head of its answer */
+	char *got_head;
 	bool matched, over; /* of a watcher, see conf_watch.h */
 	unsigned probes;
 	int64_t probed;
@@ -62,6 +64,10 @@ struct run {
 	int64_t offset; /* simulated minus recorded time */
 	char *ticket, *csrf;
 	char *ticket_user;
+	char *csrf_as, *cookie_as; /* what the client sent instead of its own, "none" = nothing */
+	char *type;		   /* content type of a body that is told as it was */
+	int64_t pad;		   /* its length when it was cut in the record */
+	struct sim_http *front;
 	struct strs before; /* "number method path params" */
 	const char *node;
 	bool watching, at_end;
@@ -94,6 +100,20 @@ static void learn_from(struct run *r, const struct jsn *rec, const struct jsn *g
 
 		learn(r, x, y);
 	}
+}
+
+/* A client that was given a ticket goes on with it. */
+static void take_ticket(struct run *r, const struct step *s)
+{
+	const struct jsn *rec = jsn_get(jsn_get(jsn_get(s->rec, "response"), "body"), "data"),
+			 *got = jsn_get(s->got_body, "data");
+
+	if (strcmp(s->method, "POST") != 0 || !text_ends(s->path, "/access/ticket") ||
+	    s->status != 200 || s->got_status != 200)
+		return;
+	learn(r, jsn_get_text(rec, "ticket"), jsn_get_text(got, "ticket"));
+	mem_replace(&r->ticket, jsn_get_text(got, "ticket"));
+	mem_replace(&r->csrf, jsn_get_text(got, "CSRFPreventionToken"));
 }
 
 static char *translate(const struct run *r, const char *text)
@@ -145,26 +165,20 @@ static void wait_for(struct run *r, const struct step *s)
 	}
 }
 
-static bool raw_params(const struct jsn *rec, struct kv *params, size_t *len)
+static void sent_params(const struct jsn *rec, struct kv *params)
 {
 	const struct jsn *p = jsn_get(jsn_get(rec, "request"), "params");
-	const char *raw = jsn_get_text(p, "RAW");
 	struct jsn_iter it;
 
-	if (raw) {
-		_cleanup_jsn_ struct jsn *j = NULL;
-
-		*len = strlen(raw);
-		if (jsn_parse(raw, *len, &j, NULL) < 0 || !jsn_is_object(j))
-			return false;
-		JSN_FOREACH (it, j)
-			kv_set(params, it.key, jsn_text(it.val) ? jsn_text(it.val) : "");
-		return true;
-	}
 	if (jsn_is_object(p))
 		JSN_FOREACH (it, p)
 			kv_set(params, it.key, jsn_text(it.val) ? jsn_text(it.val) : "");
-	return true;
+}
+
+/* What the client sends instead of its own, if anything. */
+static const char *instead_of(const char *own, const char *as)
+{
+	return !as || !strcmp(as, "own") ? own : !strcmp(as, "none") ? NULL : as;
 }
 
 static bool ask(
@@ -177,11 +191,15 @@ static bool ask(
 	_cleanup_str_ char *header = NULL;
 	struct sim_req req = {.method = s->method, .params = &sent};
 
-	path = text_after(path, "/api2/json");
-	if (!path || !raw_params(s->rec, &params, &req.body_len))
+	_cleanup_str_ char *format = NULL;
+
+	path = text_after(path, "/api2/");
+	if (!path)
 		return false;
-	if (strcmp(s->method, "DELETE") == 0 || !strcmp(s->method, "GET"))
-		req.body_len = 0;
+	format = mem_strndup(path, strcspn(path, "/"));
+	path += strlen(format);
+	req.format = format;
+	sent_params(s->rec, &params);
 	KV_FOREACH (i, &params) {
 		_cleanup_str_ char *v = translate(r, i->value);
 
@@ -202,17 +220,69 @@ static bool ask(
 		header = mem_printf("PVEAPIToken=%s", tok);
 		req.authorization = header;
 	} else if (auth && !strcmp(auth, "ticket")) {
-		req.ticket = r->ticket;
-		req.csrf = r->csrf;
+		req.ticket = instead_of(r->ticket, r->cookie_as);
+		req.csrf = instead_of(r->csrf, r->csrf_as);
 	}
 	req.node = jsn_get_text(s->rec, "node");
 	sim_submit(r->sim, &req, cb, arg);
 	return true;
 }
 
+#include "conf_wire.h"
+
+/* The request as its client wrote it. */
+static void wire_ask(struct run *r, struct step *s)
+{
+	const struct jsn *q = jsn_get(s->rec, "request"), *h = jsn_get(q, "headers");
+	const char *raw = jsn_get_text(jsn_get(q, "params"), "RAW"),
+		   *text = raw ? raw : jsn_get_text(q, "body"), *end;
+	_cleanup_str_ char *head = NULL;
+	struct jsn_iter it;
+	struct buf out, body, in;
+
+	if (!r->front)
+		r->front = wire_new(r->sim);
+	buf_init(&out, 0);
+	buf_init(&body, 0);
+	buf_init(&in, 0);
+	wire_bytes(&body, text ? text : "");
+	while ((int64_t)body.len < r->pad)
+		buf_addc(&body, body.data[body.len - 1]);
+	buf_addf(&out, "%s %s HTTP/1.1\r\nHost: x\r\n", s->method, s->path);
+	if (raw)
+		buf_addf(&out, "Authorization: %s\r\nContent-Type: %s\r\n", TOKEN,
+		    r->type ? r->type : "application/json");
+	JSN_FOREACH (it, h)
+		buf_addf(&out, "%s: %s\r\n", it.key, jsn_text(it.val));
+	if (body.len)
+		buf_addf(&out, "Content-Length: %zu\r\n", body.len);
+	buf_adds(&out, "\r\n");
+	buf_add(&out, body.data, body.len);
+	wire_talk(r->front, &out, &in);
+	end = strstr(buf_str(&in), "\r\n\r\n");
+	s->done = true;
+	if (end) {
+		const char *p = buf_str(&in) + strlen("HTTP/1.1 ");
+
+		head = mem_strndup(p + 4, strcspn(p + 4, "\r"));
+		s->got_head = mem_strndup(buf_str(&in), (size_t)(end + 4 - buf_str(&in)));
+		on_reply(s, &(struct sim_reply){.status = (int)strtol(p, NULL, 10),
+				.reason = head,
+				.body = end + 4,
+				.len = strlen(end + 4)});
+	}
+	buf_fini(&out);
+	buf_fini(&body);
+	buf_fini(&in);
+}
+
 static bool submit(struct run *r, struct step *s)
 {
 	s->done = false;
+	if (s->wire) {
+		wire_ask(r, s);
+		return true;
+	}
 	return ask(r, s, on_reply, s);
 }
 
@@ -242,6 +312,7 @@ static void step_fini(struct step *s)
 {
 	free(s->got_reason);
 	free(s->got_text);
+	free(s->got_head);
 	jsn_free(&s->got_body);
 	jsn_free(&s->rec);
 }
@@ -262,6 +333,17 @@ static void unrecorded(struct run *r, const char *line)
 		mem_broken(__FILE__, __LINE__, line);
 	if (!strcmp(w.v[1], "as")) {
 		mem_replace(&r->as, strchr(w.v[2], '=') ? w.v[2] : NULL);
+		return;
+	}
+	if (!strcmp(w.v[1], "csrf") || !strcmp(w.v[1], "cookie") || !strcmp(w.v[1], "type")) {
+		mem_replace(*w.v[1] == 't'     ? &r->type
+			    : w.v[1][1] == 's' ? &r->csrf_as
+					       : &r->cookie_as,
+		    w.v[2]);
+		return;
+	}
+	if (!strcmp(w.v[1], "pad")) {
+		MUST(!text_to_int(w.v[2], 0, 1 << 20, &r->pad));
 		return;
 	}
 	if (!strcmp(w.v[1], "late") || node_event(r->sim, &w))
@@ -312,56 +394,7 @@ static void login(struct run *r, const char *user)
 	free(s);
 }
 
-/* --- comparing --- */
-
-static char *side(int status, const char *reason, const char *body)
-{
-	_cleanup_str_ char *r = text_normal(reason ? reason : "");
-
-	return mem_printf("%d %s\n%s", status, r, body);
-}
-
-static const struct jsn *rec_body(const struct step *s)
-{
-	return jsn_get(jsn_get(s->rec, "response"), "body");
-}
-
-static char *rec_side(const struct step *s)
-{
-	const struct jsn *resp = jsn_get(s->rec, "response"), *b = rec_body(s);
-	_cleanup_str_ char *body = jsn_is_object(b) ? replay_normal(b) : mem_strdup("");
-
-	return side(s->status, jsn_get_text(resp, "reason"), body);
-}
-
-static char *got_side(const struct step *s)
-{
-	_cleanup_str_ char *body = s->got_body ? replay_normal(s->got_body) : mem_strdup("");
-
-	return side(s->got_status, s->got_reason, body);
-}
-
-static void show(const struct step *s, const char *a, const char *b, int verbose)
-{
-	_cleanup_strs_ struct strs x = {0}, y = {0};
-	unsigned shown = 0;
-
-	printf("%s/%zu %s\n   %s %s %s\n", jsn_get_text(s->rec, "scenario"), s->number, s->name,
-	    s->method, s->path, "");
-	if (verbose > 1) {
-		printf("<<<\n%s\n>>>\n%s\n", a, b);
-		return;
-	}
-	if (text_split(a, "\n", true, 100000, &x) < 0 || text_split(b, "\n", true, 100000, &y) < 0)
-		return;
-	for (size_t i = 0; i < x.n && shown < 12; i++)
-		if (!strs_has(&y, x.v[i]))
-			printf("   - %.300s\n", x.v[i]), shown++;
-	for (size_t i = 0; i < y.n && shown < 24; i++)
-		if (!strs_has(&x, y.v[i]))
-			printf("   + %.300s\n", y.v[i]), shown++;
-}
-
+#include "conf_side.h"
 #include "conf_watch.h"
 
 static bool still_running(const struct step *s)
@@ -417,6 +450,7 @@ static void finish(struct run *r, struct step *s, int verbose, struct replay_res
 		wait_for(r, s);
 	}
 	learn_from(r, rec_body(s), s->got_body);
+	take_ticket(r, s);
 	a = rec_side(s);
 	b = got_side(s);
 	ret->total++;
@@ -546,7 +580,12 @@ static int replay_file(const char *path, const char *version, const char *start,
 	free(r.ticket);
 	free(r.csrf);
 	free(r.ticket_user);
+	free(r.csrf_as);
+	free(r.cookie_as);
+	free(r.type);
 	free(r.as);
+	if (r.front)
+		sim_http_free(&r.front);
 	strs_fini(&r.before);
 	sim_free(&r.sim);
 	return rc;
