@@ -204,8 +204,12 @@ static void content_post_do(struct job *j)
 		fmt = dotted;
 	} else
 		suffix = mem_strdup(rest);
-	v = volume_new(
-	    j, st, job_param_int(j, "vmid", 0), suffix, fmt ? fmt : "raw", bytes, NULL, &o);
+	v = volume_new(j, st,
+	    &(struct volume_ask){.vmid = job_param_int(j, "vmid", 0),
+		.suffix = suffix,
+		.format = fmt ? fmt : "raw",
+		.size = bytes},
+	    &o);
 	if (!v) {
 		job_oops(j, &o);
 		return;

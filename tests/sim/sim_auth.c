@@ -207,9 +207,15 @@ const char *auth_csrf(const char *ticket)
 
 /* --- what --- */
 
+/* What roles give on the way to a path: there, and below it. */
+struct rights {
+	uint64_t bits, prop;
+	bool none; /* NoAccess is among them */
+};
+
 /* Roles given to one name on one path; false if there are none. */
-static bool roles_at(const struct sim *s, const char *path, const char *who, bool exact,
-    uint64_t *bits, uint64_t *prop, bool *none)
+static bool roles_at(
+    const struct sim *s, const char *path, const char *who, bool exact, struct rights *ret)
 {
 	bool found = false;
 
@@ -221,15 +227,15 @@ static bool roles_at(const struct sim *s, const char *path, const char *who, boo
 		    (!exact && !a->propagate))
 			continue;
 		if (!found)
-			*bits = *prop = 0, *none = false;
+			*ret = (struct rights){0};
 		found = true;
 		r = role_find(s, a->role);
 		if (!r)
 			continue;
-		*none = *none || !strcmp(r->name, "NoAccess");
-		*bits |= r->privs;
+		ret->none = ret->none || !strcmp(r->name, "NoAccess");
+		ret->bits |= r->privs;
 		if (a->propagate)
-			*prop |= r->privs;
+			ret->prop |= r->privs;
 	}
 	return found;
 }
@@ -237,26 +243,25 @@ static bool roles_at(const struct sim *s, const char *path, const char *who, boo
 static uint64_t walk(const struct sim *s, const char *who, const struct suser *u, const char *path,
     uint64_t *ret_prop)
 {
-	uint64_t bits = 0, prop = 0;
-	bool none = false;
+	struct rights r = {0};
 	size_t len = strlen(path), end = 0;
 
 	for (;;) {
 		_cleanup_str_ char *at = end ? mem_strndup(path, end) : mem_strdup("/");
 		bool exact = end >= len || (len == 1 && !end);
 
-		if (!roles_at(s, at, who, exact, &bits, &prop, &none) && u)
+		if (!roles_at(s, at, who, exact, &r) && u)
 			for (size_t g = 0; g < u->groups.n; g++) {
 				_cleanup_str_ char *name = mem_printf("@%s", u->groups.v[g]);
 
-				roles_at(s, at, name, exact, &bits, &prop, &none);
+				roles_at(s, at, name, exact, &r);
 			}
 		if (exact)
 			break;
 		end = end + 1 + strcspn(path + end + 1, "/");
 	}
-	*ret_prop = none ? 0 : prop;
-	return none ? 0 : bits;
+	*ret_prop = r.none ? 0 : r.prop;
+	return r.none ? 0 : r.bits;
 }
 
 /* A guest or a storage in a pool has what the pool gives. */

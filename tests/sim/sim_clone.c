@@ -278,16 +278,23 @@ static struct volume *make(
 
 	job_log(j, "create %s clone of drive %s (%s)", full ? "full" : "linked", key, d->file);
 	if (!full)
-		return volume_new(j, st, c->newid, NULL,
-		    store_can_format(st, "qcow2") ? "qcow2" : "raw", src->size,
-		    volume_is_base(src) ? src : NULL, o);
+		return volume_new(j, st,
+		    &(struct volume_ask){.vmid = c->newid,
+			.format = store_can_format(st, "qcow2") ? "qcow2" : "raw",
+			.size = src->size,
+			.base = volume_is_base(src) ? src : NULL},
+		    o);
 	fmt = c->format					 ? c->format
 	      : src && store_can_format(st, src->format) ? src->format
 							 : "raw";
 	if (!strcmp(key, "tpmstate0") || !store_can_format(st, fmt))
 		fmt = "raw";
-	return volume_new(j, st, c->newid, ci ? "cloudinit" : NULL, fmt,
-	    ci ? (int64_t)4 << 20 : src->size, NULL, o);
+	return volume_new(j, st,
+	    &(struct volume_ask){.vmid = c->newid,
+		.suffix = ci ? "cloudinit" : NULL,
+		.format = fmt,
+		.size = ci ? (int64_t)4 << 20 : src->size},
+	    o);
 }
 
 static void disk_make(struct job *j)

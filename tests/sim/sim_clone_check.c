@@ -47,9 +47,11 @@ static bool shared_and_allowed(
 	return true;
 }
 
-static bool copyable(struct job *j, struct clone *c, const struct guest *g, const char *key,
-    const char *value, const char *snap, struct oops *o)
+static bool copyable(
+    struct job *j, struct clone *c, const char *key, const char *value, struct oops *o)
 {
+	const struct guest *g = guest_find(j->sim, j->vmid);
+	const char *snap = job_param(j, "snapname");
 	_cleanup_drive_ struct drive d = {0};
 	const struct volume *v;
 	bool ok;
@@ -85,8 +87,7 @@ static bool skipped(const char *key)
 	return prop_is_unused(key) || strstr(words, w);
 }
 
-static bool copy_conf(struct job *j, struct clone *c, const struct guest *g, const struct kv *conf,
-    const char *snap, struct oops *o)
+static bool copy_conf(struct job *j, struct clone *c, const struct kv *conf, struct oops *o)
 {
 	kv_fini(&c->conf);
 	kv_fini(&c->values);
@@ -105,7 +106,7 @@ static bool copy_conf(struct job *j, struct clone *c, const struct guest *g, con
 			text = net_print(&parts);
 			kv_set(&c->conf, i->key, text);
 		} else if (prop_is_drive(i->key)) {
-			if (!copyable(j, c, g, i->key, i->value, snap, o))
+			if (!copyable(j, c, i->key, i->value, o))
 				return false;
 		} else
 			kv_set(&c->conf, i->key, i->value);
@@ -133,12 +134,11 @@ static bool store_fits(struct job *j, struct clone *c, struct oops *o)
 
 const struct kv *source_conf(const struct guest *g, const char *snap)
 {
+	const struct snap *at = snap ? snap_find(g, snap) : NULL;
+
 	if (!snap)
 		return &g->conf;
-	for (size_t i = 0; i < g->nsnaps; i++)
-		if (!strcmp(g->snaps[i].name, snap))
-			return &g->snaps[i].conf;
-	return NULL;
+	return at ? &at->conf : NULL;
 }
 
 static bool nets_allowed(struct job *j, const struct kv *conf, struct oops *o)
@@ -185,7 +185,7 @@ bool clone_check(struct job *j, struct clone *c, struct oops *o)
 	if (other && other->node == j->node && !MUTANT(NEWID_TAKEN))
 		return oops_die(
 		    o, "unable to create VM %" PRId64 ": config file already exists", c->newid);
-	return copy_conf(j, c, g, conf, snap, o);
+	return copy_conf(j, c, conf, o);
 }
 
 /* --- the new identity --- */
@@ -200,7 +200,7 @@ void clone_identity(struct job *j, struct clone *c, const struct guest *src)
 
 	buf_init(&b, 0);
 	if (old)
-		schema_split(schema_table("smbios1"), 0, "smbios1", old, j->sim->v9, &parts, &b);
+		schema_split(&SCHEMA_OF("smbios1", j->sim->v9), old, &parts, &b);
 	buf_reset(&b);
 	kv_set(&parts, "uuid", uuid);
 	KV_FOREACH (i, &parts)

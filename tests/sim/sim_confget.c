@@ -20,13 +20,22 @@ void put_conf(struct sim *s, struct jsn *o, const char *key, const char *value)
 		jsn_put_str(o, key, value);
 }
 
+/* As it will be when all that is pending has been applied. */
+static void conf_to_be(const struct guest *g, struct kv *ret)
+{
+	kv_copy(ret, &g->conf);
+	KV_FOREACH (i, &g->pend)
+		kv_set(ret, i->key, i->value);
+	KV_FOREACH (i, &g->pend_del)
+		kv_del(ret, i->key);
+}
+
 void api_config_get(struct job *j)
 {
 	struct sim *s = j->sim;
 	_cleanup_oops_ struct oops o = {0};
 	struct guest *g = conf_load(j, j->vmid, &o);
 	const char *snap = job_param(j, "snapshot");
-	bool current = job_param_bool(j, "current");
 	int64_t snaptime = 0;
 	_cleanup_kv_ struct kv conf = {0};
 	struct jsn *d;
@@ -36,26 +45,18 @@ void api_config_get(struct job *j)
 		return;
 	}
 	if (snap) {
-		const struct snap *sn = NULL;
+		const struct snap *sn = snap_find(g, snap);
 
-		for (size_t i = 0; i < g->nsnaps; i++)
-			if (!strcmp(g->snaps[i].name, snap))
-				sn = &g->snaps[i];
 		if (!sn) {
 			job_die(j, "snapshot '%s' does not exist", snap);
 			return;
 		}
 		kv_copy(&conf, &sn->conf);
 		snaptime = sn->time;
-	} else {
+	} else if (job_param_bool(j, "current"))
 		kv_copy(&conf, &g->conf);
-		if (!current) {
-			KV_FOREACH (i, &g->pend)
-				kv_set(&conf, i->key, i->value);
-			KV_FOREACH (i, &g->pend_del)
-				kv_del(&conf, i->key);
-		}
-	}
+	else
+		conf_to_be(g, &conf);
 	d = jsn_new_object();
 	KV_FOREACH (i, &conf)
 		put_conf(s, d, i->key, i->value);

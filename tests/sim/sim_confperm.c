@@ -254,22 +254,25 @@ bool conf_may_net(struct job *j, const char *key, const char *value, struct oops
 	return auth_check(s, &j->who, path, PRIV_BIT(SDN_USE), false, o);
 }
 
-bool conf_may(struct job *j, const struct confop *op, struct oops *o)
+static bool may_keys(struct job *j, const struct confop *op, struct oops *o)
 {
 	const struct guest *g = guest_find(j->sim, op->vmid);
 	const char *tags = g ? kv_get(&g->conf, "tags") : NULL;
 
-	if (!who_is_root(&j->who)) {
-		for (size_t i = 0; i < op->del.n; i++)
-			if (!may_key(j, op->vmid, op->del.v[i], o))
-				return false;
-		KV_FOREACH (i, &op->set)
-			if (!may_key(j, op->vmid, i->key, o))
-				return false;
-		if ((kv_has(&op->set, "tags") || strs_has(&op->del, "tags")) &&
-		    !may_tags(j, tags, kv_get(&op->set, "tags"), o))
+	for (size_t i = 0; i < op->del.n; i++)
+		if (!may_key(j, op->vmid, op->del.v[i], o))
 			return false;
-	}
+	KV_FOREACH (i, &op->set)
+		if (!may_key(j, op->vmid, i->key, o))
+			return false;
+	return !(kv_has(&op->set, "tags") || strs_has(&op->del, "tags")) ||
+	       may_tags(j, tags, kv_get(&op->set, "tags"), o);
+}
+
+bool conf_may(struct job *j, const struct confop *op, struct oops *o)
+{
+	if (!who_is_root(&j->who) && !may_keys(j, op, o))
+		return false;
 	KV_FOREACH (i, &op->set)
 		if (prop_is_drive(i->key) && !may_store(j, i->key, i->value, o))
 			return false;

@@ -253,7 +253,8 @@ static void move_locked(struct job *j)
 	}
 	if (s->bandwidth)
 		wait = volume_data(v) * 1000 / s->bandwidth;
-	made = volume_new(j, st, j->vmid, NULL, fmt, v->size, NULL, &o);
+	made = volume_new(
+	    j, st, &(struct volume_ask){.vmid = j->vmid, .format = fmt, .size = v->size}, &o);
 	if (!made) {
 		job_die(j, "storage migration failed: %s", o.msg);
 		return;
@@ -291,35 +292,14 @@ void api_move_disk(struct job *j)
 
 static void template_do(struct job *j)
 {
-	struct sim *s = j->sim;
 	_cleanup_oops_ struct oops o = {0};
 	struct guest *g = conf_load(j, j->vmid, &o);
-	_cleanup_kv_ struct kv conf = {0};
 
 	if (!g || !pmxcfs_check(j, j->vmid, &o)) {
 		job_oops(j, &o);
 		return;
 	}
-	kv_copy(&conf, &g->conf);
-	KV_FOREACH (i, &conf) {
-		_cleanup_drive_ struct drive d = {0};
-		struct volume *v;
-
-		if (!prop_is_drive(i->key) || !drive_parse(s, i->key, i->value, &d) ||
-		    drive_is_cdrom(&d))
-			continue;
-		v = volume_find(s, j->node, d.file);
-		if (!v || !store_can_template(v->store))
-			continue;
-		volume_to_base(s, v);
-		free(d.file);
-		d.file = volume_id(v);
-		{
-			_cleanup_str_ char *text = drive_print(&d);
-
-			guest_set(s, g, i->key, text);
-		}
-	}
+	drives_to_base(j->sim, g);
 	job_done(j);
 }
 

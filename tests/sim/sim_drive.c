@@ -71,36 +71,48 @@ static const char *other_cloudinit(const struct sim *s, const struct guest *g, c
 	return NULL;
 }
 
-static bool made(struct job *j, const char *key, struct drive *d, struct volume *v, char **ret)
+/* A drive to be given a new volume. */
+struct making {
+	struct guest *guest;
+	const char *key;
+	struct drive *drive;
+	struct store *store;
+};
+
+static bool made(struct job *j, const struct making *m, struct volume *v, char **ret)
 {
-	free(d->file);
-	d->file = volume_id(v);
-	kv_del(&d->opts, "format");
-	*ret = drive_print(d);
-	job_log(j, "%s: successfully created disk '%s'", key, *ret);
+	free(m->drive->file);
+	m->drive->file = volume_id(v);
+	kv_del(&m->drive->opts, "format");
+	*ret = drive_print(m->drive);
+	job_log(j, "%s: successfully created disk '%s'", m->key, *ret);
 	return true;
 }
 
-static bool make_cloudinit(struct job *j, struct guest *g, const char *key, struct drive *d,
-    struct store *st, char **ret, struct oops *o)
+static bool make_cloudinit(struct job *j, const struct making *m, char **ret, struct oops *o)
 {
-	const char *other = other_cloudinit(j->sim, g, key), *fmt = kv_get(&d->opts, "format");
+	const char *other = other_cloudinit(j->sim, m->guest, m->key),
+		   *fmt = kv_get(&m->drive->opts, "format");
+	struct volume_ask ask = {
+	    .vmid = m->guest->vmid, .suffix = "cloudinit", .size = CLOUDINIT_SIZE};
 	struct volume *v;
 
 	if (other)
-		return oops_die(o, "%s - cloud-init drive is already attached at '%s'", key, other);
-	if (!fmt || !store_can_format(st, fmt))
-		fmt = store_can_format(st, "qcow2") ? "qcow2" : "raw";
-	v = volume_new(j, st, g->vmid, "cloudinit", fmt, CLOUDINIT_SIZE, NULL, o);
+		return oops_die(
+		    o, "%s - cloud-init drive is already attached at '%s'", m->key, other);
+	if (!fmt || !store_can_format(m->store, fmt))
+		fmt = store_can_format(m->store, "qcow2") ? "qcow2" : "raw";
+	ask.format = fmt;
+	v = volume_new(j, m->store, &ask, o);
 	if (!v)
 		return false;
-	kv_set(&d->opts, "media", "cdrom");
-	return made(j, key, d, v, ret);
+	kv_set(&m->drive->opts, "media", "cdrom");
+	return made(j, m, v, ret);
 }
 
-static bool import_into(struct job *j, struct guest *g, const char *key, struct drive *d,
-    struct store *st, char **ret, struct oops *o)
+static bool import_into(struct job *j, const struct making *m, char **ret, struct oops *o)
 {
+	struct drive *d = m->drive;
 	_cleanup_str_ char *from = mem_strdup(kv_get(&d->opts, "import-from"));
 	const struct volume *src = volume_find(j->sim, j->node, from);
 	int64_t outside = *from == '/' ? size_parse(kv_get(&j->sim->files, from)) : 0;
@@ -115,10 +127,13 @@ static bool import_into(struct job *j, struct guest *g, const char *key, struct 
 	if (!src && !outside)
 		return oops_die(o, "volume '%s' does not exist", from);
 	if (!fmt)
-		fmt = src && store_can_format(st, src->format) ? src->format : "raw";
+		fmt = src && store_can_format(m->store, src->format) ? src->format : "raw";
 	if (src)
 		job_log(j, "create full clone of drive (%s)", from);
-	v = volume_new(j, st, g->vmid, NULL, fmt, src ? src->size : outside, NULL, o);
+	v = volume_new(j, m->store,
+	    &(struct volume_ask){
+		.vmid = m->guest->vmid, .format = fmt, .size = src ? src->size : outside},
+	    o);
 	if (!v)
 		return false;
 	{
@@ -131,19 +146,19 @@ static bool import_into(struct job *j, struct guest *g, const char *key, struct 
 	kv_del(&d->opts, "import-from");
 	size = size_print(v->size);
 	kv_set(&d->opts, "size", size);
-	return made(j, key, d, v, ret);
+	return made(j, m, v, ret);
 }
 
-static bool make_new(struct job *j, struct guest *g, const char *key, struct drive *d,
-    struct store *st, double gib, char **ret, struct oops *o)
+static bool make_new(struct job *j, const struct making *m, double gib, char **ret, struct oops *o)
 {
-	const char *fmt = kv_get(&d->opts, "format");
+	struct drive *d = m->drive;
+	const char *key = m->key, *fmt = kv_get(&d->opts, "format");
 	int64_t size = (int64_t)ceil(gib * 1024 * 1024) << 10;
 	_cleanup_str_ char *shown = NULL;
 	struct volume *v;
 
 	if (kv_has(&d->opts, "import-from"))
-		return import_into(j, g, key, d, st, ret, o);
+		return import_into(j, m, ret, o);
 	if (!strcmp(key, "efidisk0")) {
 		size = text_eq(kv_get(&d->opts, "efitype"), "4m") ? 528 << 10 : 128 << 10;
 		if (text_eq(kv_get(&d->opts, "pre-enrolled-keys"), "1") && size > 128 << 10 &&
@@ -155,14 +170,15 @@ static bool make_new(struct job *j, struct guest *g, const char *key, struct dri
 	}
 	if (!fmt)
 		fmt = "raw";
-	if (!store_can_format(st, fmt))
+	if (!store_can_format(m->store, fmt))
 		return oops_die(o, "unsupported format '%s'", fmt);
-	v = volume_new(j, st, g->vmid, NULL, fmt, size, NULL, o);
+	v = volume_new(j, m->store,
+	    &(struct volume_ask){.vmid = m->guest->vmid, .format = fmt, .size = size}, o);
 	if (!v)
 		return false;
 	shown = size_print(size);
 	kv_set(&d->opts, "size", shown);
-	return made(j, key, d, v, ret);
+	return made(j, m, v, ret);
 }
 
 static bool use_existing(
@@ -202,7 +218,7 @@ bool drive_make(
 	_cleanup_drive_ struct drive d;
 	_cleanup_str_ char *store = NULL;
 	_cleanup_str_ char *name = NULL;
-	struct store *st;
+	struct making m = {.guest = g, .key = key, .drive = &d};
 	double gib;
 
 	if (!drive_parse(j->sim, key, value, &d))
@@ -214,13 +230,13 @@ bool drive_make(
 	}
 	if (!volid_split(d.file, &store, &name))
 		return oops_die(o, "no storage ID specified (and no default storage)");
-	st = store_check(j->sim, store, j->node, o);
-	if (!st)
+	m.store = store_check(j->sim, store, j->node, o);
+	if (!m.store)
 		return false;
 	if (!strcmp(name, "cloudinit"))
-		return make_cloudinit(j, g, key, &d, st, ret, o);
+		return make_cloudinit(j, &m, ret, o);
 	if (drive_new_size(d.file, &gib))
-		return make_new(j, g, key, &d, st, gib, ret, o);
+		return make_new(j, &m, gib, ret, o);
 	return use_existing(j, g, key, &d, ret, o);
 }
 
@@ -358,4 +374,28 @@ void cloudinit_write(struct job *j, struct guest *g)
 	KV_FOREACH (i, &g->conf)
 		if (cloudinit_key(i->key) || prop_is_net(i->key) || !strcmp(i->key, "name"))
 			kv_set(&g->cloudinit, i->key, i->value);
+}
+
+void drives_to_base(struct sim *s, struct guest *g)
+{
+	_cleanup_kv_ struct kv conf = {0};
+
+	kv_copy(&conf, &g->conf);
+	KV_FOREACH (i, &conf) {
+		_cleanup_drive_ struct drive d = {0};
+		_cleanup_str_ char *text = NULL;
+		struct volume *v;
+
+		if (!prop_is_drive(i->key) || !drive_parse(s, i->key, i->value, &d) ||
+		    drive_is_cdrom(&d))
+			continue;
+		v = volume_find(s, g->node, d.file);
+		if (!v || !store_can_template(v->store))
+			continue;
+		volume_to_base(s, v);
+		free(d.file);
+		d.file = volume_id(v);
+		text = drive_print(&d);
+		guest_set(s, g, i->key, text);
+	}
 }

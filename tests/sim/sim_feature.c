@@ -6,6 +6,46 @@
 #include "sim_conf.h"
 #include "sim_volume.h"
 
+static bool can_snapshot(const struct volume *v)
+{
+	static const bool by_store[STORE__MAX] = {
+	    [STORE_LVMTHIN] = true, [STORE_ZFS] = true, [STORE_RBD] = true, [STORE_BTRFS] = true};
+
+	return !strcmp(v->format, "qcow2") || by_store[v->store->type];
+}
+
+static bool can(const struct volume *v, const char *feature, const char *snap)
+{
+	if (!strcmp(feature, "snapshot"))
+		return can_snapshot(v);
+	if (!strcmp(feature, "clone"))
+		return store_can_link(v->store, snap != NULL) && (snap || volume_is_base(v));
+	return true;
+}
+
+/* The guest's volumes: whether all can do it, and whether all are on shared storage. */
+static bool all_can(
+    struct sim *s, const struct guest *g, const char *feature, const char *snap, bool *ret_shared)
+{
+	bool all = true;
+
+	*ret_shared = true;
+	KV_FOREACH (i, &g->conf) {
+		_cleanup_drive_ struct drive d = {0};
+		const struct volume *v;
+
+		if (!prop_is_drive(i->key) || !drive_parse(s, i->key, i->value, &d) ||
+		    !strchr(d.file, ':'))
+			continue;
+		v = volume_find(s, g->node, d.file);
+		if (!v)
+			continue;
+		*ret_shared = *ret_shared && v->store->shared;
+		all = all && (drive_is_cdrom(&d) || can(v, feature, snap));
+	}
+	return all;
+}
+
 /* Can it be cloned or copied from here, and on which nodes? */
 void api_feature(struct job *j)
 {
@@ -13,7 +53,7 @@ void api_feature(struct job *j)
 	struct guest *g = guest_find(s, j->vmid);
 	const char *f = job_param(j, "feature"), *snap = job_param(j, "snapname");
 	struct jsn *d, *nodes;
-	bool has = true;
+	bool has, shared;
 
 	if (!g || g->node != j->node) {
 		job_die(j, "unable to find configuration file for VM %" PRId64 " on node '%s'",
@@ -24,36 +64,11 @@ void api_feature(struct job *j)
 		job_die(j, "snapshot '%s' does not exist", snap);
 		return;
 	}
+	has = all_can(s, g, f, snap, &shared);
 	nodes = jsn_new_array();
-	for (size_t n = 0; n < s->nnodes; n++) {
-		bool here = true;
-
-		KV_FOREACH (i, &g->conf) {
-			_cleanup_drive_ struct drive dr = {0};
-			const struct volume *v;
-
-			if (!prop_is_drive(i->key) || !drive_parse(s, i->key, i->value, &dr))
-				continue;
-			v = strchr(dr.file, ':') ? volume_find(s, g->node, dr.file) : NULL;
-			if (!v)
-				continue;
-			here = here && (s->nodes[n] == g->node || v->store->shared);
-			if (drive_is_cdrom(&dr))
-				continue;
-			if (!strcmp(f, "snapshot"))
-				has = has && strcmp(v->format, "qcow2") == 0
-					  ? has
-					  : has && (v->store->type == STORE_LVMTHIN ||
-						       v->store->type == STORE_ZFS ||
-						       v->store->type == STORE_RBD ||
-						       v->store->type == STORE_BTRFS);
-			else if (!strcmp(f, "clone"))
-				has = has && store_can_link(v->store, snap != NULL) &&
-				      (snap || volume_is_base(v));
-		}
-		if (here)
+	for (size_t n = 0; n < s->nnodes; n++)
+		if (shared || s->nodes[n] == g->node)
 			jsn_push(nodes, jsn_new_str(s->nodes[n]->name));
-	}
 	d = jsn_new_object();
 	jsn_put_int(d, "hasFeature", has);
 	jsn_put(d, "nodes", nodes);

@@ -122,7 +122,7 @@ static bool cpu_ok(const char *value, bool v9, struct buf *why)
 	bool ok = true;
 
 	buf_init(&ignored, 0);
-	ok = schema_split(schema_table("cpu"), 0, "cpu", value, v9, &parts, &ignored);
+	ok = schema_split(&SCHEMA_OF("cpu", v9), value, &parts, &ignored);
 	buf_fini(&ignored);
 	if (!ok)
 		return false;

@@ -154,35 +154,37 @@ static bool same_cold_options(const struct drive *a, const struct drive *b)
 	return true;
 }
 
+/* Disks on these buses come and go while the guest runs. */
+static bool hot_bus(const struct guest *g, const char *key)
+{
+	char kind = prop_kind(key);
+
+	return kind && kind != 'i' && kind != 's' && feature(g, "disk");
+}
+
 static enum plug plug_disk(struct job *j, struct guest *g, const char *key, const char *value,
     struct buf *why, struct oops *o)
 {
 	struct sim *s = j->sim;
 	_cleanup_drive_ struct drive a = {0}, b = {0};
 	_cleanup_str_ char *old = mem_strdup(kv_get(&g->conf, key));
-	char kind = prop_kind(key);
-	bool can = feature(g, "disk");
 
-	if (!kind || !drive_parse(s, key, value, &b))
+	if (!prop_kind(key) || !drive_parse(s, key, value, &b))
 		return PLUG_WAIT;
-	if (old && drive_parse(s, key, old, &a)) {
-		if (drive_is_cdrom(&a) != drive_is_cdrom(&b)) {
-			buf_adds(why, "unable to change media type\n");
-			return PLUG_FAILED;
-		}
-		if (drive_is_cdrom(&a)) {
-			if (drive_is_cloudinit(&a) && !drive_is_cloudinit(&b))
-				return drive_leave(j, g, key, old, false, o) ? PLUG_DONE
-									     : PLUG_FAILED;
-			return PLUG_DONE;
-		}
-		if (!strcmp(a.file, b.file))
-			return same_cold_options(&a, &b) ? PLUG_DONE : PLUG_WAIT;
-		if (!can || kind == 'i' || kind == 's')
-			return PLUG_WAIT;
-		return drive_leave(j, g, key, old, false, o) ? PLUG_DONE : PLUG_FAILED;
+	if (!old || !drive_parse(s, key, old, &a))
+		return hot_bus(g, key) ? PLUG_DONE : PLUG_WAIT;
+	if (drive_is_cdrom(&a) != drive_is_cdrom(&b)) {
+		buf_adds(why, "unable to change media type\n");
+		return PLUG_FAILED;
 	}
-	return can && kind != 'i' && kind != 's' ? PLUG_DONE : PLUG_WAIT;
+	if (drive_is_cdrom(&a)) {
+		if (!drive_is_cloudinit(&a) || drive_is_cloudinit(&b))
+			return PLUG_DONE;
+	} else if (!strcmp(a.file, b.file))
+		return same_cold_options(&a, &b) ? PLUG_DONE : PLUG_WAIT;
+	else if (!hot_bus(g, key))
+		return PLUG_WAIT;
+	return drive_leave(j, g, key, old, false, o) ? PLUG_DONE : PLUG_FAILED;
 }
 
 static enum plug plug_agent(const struct guest *g, const char *value)
@@ -194,6 +196,11 @@ static enum plug plug_agent(const struct guest *g, const char *value)
 		       !strstr(old, "type=")
 		   ? PLUG_DONE
 		   : PLUG_WAIT;
+}
+
+static bool hot_cpu_or_memory(const char *hotplug)
+{
+	return hotplug && (strstr(hotplug, "cpu") || strstr(hotplug, "memory"));
 }
 
 static bool balloon_on(const char *v)
@@ -218,10 +225,7 @@ static enum plug plug_one(struct job *j, struct guest *g, const char *key, const
 	if (!strcmp(key, "cpulimit") || !strcmp(key, "cpuunits"))
 		return PLUG_DONE;
 	if (!strcmp(key, "hotplug"))
-		return strstr(value, "memory") || strstr(value, "cpu") ||
-			       (hp && (strstr(hp, "memory") || strstr(hp, "cpu")))
-			   ? PLUG_WAIT
-			   : PLUG_DONE;
+		return hot_cpu_or_memory(value) || hot_cpu_or_memory(hp) ? PLUG_WAIT : PLUG_DONE;
 	if (!strcmp(key, "vcpus"))
 		return feature(g, "cpu") ? PLUG_DONE : PLUG_WAIT;
 	if (!strcmp(key, "memory"))
@@ -235,29 +239,28 @@ static enum plug plug_one(struct job *j, struct guest *g, const char *key, const
 static enum plug unplug_one(
     struct job *j, struct guest *g, const char *key, bool force, struct oops *o)
 {
-	char kind = prop_kind(key);
 	_cleanup_str_ char *old = mem_strdup(kv_get(&g->conf, key));
-	const char *hp = kv_get(&g->conf, "hotplug");
+	bool now;
 
-	if (prop_is_net(key))
-		return feature(g, "network") ? PLUG_DONE : PLUG_WAIT;
 	if (prop_is_drive(key)) {
-		if (!feature(g, "disk") || kind == 'i' || kind == 's' || !kind)
+		if (!hot_bus(g, key))
 			return PLUG_WAIT;
 		guest_unset(j->sim, g, key);
 		return drive_leave(j, g, key, old, force, o) ? PLUG_DONE : PLUG_FAILED;
 	}
-	if (!strcmp(key, "hotplug"))
-		return hp && (strstr(hp, "cpu") || strstr(hp, "memory")) ? PLUG_WAIT : PLUG_DONE;
-	if (!strcmp(key, "balloon"))
-		return balloon_on(old) ? PLUG_DONE : PLUG_WAIT;
-	if (!strcmp(key, "tablet") || text_starts(key, "usb"))
-		return feature(g, "usb") ? PLUG_DONE : PLUG_WAIT;
-	if (!strcmp(key, "cpulimit") || !strcmp(key, "cpuunits"))
-		return PLUG_DONE;
-	if (!strcmp(key, "vcpus"))
-		return feature(g, "cpu") ? PLUG_DONE : PLUG_WAIT;
-	return fast(key) ? PLUG_DONE : PLUG_WAIT;
+	if (prop_is_net(key))
+		now = feature(g, "network");
+	else if (!strcmp(key, "hotplug"))
+		now = !hot_cpu_or_memory(old);
+	else if (!strcmp(key, "balloon"))
+		now = balloon_on(old);
+	else if (!strcmp(key, "tablet") || text_starts(key, "usb"))
+		now = feature(g, "usb");
+	else if (!strcmp(key, "vcpus"))
+		now = feature(g, "cpu");
+	else
+		now = !strcmp(key, "cpulimit") || !strcmp(key, "cpuunits") || fast(key);
+	return now ? PLUG_DONE : PLUG_WAIT;
 }
 
 static bool plug_all(struct job *j, struct guest *g, const struct strs *modified, struct oops *o)

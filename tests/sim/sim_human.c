@@ -48,33 +48,6 @@ static struct guest *find(struct sim *s, int64_t vmid, struct err **err)
 	return g;
 }
 
-static void template_disks(struct sim *s, struct guest *g)
-{
-	_cleanup_kv_ struct kv conf = {0};
-
-	kv_copy(&conf, &g->conf);
-	guest_set(s, g, "template", "1");
-	KV_FOREACH (i, &conf) {
-		_cleanup_drive_ struct drive d = {0};
-		struct volume *v;
-
-		if (!prop_is_drive(i->key) || !drive_parse(s, i->key, i->value, &d) ||
-		    drive_is_cdrom(&d))
-			continue;
-		v = volume_find(s, g->node, d.file);
-		if (!v || !store_can_template(v->store))
-			continue;
-		volume_to_base(s, v);
-		free(d.file);
-		d.file = volume_id(v);
-		{
-			_cleanup_str_ char *text = drive_print(&d);
-
-			guest_set(s, g, i->key, text);
-		}
-	}
-}
-
 /* What is there from the start has a system on the disks it boots from: without an order, all. */
 static void fill_disks(struct sim *s, const struct guest *g)
 {
@@ -147,8 +120,10 @@ int human_make(struct sim *s, int64_t vmid, struct node *n, const struct kv *con
 	_cleanup_oops_ struct oops o = {0};
 	struct guest *g = guest_new(s, vmid, n);
 
-	if (fill_conf(j, g, conf, &o) && template)
-		template_disks(s, g);
+	if (fill_conf(j, g, conf, &o) && template) {
+		guest_set(s, g, "template", "1");
+		drives_to_base(s, g);
+	}
 	return outcome(j, &o, err);
 }
 

@@ -187,13 +187,11 @@ void job_ok_total(struct job *j, struct jsn *data, int64_t total)
 
 void job_ok(struct job *j, struct jsn *data)
 {
-	if (j->task)
-		jsn_free(&data);
-	else if (!j->answered) {
+	if (!j->task && !j->answered) {
 		job_ok_total(j, data, -1);
 		return;
-	} else
-		jsn_free(&data);
+	}
+	jsn_free(&data);
 	job_end(j);
 }
 

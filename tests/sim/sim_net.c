@@ -287,16 +287,14 @@ void net_pass(struct job *j, bool protected_call, void (*fn)(struct job *j))
 			instead(j, UNREACHABLE_MS, no_route);
 		else
 			instead(j, CONNECT_MS, timed_out);
-	} else if (!to->proxy)
-		instead(j, 1, refused);
-	else if (to != from && to->proxy_frozen)
+	} else if (to->proxy && to != from && to->proxy_frozen)
 		instead(j, CONNECT_MS, hung);
-	else if (!protected_call)
-		fn(j);
-	else if (!to->daemon)
+	else if (!to->proxy || (protected_call && !to->daemon))
 		instead(j, 1, refused);
-	else
+	else if (protected_call)
 		worker_take(j, fn);
+	else
+		fn(j);
 }
 
 void net_stranger(struct job *j, const char *name)

@@ -65,7 +65,10 @@ bool drive_parse(const struct sim *s, const char *key, const char *text, struct 
 
 	*ret = (struct drive){0};
 	buf_init(&why, 0);
-	ok = schema_split(schema_table(table), prop_kind(key), key, text, s->v9, &ret->opts, &why);
+	ok = schema_split(
+	    &(struct sby){
+		.table = schema_table(table), .path = key, .kind = prop_kind(key), .v9 = s->v9},
+	    text, &ret->opts, &why);
 	buf_fini(&why);
 	if (!ok) {
 		drive_fini(ret);
@@ -139,7 +142,8 @@ bool net_parse(const struct sim *s, const char *key, const char *text, struct kv
 
 	*ret = (struct kv){0};
 	buf_init(&why, 0);
-	ok = schema_split(schema_table("net"), 0, key, text, s->v9, ret, &why);
+	ok = schema_split(
+	    &(struct sby){.table = schema_table("net"), .path = key, .v9 = s->v9}, text, ret, &why);
 	buf_fini(&why);
 	if (!ok)
 		kv_fini(ret);
@@ -175,45 +179,33 @@ char *net_canonical(struct sim *s, const char *key, const char *text)
 	return net_print(&parts);
 }
 
+static const char size_units[] = "KMGT"; /* each 1024 of the one before */
+
 int64_t size_parse(const char *text)
 {
+	const char *unit;
 	char *end;
 	double v;
 
 	if (!text || !isdigit((unsigned char)*text))
 		return -1;
 	v = strtod(text, &end);
-	switch (*end) {
-	case 'T':
+	unit = *end ? strchr(size_units, *end) : NULL;
+	for (const char *p = size_units; unit && p <= unit; p++)
 		v *= 1024;
-		__attribute__((fallthrough));
-	case 'G':
-		v *= 1024;
-		__attribute__((fallthrough));
-	case 'M':
-		v *= 1024;
-		__attribute__((fallthrough));
-	case 'K':
-		v *= 1024;
+	if (unit)
 		end++;
-		break;
-	case '\0':
-		break;
-	default:
-		return -1;
-	}
 	return *end || v > 9e18 ? -1 : (int64_t)v;
 }
 
 char *size_print(int64_t bytes)
 {
-	static const char units[] = "KMGT";
 	int64_t v = bytes;
 	char unit = 0;
 
 	for (size_t i = 0; i < 4 && v % 1024 == 0; i++) {
 		v /= 1024;
-		unit = units[i];
+		unit = size_units[i];
 	}
 	return unit ? mem_printf("%" PRId64 "%c", v, unit) : mem_printf("%" PRId64, v);
 }

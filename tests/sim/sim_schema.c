@@ -62,6 +62,7 @@ static void limits_parse(struct sprop *p, const char *s)
 static void token_parse(struct sprop *p, const char *s)
 {
 	size_t len = strlen(s);
+	char *end;
 
 	switch (*s) {
 	case '*':
@@ -69,7 +70,10 @@ static void token_parse(struct sprop *p, const char *s)
 		break;
 	case '[':
 		p->indexed = true;
-		MUST(sscanf(s, "[%d-%d]", &p->lo, &p->hi) == 2);
+		p->lo = (int)strtol(s + 1, &end, 10);
+		MUST(*end == '-');
+		p->hi = (int)strtol(end + 1, &end, 10);
+		MUST(*end == ']');
 		break;
 	case '{':
 		limits_parse(p, s);
@@ -88,8 +92,7 @@ static void token_parse(struct sprop *p, const char *s)
 		p->maxlen = (size_t)strtoul(s + 1, NULL, 10);
 		break;
 	case '^':
-		p->requires
-		= mem_strdup(s + 1);
+		p->needs = mem_strdup(s + 1);
 		break;
 	case '!':
 		p->only = s[1] - '0';
@@ -111,41 +114,51 @@ static void token_parse(struct sprop *p, const char *s)
 	}
 }
 
+static enum stype type_parse(const char *word)
+{
+	static const char *const words[] = {
+	    [STYPE_STR] = "str", [STYPE_INT] = "int", [STYPE_NUM] = "num", [STYPE_BOOL] = "bool"};
+
+	for (size_t i = 0; i < ARRAY_LEN(words); i++)
+		if (!strcmp(words[i], word))
+			return (enum stype)i;
+	mem_broken(__FILE__, __LINE__, word);
+}
+
+/* The first word of a row is the name, the second the type, a word after "~" the rest. */
+static void word_parse(struct sprop *p, const char *word)
+{
+	size_t len = strlen(word);
+
+	if (!p->name) {
+		p->optional = word[len - 1] == '?';
+		p->name = mem_strndup(word, len - p->optional);
+		p->type = STYPE__MAX;
+	} else if (p->type == STYPE__MAX)
+		p->type = type_parse(word);
+	else
+		token_parse(p, word);
+}
+
 static void row_parse(struct stable *t, const char *row, size_t len)
 {
 	_cleanup_str_ char *text = mem_strndup(row, len);
 	struct sprop p = {0};
-	char *rest = text, *tok;
-	int n = 0;
+	char *rest = text + strspn(text, " \n\t");
 
-	while (rest && (*rest == ' ' || *rest == '\n' || *rest == '\t'))
-		rest++;
 	if (!*rest)
 		return;
-	while (rest && *rest) {
-		if (*rest == '~') {
-			_cleanup_str_ char *re = mem_printf("^(%s)$", rest + 1);
+	while (rest && *rest && *rest != '~') {
+		const char *word = strsep(&rest, " ");
 
-			p.has_re = !regcomp(&p.re, re, REG_EXTENDED | REG_NOSUB);
-			MUST(p.has_re);
-			break;
-		}
-		tok = strsep(&rest, " ");
-		if (!*tok)
-			continue;
-		if (n == 0) {
-			size_t l = strlen(tok);
+		if (*word)
+			word_parse(&p, word);
+	}
+	if (rest && *rest == '~') {
+		_cleanup_str_ char *re = mem_printf("^(%s)$", rest + 1);
 
-			p.optional = tok[l - 1] == '?';
-			p.name = mem_strndup(tok, l - p.optional);
-		} else if (n == 1) {
-			p.type = !strcmp(tok, "int")	? STYPE_INT
-				 : !strcmp(tok, "num")	? STYPE_NUM
-				 : !strcmp(tok, "bool") ? STYPE_BOOL
-							: STYPE_STR;
-		} else
-			token_parse(&p, tok);
-		n++;
+		p.has_re = !regcomp(&p.re, re, REG_EXTENDED | REG_NOSUB);
+		MUST(p.has_re);
 	}
 	MEM_PUSH_ROOM(t->v, t->n, t->cap);
 	t->v[t->n++] = p;
@@ -167,7 +180,7 @@ void schema_fini(struct stable *t)
 {
 	for (size_t i = 0; i < t->n; i++) {
 		struct sprop *p = &t->v[i];
-		char *own[] = {p->name, p->format, p->table, p->requires, p->alias, p->keyalias,
+		char *own[] = {p->name, p->format, p->table, p->needs, p->alias, p->keyalias,
 		    p->kinds, p->values};
 
 		for (size_t k = 0; k < ARRAY_LEN(own); k++)
@@ -217,14 +230,19 @@ static bool index_matches(const struct sprop *p, const char *key)
 	return !*end && v >= p->lo && v <= p->hi;
 }
 
+/* In this version, for this kind of disk? */
+static bool counts(const struct sprop *p, char kind, bool v9)
+{
+	return (!p->only || p->only == (v9 ? 9 : 8)) &&
+	       !(kind && p->kinds && !strchr(p->kinds, kind));
+}
+
 const struct sprop *schema_find(const struct stable *t, const char *key, bool v9, char kind)
 {
 	for (size_t i = 0; t && i < t->n; i++) {
 		const struct sprop *p = &t->v[i];
 
-		if (p->only && p->only != (v9 ? 9 : 8))
-			continue;
-		if (kind && p->kinds && !strchr(p->kinds, kind))
+		if (!counts(p, kind, v9))
 			continue;
 		if (p->indexed ? index_matches(p, key) : !strcmp(p->name, key))
 			return p;
@@ -346,6 +364,23 @@ static bool type_ok(const struct sprop *p, const char *path, const char *v, stru
 	return ok;
 }
 
+static bool format_ok(
+    const struct sprop *p, const char *path, const char *v, bool v9, struct buf *why)
+{
+	_cleanup_kv_ struct kv parts = {0};
+	const struct sby by = {.path = path, .kind = p->kind, .v9 = v9};
+	struct sby of = by;
+
+	if (p->format)
+		return format_check(p->format, v, v9, why);
+	if (!p->table)
+		return true;
+	of.table = schema_table(p->table);
+	if (!schema_split(&of, v, &parts, why))
+		return false;
+	return strcmp(p->table, "cpu") != 0 || format_check("cpu-parts", v, v9, why);
+}
+
 void schema_check_value(
     const struct sprop *p, const char *path, const char *v, bool v9, struct kv *errors)
 {
@@ -354,17 +389,8 @@ void schema_check_value(
 	if (!type_ok(p, path, v, errors))
 		return;
 	buf_init(&why, 0);
-	if (p->format && !format_check(p->format, v, v9, &why))
+	if (!format_ok(p, path, v, v9, &why))
 		add_error(errors, path, "invalid format - %s", buf_str(&why));
-	else if (p->table) {
-		struct kv parts = {0};
-
-		if (!schema_split(schema_table(p->table), p->kind, path, v, v9, &parts, &why))
-			add_error(errors, path, "invalid format - %s", buf_str(&why));
-		else if (!strcmp(p->table, "cpu") && !format_check("cpu-parts", v, v9, &why))
-			add_error(errors, path, "invalid format - %s", buf_str(&why));
-		kv_fini(&parts);
-	}
 	buf_fini(&why);
 	if (kv_has(errors, path))
 		return;
@@ -389,35 +415,31 @@ static char *path_of(const char *path, const char *key)
 	return path ? mem_printf("%s.%s", path, key) : mem_strdup(key);
 }
 
-static void check_missing(const struct stable *t, char kind, const char *path,
-    const struct kv *values, bool v9, struct kv *errors)
+static void check_missing(
+    const struct sby *by, const struct stable *t, const struct kv *values, struct kv *errors)
 {
 	for (size_t i = 0; t && i < t->n; i++) {
 		const struct sprop *p = &t->v[i];
+		_cleanup_str_ char *at = NULL;
 
 		if (p->optional || p->indexed || kv_has(values, p->name) ||
-		    (p->only && p->only != (v9 ? 9 : 8)) ||
-		    (kind && p->kinds && !strchr(p->kinds, kind)))
+		    !counts(p, by->kind, by->v9))
 			continue;
-		{
-			_cleanup_str_ char *at = path_of(path, p->name);
-
-			add_error(errors, at, "property is missing and it is not optional");
-		}
+		at = path_of(by->path, p->name);
+		add_error(errors, at, "property is missing and it is not optional");
 	}
 }
 
-static void check_object(const struct stable *t, const struct stable *more, char kind,
-    const char *path, const struct kv *values, bool v9, struct kv *errors)
+static void check_object(const struct sby *by, const struct kv *values, struct kv *errors)
 {
-	check_missing(t, kind, path, values, v9, errors);
-	check_missing(more, kind, path, values, v9, errors);
+	check_missing(by, by->table, values, errors);
+	check_missing(by, by->more, values, errors);
 	KV_FOREACH (i, values) {
-		const struct sprop *p = schema_find(t, i->key, v9, kind);
-		_cleanup_str_ char *at = path_of(path, i->key);
+		const struct sprop *p = schema_find(by->table, i->key, by->v9, by->kind);
+		_cleanup_str_ char *at = path_of(by->path, i->key);
 
 		if (!p)
-			p = schema_find(more, i->key, v9, kind);
+			p = schema_find(by->more, i->key, by->v9, by->kind);
 		if (!p && MUTANT(UNKNOWN_TAKEN))
 			continue;
 		if (!p) {
@@ -426,13 +448,13 @@ static void check_object(const struct stable *t, const struct stable *more, char
 			    "additional properties");
 			continue;
 		}
-		schema_check_value(p, at, i->value, v9, errors);
-		if (p->requires && !kv_has(values, p->requires)) {
-			_cleanup_str_ char *need = path_of(path, p->requires);
+		schema_check_value(p, at, i->value, by->v9, errors);
+		if (p->needs && !kv_has(values, p->needs)) {
+			_cleanup_str_ char *need = path_of(by->path, p->needs);
 
 			add_error(errors, need,
-			    v9 ? "missing property required by '%s'"
-			       : "missing property - '%s' requires this property",
+			    by->v9 ? "missing property required by '%s'"
+				   : "missing property - '%s' requires this property",
 			    at);
 		}
 	}
@@ -441,7 +463,7 @@ static void check_object(const struct stable *t, const struct stable *more, char
 void schema_check(const struct stable *t, const struct stable *more, const struct kv *values,
     bool v9, struct kv *errors)
 {
-	check_object(t, more, 0, NULL, values, v9, errors);
+	check_object(&(struct sby){.table = t, .more = more, .v9 = v9}, values, errors);
 }
 
 /* 1 and 0 for what a boolean may be called in a property string, else NULL. */
@@ -459,23 +481,26 @@ static const char *bool_word(const char *v)
 	return NULL;
 }
 
-/* A part without "=" belongs to the default key. */
-static bool part_bare(
-    const struct stable *t, char kind, const char *part, bool v9, struct kv *ret, struct buf *why)
+static bool twice(const struct kv *have, const char *key, struct buf *why)
 {
-	for (size_t i = 0; i < t->n; i++) {
-		const struct sprop *p = &t->v[i];
+	if (!kv_has(have, key))
+		return false;
+	buf_addf(why, "duplicate key in comma-separated list property: %s\n", key);
+	return true;
+}
+
+/* A part without "=" belongs to the default key. */
+static bool part_bare(const struct sby *by, const char *part, struct kv *ret, struct buf *why)
+{
+	for (size_t i = 0; i < by->table->n; i++) {
+		const struct sprop *p = &by->table->v[i];
 		const char *v = part;
 
-		if (!p->defkey || (p->only && p->only != (v9 ? 9 : 8)) ||
-		    (kind && p->kinds && !strchr(p->kinds, kind)))
+		if (!p->defkey || !counts(p, by->kind, by->v9))
 			continue;
-		if (kv_has(ret, p->name)) {
-			buf_addf(
-			    why, "duplicate key in comma-separated list property: %s\n", p->name);
+		if (twice(ret, p->name, why))
 			return false;
-		}
-		if (p->type == STYPE_BOOL && v9 && bool_word(part))
+		if (p->type == STYPE_BOOL && by->v9 && bool_word(part))
 			v = bool_word(part);
 		kv_set(ret, p->name, v);
 		return true;
@@ -484,15 +509,13 @@ static bool part_bare(
 	return false;
 }
 
-static bool part_keyed(const struct stable *t, char kind, const char *k, const char *v, bool v9,
-    struct kv *ret, struct buf *why)
+static bool part_keyed(
+    const struct sby *by, const char *k, const char *v, struct kv *ret, struct buf *why)
 {
-	const struct sprop *p = schema_find(t, k, v9, kind);
+	const struct sprop *p = schema_find(by->table, k, by->v9, by->kind);
 
-	if (kv_has(ret, k)) {
-		buf_addf(why, "duplicate key in comma-separated list property: %s\n", k);
+	if (twice(ret, k, why))
 		return false;
-	}
 	if (p && p->alias) {
 		if (p->keyalias) {
 			if (kv_has(ret, p->keyalias)) {
@@ -502,11 +525,9 @@ static bool part_keyed(const struct stable *t, char kind, const char *k, const c
 			kv_set(ret, p->keyalias, k);
 		}
 		k = p->alias;
-		p = schema_find(t, k, v9, kind);
-		if (kv_has(ret, k)) {
-			buf_addf(why, "duplicate key in comma-separated list property: %s\n", k);
+		p = schema_find(by->table, k, by->v9, by->kind);
+		if (twice(ret, k, why))
 			return false;
-		}
 	}
 	if (p && p->type == STYPE_BOOL && bool_word(v))
 		v = bool_word(v);
@@ -514,8 +535,7 @@ static bool part_keyed(const struct stable *t, char kind, const char *k, const c
 	return true;
 }
 
-bool schema_split(const struct stable *t, char kind, const char *path, const char *text, bool v9,
-    struct kv *ret, struct buf *why)
+bool schema_split(const struct sby *by, const char *text, struct kv *ret, struct buf *why)
 {
 	_cleanup_str_ char *copy = mem_strdup(text);
 	_cleanup_kv_ struct kv errors = {0};
@@ -532,12 +552,12 @@ bool schema_split(const struct stable *t, char kind, const char *path, const cha
 		}
 		if (eq) {
 			*eq = '\0';
-			if (!part_keyed(t, kind, part, eq + 1, v9, ret, why))
+			if (!part_keyed(by, part, eq + 1, ret, why))
 				return false;
-		} else if (!part_bare(t, kind, part, v9, ret, why))
+		} else if (!part_bare(by, part, ret, why))
 			return false;
 	}
-	check_object(t, NULL, kind, path, ret, v9, &errors);
+	check_object(by, ret, &errors);
 	if (!errors.n)
 		return true;
 	buf_adds(why, "format error\n");

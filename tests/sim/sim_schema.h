@@ -25,7 +25,7 @@ struct sprop {
 	int lo, hi; /* numbers of an indexed key */
 	double min, max;
 	size_t maxlen; /* characters; 0 = any */
-	char *format, *table, *requires, *alias, *keyalias, *kinds, *values;
+	char *format, *table, *needs, *alias, *keyalias, *kinds, *values;
 	char kind; /* which disks of table "disk" */
 	regex_t re;
 };
@@ -52,10 +52,23 @@ void schema_check(const struct stable *t, const struct stable *more, const struc
 void schema_check_value(
     const struct sprop *p, const char *path, const char *value, bool v9, struct kv *errors);
 
+/* By what something is checked. */
+struct sby {
+	const struct stable *table;
+	const struct stable *more; /* a second table; may be NULL */
+	const char *path;	   /* what errors begin with; may be NULL */
+	char kind;		   /* which disks of table "disk"; 0 = any */
+	bool v9;
+};
+#define SCHEMA_OF(name, is_v9)                                             \
+	(const struct sby)                                                 \
+	{                                                                  \
+		.table = schema_table(name), .path = (name), .v9 = (is_v9) \
+	}
+
 /* Splits a property string into its parts, aliases resolved; the text of what is wrong otherwise.
  */
-bool schema_split(const struct stable *t, char kind, const char *path, const char *text, bool v9,
-    struct kv *ret, struct buf *why);
+bool schema_split(const struct sby *by, const char *text, struct kv *ret, struct buf *why);
 
 /* A named format: true if the value has it, else the reason in why. */
 bool format_check(const char *format, const char *value, bool v9, struct buf *why);

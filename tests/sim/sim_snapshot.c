@@ -7,14 +7,6 @@
 #include "sim_conf.h"
 #include "sim_volume.h"
 
-static struct snap *snap_find(struct guest *g, const char *name)
-{
-	for (size_t i = 0; i < g->nsnaps; i++)
-		if (!strcmp(g->snaps[i].name, name))
-			return &g->snaps[i];
-	return NULL;
-}
-
 void api_snapshots(struct job *j)
 {
 	_cleanup_oops_ struct oops o = {0};

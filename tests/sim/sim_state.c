@@ -354,6 +354,14 @@ struct guest *guest_find(const struct sim *s, int64_t vmid)
 	return i < s->nguests && s->guests[i]->vmid == vmid ? s->guests[i] : NULL;
 }
 
+struct snap *snap_find(const struct guest *g, const char *name)
+{
+	for (size_t i = 0; i < g->nsnaps; i++)
+		if (!strcmp(g->snaps[i].name, name))
+			return &g->snaps[i];
+	return NULL;
+}
+
 struct guest *guest_new(struct sim *s, int64_t vmid, struct node *n)
 {
 	size_t i = guest_slot(s, vmid);

@@ -320,6 +320,7 @@ struct store *store_find(const struct sim *s, const char *name);
 bool store_on(const struct store *st, const struct node *n);
 bool store_has(const struct store *st, const char *content);
 struct guest *guest_find(const struct sim *s, int64_t vmid);
+struct snap *snap_find(const struct guest *g, const char *name);
 struct guest *guest_new(struct sim *s, int64_t vmid, struct node *n); /* the number is free */
 void guest_del(struct sim *s, struct guest *g);
 struct pool *pool_find(const struct sim *s, const char *name);

@@ -207,18 +207,19 @@ static const char *content_of(const char *own)
 	return "images";
 }
 
-static struct volume *volume_insert(struct sim *s, struct store *st, struct node *n, char *name,
-    char *base, int64_t vmid, int64_t size)
+struct volume *volume_add(
+    struct sim *s, struct store *st, struct node *n, const char *name, int64_t vmid, int64_t size)
 {
 	struct volume *v = mem_alloc(sizeof(*v));
+	const char *own = own_part(st, name);
 	_cleanup_str_ char *key = NULL;
 	_cleanup_str_ char *id = NULL;
 
 	v->store = st;
 	v->node = st->shared ? NULL : n;
-	v->name = name;
-	v->own = mem_strdup(own_part(st, name));
-	v->base = base;
+	v->name = mem_strdup(name);
+	v->own = mem_strdup(own);
+	v->base = own > name ? mem_strndup(name, (size_t)(own - name) - 1) : NULL;
 	v->format = format_of(st, v->own);
 	v->content = content_of(v->own);
 	v->vmid = vmid;
@@ -233,15 +234,6 @@ static struct volume *volume_insert(struct sim *s, struct store *st, struct node
 	id = volume_id(v);
 	note(s, guest_find(s, vmid), "volume-new", id, NULL, NULL);
 	return v;
-}
-
-struct volume *volume_add(
-    struct sim *s, struct store *st, struct node *n, const char *name, int64_t vmid, int64_t size)
-{
-	const char *own = own_part(st, name);
-	char *base = own > name ? mem_strndup(name, (size_t)(own - name) - 1) : NULL;
-
-	return volume_insert(s, st, n, mem_strdup(name), base, vmid, size);
 }
 
 static bool own_taken(
@@ -332,13 +324,14 @@ static void log_made(struct job *j, const struct volume *v, const struct volume 
 		    path, v->size);
 }
 
-struct volume *volume_new(struct job *j, struct store *st, int64_t vmid, const char *suffix,
-    const char *format, int64_t size, const struct volume *base, struct oops *o)
+struct volume *volume_new(
+    struct job *j, struct store *st, const struct volume_ask *ask, struct oops *o)
 {
 	struct sim *s = j->sim;
-	_cleanup_str_ char *own = new_own(s, st, j->node, vmid, suffix, format);
+	const struct volume *base = ask->base;
+	_cleanup_str_ char *own = new_own(s, st, j->node, ask->vmid, ask->suffix, ask->format);
+	_cleanup_str_ char *name = NULL;
 	struct volume *v;
-	char *name;
 	bool named = base && st->type != STORE_LVMTHIN && !MUTANT(LINKED_AS_FULL);
 
 	if (own_taken(s, st, j->node, own)) {
@@ -346,23 +339,23 @@ struct volume *volume_new(struct job *j, struct store *st, int64_t vmid, const c
 		    o, "disk image '%s/images/%s' already exists", st->path ? st->path : "", own);
 		return NULL;
 	}
-	if (st->type == STORE_LVM && store_used(s, st, j->node) + size > st->total) {
+	if (st->type == STORE_LVM && store_used(s, st, j->node) + ask->size > st->total) {
 		oops_die(o, "not enough free space (%" PRId64 " < %" PRId64 ")",
-		    (st->total - store_used(s, st, j->node)) >> 10, size >> 10);
+		    (st->total - store_used(s, st, j->node)) >> 10, ask->size >> 10);
 		return NULL;
 	}
-	if (store_is_file(st) && !base && size > (int64_t)16 << 40) {
+	if (store_is_file(st) && !base && ask->size > (int64_t)16 << 40) {
 		oops_die(o,
 		    "unable to create image: qemu-img.distrib: %s/images/%s: The image size is "
 		    "too large for file format '%s'",
-		    st->path, own, format);
+		    st->path, own, ask->format);
 		return NULL;
 	}
 	name = named ? mem_printf("%s/%s", base->own, own) : mem_strdup(own);
 	if (base && store_is_file(st))
 		job_log(j, "clone %s: images, %s, %" PRId64 " to %s (base=../%s)", base->own,
-		    strchr(own, '/') + 1, vmid, strchr(own, '/') + 1, base->own);
-	v = volume_insert(s, st, j->node, name, named ? mem_strdup(base->own) : NULL, vmid, size);
+		    strchr(own, '/') + 1, ask->vmid, strchr(own, '/') + 1, base->own);
+	v = volume_add(s, st, j->node, name, ask->vmid, ask->size);
 	v->written = base && base->written;
 	log_made(j, v, base);
 	return v;

@@ -34,10 +34,16 @@ size_t volume_children(const struct sim *s, const struct volume *v);
 /* A volume with a given name (seed, ISO images). */
 struct volume *volume_add(
     struct sim *s, struct store *st, struct node *n, const char *name, int64_t vmid, int64_t size);
-/* A new image vm-N-disk-K or, with a suffix, vm-N-<suffix>; base = of a linked clone. NULL and an
- * error if there is no room. The job's log says what the storage's tools would. */
-struct volume *volume_new(struct job *j, struct store *st, int64_t vmid, const char *suffix,
-    const char *format, int64_t size, const struct volume *base, struct oops *o);
+struct volume_ask {
+	int64_t vmid, size;
+	const char *format;
+	const char *suffix;	   /* vm-N-<suffix> instead of vm-N-disk-K; may be NULL */
+	const struct volume *base; /* of a linked clone; may be NULL */
+};
+/* A new image. NULL and an error if there is no room. The job's log says what the storage's tools
+ * would. */
+struct volume *volume_new(
+    struct job *j, struct store *st, const struct volume_ask *ask, struct oops *o);
 /* The progress of a full copy, as qemu-img reports it. */
 /* The lines of a copy's progress after `from` percent (-1 = from the beginning) up to `to`. */
 void volume_log_copy(struct job *j, const struct volume *src, int64_t size, int from, int to);
