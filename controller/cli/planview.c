@@ -67,6 +67,13 @@ static enum planview_sum sum_of(const struct plan *plan)
 	return held ? PLANVIEW_BLOCKED : PLANVIEW_NOTHING;
 }
 
+static const struct resource *manifest_of(struct pass *p, const char *name)
+{
+	const struct bundle *b = controller_bundle(p->controller);
+	const struct bundle_entry *e = b ? bundle_find(b, name) : NULL;
+	return e ? e->res : NULL;
+}
+
 char *planview_render(struct pass *p, enum planview_form form, bool colors, enum planview_sum *ret)
 {
 	const struct status *s = controller_status(p->controller);
@@ -82,8 +89,11 @@ char *planview_render(struct pass *p, enum planview_form form, bool colors, enum
 			stand_ins[i] = stand_in(v);
 			plan = &stand_ins[i];
 		}
-		items[n++] = (struct render_item){
-		    .name = v->name, .vmid = v->record.vmid, .node = v->node, .plan = plan};
+		items[n++] = (struct render_item){.name = v->name,
+		    .vmid = v->record.vmid,
+		    .node = v->node,
+		    .plan = plan,
+		    .want = manifest_of(p, v->name)};
 		if (sum_of(plan) > *ret)
 			*ret = sum_of(plan);
 	}

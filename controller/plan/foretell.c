@@ -9,6 +9,12 @@ char *foretell_name(const struct resource *want)
 	return mem_strdup(l && l->value.type == VALUE_STR ? l->value.s : want->name);
 }
 
+bool foretell_sends(const struct attr *a)
+{
+	return a->class == CLASS_CLONE || a->id == ATTR_node_name || a->id == ATTR_name ||
+	       a->id == ATTR_clone_pool_id || a->codec == CODEC_DESCRIPTION;
+}
+
 static int put_description(const struct planner *pl, struct kv *conf, struct err **err)
 {
 	static const char nonce[] = "0000000000000000";

@@ -18,5 +18,7 @@ int foretell_clone(const struct planner *pl, struct obs_guest *ret, struct err *
 /* name and description as they go with the clone call; nonce and vmid are those of the marker. The
  * description is the manifest's, else the source's. Caller frees. */
 char *foretell_name(const struct resource *want);
+/* The attribute goes with the clone call. */
+bool foretell_sends(const struct attr *a);
 
 #endif

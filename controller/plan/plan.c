@@ -114,11 +114,13 @@ static bool use_source(struct planner *pl)
 	_cleanup_err_ struct err *err = NULL;
 
 	pl->out->create = true;
-	if (!pl->in->source && pl->in->source_gone)
+	if (!pl->in->source && pl->in->source_gone) {
+		policy_create(pl); /* what else is wrong need not wait */
 		return stop(pl, PLAN_STALLED, REASON_SOURCE_MISSING,
 		    mem_printf(
 			"not cloned: there is no VM %lld to clone, or the token cannot see it",
 			id));
+	}
 	if (!pl->in->source)
 		return stop(pl, PLAN_WAIT, REASON_READING,
 		    mem_printf("the template %lld has not been read yet", id));
@@ -159,6 +161,15 @@ static void guard(struct planner *pl)
 	stop(pl, PLAN_STALLED, REASON_BUG, wrong);
 }
 
+static void finish_changes(struct planner *pl)
+{
+	struct plan *p = pl->out;
+
+	planner_place(pl);
+	if (p->n_changes > 1)
+		qsort(p->changes, p->n_changes, sizeof(*p->changes), compare_changes);
+}
+
 static void compare(struct planner *pl)
 {
 	struct plan *p = pl->out;
@@ -177,9 +188,7 @@ static void compare(struct planner *pl)
 	if (pl->hands_off || (pl->foretold && planner_worst(pl)))
 		drop_steps(p);
 	order_restart(pl);
-	planner_place(pl);
-	if (p->n_changes > 1)
-		qsort(p->changes, p->n_changes, sizeof(*p->changes), compare_changes);
+	finish_changes(pl);
 	verdict_give(pl);
 	guard(pl);
 }
@@ -205,6 +214,8 @@ void plan_make(const struct plan_input *in, struct plan *ret)
 		record_fini(&ret->learned); /* of a VM that is no more */
 		if (use_source(&pl))
 			compare(&pl);
+		else
+			finish_changes(&pl);
 	}
 	planner_fini(&pl);
 }

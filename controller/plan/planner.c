@@ -183,6 +183,9 @@ bool planner_may(struct planner *pl, struct change *c)
 	if (is_root_only(pl, c)) {
 		change_block(c, REASON_ROOT_ONLY,
 		    "PVE lets only root@pam with a password set it, and it is %s", c->from);
+		if (pl->foretold)
+			change_hint(c, "have root set it on the template, or take it out of the "
+				       "manifest");
 		return false;
 	}
 	if (!policy_allows_change(pl, c))

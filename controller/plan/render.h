@@ -17,6 +17,8 @@ struct render_item {
 	uint32_t vmid; /* 0 = not yet */
 	const char *node;
 	const struct plan *plan;
+	const struct resource *want; /* for what a new VM is given beside its changes; may be NULL
+				      */
 };
 
 /* Worst first, then by name; those that are in sync are only counted, in the last line. */

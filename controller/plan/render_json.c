@@ -68,15 +68,38 @@ static struct jsn *step(const struct step *s)
 	return j;
 }
 
+/* What a new VM is given beside its changes. */
+static struct jsn *given(const struct render_item *item)
+{
+	struct jsn *all = jsn_new_array();
+	for (size_t i = 0; item->want && i < item->want->n_leaves; i++) {
+		const struct leaf *l = &item->want->leaves[i];
+		enum renderkit_rest kind;
+		if (!renderkit_is_rest(item, l, &kind))
+			continue;
+		_cleanup_str_ char *path = schema_path(l->attr, l->slot);
+		_cleanup_str_ char *value = value_print(&l->value);
+		struct jsn *j = jsn_new_object();
+		jsn_put_str(j, "path", path);
+		jsn_put_str(j, "value", value);
+		jsn_put_str(j, "how", renderkit_rest_word(kind));
+		jsn_push(all, j);
+	}
+	return all;
+}
+
 static struct jsn *vm(const struct render_item *item)
 {
 	const struct plan *p = item->plan;
 	struct jsn *j = jsn_new_object(), *changes = jsn_new_array(), *steps = jsn_new_array();
 
+	_cleanup_str_ char *felt = renderkit_felt(p);
 	jsn_put_str(j, "name", item->name);
 	if (item->vmid)
 		jsn_put_int(j, "vmid", item->vmid);
 	jsn_put_str(j, "node", item->node);
+	jsn_put_str(j, "deed", renderkit_deed(p));
+	jsn_put_str(j, "guest", felt);
 	jsn_put_str(j, "verdict", renderkit_verdict(p->verdict));
 	jsn_put_str(j, "reason", reason_word(p->reason));
 	jsn_put_str(j, "message", p->message);
@@ -87,6 +110,8 @@ static struct jsn *vm(const struct render_item *item)
 	for (size_t i = 0; i < p->n_steps; i++)
 		jsn_push(steps, step(&p->steps[i]));
 	jsn_put(j, "changes", changes);
+	if (p->create)
+		jsn_put(j, "given", given(item));
 	jsn_put(j, "steps", steps);
 	jsn_put(j, "pendingKeys", list(&p->pending_keys));
 	return j;
@@ -107,6 +132,9 @@ char *render_json(const struct render_item *v, size_t n)
 	jsn_put_int(sum, "reportedOnly", (int64_t)c.reported);
 	jsn_put_int(sum, "leftAlone", (int64_t)c.off);
 	jsn_put_int(sum, "inSync", (int64_t)c.in_sync);
+	jsn_put_int(sum, "guestsRestarted", (int64_t)c.restarted);
+	jsn_put_int(sum, "guestsNoticing", (int64_t)c.felt);
+	jsn_put_int(sum, "guestsAfterRestart", (int64_t)c.later);
 	for (size_t i = 0; i < n; i++)
 		jsn_push(vms, vm(sorted[i]));
 	jsn_put_int(top, "format", FORMAT);

@@ -16,17 +16,32 @@ static void add_value(struct buf *out, const char *s)
 	md_text(out, s ? s : "", VALUE_CHARS);
 }
 
+static void add_next(struct buf *out, const char *next)
+{
+	if (!next)
+		return;
+	buf_adds(out, ". **Next:** ");
+	md_text(out, next, WHY_CHARS);
+}
+
+/* What it comes to, and for whom something is to be decided, why and what then. */
 static void add_row(struct buf *out, const struct render_item *item)
 {
 	const struct plan *p = item->plan;
-	_cleanup_str_ char *where = renderkit_where(item);
+	_cleanup_str_ char *where = renderkit_where(item), *extent = renderkit_extent(p);
+	_cleanup_str_ char *felt = renderkit_felt(p);
+	bool acts = p->verdict == PLAN_ACT;
 
 	buf_addf(out, "| `%c` | ", renderkit_item_symbol(p));
 	md_code(out, item->name, VALUE_CHARS);
 	buf_adds(out, " (");
 	md_text(out, where, VALUE_CHARS);
-	buf_addf(out, ") | %s | ", reason_word(p->reason));
+	buf_addf(
+	    out, ") | **%s**%s%s | %s | ", renderkit_deed(p), *extent ? "<br>" : "", extent, felt);
+	if (!acts)
+		buf_addf(out, "`%s`: ", reason_word(p->reason));
 	md_text(out, p->message, WHY_CHARS);
+	add_next(out, renderkit_next(p));
 	buf_adds(out, " |\n");
 }
 
@@ -40,30 +55,72 @@ static void add_change(struct buf *out, const struct plan *p, const struct chang
 	add_value(out, c->from);
 	buf_adds(out, " | ");
 	add_value(out, c->to);
-	buf_addf(out, " | %s", effect);
+	const char *bold = c->state == CHANGE_BLOCKED ? "**" : "";
+	buf_addf(out, " | %s%s%s", bold, renderkit_has_effect(p, c) ? effect : "", bold);
 	if (c->why) {
 		buf_adds(out, ": ");
 		md_text(out, c->why, WHY_CHARS);
 	}
-	if (c->hint) {
+	if (c->why && c->place) {
 		buf_adds(out, " (");
-		md_text(out, c->hint, WHY_CHARS);
+		md_code(out, c->place, WHY_CHARS);
 		buf_addc(out, ')');
 	}
+	add_next(out, c->hint);
 	buf_adds(out, " |\n");
+}
+
+static void add_changes(struct buf *out, const struct plan *p)
+{
+	if (!p->n_changes)
+		return;
+	buf_addf(out, "| | leaf | %s | %s | |\n|---|---|---|---|---|\n",
+	    p->create ? "template" : "now", p->create ? "new VM" : "then");
+	for (size_t i = 0; i < p->n_changes; i++)
+		add_change(out, p, &p->changes[i]);
+	buf_addc(out, '\n');
+}
+
+static void add_rest(struct buf *out, const struct render_item *item, enum renderkit_rest kind)
+{
+	const struct resource *r = item->want;
+	bool any = false;
+
+	for (size_t i = 0; r && i < r->n_leaves; i++) {
+		enum renderkit_rest k;
+		if (!renderkit_is_rest(item, &r->leaves[i], &k) || k != kind)
+			continue;
+		_cleanup_str_ char *path = schema_path(r->leaves[i].attr, r->leaves[i].slot);
+		_cleanup_str_ char *value = value_print(&r->leaves[i].value);
+		if (!any)
+			buf_addf(out, "*%s:* ", renderkit_rest_title(kind));
+		else
+			buf_adds(out, ", ");
+		any = true;
+		md_code(out, path, VALUE_CHARS);
+		buf_addc(out, ' ');
+		add_value(out, value);
+	}
+	if (any)
+		buf_adds(out, "\n\n");
+}
+
+static bool has_details(const struct render_item *item)
+{
+	return item->plan->n_changes || item->plan->n_steps || (item->plan->create && item->want);
 }
 
 static void add_details(struct buf *out, const struct render_item *item)
 {
 	const struct plan *p = item->plan;
+	_cleanup_str_ char *extent = renderkit_extent(p);
 
 	buf_adds(out, "<details><summary>");
 	md_text(out, item->name, VALUE_CHARS);
-	buf_addf(out, ": %zu change%s</summary>\n\n", p->n_changes, p->n_changes == 1 ? "" : "s");
-	buf_adds(out, "| | leaf | now | then | effect |\n|---|---|---|---|---|\n");
-	for (size_t i = 0; i < p->n_changes; i++)
-		add_change(out, p, &p->changes[i]);
-	buf_addc(out, '\n');
+	buf_addf(out, ": %s</summary>\n\n", *extent ? extent : renderkit_deed(p));
+	add_changes(out, p);
+	for (int i = 0; i < RENDERKIT_REST__MAX; i++)
+		add_rest(out, item, (enum renderkit_rest)i);
 	for (size_t i = 0; i < p->n_steps; i++) {
 		buf_addf(out, "%zu. ", i + 1);
 		md_text(out, p->steps[i].text, WHY_CHARS);
@@ -93,11 +150,14 @@ char *render_markdown(const struct render_item *v, size_t n)
 	buf_init(&piece, 0);
 	renderkit_count(v, n, &counts);
 	_cleanup_str_ char *summary = renderkit_summary(&counts);
+	_cleanup_str_ char *disturbed = renderkit_disturbed(&counts);
 	buf_addf(&out, "**Plan:** %s.\n", summary);
+	if (disturbed)
+		buf_addf(&out, "\n**Guests:** %s.\n", disturbed);
 	for (size_t i = 0; i < n; i++)
 		worth += renderkit_is_worth(sorted[i]->plan);
 	if (worth)
-		buf_adds(&out, "\n| | VM | state | |\n|---|---|---|---|\n");
+		buf_adds(&out, "\n| | VM | | running guest | |\n|---|---|---|---|---|\n");
 	for (size_t i = 0; i < worth; i++) { /* those that are in sync come last */
 		add_row(&piece, sorted[i]);
 		rows_left += !add_within(&out, &piece, TABLE_MAX);
@@ -106,7 +166,7 @@ char *render_markdown(const struct render_item *v, size_t n)
 		buf_addf(&out, "\n%zu more VMs are left out of this table.\n", rows_left);
 	buf_addc(&out, '\n');
 	for (size_t i = 0; i < worth; i++) {
-		if (!sorted[i]->plan->n_changes)
+		if (!has_details(sorted[i]))
 			continue;
 		add_details(&piece, sorted[i]);
 		details_left += !add_within(&out, &piece, ALL_MAX);

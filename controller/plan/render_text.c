@@ -7,6 +7,9 @@
 #define PATH_MAX_COLS 40
 #define VALUE_MAX_COLS 60
 #define SHOWN_CHARS 200
+#define NOTE_INDENT 6
+#define COLUMNS 100
+#define LEAF_CHARS 60
 
 #define RESET "\x1b[0m"
 
@@ -71,12 +74,12 @@ static void measure(const struct plan *p, size_t *ret_path, size_t *ret_value)
 	*ret_value = value;
 }
 
-static void add_note(struct buf *out, const char *what, const char *text)
+static void add_note(struct buf *out, size_t indent, const char *what, const char *text)
 {
 	if (!text || !*text)
 		return;
 	_cleanup_str_ char *line = text_oneline(text, 2 * SHOWN_CHARS);
-	buf_addf(out, "      %s%s\n", what, line);
+	buf_addf(out, "%*s%s%s\n", (int)indent, "", what, line);
 }
 
 static void add_change(struct buf *out, const struct plan *p, const struct change *c, size_t path,
@@ -89,15 +92,49 @@ static void add_change(struct buf *out, const struct plan *p, const struct chang
 	buf_addc(out, ' ');
 	add_padded(out, c->path, path);
 	buf_adds(out, "  ");
-	add_padded(out, values, value);
-	buf_addf(out, "  %s\n", effect);
+	if (renderkit_has_effect(p, c)) {
+		add_padded(out, values, value);
+		buf_addf(out, "  %s\n", effect);
+	} else {
+		buf_addf(out, "%s\n", values);
+	}
 	if (c->why && c->place) {
 		_cleanup_str_ char *why = mem_printf("%s: %s", c->place, c->why);
-		add_note(out, "", why);
+		add_note(out, NOTE_INDENT, "", why);
 	} else {
-		add_note(out, "", c->why);
+		add_note(out, NOTE_INDENT, "", c->why);
 	}
-	add_note(out, "hint: ", c->hint);
+	add_note(out, NOTE_INDENT, "hint: ", c->hint);
+}
+
+/* "  with the clone: id 1204, node_name pve1", on as many lines as it takes. */
+static void add_rest(struct buf *out, const struct render_item *item, enum renderkit_rest kind)
+{
+	const struct resource *r = item->want;
+	size_t col = 0;
+
+	for (size_t i = 0; r && i < r->n_leaves; i++) {
+		enum renderkit_rest k;
+		if (!renderkit_is_rest(item, &r->leaves[i], &k) || k != kind)
+			continue;
+		_cleanup_str_ char *path = schema_path(r->leaves[i].attr, r->leaves[i].slot);
+		_cleanup_str_ char *full = value_print(&r->leaves[i].value);
+		_cleanup_str_ char *value = text_oneline(full, LEAF_CHARS);
+		size_t width = columns(path) + columns(value) + 3;
+		if (col && col + width > COLUMNS) {
+			buf_adds(out, ",\n    ");
+			col = 4;
+		} else if (col) {
+			buf_adds(out, ", ");
+		} else {
+			buf_addf(out, "  %s: ", renderkit_rest_title(kind));
+			col = 4 + strlen(renderkit_rest_title(kind));
+		}
+		buf_addf(out, "%s %s", path, value);
+		col += width;
+	}
+	if (col)
+		buf_addc(out, '\n');
 }
 
 static void add_item(struct buf *out, const struct render_item *item, bool colour)
@@ -111,16 +148,19 @@ static void add_item(struct buf *out, const struct render_item *item, bool colou
 	if (p->verdict != PLAN_ACT) {
 		_cleanup_str_ char *message = text_oneline(p->message ? p->message : "", 400);
 		buf_addf(out, ": %s%s%s", reason_word(p->reason), *message ? ": " : "", message);
+	} else {
+		_cleanup_str_ char *extent = renderkit_extent(p), *felt = renderkit_felt(p);
+		buf_addf(out, ": %s%s%s%s%s", p->create ? renderkit_deed(p) : "",
+		    p->create && *extent ? ", " : "", extent, *felt ? "; " : "", felt);
 	}
 	buf_addc(out, '\n');
 	measure(p, &path, &value);
 	for (size_t i = 0; i < p->n_changes; i++)
 		add_change(out, p, &p->changes[i], path, value, colour);
-	if (p->verdict != PLAN_ACT && p->verdict != PLAN_IN_SYNC) {
-		const char *hint = p->hint ? p->hint : reason_next(p->reason);
-		if (*hint)
-			buf_addf(out, "  next: %s\n", hint);
-	}
+	for (int i = 0; i < RENDERKIT_REST__MAX; i++)
+		add_rest(out, item, (enum renderkit_rest)i);
+	if (renderkit_next(p))
+		add_note(out, 2, "next: ", renderkit_next(p));
 	for (size_t i = 0; i < p->n_steps; i++) {
 		_cleanup_str_ char *text = text_oneline(p->steps[i].text, SHOWN_CHARS);
 		buf_addf(out, "  %zu. %s\n", i + 1, text);
@@ -140,7 +180,10 @@ char *render_text(const struct render_item *v, size_t n, bool colour)
 			add_item(&out, sorted[i], colour);
 	renderkit_count(v, n, &counts);
 	_cleanup_str_ char *summary = renderkit_summary(&counts);
+	_cleanup_str_ char *disturbed = renderkit_disturbed(&counts);
 	buf_addf(&out, "Plan: %s.\n", summary);
+	if (disturbed)
+		buf_addf(&out, "Guests: %s.\n", disturbed);
 	free(sorted);
 	return buf_take(&out);
 }
