@@ -41,6 +41,10 @@ void routes_free(void);
 #include "sim_routes.def"
 #undef ROUTE
 
+/* A list of the names below a path, each under this key. */
+struct jsn *index_of(const char *key, const char *const *v, size_t n);
+/* What stands for the build of this version. */
+const char *release_id(const struct sim *s);
 /* The guest row that /cluster/resources and pools share, or NULL if w may not see it. */
 struct jsn *resource_guest(
     struct sim *s, const struct node *by, struct guest *g, const struct who *w, bool with_tags);

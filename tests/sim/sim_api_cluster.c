@@ -13,27 +13,19 @@ static int64_t uptime(const struct sim *s, int64_t since)
 	return (s->now - since) / 1000;
 }
 
+const char *release_id(const struct sim *s)
+{
+	return s->v9 ? "14a22df35955d97d" : "2606ac850d46da29";
+}
+
 void api_version(struct job *j)
 {
 	struct jsn *d = jsn_new_object();
 
 	jsn_put_str(d, "release", j->sim->release);
 	jsn_put_str(d, "version", j->sim->manager);
-	jsn_put_str(d, "repoid", j->sim->v9 ? "14a22df35955d97d" : "2606ac850d46da29");
+	jsn_put_str(d, "repoid", release_id(j->sim));
 	job_ok(j, d);
-}
-
-static struct jsn *names(const char *key, const char *const *v, size_t n)
-{
-	struct jsn *a = jsn_new_array();
-
-	for (size_t i = 0; i < n; i++) {
-		struct jsn *o = jsn_new_object();
-
-		jsn_put_str(o, key, v[i]);
-		jsn_push(a, o);
-	}
-	return a;
 }
 
 void api_index(struct job *j)
@@ -41,20 +33,7 @@ void api_index(struct job *j)
 	static const char *const v[] = {
 	    "version", "cluster", "nodes", "storage", "access", "pools"};
 
-	job_ok(j, names("subdir", v, ARRAY_LEN(v)));
-}
-
-void api_node_index(struct job *j)
-{
-	static const char *const v[] = {"aplinfo", "apt", "capabilities", "ceph", "certificates",
-	    "config", "disks", "dns", "firewall", "hardware", "hosts", "journal", "lxc",
-	    "migrateall", "netstat", "network", "qemu", "query-url-metadata", "replication",
-	    "report", "rrd", "rrddata", "scan", "sdn", "services", "spiceshell", "startall",
-	    "status", "stopall", "storage", "subscription", "suspendall", "syslog", "tasks",
-	    "termproxy", "time", "version", "vncshell", "vzdump", "wakeonlan",
-	    "query-oci-repo-tags"};
-
-	job_ok(j, names("name", v, ARRAY_LEN(v) - !j->sim->v9));
+	job_ok(j, index_of("subdir", v, ARRAY_LEN(v)));
 }
 
 void api_empty(struct job *j)
@@ -170,101 +149,6 @@ void api_nodes(struct job *j)
 		    "99:AA:BB:CC:DD:EE");
 		jsn_push(a, o);
 	}
-	job_ok(j, a);
-}
-
-void api_node_status(struct job *j)
-{
-	struct jsn *o = jsn_new_object(), *m = jsn_new_object(), *c = jsn_new_object(),
-		   *r = jsn_new_object(), *l = jsn_new_array();
-	struct node *n = j->node;
-	_cleanup_str_ char *ver =
-	    mem_printf("pve-manager/%s/%s", j->sim->manager, "14a22df35955d97d");
-
-	jsn_put_int(m, "total", n->maxmem);
-	jsn_put_int(m, "used", n->maxmem / 10);
-	jsn_put_int(m, "free", n->maxmem - n->maxmem / 10);
-	if (j->sim->v9)
-		jsn_put_int(m, "available", n->maxmem - n->maxmem / 10);
-	jsn_put(o, "memory", m);
-	jsn_put_int(c, "cpus", n->maxcpu);
-	jsn_put_int(c, "cores", n->maxcpu);
-	jsn_put_int(c, "sockets", 1);
-	jsn_put_str(c, "model", "Simulated CPU");
-	jsn_put(o, "cpuinfo", c);
-	jsn_put_int(r, "total", (int64_t)100 << 30);
-	jsn_put_int(r, "used", (int64_t)10 << 30);
-	jsn_put_int(r, "free", (int64_t)90 << 30);
-	jsn_put_int(r, "avail", (int64_t)85 << 30);
-	jsn_put(o, "rootfs", r);
-	for (int i = 0; i < 3; i++)
-		jsn_push(l, jsn_new_str("0.05"));
-	jsn_put(o, "loadavg", l);
-	jsn_put_str(o, "pveversion", ver);
-	jsn_put_str(o, "kversion", "Linux 6.14.0-1-pve #1 SMP PREEMPT_DYNAMIC");
-	jsn_put_int(o, "uptime", uptime(j->sim, n->up_since));
-	jsn_put(o, "cpu", jsn_new_num(0.05));
-	jsn_put_int(o, "wait", 0);
-	jsn_put_int(o, "idle", 0);
-	job_ok(j, o);
-}
-
-/* "10.0.0.1/24" in its parts. */
-static void put_address(struct jsn *o, const char *cidr)
-{
-	const char *slash = cidr ? strchr(cidr, '/') : NULL;
-	_cleanup_str_ char *address = slash ? mem_strndup(cidr, (size_t)(slash - cidr)) : NULL;
-
-	jsn_put_str(o, "method", slash ? "static" : "manual");
-	if (!slash)
-		return;
-	jsn_put_str(o, "address", address);
-	jsn_put_str(o, "netmask", slash + 1);
-	jsn_put_str(o, "cidr", cidr);
-}
-
-static void push_nic(struct jsn *a, const struct node *n)
-{
-	struct jsn *o = jsn_new_object(), *f = jsn_new_array();
-	_cleanup_str_ char *cidr = mem_printf("%s/24", n->ip);
-
-	jsn_put_str(o, "iface", n->nic);
-	jsn_put_str(o, "type", "eth");
-	put_address(o, cidr);
-	jsn_put_str(o, "method6", "manual");
-	jsn_push(f, jsn_new_str("inet"));
-	jsn_put(o, "families", f);
-	jsn_put_int(o, "active", 1);
-	jsn_put_int(o, "autostart", 1);
-	jsn_put_int(o, "priority", 3);
-	jsn_push(a, o);
-}
-
-void api_network(struct job *j)
-{
-	struct jsn *a = jsn_new_array();
-	const char *type = job_param(j, "type");
-	bool bridges = !type || strstr(type, "bridge");
-
-	for (size_t i = 0; bridges && i < j->node->bridges.n; i++) {
-		struct jsn *o = jsn_new_object(), *f = jsn_new_array();
-
-		jsn_put_str(o, "iface", j->node->bridges.v[i]);
-		jsn_put_str(o, "type", "bridge");
-		put_address(o, i < j->node->addresses.n ? j->node->addresses.v[i] : NULL);
-		jsn_put_str(o, "method6", "manual");
-		jsn_push(f, jsn_new_str("inet"));
-		jsn_put(o, "families", f);
-		jsn_put_int(o, "active", 1);
-		jsn_put_int(o, "autostart", 1);
-		jsn_put_int(o, "priority", (int64_t)i + (j->node->nic ? 4 : 3));
-		jsn_put_str(o, "bridge_ports", "");
-		jsn_put_str(o, "bridge_stp", "off");
-		jsn_put_str(o, "bridge_fd", "0");
-		jsn_push(a, o);
-	}
-	if (j->node->nic && (!type || strstr(type, "eth")))
-		push_nic(a, j->node);
 	job_ok(j, a);
 }
 
@@ -421,7 +305,7 @@ void api_resources(struct job *j)
 	for (size_t i = 0; (!type || !strcmp(type, "node")) && i < s->nnodes; i++) {
 		struct jsn *o = node_row(j, s->nodes[i]);
 
-		jsn_put_int(o, "cgroup-mode", 2);
+		jsn_put_int(o, "cgroup-mode", s->nodes[i]->cgroup);
 		jsn_push(a, o);
 	}
 	if (!type || !strcmp(type, "storage"))

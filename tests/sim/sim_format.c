@@ -7,24 +7,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char cpu_models[] =
-    "|486|Broadwell|Broadwell-IBRS|Broadwell-noTSX|Broadwell-noTSX-IBRS|Cascadelake-Server"
-    "|Cascadelake-Server-noTSX|Cascadelake-Server-v2|Cascadelake-Server-v4|Cascadelake-Server-v5"
-    "|Conroe|Cooperlake|Cooperlake-v2|EPYC|EPYC-Genoa|EPYC-IBPB|EPYC-Milan|EPYC-Milan-v2|EPYC-Rome"
-    "|EPYC-Rome-v2|EPYC-Rome-v3|EPYC-Rome-v4|EPYC-v3|EPYC-v4|GraniteRapids|Haswell|Haswell-IBRS"
-    "|Haswell-noTSX|Haswell-noTSX-IBRS|Icelake-Client|Icelake-Client-noTSX|Icelake-Server"
-    "|Icelake-Server-noTSX|Icelake-Server-v3|Icelake-Server-v4|Icelake-Server-v5|Icelake-Server-v6"
-    "|IvyBridge|IvyBridge-IBRS|KnightsMill|Nehalem|Nehalem-IBRS|Opteron_G1|Opteron_G2|Opteron_G3"
-    "|Opteron_G4|Opteron_G5|Penryn|SandyBridge|SandyBridge-IBRS|SapphireRapids|SapphireRapids-v2"
-    "|Skylake-Client|Skylake-Client-IBRS|Skylake-Client-noTSX-IBRS|Skylake-Client-v4"
-    "|Skylake-Server|Skylake-Server-IBRS|Skylake-Server-noTSX-IBRS|Skylake-Server-v4"
-    "|Skylake-Server-v5|Westmere|Westmere-IBRS|athlon|core2duo|coreduo|host|kvm32|kvm64|max"
-    "|pentium|pentium2|pentium3|phenom|qemu32|qemu64|x86-64-v2|x86-64-v2-AES|x86-64-v3"
-    "|x86-64-v4|";
-static const char cpu_models_9[] =
-    "|ClearwaterForest|EPYC-Genoa-v2|EPYC-Milan-v3|EPYC-Rome-v5|EPYC-Turin|EPYC-v5"
-    "|GraniteRapids-v2|GraniteRapids-v3|Icelake-Server-v7|SapphireRapids-v3|SapphireRapids-v4"
-    "|SierraForest|SierraForest-v2|SierraForest-v3|";
+static const struct {
+	const char *name;
+	int since;
+} cpu_models[] = {
+#define CPU_MODEL(name, vendor, since) {name, since},
+#include "sim_cpu.def"
+#undef CPU_MODEL
+};
 static const char cpu_flags_8[] = "pcid, spec-ctrl, ibpb, ssbd, virt-ssbd, amd-ssbd, amd-no-ssb, "
 				  "pdpe1gb, md-clear, hv-tlbflush, hv-evmcs, aes";
 static const char cpu_flags_9[] =
@@ -47,6 +37,14 @@ static bool word_in(const char *list, const char *word)
 	_cleanup_str_ char *w = mem_printf("|%s|", word);
 
 	return strstr(list, w) != NULL;
+}
+
+static bool cpu_model(const char *name, bool v9)
+{
+	for (size_t i = 0; i < ARRAY_LEN(cpu_models); i++)
+		if (!strcmp(cpu_models[i].name, name))
+			return v9 || !cpu_models[i].since;
+	return false;
 }
 
 static bool is_ip4(const char *s)
@@ -132,7 +130,7 @@ static bool cpu_ok(const char *value, bool v9, struct buf *why)
 		buf_addf(why, "Custom cputype '%s' not found\n", type + 7);
 		return false;
 	}
-	if (type && !word_in(cpu_models, type) && !(v9 && word_in(cpu_models_9, type))) {
+	if (type && !cpu_model(type, v9)) {
 		buf_addf(why, "Built-in cputype '%s' is not defined (missing 'custom-' prefix?)\n",
 		    type);
 		return false;

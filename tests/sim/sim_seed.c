@@ -168,12 +168,35 @@ static int load_cluster(const struct seed *c, const struct ynode *map)
 
 /* --- nodes, storages --- */
 
+/* What a machine is made of, when nobody says otherwise. */
+static int load_hardware(const struct seed *c, const struct ynode *map, struct node *n)
+{
+	static const struct {
+		const char *key, *usual;
+	} facts[] = {{"model", "Simulated CPU"}, {"mhz", "2500.000"}, {"flags", "fpu sse2 aes"},
+	    {"hvm", "1"}, {"vendor", "GenuineIntel"}, {"family", "6"}, {"release", "6.14.0-1-pve"},
+	    {"version", "#1 SMP PREEMPT_DYNAMIC"}, {"boot", "efi"}};
+
+	if (map &&
+	    known(c, map, "|model|mhz|flags|hvm|vendor|family|release|version|boot|sockets|") < 0)
+		return -1;
+	for (size_t i = 0; i < ARRAY_LEN(facts); i++)
+		kv_set(&n->hardware, facts[i].key,
+		    map ? str(map, facts[i].key, facts[i].usual) : facts[i].usual);
+	n->sockets = map ? (int)number(map, "sockets", 1) : 1;
+	if (n->sockets < 1)
+		return bad(c, map, "a node has at least one socket");
+	return 0;
+}
+
 static int load_node(const struct seed *c, const struct ynode *map)
 {
 	struct sim *s = c->s;
 	struct node *n;
 
-	if (known(c, map, "|name|ip|cpus|memory|disk|bridges|addresses|nic|portless|") < 0)
+	if (known(c, map,
+		"|name|ip|cpus|memory|disk|bridges|addresses|nic|interfaces|hardware|"
+		"cgroup|portless|") < 0)
 		return -1;
 	if (!str(map, "name", NULL))
 		return bad(c, map, "a node needs a name");
@@ -191,6 +214,8 @@ static int load_node(const struct seed *c, const struct ynode *map)
 	n->portless = flag(map, "portless", false);
 	list(ynode_get(map, "bridges"), &n->bridges);
 	list(ynode_get(map, "addresses"), &n->addresses);
+	list(ynode_get(map, "interfaces"), &n->interfaces);
+	n->cgroup = (int)number(map, "cgroup", 2);
 	n->nic = mem_strdup(str(map, "nic", NULL));
 	if (!n->bridges.n)
 		strs_add(&n->bridges, "vmbr0");
@@ -200,7 +225,7 @@ static int load_node(const struct seed *c, const struct ynode *map)
 	n->phase = s->timing[TIMING_STATD] ? (int64_t)s->nnodes * 700 % s->timing[TIMING_STATD] : 0;
 	MEM_PUSH_ROOM(s->nodes, s->nnodes, s->nodecap);
 	s->nodes[s->nnodes++] = n;
-	return 0;
+	return load_hardware(c, ynode_get(map, "hardware"), n);
 }
 
 static int load_files(

@@ -490,6 +490,8 @@ void state_free(struct sim *s)
 		free(s->nodes[i]->queue);
 		strs_fini(&s->nodes[i]->bridges);
 		strs_fini(&s->nodes[i]->addresses);
+		strs_fini(&s->nodes[i]->interfaces);
+		kv_fini(&s->nodes[i]->hardware);
 		free(s->nodes[i]->nic);
 		free(s->nodes[i]);
 	}

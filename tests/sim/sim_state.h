@@ -75,9 +75,13 @@ struct node {
 	int64_t disk;  /* its root file system */
 	int64_t phase; /* of the broadcasts */
 	struct strs bridges;
-	struct strs addresses; /* of the bridges, "10.0.0.1/24"; those without are not set up */
-	char *nic;	       /* the interface that has its ip, or NULL */
-	bool portless;	       /* its bridges have no physical port: no VLAN on a running guest */
+	struct strs addresses;	/* of the bridges, "10.0.0.1/24"; those without are not set up */
+	struct strs interfaces; /* that are there and not set up */
+	struct kv hardware; /* model, mhz, flags, … of its CPUs; release, version of its kernel */
+	int sockets;
+	int cgroup;    /* version of its control groups */
+	char *nic;     /* the interface that has its ip, or NULL */
+	bool portless; /* its bridges have no physical port: no VLAN on a running guest */
 	uint32_t pid;
 	uint64_t last_fork;
 	unsigned busy; /* workers of pvedaemon in use */
