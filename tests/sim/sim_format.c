@@ -21,15 +21,33 @@ static const char cpu_flags_9[] =
     "aes, amd-no-ssb, amd-ssbd, hv-evmcs, hv-tlbflush, ibpb, "
     "md-clear, nested-virt, pcid, pdpe1gb, spec-ctrl, ssbd, virt-ssbd";
 
+/* Compiled once each: they are asked for with every request. The patterns are literals. */
+static struct {
+	const char *text;
+	regex_t re;
+} kept[32];
+static size_t nkept;
+
+static void forget_kept(void)
+{
+	while (nkept)
+		regfree(&kept[--nkept].re);
+}
+
 static bool matches(const char *re, const char *s)
 {
-	regex_t r;
-	bool ok;
+	size_t i = 0;
 
-	MUST(!regcomp(&r, re, REG_EXTENDED | REG_NOSUB));
-	ok = !regexec(&r, s, 0, NULL, 0);
-	regfree(&r);
-	return ok;
+	while (i < nkept && kept[i].text != re)
+		i++;
+	if (i == nkept) {
+		if (!nkept)
+			atexit(forget_kept);
+		MUST(nkept < ARRAY_LEN(kept));
+		MUST(!regcomp(&kept[nkept].re, re, REG_EXTENDED | REG_NOSUB));
+		kept[nkept++].text = re;
+	}
+	return !regexec(&kept[i].re, s, 0, NULL, 0);
 }
 
 static bool word_in(const char *list, const char *word)

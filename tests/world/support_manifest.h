@@ -16,6 +16,7 @@ struct manifest {
 	char name[16];
 	bool there, broken, lost; /* lost: its VM was deleted by hand */
 	unsigned source, node, cores, memory, tag, size, edits;
+	int64_t vmid; /* where a person saw its VM last */
 	bool full, started, no_net1, recreate;
 };
 

@@ -1,0 +1,112 @@
+#include "play.h"
+
+#include <stdio.h>
+
+#define TURNS 40
+
+static struct play *playing; /* world_run carries no argument for it */
+
+unsigned play_pick(struct play *p, unsigned n)
+{
+	return (unsigned)world_random(p->w, n);
+}
+
+static void begin_life(struct play *p)
+{
+	world_start(p->w, CONTROLLER_RUN);
+	simport_set_hook(p->w->port, play_meanwhile, p);
+}
+
+static void end_life(struct play *p)
+{
+	if (!p->w->controller)
+		return;
+	switch (play_pick(p, 3)) {
+	case 0:
+		world_kill(p->w);
+		break;
+	default:
+		world_kill_after_lines(p->w, 1 + play_pick(p, 4));
+		break;
+	}
+	p->reborn_at = 0;
+}
+
+static void maybe_reborn(struct play *p)
+{
+	int64_t now = clock_now(p->w->clock);
+
+	if (p->w->controller)
+		return;
+	if (!p->reborn_at) {
+		p->reborn_at = now + 1000 + (int64_t)play_pick(p, 60000);
+		if (play_pick(p, 6) == 0) {
+			world_tell(p->w, "the state directory is lost");
+			memstore_drop(p->w->store);
+		}
+		if (play_pick(p, 12) == 0) {
+			world_tell(p->w, "the status branch is lost");
+			memgit_drop_status(p->w->git);
+		}
+	} else if (now >= p->reborn_at) {
+		p->reborn_at = 0;
+		begin_life(p);
+	}
+}
+
+static void each(struct world *w)
+{
+	maybe_reborn(playing);
+	judge_look(&playing->judge, w);
+}
+
+unsigned play_seed(uint64_t seed, bool tell)
+{
+	struct play p = {.w = world_new(seed, NULL)};
+	unsigned violations;
+
+	playing = &p;
+	p.w->tell = tell;
+	for (size_t i = 0; i < PLAY_VMS / 2; i++)
+		play_invent(&p, i);
+	play_merge(&p);
+	p.busy = true;
+	begin_life(&p);
+	if (play_pick(&p, 2))
+		play_add_fault(&p);
+	if (play_pick(&p, 2))
+		world_kill_after_lines(p.w, 1 + play_pick(&p, 20));
+	for (unsigned turn = 0; turn < TURNS; turn++) {
+		unsigned dice = play_pick(&p, 21);
+
+		world_run(p.w, 1000 + (int64_t)play_pick(&p, 40000), NULL, each);
+		if (dice < 5)
+			play_change_manifest(&p);
+		else if (dice < 10)
+			play_human(&p);
+		else if (dice < 12)
+			play_unlock(&p);
+		else if (dice < 15)
+			play_break_something(&p);
+		else if (dice < 16)
+			play_stranger(&p);
+		else if (dice < 19)
+			end_life(&p);
+		else
+			play_heal(&p);
+	}
+	p.busy = false;
+	play_heal(&p);
+	play_unlock(&p);
+	for (size_t i = 0; i < PLAY_VMS; i++)
+		p.m[i].broken = false;
+	play_merge(&p);
+	play_must_converge(&p, each);
+	violations = p.w->violations;
+	if (violations && !tell)
+		fprintf(stderr, "%s\nseed %llu: world --seed %llu tells this again\n",
+		    buf_str(&p.w->story), (unsigned long long)seed, (unsigned long long)seed);
+	judge_fini(&p.judge);
+	world_free(&p.w);
+	return violations;
+}

@@ -1,0 +1,118 @@
+#include "play.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define LONGEST_MS (3 * 3600 * 1000LL)
+
+static struct play *playing; /* world_run carries no argument for it */
+
+static const char *effective(struct world *w, int64_t vmid, const char *key)
+{
+	const char *p = sim_guest_pending(w->sim, vmid, key);
+
+	return p ? p : sim_guest_get(w->sim, vmid, key);
+}
+
+static bool has_part(const char *text, const char *part)
+{
+	struct strs parts = {0};
+	bool found =
+	    text && text_split(text, ",", true, 100, &parts) == 0 && strs_has(&parts, part);
+
+	strs_fini(&parts);
+	return found;
+}
+
+/* NULL, or what is not as the manifest says. Caller frees. */
+static char *wrong(struct play *p, const struct manifest *m)
+{
+	struct world *w = p->w;
+	_cleanup_str_ char *cores = mem_printf("%u", m->cores),
+			   *memory = mem_printf("%u", m->memory);
+	_cleanup_str_ char *tag = mem_printf("tag=%u", m->tag);
+	size_t n = 0;
+	int64_t vmid = world_find(w, m->name, &n);
+
+	if (n != 1)
+		return mem_printf("%zu VMs of %s", n, m->name);
+	if (!text_eq(effective(w, vmid, "cores"), cores))
+		return mem_printf("cores of %s", m->name);
+	if (!text_eq(effective(w, vmid, "memory"), memory))
+		return mem_printf("memory of %s", m->name);
+	if (m->tag && !has_part(effective(w, vmid, "net0"), tag))
+		return mem_printf("net0 of %s", m->name);
+	if (m->no_net1 && effective(w, vmid, "net1") && !sim_guest_pending(w->sim, vmid, "net1"))
+		return mem_printf("net1 of %s is there", m->name);
+	if (sim_guest_running(w->sim, vmid) != m->started)
+		return mem_printf("power of %s", m->name);
+	return NULL;
+}
+
+/* A person who reads the report does what it says: root removes what a broken clone left. */
+static void clean_up(struct world *w)
+{
+	int64_t ids[1000];
+	size_t n = sim_guests(w->sim, ids, ARRAY_LEN(ids));
+	_cleanup_err_ struct err *e = NULL;
+
+	for (size_t i = 0; i < n && i < ARRAY_LEN(ids); i++) {
+		if (!text_eq(sim_guest_get(w->sim, ids[i], "lock"), "clone"))
+			continue;
+		world_tell(w, "root: qm unlock %lld && qm destroy %lld", (long long)ids[i],
+		    (long long)ids[i]);
+		if (sim_human_lock(w->sim, ids[i], NULL, &e) < 0 ||
+		    sim_human_delete(w->sim, ids[i], "root@pam", &e) < 0)
+			world_violation(w, "debris: %s", err_msg(e));
+	}
+}
+
+static bool converged(struct world *w)
+{
+	struct play *p = playing;
+	const struct status *s;
+	bool debris = false;
+
+	if (!w->controller)
+		return false;
+	s = controller_status(w->controller);
+	for (size_t i = 0; i < s->n_vms; i++)
+		debris |= s->vms[i]->reason == REASON_DEBRIS;
+	if (debris && sim_tasks_running(w->sim) == 0)
+		clean_up(w);
+	if (!text_eq(s->rev_wanted, memgit_head(w->git)) || s->report_problem)
+		return false;
+	for (size_t i = 0; i < PLAY_VMS; i++) {
+		const struct manifest *m = &p->m[i];
+		_cleanup_str_ char *why = NULL;
+		const struct vmstat *v;
+
+		if (!m->there || m->broken || m->lost)
+			continue;
+		if ((why = wrong(p, m)) != NULL)
+			return false;
+		v = world_vmstat(w, m->name);
+		if (!v || !vmstat_is_ready(v))
+			return false;
+	}
+	return true;
+}
+
+void play_must_converge(struct play *p, void (*each)(struct world *w))
+{
+	playing = p;
+	if (world_run(p->w, LONGEST_MS, converged, each))
+		return;
+	for (size_t i = 0; i < PLAY_VMS; i++) {
+		if (!p->m[i].name[0])
+			continue;
+		const struct manifest *m = &p->m[i];
+		const struct vmstat *v = world_vmstat(p->w, m->name);
+		_cleanup_str_ char *why = wrong(p, m);
+
+		world_tell(p->w, "%s: there %d broken %d lost %d: %s; says %s: %s", m->name,
+		    m->there, m->broken, m->lost, why ? why : "right",
+		    v ? reason_word(v->reason) : "nothing", v && v->message ? v->message : "");
+	}
+	world_violation(p->w, "did not converge in %lld virtual minutes", LONGEST_MS / 60000);
+}

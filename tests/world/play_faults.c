@@ -1,0 +1,73 @@
+#include "play.h"
+
+void play_add_fault(struct play *p)
+{
+	static const struct {
+		enum sim_fault_kind kind;
+		int status;
+		const char *text;
+	} kinds[] = {{SIM_FAULT_REFUSE, 0, NULL}, {SIM_FAULT_RESET_BEFORE, 0, NULL},
+	    {SIM_FAULT_RESET_AFTER, 0, NULL}, {SIM_FAULT_DELAY, 0, NULL},
+	    {SIM_FAULT_DELAY_ANSWER, 0, NULL}, {SIM_FAULT_STATUS, 500, "something odd"},
+	    {SIM_FAULT_STATUS, 595, "No route to host"}, {SIM_FAULT_STATUS, 503, "busy"},
+	    {SIM_FAULT_STATUS_AFTER, 596, "Connection timed out"},
+	    {SIM_FAULT_STATUS_AFTER, 500,
+		"can't lock file '/var/log/pve/tasks/.active.lock' - got "
+		"timeout"},
+	    {SIM_FAULT_TASK_ERROR, 0, NULL}, {SIM_FAULT_TASK_ERROR_AFTER, 0, NULL},
+	    {SIM_FAULT_TRUNCATE, 0, NULL}};
+	static const char *const methods[] = {NULL, "POST", "PUT", "GET"};
+	size_t k = play_pick(p, ARRAY_LEN(kinds));
+	bool clone = play_pick(p, 3) == 0; /* the call that must not be answered with a second VM */
+	struct sim_fault f = {.kind = kinds[k].kind,
+	    .status = kinds[k].status,
+	    .text = kinds[k].text,
+	    .method = clone ? "POST" : methods[play_pick(p, 4)],
+	    .path = clone ? "*/clone" : NULL,
+	    .probability = clone ? 0.8 : 0.05 + play_pick(p, 40) / 100.0,
+	    .delay_ms = 1000 + (int64_t)play_pick(p, 60000)};
+
+	world_tell(p->w, "fault: kind %d status %d on %s %s, %.2f", (int)f.kind, f.status,
+	    f.method ? f.method : "all", f.path ? f.path : "", f.probability);
+	sim_fault_add(p->w->sim, &f);
+	p->faulty = true;
+}
+
+void play_heal(struct play *p)
+{
+	_cleanup_err_ struct err *e = NULL;
+
+	sim_fault_clear(p->w->sim);
+	memgit_set_faults(p->w->git, 0, 0);
+	memgit_set_down(p->w->git, false);
+	if (p->no_quorum && sim_node_quorum(p->w->sim, NULL, true, &e) < 0)
+		world_tell(p->w, "  quorum: %s", err_msg(e));
+	p->no_quorum = p->faulty = false;
+	world_tell(p->w, "all is healed");
+}
+
+void play_break_something(struct play *p)
+{
+	_cleanup_err_ struct err *e = NULL;
+
+	switch (play_pick(p, 6)) {
+	case 0:
+	case 1:
+	case 2:
+		play_add_fault(p);
+		break;
+	case 3:
+		world_tell(p->w, "git is shaky");
+		memgit_set_faults(p->w->git, 200, 200);
+		break;
+	case 4:
+		world_tell(p->w, "somebody pushes to the status branch");
+		memgit_foreign_status(p->w->git, "NOTES.txt", "hello");
+		break;
+	default:
+		world_tell(p->w, "quorum is lost");
+		if (sim_node_quorum(p->w->sim, NULL, false, &e) == 0)
+			p->no_quorum = true;
+		break;
+	}
+}

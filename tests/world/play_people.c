@@ -1,0 +1,142 @@
+#include "play.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void play_human(struct play *p)
+{
+	struct manifest *m = &p->m[play_pick(p, PLAY_VMS)];
+	int64_t vmid = m->name[0] ? world_find(p->w, m->name, NULL) : 0;
+	_cleanup_err_ struct err *e = NULL;
+	_cleanup_kv_ struct kv set = {0};
+	_cleanup_str_ char *node = NULL;
+	int rc = 0;
+	unsigned what = play_pick(p, 9);
+
+	if (!vmid)
+		return;
+	m->vmid = vmid;
+	world_tell(p->w, "human: %u on VM %lld of %s", what, (long long)vmid, m->name);
+	switch (what) {
+	case 0:
+		kv_setf(&set, "cores", "%u", 1 + play_pick(p, 8));
+		break;
+	case 1:
+		kv_set(&set, "onboot", play_pick(p, 2) ? "1" : "0");
+		break;
+	case 2:
+		kv_set(&set, "net1", "virtio,bridge=vmbr1");
+		break;
+	case 3:
+		rc = sim_human_power(p->w->sim, vmid, play_pick(p, 2), &e);
+		break;
+	case 4:
+		node = mem_printf("pve%u", 1 + play_pick(p, 3));
+		rc = sim_human_migrate(p->w->sim, vmid, node, &e);
+		break;
+	case 5:
+		if (!p->locked && (rc = sim_human_lock(p->w->sim, vmid, "backup", &e)) == 0)
+			p->locked = vmid;
+		break;
+	case 6:
+		kv_setf(&set, "memory", "%u", 512 * (1 + play_pick(p, 8)));
+		break;
+	case 7:
+		kv_set(&set, "tags", "byhand");
+		break;
+	default:
+		if (play_pick(p, 6) == 0 && !m->lost &&
+		    (rc = sim_human_delete(p->w->sim, vmid, "ops@pam", &e)) == 0)
+			m->lost = !m->recreate;
+		break;
+	}
+	if (set.n)
+		rc = sim_human_edit(p->w->sim, vmid, "ops@pam", &set, NULL, &e);
+	if (rc < 0)
+		world_tell(p->w, "  refused: %s", err_msg(e));
+}
+
+/* Somebody is quicker: between what was read and what is written, or before the last reading. */
+void play_meanwhile(void *arg, const char *method, const char *path)
+{
+	struct play *p = arg;
+	struct world *w = p->w;
+	const char *at = strstr(path, "/qemu/");
+	_cleanup_err_ struct err *e = NULL;
+	_cleanup_kv_ struct kv set = {0};
+	_cleanup_str_ char *net = NULL;
+	int64_t vmid = at ? strtoll(at + strlen("/qemu/"), NULL, 10) : 0;
+	const char *net0 = vmid ? sim_guest_get(w->sim, vmid, "net0") : NULL;
+	bool write = strcmp(method, "GET") != 0;
+
+	/* A task under way holds the guest's file lock, which sim_human_edit does not wait for. */
+	if (!p->busy || vmid < 1000 || vmid >= 1100 || sim_tasks_running(w->sim) ||
+	    play_pick(p, write ? 10 : 400))
+		return;
+	if (write && net0) {
+		_cleanup_str_ char *without = mem_strndup(net0, strcspn(net0, "\n"));
+		char *fw = strstr(without, ",firewall=1");
+
+		if (fw)
+			memmove(
+			    fw, fw + strlen(",firewall=1"), strlen(fw + strlen(",firewall=1")) + 1);
+		net = mem_printf("%s%s", without, fw ? "" : ",firewall=1");
+		kv_set(&set, "net0", net);
+		world_tell(w, "meanwhile: net0 of VM %lld becomes %s", (long long)vmid, net);
+		if (sim_human_edit(w->sim, vmid, "ops@pam", &set, NULL, &e) < 0)
+			world_tell(w, "  refused: %s", err_msg(e));
+	} else if (!write) {
+		struct manifest *m = NULL;
+
+		for (size_t i = 0; i < PLAY_VMS; i++)
+			if (p->m[i].name[0] && world_find(w, p->m[i].name, NULL) == vmid)
+				m = &p->m[i];
+		if (!m || m->lost || sim_human_delete(w->sim, vmid, "ops@pam", &e) < 0)
+			return;
+		world_tell(w, "meanwhile: VM %lld of %s gives way to a stranger", (long long)vmid,
+		    m->name);
+		m->lost = true; /* foreign, not missing: a person must decide */
+		if (sim_human_create(w->sim, vmid, "pve3", "ops@pam", NULL, &e) < 0)
+			world_tell(w, "  refused: %s", err_msg(e));
+	}
+}
+
+/* Whose VM this number was: the stranger under it is foreign, not missing, and a person decides. */
+static void number_goes(struct play *p, int64_t vmid)
+{
+	for (size_t i = 0; i < PLAY_VMS; i++)
+		if (p->m[i].vmid == vmid)
+			p->m[i].lost = true;
+}
+
+void play_stranger(struct play *p)
+{
+	int64_t vmid = 1000 + (int64_t)play_pick(p, 100);
+	const struct manifest *m = &p->m[play_pick(p, PLAY_VMS)];
+	int64_t of = m->name[0] ? world_find(p->w, m->name, NULL) : 0;
+	const char *desc = of ? sim_guest_get(p->w->sim, of, "description") : NULL;
+	_cleanup_err_ struct err *e = NULL;
+	_cleanup_kv_ struct kv conf = {0};
+	bool copy = desc && play_pick(p, 2);
+
+	if (copy) { /* somebody cloned our VM: marker and tag came along */
+		kv_set(&conf, "description", desc);
+		kv_set(&conf, "tags", "ramet");
+		kv_set(&conf, "cores", "1");
+	}
+	if (sim_human_create(p->w->sim, vmid, "pve3", "ops@pam", copy ? &conf : NULL, &e) < 0)
+		return;
+	world_tell(
+	    p->w, "a stranger takes VMID %lld%s", (long long)vmid, copy ? ", a copy of ours" : "");
+	number_goes(p, vmid);
+}
+
+void play_unlock(struct play *p)
+{
+	_cleanup_err_ struct err *e = NULL;
+
+	if (p->locked && sim_guest_exists(p->w->sim, p->locked) &&
+	    sim_human_lock(p->w->sim, p->locked, NULL, &e) < 0)
+		world_tell(p->w, "  unlock: %s", err_msg(e));
+	p->locked = 0;
+}

@@ -1,0 +1,84 @@
+#include "play.h"
+
+#include <stdio.h>
+#include <string.h>
+
+void play_merge(struct play *p)
+{
+	_cleanup_kv_ struct kv files = {0};
+	_cleanup_str_ char *subject = mem_printf("merge %u", ++p->merges);
+
+	for (size_t i = 0; i < PLAY_VMS; i++) {
+		_cleanup_str_ char *path = mem_printf("vms/%s.yaml", p->m[i].name);
+		_cleanup_str_ char *text = manifest_text(&p->m[i]);
+
+		if (p->m[i].there)
+			kv_set(&files, path, text);
+		if (p->m[i].there && !p->m[i].started)
+			p->judge.may_stop = true;
+	}
+	kv_set(&files, "README.txt", "no manifest");
+	memgit_commit(p->w->git, &files, subject);
+}
+
+void play_invent(struct play *p, size_t i)
+{
+	struct manifest *m = &p->m[i];
+	bool small = play_pick(p, 2);
+
+	snprintf(m->name, sizeof(m->name), "vm-%zu", i);
+	judge_name(&p->judge, m->name);
+	m->source = small ? 9001 : 9000;
+	m->size = small ? 4 : 20;
+	m->node = 1 + play_pick(p, 3);
+	m->cores = 1 + play_pick(p, 4);
+	m->memory = 512 * (1 + play_pick(p, 4));
+	m->full = play_pick(p, 3) == 0;
+	m->started = play_pick(p, 4) > 0;
+	m->no_net1 = play_pick(p, 2);
+	m->tag = play_pick(p, 2) ? 1 + play_pick(p, 100) : 0;
+	m->recreate = play_pick(p, 3) == 0;
+	m->there = true;
+}
+
+void play_change_manifest(struct play *p)
+{
+	struct manifest *m = &p->m[play_pick(p, PLAY_VMS)];
+
+	m->edits++;
+	if (!m->name[0]) {
+		play_invent(p, (size_t)(m - p->m));
+		world_tell(p->w, "merge: %s is new", m->name);
+		play_merge(p);
+		return;
+	}
+	switch (play_pick(p, 8)) {
+	case 0:
+		m->cores = 1 + play_pick(p, 8);
+		break;
+	case 1:
+		m->memory = 512 * (1 + play_pick(p, 8));
+		break;
+	case 2:
+		m->tag = 1 + play_pick(p, 100);
+		break;
+	case 3:
+		m->size += play_pick(p, 3);
+		break;
+	case 4:
+		m->started = !m->started;
+		break;
+	case 5:
+		m->no_net1 = !m->no_net1;
+		break;
+	case 6:
+		m->there = !m->there || play_pick(p, 2);
+		break;
+	default:
+		m->broken = !m->broken;
+		break;
+	}
+	world_tell(p->w, "merge: %s edit %u%s%s", m->name, m->edits, m->there ? "" : ", removed",
+	    m->broken ? ", broken" : "");
+	play_merge(p);
+}
