@@ -2,12 +2,14 @@
 #include <signal.h>
 
 #include "log.h"
+#include "meter.h"
 #include "pass.h"
+#include "telemetry.h"
 
 /* What the machines do not log themselves. */
 static void on_note(void *arg, const struct note *n)
 {
-	(void)arg;
+	telemetry_note(arg, n);
 	switch (n->kind) {
 	case NOTE_STATE:
 	case NOTE_STEP:
@@ -29,9 +31,18 @@ static void on_note(void *arg, const struct note *n)
 	}
 }
 
+struct watched {
+	struct telemetry *telemetry;
+	const struct pass *pass;
+};
+
 static void on_stopping(void *arg)
 {
-	(void)arg;
+	const struct watched *w = arg;
+	if (w->pass->reloading)
+		telemetry_reloading(w->telemetry);
+	else
+		telemetry_stopping(w->telemetry);
 	log_info(NULL, "stopping: steps under way end first, at most 10 s");
 }
 
@@ -40,16 +51,32 @@ static int run_once(const struct cli *c, bool *ret_again)
 {
 	_cleanup_setup_ struct setup s = SETUP_NONE;
 	_cleanup_err_ struct err *err = NULL;
-	int rc = setup_open(c, SETUP_CLUSTER | SETUP_GIT | SETUP_STORE | SETUP_REPORT, &s);
+	int rc =
+	    setup_open(c, SETUP_CLUSTER | SETUP_GIT | SETUP_STORE | SETUP_REPORT | SETUP_HTTP, &s);
 	if (rc != CLI_OK)
 		return rc;
-	_cleanup_pass_ struct pass p = {.on_stopping = on_stopping};
+	/* Freed in the reverse order: the listener, the controller, its ports. */
+	_cleanup_meter_ struct meter *meter =
+	    meter_new(s.ports.clock, s.ports.cluster, s.ports.git);
+	s.ports.cluster = meter_cluster(meter);
+	s.ports.git = meter_git(meter);
+	struct watched w = {0};
+	_cleanup_pass_ struct pass p = {.on_stopping = on_stopping, .arg = &w};
+	_cleanup_telemetry_ struct telemetry *telemetry = NULL;
+	/* Before anything is done: who cannot listen should not have begun. */
+	if (telemetry_new(&s, &telemetry, &err) != 0)
+		return cli_fail(c, err);
+	w = (struct watched){.telemetry = telemetry, .pass = &p};
 	struct controller_opts o = {.mode = CONTROLLER_RUN,
 	    .observe_only = cli_has(c, CLI_OPT_OBSERVE_ONLY),
-	    .ports.note = on_note};
+	    .ports.note = on_note,
+	    .ports.note_arg = telemetry};
 	log_info(NULL, "ramet " RAMET_VERSION " runs as %s%s", s.config->controller_id,
 	    o.observe_only ? ", observing only" : "");
-	if (pass_start(&p, &s, &o, &err) != 0 || pass_wait(&p, &err) != 0)
+	if (pass_start(&p, &s, &o, &err) != 0)
+		return cli_fail(c, err);
+	telemetry_set_controller(telemetry, p.controller);
+	if (pass_wait(&p, &err) != 0)
 		return cli_fail(c, err);
 	*ret_again = p.end == PASS_RELOAD;
 	if (*ret_again)

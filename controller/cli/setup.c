@@ -20,7 +20,8 @@ static unsigned needs(unsigned parts)
 {
 	return (parts & SETUP_STORE ? CONFIG_NEED_CONTROLLER : 0u) |
 	       (parts & SETUP_CLUSTER ? CONFIG_NEED_CONTROLLER | CONFIG_NEED_CLUSTER : 0u) |
-	       (parts & SETUP_GIT ? CONFIG_NEED_GIT : 0u);
+	       (parts & SETUP_GIT ? CONFIG_NEED_GIT : 0u) |
+	       (parts & SETUP_HTTP ? CONFIG_NEED_HTTP : 0u);
 }
 
 static bool reports_to_files(const struct config *config)

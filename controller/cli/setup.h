@@ -25,6 +25,7 @@ enum setup_part {
 	SETUP_STORE = 4,   /* the journal, locked; without it a copy to look at */
 	SETUP_REPORT = 8,  /* the report directory, with report.mode: files */
 	SETUP_STATUS = 16, /* whatever the report is read from: SETUP_GIT or SETUP_REPORT */
+	SETUP_HTTP = 32,   /* secrets of the listener; who listens is telemetry.h */
 };
 
 struct setup {

@@ -53,6 +53,9 @@ void controller_on_settled(struct controller *c, clock_cb cb, void *arg);
 /* Look again now: a webhook, SIGHUP. */
 void controller_poke(struct controller *c);
 
+/* A desired state is in force and the cluster has been seen at least once. */
+bool controller_is_ready(const struct controller *c);
+
 /* The model, as it is now. Borrowed until the next turn. */
 const struct status *controller_status(struct controller *c);
 /* Last plan of a VM, NULL if none was made. Borrowed until the next turn. */

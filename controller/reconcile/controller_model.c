@@ -152,3 +152,8 @@ bool controller_settled_now(const struct controller *c)
 	return controller_guests_settled(c) &&
 	       (c->o.mode == CONTROLLER_PLAN || reporter_is_idle(c->reporter));
 }
+
+bool controller_is_ready(const struct controller *c)
+{
+	return c->bundle && inventory_is_ready(c->inventory);
+}
