@@ -51,6 +51,13 @@ int err_hint(struct err **err, const char *fmt, ...)
 	return -1;
 }
 
+int err_retry(struct err **err, int64_t ms)
+{
+	if (err && *err)
+		(*err)->retry_ms = ms;
+	return -1;
+}
+
 int err_pass(struct err **ret, struct err **from)
 {
 	if (ret == from)

@@ -23,8 +23,9 @@ enum err_code {
 
 struct err {
 	enum err_code code;
-	char *msg;  /* one sentence, lower case, no full stop; free of secrets */
-	char *hint; /* what the person can do next, or NULL */
+	char *msg;	  /* one sentence, lower case, no full stop; free of secrets */
+	char *hint;	  /* what the person can do next, or NULL */
+	int64_t retry_ms; /* so long the other side wants to be left alone; 0 = it does not say */
 };
 
 #define _cleanup_err_ _cleanup_(err_free)
@@ -35,6 +36,8 @@ int err_set(struct err **ret, enum err_code code, const char *fmt, ...) PRINTF(3
 int err_wrap(struct err **err, const char *fmt, ...) PRINTF(2, 3);
 /* Sets the hint of an error that is set; without one does nothing. Returns -1. */
 int err_hint(struct err **err, const char *fmt, ...) PRINTF(2, 3);
+/* Sets retry_ms of an error that is set; without one does nothing. Returns -1. */
+int err_retry(struct err **err, int64_t ms);
 /* Moves an error outwards (frees it when ret is NULL). Returns -1. */
 int err_pass(struct err **ret, struct err **from);
 void err_free(struct err **err);

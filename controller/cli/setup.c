@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "gitproxy.h"
 #include "log.h"
 #include "outdir.h"
 #include "peekstore.h"
@@ -123,7 +124,14 @@ static int open_git(struct setup *s, struct err **err)
 	o.setup.ca_file = f->git_ca_file;
 	o.setup.client_cert_file = f->git_client_cert_file;
 	o.setup.client_key_file = f->git_client_key_file;
-	o.setup.proxy = f->git_proxy;
+	_cleanup_str_ char *proxy = gitproxy_choose(f->git_proxy, f->git_url, s->cli->env);
+	o.setup.proxy = proxy;
+	o.setup.write_username = f->git_write_username;
+	o.setup.write_password = f->git_write_password.value;
+	o.setup.write_token = f->git_write_token.value;
+	o.setup.write_ssh_key_file = f->git_write_ssh_key_file;
+	o.setup.write_ssh_passphrase_file = f->git_write_ssh_passphrase_file;
+	o.setup.signing_key_file = f->report_signing_key_file;
 	o.setup.ssh_key_file = f->git_ssh_key_file;
 	o.setup.ssh_passphrase_file = f->git_ssh_passphrase_file;
 	o.setup.known_hosts_file = f->git_known_hosts_file;

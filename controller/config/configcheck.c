@@ -101,6 +101,10 @@ static void check_git(struct check *k)
 		bad(k, CONFIGTAB_git_branch, "give the short name, as in main",
 		    "\"%s\" is no name of a branch", c->git_branch);
 	check_inner_path(k, CONFIGTAB_git_path, c->git_path);
+	if (strchr(c->git_proxy, '@'))
+		bad(k, CONFIGTAB_git_proxy,
+		    "leave it empty and name such a proxy in the environment (https_proxy)",
+		    "the address has a user or a password in it");
 	if (!text_eq(c->git_verify_mode, "none") && !*c->git_allowed_signers_file &&
 	    !*c->git_keyring_file)
 		bad(k, CONFIGTAB_git_verify_mode,
@@ -305,6 +309,8 @@ static void require_git(struct config *c, struct diags *diags)
 	}
 	read_secret(c, CONFIGTAB_git_password, &c->git_password, diags);
 	read_secret(c, CONFIGTAB_git_token, &c->git_token, diags);
+	read_secret(c, CONFIGTAB_git_write_password, &c->git_write_password, diags);
+	read_secret(c, CONFIGTAB_git_write_token, &c->git_write_token, diags);
 }
 
 static void require_cluster(struct config *c, struct diags *diags)

@@ -1,8 +1,7 @@
 #include "githttp.h"
-#include "githttpwords.h"
+#include "githttpask.h"
 #include "text.h"
 
-#include <curl/curl.h>
 #include <git2.h>
 #include <git2/sys/transport.h>
 #include <stdlib.h>
@@ -18,14 +17,16 @@
 #define DETAIL_MAX 400
 #define REDIRECTS_MAX 3
 #define POLL_MS 1000
+/* The longest that a server may send us away for. */
+#define RETRY_MAX_S 3600
 
 struct githttp {
 	uint32_t magic;
 	const struct gitproto_setup *setup;
 	struct err **cause;
 	CURLM *multi;
-	char *base; /* URL of the repository, without user, as redirects left it */
-	char *user;
+	char *base;   /* URL of the repository, without user, as redirects left it */
+	char *user;   /* of that URL, or NULL */
 	char *origin; /* scheme://host:port of base */
 	git_smart_subtransport_definition def;
 };
@@ -133,8 +134,6 @@ static int set_base(struct githttp *h, struct err **err)
 		return err_hint(err, "write it as https://git.example.org/group/name.git");
 	}
 	h->user = url_part(u, CURLUPART_USER, CURLU_URLDECODE);
-	if (h->setup->username[0])
-		mem_replace(&h->user, h->setup->username);
 	curl_url_set(u, CURLUPART_USER, NULL, 0);
 	curl_url_set(u, CURLUPART_PASSWORD, NULL, 0);
 	curl_url_set(u, CURLUPART_QUERY, NULL, 0);
@@ -219,87 +218,36 @@ static size_t on_receive(char *data, size_t size, size_t n, void *arg)
 
 /* --- one request --- */
 
-static bool has_password(const struct githttp *h)
+static struct githttpask_as as_of(const struct stream *s)
 {
-	return h->setup->password && h->setup->password[0];
+	bool push =
+	    s->service == GIT_SERVICE_RECEIVEPACK_LS || s->service == GIT_SERVICE_RECEIVEPACK;
+	return githttpask_as(s->h->setup, s->h->user, push);
 }
 
-static struct githttpwords words_of(const struct githttp *h)
+static struct githttpwords words_of(const struct stream *s)
 {
+	struct githttpask_as as = as_of(s);
 	return (struct githttpwords){
-	    .base = h->base,
-	    .origin = h->origin,
-	    .user = h->user,
-	    .credentials = has_password(h)	? GITHTTPWORDS_PASSWORD
-			   : h->setup->token[0] ? GITHTTPWORDS_TOKEN
-						: GITHTTPWORDS_NONE,
-	    .proxy = h->setup->proxy,
+	    .base = s->h->base,
+	    .origin = s->h->origin,
+	    .user = as.user,
+	    .section = as.section,
+	    .credentials = githttpask_kind(&as),
+	    .proxy = s->h->setup->proxy,
 	};
-}
-
-static void set_proxy(CURL *e, const struct gitproto_setup *o)
-{
-	/* "" also keeps libcurl from looking into the environment. */
-	curl_easy_setopt(e, CURLOPT_PROXY, o->proxy);
-	curl_easy_setopt(e, CURLOPT_NOPROXY, "");
-	if (!o->proxy[0])
-		return;
-	curl_easy_setopt(e, CURLOPT_HTTPPROXYTUNNEL, 1L);
-	curl_easy_setopt(e, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
-	if (o->ca_file[0])
-		curl_easy_setopt(e, CURLOPT_PROXY_CAINFO, o->ca_file);
-}
-
-static void set_credentials(CURL *e, const struct githttp *h)
-{
-	const struct gitproto_setup *o = h->setup;
-
-	if (o->client_cert_file[0]) {
-		curl_easy_setopt(e, CURLOPT_SSLCERT, o->client_cert_file);
-		curl_easy_setopt(e, CURLOPT_SSLKEY,
-		    o->client_key_file[0] ? o->client_key_file : o->client_cert_file);
-	}
-	/* At once, not after a 401: a body that is streamed cannot be sent again. */
-	if (has_password(h)) {
-		curl_easy_setopt(e, CURLOPT_HTTPAUTH, (long)CURLAUTH_BASIC);
-		curl_easy_setopt(e, CURLOPT_USERNAME, h->user ? h->user : "");
-		curl_easy_setopt(e, CURLOPT_PASSWORD, o->password);
-	} else if (o->token[0]) {
-		curl_easy_setopt(e, CURLOPT_HTTPAUTH, (long)CURLAUTH_BEARER);
-		curl_easy_setopt(e, CURLOPT_XOAUTH2_BEARER, o->token);
-	}
 }
 
 static void set_options(struct stream *s)
 {
-	CURL *e = s->easy;
-	const struct gitproto_setup *o = s->h->setup;
-	long stall = (long)((o->stall_ms + 999) / 1000);
+	struct githttpask_as as = as_of(s);
 
-	curl_easy_setopt(e, CURLOPT_ERRORBUFFER, s->words);
-	curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
-	curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https");
-	curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L);
-	curl_easy_setopt(e, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-	curl_easy_setopt(e, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-	curl_easy_setopt(e, CURLOPT_SSL_VERIFYPEER, 1L);
-	curl_easy_setopt(e, CURLOPT_SSL_VERIFYHOST, 2L);
-	if (o->ca_file && o->ca_file[0]) {
-		curl_easy_setopt(e, CURLOPT_CAINFO, o->ca_file);
-		curl_easy_setopt(e, CURLOPT_CAPATH, NULL);
-	}
-	set_proxy(e, o);
-	set_credentials(e, s->h);
-	curl_easy_setopt(e, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
-	curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, (long)o->connect_ms);
-	curl_easy_setopt(e, CURLOPT_LOW_SPEED_LIMIT, 1L);
-	curl_easy_setopt(e, CURLOPT_LOW_SPEED_TIME, stall);
-	curl_easy_setopt(e, CURLOPT_USERAGENT, "git/ramet-" RAMET_VERSION);
-	curl_easy_setopt(e, CURLOPT_ACCEPT_ENCODING, "");
-	curl_easy_setopt(e, CURLOPT_READFUNCTION, on_send);
-	curl_easy_setopt(e, CURLOPT_READDATA, s);
-	curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_receive);
-	curl_easy_setopt(e, CURLOPT_WRITEDATA, s);
+	githttpask_set(s->easy, s->h->setup, &as);
+	curl_easy_setopt(s->easy, CURLOPT_ERRORBUFFER, s->words);
+	curl_easy_setopt(s->easy, CURLOPT_READFUNCTION, on_send);
+	curl_easy_setopt(s->easy, CURLOPT_READDATA, s);
+	curl_easy_setopt(s->easy, CURLOPT_WRITEFUNCTION, on_receive);
+	curl_easy_setopt(s->easy, CURLOPT_WRITEDATA, s);
 }
 
 static int start(struct stream *s, bool whole)
@@ -378,9 +326,12 @@ static int pump(struct stream *s)
 static int blame_answer(struct stream *s, long status)
 {
 	const char *type = NULL;
-	struct githttpwords w = words_of(s->h);
+	struct githttpwords w = words_of(s);
+	curl_off_t after = 0;
 	curl_easy_getinfo(s->easy, CURLINFO_CONTENT_TYPE, &type);
 	bool plain = type && strncasecmp(type, "text/plain", 10) == 0;
+	curl_easy_getinfo(s->easy, CURLINFO_RETRY_AFTER, &after);
+	w.retry_s = after < 0 ? 0 : after > RETRY_MAX_S ? RETRY_MAX_S : after;
 	githttpwords_status(&w, status, plain ? buf_str(&s->detail) : "", s->h->cause);
 	return refuse(s);
 }
@@ -411,7 +362,7 @@ static enum githttpwords_failure failure_of(CURLcode code)
 
 static int blame_transfer(struct stream *s)
 {
-	struct githttpwords w = words_of(s->h);
+	struct githttpwords w = words_of(s);
 	githttpwords_transfer(&w, failure_of(s->result),
 	    s->words[0] ? s->words : curl_easy_strerror(s->result), s->h->cause);
 	return refuse(s);

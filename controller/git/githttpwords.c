@@ -22,21 +22,39 @@ static PRINTF(4, 5) int blame(
 
 static int unauthorised(const struct githttpwords *w, const char *said, struct err **err)
 {
+	_cleanup_str_ char *hint = NULL;
+
 	switch (w->credentials) {
 	case GITHTTPWORDS_PASSWORD:
-		return blame(err, ERR_AUTH,
-		    "check git.username and the content of git.password_file",
+		hint = mem_printf("check %s.username and the content of %s.password_file",
+		    w->section, w->section);
+		return blame(err, ERR_AUTH, hint,
 		    "the server at %s does not accept the password of user \"%s\"%s", w->origin,
 		    w->user ? w->user : "", said);
 	case GITHTTPWORDS_TOKEN:
-		return blame(err, ERR_AUTH, "check the content of git.token_file",
-		    "the server at %s does not accept the token%s", w->origin, said);
+		hint = mem_printf("check the content of %s.token_file", w->section);
+		return blame(err, ERR_AUTH, hint, "the server at %s does not accept the token%s",
+		    w->origin, said);
 	case GITHTTPWORDS_NONE:
 	case GITHTTPWORDS_CREDENTIALS__MAX:
 		break;
 	}
 	return blame(err, ERR_AUTH, "set git.username and git.password_file",
 	    "the server at %s wants a password%s", w->origin, said);
+}
+
+/* It has too much to do, for so long as it says. */
+static int busy(const struct githttpwords *w, long status, const char *said, struct err **err)
+{
+	_cleanup_str_ char *wait = text_duration(w->retry_s * 1000);
+	_cleanup_str_ char *hint = w->retry_s
+				       ? mem_printf("it asks to be left alone for %s; it will be "
+						    "tried again after that",
+					     wait)
+				       : mem_strdup("look into the log of the Git server; it will "
+						    "be tried again");
+	blame(err, ERR_REMOTE, hint, "%s answers with status %ld%s", w->base, status, said);
+	return err_retry(err, w->retry_s * 1000);
 }
 
 int githttpwords_status(
@@ -49,7 +67,8 @@ int githttpwords_status(
 		return unauthorised(w, tail, err);
 	if (status == 403)
 		return blame(err, ERR_FORBIDDEN,
-		    "give the user of git.username the right to read and to push",
+		    "give the user of git.username the right to read, and to push unless "
+		    "git.write names another",
 		    "user \"%s\" may not do this at %s%s", w->user ? w->user : "", w->base, tail);
 	if (status == 404 || status == 410)
 		return blame(err, ERR_NOTFOUND,
@@ -63,7 +82,9 @@ int githttpwords_status(
 		return blame(err, ERR_PROTOCOL,
 		    "set git.url to the new address; only the same server is followed",
 		    "%s answers with a redirect (%ld) to another place", w->base, status);
-	return blame(err, status >= 500 || status == 429 ? ERR_REMOTE : ERR_PROTOCOL,
+	if (status >= 500 || status == 429)
+		return busy(w, status, tail, err);
+	return blame(err, ERR_PROTOCOL,
 	    "look into the log of the Git server; it will be tried again",
 	    "%s answers with status %ld%s", w->base, status, tail);
 }

@@ -34,11 +34,13 @@ enum githttpwords_failure {
 };
 
 struct githttpwords {
-	const char *base;   /* URL of the repository */
-	const char *origin; /* of its server */
-	const char *user;   /* or NULL */
-	const char *proxy;  /* "" = none */
+	const char *base;    /* URL of the repository */
+	const char *origin;  /* of its server */
+	const char *user;    /* or NULL */
+	const char *section; /* of the settings it is from: "git", "git.write" */
+	const char *proxy;   /* "" = none */
 	enum githttpwords_credentials credentials;
+	int64_t retry_s; /* the server asks to be left alone for so long; 0 = it does not say */
 };
 
 /* An answer that is no success; 200 stands for one that is not Git's. said: its text. */

@@ -45,35 +45,39 @@ struct gitproto_bytes {
 
 /* What a worker knows. NULL counts as "". */
 struct gitproto_setup {
-	const char *dir;		  /* folder for the cached repository; created if missing */
-	const char *url;		  /* https, http, ssh or file; without a password */
-	const char *branch;		  /* watched: short name, or a full ref */
-	const char *path;		  /* watched folder, "" = whole tree */
-	const char *suffixes;		  /* of files worth reading: ".yaml .yml"; "" = all */
-	const char *status_branch;	  /* short name, or a full ref */
-	const char *status_path;	  /* report folder in the status tree, "" = its root */
-	const char *username;		  /* https */
-	const char *password;		  /* https; "" = none */
-	const char *token;		  /* https, instead of a password; "" = none */
-	const char *ca_file;		  /* https; "" = the system's */
-	const char *client_cert_file;	  /* https; "" = none */
-	const char *client_key_file;	  /* https; "" = it is in the certificate's file */
-	const char *proxy;		  /* http://host:port for https; "" = none */
-	const char *ssh_key_file;	  /* ssh; "" = the client's own */
-	const char *ssh_passphrase_file;  /* ssh; "" = the key has none */
-	const char *known_hosts_file;	  /* ssh; mandatory */
+	const char *dir;		 /* folder for the cached repository; created if missing */
+	const char *url;		 /* https, http, ssh or file; without a password */
+	const char *branch;		 /* watched: short name, or a full ref */
+	const char *path;		 /* watched folder, "" = whole tree */
+	const char *suffixes;		 /* of files worth reading: ".yaml .yml"; "" = all */
+	const char *status_branch;	 /* short name, or a full ref */
+	const char *status_path;	 /* report folder in the status tree, "" = its root */
+	const char *username;		 /* https */
+	const char *password;		 /* https; "" = none */
+	const char *token;		 /* https, instead of a password; "" = none */
+	const char *ca_file;		 /* https; "" = the system's */
+	const char *client_cert_file;	 /* https; "" = none */
+	const char *client_key_file;	 /* https; "" = it is in the certificate's file */
+	const char *proxy;		 /* http://[user:password@]host:port for https; "" = none */
+	const char *ssh_key_file;	 /* ssh; "" = the client's own */
+	const char *ssh_passphrase_file; /* ssh; "" = the key has none */
+	/* For pushing, where others are to be used than for reading; "" = the same. */
+	const char *write_username, *write_password, *write_token;  /* https */
+	const char *write_ssh_key_file, *write_ssh_passphrase_file; /* ssh */
+	const char *known_hosts_file;				    /* ssh; mandatory */
 	const char *verify;		  /* none, head, range; "" = none */
 	const char *allowed_signers_file; /* SSH keys of who may sign; "" = nobody */
 	const char *revoked_signers_file; /* who may no more; "" = nobody */
 	const char *keyring_file;	  /* OpenPGP keys of who may sign; "" = nobody */
 	const char *author_name, *author_email;
-	int64_t max_files;	 /* in one reading */
-	int64_t max_file_bytes;	 /* of one file */
-	int64_t max_total_bytes; /* of one reading */
-	int64_t max_depth;	 /* folders within folders */
-	int64_t max_pack_bytes;	 /* one transfer */
-	int64_t connect_ms;	 /* connection and TLS */
-	int64_t stall_ms;	 /* longest silence in a transfer */
+	const char *signing_key_file; /* ssh key for our own commits; "" = they are not signed */
+	int64_t max_files;	      /* in one reading */
+	int64_t max_file_bytes;	      /* of one file */
+	int64_t max_total_bytes;      /* of one reading */
+	int64_t max_depth;	      /* folders within folders */
+	int64_t max_pack_bytes;	      /* one transfer */
+	int64_t connect_ms;	      /* connection and TLS */
+	int64_t stall_ms;	      /* longest silence in a transfer */
 };
 
 struct gitproto_msg {
@@ -84,7 +88,7 @@ struct gitproto_msg {
 	const char *head, *status_head, *note;
 	const char *author, *subject;
 	struct gitproto_bytes data;
-	int64_t commit_wall_ms, code, relation;
+	int64_t commit_wall_ms, code, relation, retry_ms;
 	bool empty, truncated, path_missing, rejected;
 };
 

@@ -1,6 +1,7 @@
 #include "gitrepo.h"
 #include "crypt.h"
 #include "gitname.h"
+#include "gitseal.h"
 #include "gitsign.h"
 #include "log.h"
 #include "loop.h"
@@ -303,8 +304,8 @@ int gitrepo_open(struct gitrepo *g, const struct gitproto_setup *setup, struct e
 	if (set_ref(&g->ref[GITREPO_WATCHED], setup->branch, "git.branch", err) != 0 ||
 	    set_ref(&g->ref[GITREPO_STATUS], setup->status_branch, "report.branch", err) != 0)
 		return -1;
-	if (gitsign_check_settings(setup, err) != 0 || make_dirs(setup->dir, err) != 0 ||
-	    open_transport(g, err) != 0)
+	if (gitsign_check_settings(setup, err) != 0 || gitseal_check_settings(setup, err) != 0 ||
+	    make_dirs(setup->dir, err) != 0 || open_transport(g, err) != 0)
 		return -1;
 	return open_cache(g, err);
 }

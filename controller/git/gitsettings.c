@@ -37,11 +37,13 @@ static int check_proxy(const char *proxy, struct err **err)
 	const char *rest = text_after(proxy, "http://");
 	if (!rest)
 		rest = text_after(proxy, "https://");
-	if (!proxy[0] || (rest && rest[0] && !strpbrk(rest, "@ ")))
+	if (!proxy[0] || (rest && rest[0] && !strpbrk(rest, " \t")))
 		return 0;
-	err_set(err, ERR_CONFIG, "git.proxy is not the address of a proxy");
-	return err_hint(
-	    err, "write it as http://proxy.example.org:3128, without user and password");
+	/* Not repeated: it may hold a password. */
+	err_set(err, ERR_CONFIG,
+	    "git.proxy, or the proxy that the environment names, is not the address of one");
+	return err_hint(err, "write it as http://proxy.example.org:3128, or set git.proxy to "
+			     "none");
 }
 
 static int check_url(const struct gitproto_setup *s, struct err **err)
@@ -71,7 +73,10 @@ static int check_url(const struct gitproto_setup *s, struct err **err)
 	}
 	if (a.scheme == GITADDR_SSH)
 		return check_ssh(s, err);
-	bool secret = (s->password && s->password[0]) || (s->token && s->token[0]);
+	const char *const secrets[] = {s->password, s->token, s->write_password, s->write_token};
+	bool secret = false;
+	for (size_t i = 0; i < ARRAY_LEN(secrets); i++)
+		secret = secret || (secrets[i] && secrets[i][0]);
 	if (a.scheme == GITADDR_HTTP && secret && !gitaddr_is_loopback(&a)) {
 		err_set(err, ERR_CONFIG, "git.url \"%s\" would send the password in clear text",
 		    s->url);

@@ -20,9 +20,10 @@ struct gitssh {
 	const struct gitproto_setup *setup;
 	const struct gitaddr *addr;
 	struct err **cause;
-	char *askpass; /* script that prints the passphrase, or NULL */
-	char *without; /* types of host keys that turned out changed, as ssh wants them */
-	char *changed; /* what ssh said of the first of them */
+	char *askpass;	     /* script that prints the passphrase, or NULL */
+	char *write_askpass; /* the same of the key for pushing, when it has one of its own */
+	char *without;	     /* types of host keys that turned out changed, as ssh wants them */
+	char *changed;	     /* what ssh said of the first of them */
 	git_smart_subtransport_definition def;
 };
 
@@ -101,6 +102,16 @@ static char *command(const char *program, const char *path)
 	return buf_take(&b);
 }
 
+static bool has_write_key(const struct gitssh *h)
+{
+	return h->setup->write_ssh_key_file[0] != '\0';
+}
+
+static const char *askpass_of(const struct gitssh *h, bool push)
+{
+	return push && has_write_key(h) ? h->write_askpass : h->askpass;
+}
+
 static void build_argv(const struct gitssh *h, bool push, struct strs *argv)
 {
 	static const char *const fixed[] = {"StrictHostKeyChecking=yes",
@@ -118,12 +129,13 @@ static void build_argv(const struct gitssh *h, bool push, struct strs *argv)
 	strs_add(argv, "-T");
 	for (size_t i = 0; i < ARRAY_LEN(fixed); i++)
 		add_option(argv, fixed[i]);
-	add_option(argv, h->askpass ? "BatchMode=no" : "BatchMode=yes");
+	add_option(argv, askpass_of(h, push) ? "BatchMode=no" : "BatchMode=yes");
 	strs_add(argv, "-o");
 	strs_add_take(
 	    argv, mem_printf("ConnectTimeout=%lld", (long long)(o->connect_ms + 999) / 1000));
 	add_file(argv, "UserKnownHostsFile", o->known_hosts_file);
-	add_file(argv, "IdentityFile", o->ssh_key_file);
+	add_file(argv, "IdentityFile",
+	    push && has_write_key(h) ? o->write_ssh_key_file : o->ssh_key_file);
 	if (h->without) {
 		strs_add(argv, "-o");
 		strs_add_take(argv, mem_printf("HostKeyAlgorithms=-%s", h->without));
@@ -145,9 +157,10 @@ static int start(struct stream *s)
 {
 	struct gitssh *h = s->h;
 	_cleanup_strs_ struct strs argv = {0};
-	_cleanup_str_ char *askpass = h->askpass ? mem_printf("SSH_ASKPASS=%s", h->askpass) : NULL;
+	const char *script = askpass_of(h, s->push);
+	_cleanup_str_ char *askpass = script ? mem_printf("SSH_ASKPASS=%s", script) : NULL;
 	const char *env[] = {"PATH=/usr/local/bin:/usr/bin:/bin", "LC_ALL=C",
-	    h->askpass ? "SSH_ASKPASS_REQUIRE=force" : "SSH_ASKPASS_REQUIRE=never", askpass, NULL};
+	    script ? "SSH_ASKPASS_REQUIRE=force" : "SSH_ASKPASS_REQUIRE=never", askpass, NULL};
 
 	build_argv(h, s->push, &argv);
 	const char **v = mem_calloc(argv.n + 1, sizeof(*v));
@@ -187,6 +200,11 @@ static int another_key(struct stream *s)
 	return 1;
 }
 
+static const char *key_setting(const struct stream *s)
+{
+	return s->push && has_write_key(s->h) ? "git.write.ssh" : "git.ssh";
+}
+
 /* ssh has closed its output. 1 = started again, 0 = a normal end, -1 with the reason. */
 static int at_end(struct stream *s)
 {
@@ -204,11 +222,13 @@ static int at_end(struct stream *s)
 	bool none_fits = s->h->changed && gitsshwords_is_hostkey(words);
 	gitsshwords_blame(s->h->addr->host, none_fits ? s->h->changed : words, status, s->h->cause);
 	/* A wrong passphrase shows as nothing else than a key that is not offered. */
-	if (s->h->askpass && (*s->h->cause)->code == ERR_AUTH)
+	bool own = s->push && has_write_key(s->h);
+	if ((own || askpass_of(s->h, s->push)) && (*s->h->cause)->code == ERR_AUTH)
 		err_hint(s->h->cause,
-		    "check that the content of git.ssh_passphrase_file opens "
-		    "git.ssh_key_file, and that its public half is registered with "
-		    "the server");
+		    "check that the content of %s_passphrase_file opens "
+		    "%s_key_file, and that its public half is registered with "
+		    "the server",
+		    key_setting(s), key_setting(s));
 	if (none_fits) {
 		mem_free_str(&s->h->changed);
 		mem_free_str(&s->h->without);
@@ -339,15 +359,17 @@ static int sub_new(git_smart_subtransport **ret, git_transport *owner UNUSED, vo
 
 /* The client asks a program for the passphrase. This one prints the file; the secret itself stays
  * where it is. */
-static int write_askpass(struct gitssh *h, struct err **err)
+static int write_askpass(
+    struct gitssh *h, const char *file, const char *name, char **ret, struct err **err)
 {
-	const char *file = h->setup->ssh_passphrase_file;
-	_cleanup_str_ char *path = mem_printf("%s/askpass", h->setup->dir);
+	_cleanup_str_ char *path = mem_printf("%s/%s", h->setup->dir, name);
 	_cleanup_str_ char *text = mem_printf("#!/bin/sh\nexec cat -- '%s'\n", file);
 
 	if (strchr(file, '\''))
 		return err_set(
-		    err, ERR_CONFIG, "git.ssh_passphrase_file has a quotation mark in its name");
+		    err, ERR_CONFIG, "a file with a passphrase has a quotation mark in its name");
+	if (!file[0])
+		return 0;
 	unlink(path);
 	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0700);
 	size_t len = strlen(text);
@@ -357,14 +379,15 @@ static int write_askpass(struct gitssh *h, struct err **err)
 		close(fd);
 	if (!good)
 		return err_set(err, ERR_IO, "cannot write %s: %s", path, strerror(saved));
-	h->askpass = TAKE(path);
+	*ret = TAKE(path);
 	return 0;
 }
 
 static int check_files(const struct gitproto_setup *o, struct err **err)
 {
-	const char *const files[] = {o->known_hosts_file, o->ssh_key_file};
-	static const char *const names[] = {"git.known_hosts_file", "git.ssh_key_file"};
+	const char *const files[] = {o->known_hosts_file, o->ssh_key_file, o->write_ssh_key_file};
+	static const char *const names[] = {
+	    "git.known_hosts_file", "git.ssh_key_file", "git.write.ssh_key_file"};
 	for (size_t i = 0; i < ARRAY_LEN(files); i++) {
 		if (!files[i][0])
 			continue;
@@ -395,7 +418,9 @@ int gitssh_new(struct gitssh **ret, const struct gitproto_setup *setup, const st
 	if (git_transport_register("ssh", git_transport_smart, &h->def) != 0)
 		err_set(err, ERR_INTERNAL, "ssh cannot be set up");
 	else if (check_files(setup, err) == 0 &&
-		 (!setup->ssh_passphrase_file[0] || write_askpass(h, err) == 0))
+		 write_askpass(h, setup->ssh_passphrase_file, "askpass", &h->askpass, err) == 0 &&
+		 write_askpass(h, setup->write_ssh_passphrase_file, "askpass-write",
+		     &h->write_askpass, err) == 0)
 		return 0;
 	gitssh_free(ret);
 	return -1;
@@ -409,6 +434,7 @@ void gitssh_free(struct gitssh **hp)
 	CHECK_OBJ(h, SSH_MAGIC);
 	git_transport_unregister("ssh");
 	mem_free_str(&h->askpass);
+	mem_free_str(&h->write_askpass);
 	mem_free_str(&h->without);
 	mem_free_str(&h->changed);
 	h->magic = 0;

@@ -174,6 +174,7 @@ static void take_failure(struct gitwork *w, const struct gitproto_msg *msg)
 	err_set(&why, (enum err_code)msg->code, "%s", msg->text);
 	if (msg->hint[0])
 		err_hint(&why, "%s", msg->hint);
+	err_retry(&why, msg->retry_ms);
 	if (is_about_files(why->code)) {
 		child_kill(w->child);
 		w->introduced = false;

@@ -4,6 +4,7 @@
 #include "gitproto.h"
 #include "gitread.h"
 #include "gitrepo.h"
+#include "gitseal.h"
 #include "gitsign.h"
 #include "gitwrite.h"
 #include "log.h"
@@ -46,6 +47,7 @@ static int answer_failure(struct worker *w, const struct err *why, bool rejected
 	    .text = err_msg(why),
 	    .hint = why ? why->hint : NULL,
 	    .rejected = rejected,
+	    .retry_ms = why ? why->retry_ms : 0,
 	};
 	return answer(w, &msg, err);
 }
@@ -275,6 +277,8 @@ static void enter_jail(const struct gitrepo *g)
 		strs_add(&jail.read, s->known_hosts_file);
 		strs_add(&jail.read, s->ssh_key_file);
 		strs_add(&jail.read, s->ssh_passphrase_file);
+		strs_add(&jail.read, s->write_ssh_key_file);
+		strs_add(&jail.read, s->write_ssh_passphrase_file);
 		break;
 	case GITADDR_SCHEME__MAX:
 		break;
@@ -284,6 +288,10 @@ static void enter_jail(const struct gitrepo *g)
 		strs_add(&jail.read, s->keyring_file);
 		strs_add(&jail.read, s->allowed_signers_file);
 		strs_add(&jail.read, s->revoked_signers_file);
+	}
+	if (gitseal_is_on(s)) {
+		jail.programs = true;
+		strs_add(&jail.read, s->signing_key_file);
 	}
 	gitjail_enter(&jail);
 	gitjail_fini(&jail);
@@ -300,10 +308,11 @@ static int take_setup(struct worker *w, struct buf *frame, struct err **err)
 	if (gitproto_decode(w->setup_frame.data, w->setup_frame.len, &w->setup, err) != 0)
 		return -1;
 	const struct gitproto_setup *s = &w->setup.setup;
-	if (s->password[0])
-		log_mask(s->password);
-	if (s->token[0])
-		log_mask(s->token);
+	const char *const secrets[] = {s->password, s->token, s->write_password, s->write_token};
+	for (size_t i = 0; i < ARRAY_LEN(secrets); i++) {
+		if (secrets[i][0])
+			log_mask(secrets[i]);
+	}
 	w->repo_open = true;
 	/* What is wrong with the settings is the answer to every request. */
 	if (gitrepo_open(&w->repo, s, &w->setup_err) == 0)

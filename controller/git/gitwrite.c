@@ -1,5 +1,6 @@
 #include "gitwrite.h"
 #include "gitname.h"
+#include "gitseal.h"
 #include "loop.h"
 #include "text.h"
 
@@ -129,6 +130,17 @@ static int new_signature(struct gitwrite *w, git_signature **ret, struct err **e
 	return err_hint(err, "set both, without < and >");
 }
 
+static int store_commit(struct gitwrite *w, const git_buf *text, git_oid *ret, struct err **err)
+{
+	_cleanup_str_ char *seal = NULL;
+
+	if (gitseal_is_on(w->g->setup) &&
+	    gitseal_sign(w->g->setup, text->ptr, text->size, &seal, err) != 0)
+		return -1;
+	int rc = git_commit_create_with_signature(ret, w->target, text->ptr, seal, NULL);
+	return rc == 0 ? 0 : gitrepo_fail(w->g, rc, err, "cannot make the commit of the report");
+}
+
 /* *ret is the parent itself when nothing would change. */
 static int commit(
     struct gitwrite *w, git_commit *parent, const char *message, git_oid *ret, struct err **err)
@@ -146,13 +158,17 @@ static int commit(
 	}
 	if (new_signature(w, &sig, err) != 0)
 		return -1;
+	git_buf text = {0};
 	int rc = git_tree_lookup(&tree, w->target, &tree_oid);
 	if (rc == 0)
-		rc = git_commit_create(ret, w->target, NULL, sig, sig, "UTF-8", message, tree,
-		    parent ? 1 : 0, parents);
+		rc = git_commit_create_buffer(
+		    &text, w->target, sig, sig, "UTF-8", message, tree, parent ? 1 : 0, parents);
+	int r = rc == 0 ? store_commit(w, &text, ret, err)
+			: gitrepo_fail(w->g, rc, err, "cannot make the commit of the report");
+	git_buf_dispose(&text);
 	git_tree_free(tree);
 	git_signature_free(sig);
-	return rc == 0 ? 0 : gitrepo_fail(w->g, rc, err, "cannot make the commit of the report");
+	return r;
 }
 
 /* --- its way to the remote --- */

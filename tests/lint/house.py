@@ -15,7 +15,7 @@ FUNCTION_LINES = 100
 OWNERS = [
     (r"json-c/", r"controller/base/jsn\.c"),
     (r"yaml\.h", r"spec/ydoc\.c"),
-    (r"curl/", r"controller/net/\w+\.[ch]|controller/git/githttp\.c"),
+    (r"curl/", r"controller/net/\w+\.[ch]|controller/git/githttp(ask)?\.[ch]"),
     (r"git2(/|\.h)", r"controller/git/git(?!port|proto)\w*\.[ch]"),
     (r"event2/", r"controller/loop/\w+\.c|controller/http/httpd\.c|tests/sim/.*\.c|tests/bench/.*\.c"),
     (r"openssl/", r"controller/base/crypt\.c|controller/net/tlspin\.c|tests/.*\.[ch]"),

@@ -119,7 +119,7 @@ struct fix {
 	bool ok, empty, truncated, path_missing, rejected;
 	enum err_code code;
 	char *msg, *hint, *head, *status_head, *note, *rev, *author, *subject, *new_head;
-	int64_t commit_wall_ms;
+	int64_t commit_wall_ms, retry_ms;
 	struct got_file *files;
 	size_t n_files;
 };
@@ -150,6 +150,7 @@ UNUSED static void fix_got(void *arg, const struct gitport_result *r)
 	f->code = r->err ? r->err->code : ERR__MAX;
 	f->msg = mem_strdup(r->err ? r->err->msg : NULL);
 	f->hint = mem_strdup(r->err ? r->err->hint : NULL);
+	f->retry_ms = r->err ? r->err->retry_ms : 0;
 	f->head = mem_strdup(r->head);
 	f->status_head = mem_strdup(r->status_head);
 	f->note = mem_strdup(r->note);

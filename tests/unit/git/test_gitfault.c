@@ -142,7 +142,22 @@ static const struct {
 	const char *answer;
 	enum err_code code;
 	const char *in_msg;
+	int64_t retry_ms;
 } rubbish[] = {
+    {"HTTP/1.1 429 Slow\r\nRetry-After: 120\r\nContent-Length: 0\r\n\r\n", ERR_REMOTE, "status 429",
+	120000},
+    {"HTTP/1.1 503 Busy\r\nRetry-After: 7\r\nContent-Length: 0\r\n\r\n", ERR_REMOTE, "status 503",
+	7000},
+    /* Never longer than an hour, and never back in time. */
+    {"HTTP/1.1 503 Busy\r\nRetry-After: 99999999999\r\nContent-Length: 0\r\n\r\n", ERR_REMOTE,
+	"status 503", 3600000},
+    {"HTTP/1.1 503 Busy\r\nRetry-After: -5\r\nContent-Length: 0\r\n\r\n", ERR_REMOTE, "status 503",
+	0},
+    {"HTTP/1.1 503 Busy\r\nRetry-After: Fri, 31 Dec 1999 23:59:59 GMT\r\nContent-Length: "
+     "0\r\n\r\n",
+	ERR_REMOTE, "status 503", 0},
+    {"HTTP/1.1 503 Busy\r\nRetry-After: soon\r\nContent-Length: 0\r\n\r\n", ERR_REMOTE,
+	"status 503", 0},
     {"HTTP/1.1 503 Busy\r\nContent-Type: text/plain\r\nContent-Length: 9\r\n\r\ntoo \x01late",
 	ERR_REMOTE, "status 503: too ?late"},
     {"HTTP/1.1 403 No\r\nContent-Type: text/plain\r\nContent-Length: 4\r\n\r\nout!", ERR_FORBIDDEN,
@@ -172,6 +187,11 @@ static void test_rubbish(void **state UNUSED)
 			fix_failed(&f, rubbish[i].code, rubbish[i].in_msg);
 		else
 			assert_true(!f.ok || !*f.head);
+		assert_int_equal(f.retry_ms, rubbish[i].retry_ms);
+		if (f.retry_ms == 120000)
+			assert_string_equal(f.hint,
+			    "it asks to be left alone for 2 min; it will be "
+			    "tried again after that");
 		fix_close(&f);
 		mute_stop(&m);
 	}

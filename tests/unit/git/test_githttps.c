@@ -4,12 +4,6 @@
 
 #include "githost.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <poll.h>
-#include <sys/prctl.h>
-#include <sys/socket.h>
-
 static struct githost host;
 
 static char *make_repo(const char *name)
@@ -405,146 +399,6 @@ static void test_large(void **state UNUSED)
 	fix_close(&f);
 }
 
-/* The same repositories by other credentials. */
-static void test_token_and_certificate(void **state UNUSED)
-{
-	free(make_repo("creds"));
-	_cleanup_str_ char *head = commit("creds", "echo a >a.yaml");
-	_cleanup_str_ char *token = fix_sh("cat srv/token");
-	_cleanup_str_ char *by_token = mem_printf("%s/token/creds.git", host.base);
-	_cleanup_str_ char *by_cert = mem_printf("%s/cert/creds.git", host.base);
-	_cleanup_str_ char *cert = mem_printf("%s/srv/client.pem", fix_dir);
-	_cleanup_str_ char *key = mem_printf("%s/srv/client.key", fix_dir);
-	struct fix f;
-
-	init(&f, by_token);
-	f.opts.setup.password = NULL;
-	f.opts.setup.token = token;
-	fix_open(&f);
-	fix_list(&f);
-	fix_ok(&f);
-	assert_string_equal(f.head, head);
-	fix_publish(&f, "", "STATUS.md", "by token\n");
-	fix_ok(&f);
-	fix_close(&f);
-	init(&f, by_token);
-	f.opts.setup.password = NULL;
-	f.opts.setup.token = "wrong";
-	fix_open(&f);
-	fix_list(&f);
-	fix_failed(&f, ERR_AUTH, "does not accept the token");
-	assert_non_null(strstr(f.hint, "git.token_file"));
-	fix_close(&f);
-
-	init(&f, by_cert);
-	f.opts.setup.client_cert_file = cert;
-	f.opts.setup.client_key_file = key;
-	fix_open(&f);
-	fix_list(&f);
-	fix_ok(&f);
-	assert_string_equal(f.head, head);
-	fix_close(&f);
-	init(&f, by_cert);
-	fix_open(&f);
-	fix_list(&f);
-	fix_failed(&f, ERR_FORBIDDEN, "may not do this");
-	fix_close(&f);
-	init(&f, by_cert);
-	f.opts.setup.client_cert_file = cert; /* its key is not in it */
-	fix_open(&f);
-	fix_list(&f);
-	fix_failed(&f, ERR_CONFIG, "the client certificate cannot be used");
-	fix_close(&f);
-}
-
-/* A proxy for one connection at a time: CONNECT, then bytes both ways. Refuses when `refuse`. */
-static void serve_proxy(int fd, bool refuse)
-{
-	char b[65536];
-	for (;;) {
-		int c = accept(fd, NULL, NULL);
-		size_t got = 0;
-		while (got < 4 || memcmp(b + got - 4, "\r\n\r\n", 4) != 0) {
-			ssize_t n = read(c, b + got, 1);
-			if (n <= 0)
-				_exit(1);
-			got += (size_t)n;
-		}
-		b[got] = 0;
-		int port = 0;
-		if (refuse || sscanf(b, "CONNECT 127.0.0.1:%d HTTP/1.1", &port) != 1) {
-			dprintf(c, "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n");
-			close(c);
-			continue;
-		}
-		struct sockaddr_in a = {.sin_family = AF_INET,
-		    .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-		    .sin_port = htons((uint16_t)port)};
-		int up = socket(AF_INET, SOCK_STREAM, 0);
-		if (connect(up, (struct sockaddr *)&a, sizeof(a)) != 0)
-			_exit(1);
-		dprintf(c, "HTTP/1.1 200 OK\r\n\r\n");
-		struct pollfd p[2] = {{c, POLLIN, 0}, {up, POLLIN, 0}};
-		ssize_t n = 1;
-		while (n > 0 && poll(p, 2, -1) > 0) {
-			int from = p[0].revents ? 0 : 1;
-			n = read(p[from].fd, b, sizeof(b));
-			if (n > 0 && write(p[!from].fd, b, (size_t)n) != n)
-				break;
-		}
-		close(c);
-		close(up);
-	}
-}
-
-static pid_t start_proxy(bool refuse, char **ret_url)
-{
-	struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	socklen_t len = sizeof(a);
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	assert_true(fd >= 0 && bind(fd, (struct sockaddr *)&a, len) == 0 && listen(fd, 8) == 0);
-	assert_int_equal(getsockname(fd, (struct sockaddr *)&a, &len), 0);
-	pid_t pid = fork();
-	assert_true(pid >= 0);
-	if (pid == 0) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		serve_proxy(fd, refuse);
-	}
-	close(fd);
-	*ret_url = mem_printf("http://127.0.0.1:%d", ntohs(a.sin_port));
-	return pid;
-}
-
-static void test_proxy(void **state UNUSED)
-{
-	_cleanup_str_ char *url = make_repo("proxied");
-	_cleanup_str_ char *head = commit("proxied", "echo a >a.yaml");
-	for (int refuse = 0; refuse < 2; refuse++) {
-		_cleanup_str_ char *proxy = NULL;
-		pid_t pid = start_proxy(refuse, &proxy);
-		struct fix f;
-		init(&f, url);
-		f.opts.setup.proxy = proxy;
-		fix_open(&f);
-		fix_list(&f);
-		if (refuse) {
-			fix_failed(&f, ERR_UNREACHABLE, "the proxy does not let through");
-			assert_non_null(f.hint);
-		} else {
-			fix_ok(&f);
-			assert_string_equal(f.head, head);
-			fix_read(&f, head);
-			fix_ok(&f);
-		}
-		kill(pid, SIGKILL);
-		waitpid(pid, NULL, 0);
-		/* Nobody there any more: never past it. */
-		fix_list(&f);
-		fix_failed(&f, ERR_UNREACHABLE, "");
-		fix_close(&f);
-	}
-}
-
 int main(int argc, char **argv)
 {
 	FIX_BE_WORKER(argc, argv);
@@ -558,8 +412,6 @@ int main(int argc, char **argv)
 	    cmocka_unit_test(test_hooks),
 	    cmocka_unit_test(test_race),
 	    cmocka_unit_test(test_large),
-	    cmocka_unit_test(test_token_and_certificate),
-	    cmocka_unit_test(test_proxy),
 	};
 	fix_begin();
 	int r = githost_start(&host);

@@ -4,6 +4,7 @@
 #include "gitfiles.h"
 #include "gitname.h"
 #include "gitproto.h"
+#include "gitproxy.h"
 #include "gitsettings.h"
 
 static const char oid_a[] = "00112233445566778899aabbccddeeff00112233";
@@ -267,6 +268,50 @@ static void test_settings(void **state UNUSED)
 	buf_fini(&b);
 }
 
+static void test_proxies(void **state UNUSED)
+{
+	static const struct {
+		const char *setting, *url, *env[4], *want;
+	} cases[] = {
+	    {"http://p:1", "https://h/x.git", {"https_proxy=http://q:2"}, "http://p:1"},
+	    {"none", "https://h/x.git", {"https_proxy=http://q:2"}, ""},
+	    {"", "https://h/x.git", {"PATH=/bin"}, ""},
+	    {"", "https://h/x.git", {"https_proxy=http://q:2"}, "http://q:2"},
+	    {"", "https://h/x.git", {"HTTPS_PROXY=http://u:p@q:2"}, "http://u:p@q:2"},
+	    {"", "https://h/x.git", {"https_proxy=q:2", "HTTPS_PROXY=z"}, "http://q:2"},
+	    {"", "https://h/x.git", {"https_proxy=", "ALL_PROXY=http://q:2"}, "http://q:2"},
+	    {"", "https://h/x.git", {"http_proxy=http://q:2"}, ""},
+	    {"", "http://h/x.git", {"http_proxy=http://q:2"}, "http://q:2"},
+	    {"", "http://h/x.git", {"HTTP_PROXY=http://evil:2"}, ""},
+	    {"", "ssh://h/x.git", {"all_proxy=http://q:2"}, ""},
+	    {"", "https://127.0.0.1/x.git", {"https_proxy=http://q:2"}, ""},
+	    {"", "https://localhost:8443/x.git", {"https_proxy=http://q:2"}, ""},
+	    {"", "https://h.lan/x.git", {"https_proxy=http://q:2", "no_proxy=a,.lan"}, ""},
+	    {"", "https://h.lan/x.git", {"https_proxy=http://q:2", "NO_PROXY=lan b"}, ""},
+	    {"", "https://h.lan/x.git", {"https_proxy=http://q:2", "no_proxy=*"}, ""},
+	    {"", "https://H.LAN/x.git", {"https_proxy=http://q:2", "no_proxy=h.lan"}, ""},
+	    {"", "https://h.lan/x.git", {"https_proxy=http://q:2", "no_proxy=h.lan:443"}, ""},
+	    {"", "https://h.lan/x.git", {"https_proxy=http://q:2", "no_proxy=h.lan:8443"},
+		"http://q:2"},
+	    {"", "https://plan/x.git", {"https_proxy=http://q:2", "no_proxy=lan"}, "http://q:2"},
+	    {"", "https://h.lan/x.git", {"https_proxy=http://q:2", "no_proxy=x.h.lan,,"},
+		"http://q:2"},
+	    {"", "https://[fd00::1]/x.git", {"https_proxy=http://q:2", "no_proxy=fd00::1"}, ""},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		char *env[ARRAY_LEN(cases[i].env) + 1] = {NULL};
+		for (size_t k = 0; k < ARRAY_LEN(cases[i].env) && cases[i].env[k]; k++)
+			env[k] = mem_strdup(cases[i].env[k]);
+		_cleanup_str_ char *got = gitproxy_choose(cases[i].setting, cases[i].url, env);
+		if (strcmp(got, cases[i].want) != 0)
+			fail_msg("%zu: \"%s\", not \"%s\"", i, got, cases[i].want);
+		for (size_t k = 0; env[k]; k++)
+			free(env[k]);
+	}
+	_cleanup_str_ char *none = gitproxy_choose("", "https://h/x.git", NULL);
+	assert_string_equal(none, "");
+}
+
 static void test_files(void **state UNUSED)
 {
 	struct gitfiles l = {.max_files = 3, .max_bytes = 10};
@@ -300,6 +345,7 @@ int main(void)
 	    cmocka_unit_test(test_refused),
 	    cmocka_unit_test(test_names),
 	    cmocka_unit_test(test_settings),
+	    cmocka_unit_test(test_proxies),
 	    cmocka_unit_test(test_files),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -147,6 +147,54 @@ static void test_keys(void **state UNUSED)
 	fix_close(&f);
 }
 
+/* One key reads, another, with a passphrase, pushes. */
+static void test_write_key(void **state UNUSED)
+{
+	_cleanup_str_ char *url = make_repo("writekey");
+	_cleanup_str_ char *head = commit("writekey", "echo a >a.yaml");
+	fix_run("ssh-keygen -q -t ecdsa -N '' -f srv/key_reader\n"
+		"echo 'command=\"test ${SSH_ORIGINAL_COMMAND%%%% *} = git-upload-pack && eval "
+		"$SSH_ORIGINAL_COMMAND\" '\"$(cat srv/key_reader.pub)\" >>srv/authorized_keys");
+	_cleanup_str_ char *reader = mem_printf("%s/srv/key_reader", fix_dir);
+	_cleanup_str_ char *writer = mem_printf("%s/srv/key_locked", fix_dir);
+	_cleanup_str_ char *passphrase = mem_printf("%s/srv/passphrase", fix_dir);
+	struct fix f;
+	init(&f, url);
+	f.opts.setup.ssh_key_file = reader;
+	fix_open(&f);
+	fix_list(&f);
+	fix_ok(&f);
+	assert_string_equal(f.head, head);
+	fix_publish(&f, "", "STATUS.md", "one\n");
+	assert_false(f.ok);
+	fix_close(&f);
+
+	init(&f, url);
+	f.opts.setup.ssh_key_file = reader;
+	f.opts.setup.write_ssh_key_file = writer;
+	f.opts.setup.write_ssh_passphrase_file = passphrase;
+	fix_open(&f);
+	fix_list(&f);
+	fix_ok(&f);
+	fix_publish(&f, "", "STATUS.md", "one\n");
+	fix_ok(&f);
+	fix_read_status(&f);
+	fix_ok(&f);
+	fix_has(&f, "STATUS.md", "one\n");
+	fix_close(&f);
+
+	/* Without its passphrase it is of no use, and the message says which key. */
+	init(&f, url);
+	f.opts.setup.write_ssh_key_file = writer;
+	fix_open(&f);
+	fix_list(&f);
+	fix_ok(&f);
+	fix_publish(&f, f.status_head, "STATUS.md", "two\n");
+	fix_failed(&f, ERR_AUTH, "does not accept the key");
+	assert_non_null(strstr(f.hint, "git.write.ssh_key_file"));
+	fix_close(&f);
+}
+
 static void test_wrong_places(void **state UNUSED)
 {
 	_cleanup_str_ char *none = mem_printf("%s/nothing.git", base);
@@ -298,6 +346,7 @@ int main(int argc, char **argv)
 	    cmocka_unit_test(test_words),
 	    cmocka_unit_test(test_round),
 	    cmocka_unit_test(test_keys),
+	    cmocka_unit_test(test_write_key),
 	    cmocka_unit_test(test_wrong_places),
 	    cmocka_unit_test(test_host_keys),
 	    cmocka_unit_test(test_silence),
