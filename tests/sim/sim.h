@@ -59,6 +59,7 @@ struct sim_req {
 	const char *csrf;	   /* header CSRFPreventionToken, or NULL */
 	const char *node;	   /* entry node; NULL = the first */
 	size_t body_len;	   /* bytes of the raw body, for the limits */
+	int64_t took_ms;	   /* what a host is known to need for it; 0 = as usual */
 };
 
 enum sim_cut {

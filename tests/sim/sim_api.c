@@ -42,7 +42,7 @@ static const struct stable *route_table(const struct route *r)
 
 /* --- paths --- */
 
-static char *percent_decode(const char *s, size_t len)
+char *percent_decode(const char *s, size_t len)
 {
 	struct buf b;
 

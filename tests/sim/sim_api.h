@@ -36,6 +36,7 @@ struct route {
 /* The request arrives (an event of the clock). */
 void api_arrive(void *job);
 void routes_free(void);
+char *percent_decode(const char *s, size_t len); /* owned */
 
 #define ROUTE(method, path, flags, rights, fn, params) void fn(struct job *j);
 #include "sim_routes.def"
@@ -51,6 +52,8 @@ struct jsn *resource_guest(
 struct jsn *resource_store(struct sim *s, struct store *st, struct node *n, bool seen);
 /* The configuration as the API gives it, with types. */
 void put_conf(struct sim *s, struct jsn *o, const char *key, const char *value);
+/* The same under another name; nothing when there is no value. */
+void put_value(struct sim *s, struct jsn *row, const char *as, const char *key, const char *value);
 /* Dies with the usual text when the node has no quorum. */
 bool quorum_check(struct job *j, struct oops *o);
 /* pmxcfs refuses to write without quorum. */

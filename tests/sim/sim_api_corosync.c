@@ -49,21 +49,6 @@ void api_config_totem(struct job *j)
 	job_ok(j, o);
 }
 
-void api_agent_ping(struct job *j)
-{
-	_cleanup_oops_ struct oops o = {0};
-	const struct guest *g = conf_load(j, j->vmid, &o);
-
-	if (!g)
-		job_oops(j, &o);
-	else if (!g->running)
-		job_die(j, "VM %" PRId64 " is not running", j->vmid);
-	else if (!kv_has(&g->conf, "agent"))
-		job_die(j, "No QEMU guest agent configured");
-	else
-		job_die(j, "QEMU guest agent is not running");
-}
-
 /* The firewall has a file of its own, beside the guest's; nobody looks whether there is a guest. */
 void api_firewall_get(struct job *j)
 {

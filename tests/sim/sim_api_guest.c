@@ -110,21 +110,3 @@ void api_unlink(struct job *j)
 	kv_del(&j->params, "idlist");
 	api_config_put(j);
 }
-
-static void cloudinit_locked(struct job *j)
-{
-	_cleanup_oops_ struct oops o = {0};
-	struct guest *g = conf_load(j, j->vmid, &o);
-
-	if (!g || !conf_unlocked(g, &o)) {
-		job_oops(j, &o);
-		return;
-	}
-	cloudinit_write(j, g);
-	job_done(j);
-}
-
-void api_cloudinit_put(struct job *j)
-{
-	job_lock_guest(j, j->vmid, true, cloudinit_locked);
-}

@@ -66,8 +66,7 @@ void api_config_get(struct job *j)
 	job_ok(j, d);
 }
 
-static void row_value(
-    struct sim *s, struct jsn *row, const char *as, const char *key, const char *value)
+void put_value(struct sim *s, struct jsn *row, const char *as, const char *key, const char *value)
 {
 	struct jsn *tmp;
 
@@ -85,8 +84,8 @@ static void pending_row(struct sim *s, struct guest *g, struct jsn *a, const cha
 	const char *del = kv_get(&g->pend_del, key);
 
 	jsn_put_str(row, "key", key);
-	row_value(s, row, "value", key, kv_get(&g->conf, key));
-	row_value(s, row, "pending", key, kv_get(&g->pend, key));
+	put_value(s, row, "value", key, kv_get(&g->conf, key));
+	put_value(s, row, "pending", key, kv_get(&g->pend, key));
 	if (del)
 		jsn_put_int(row, "delete", strtoll(del, NULL, 10));
 	jsn_push(a, row);
@@ -116,43 +115,6 @@ void api_pending(struct job *j)
 	KV_FOREACH (i, &g->pend_del)
 		if (!kv_has(&g->conf, i->key) && !kv_has(&g->pend, i->key))
 			pending_row(s, g, a, i->key);
-	job_ok(j, a);
-}
-
-void api_cloudinit_get(struct job *j)
-{
-	struct sim *s = j->sim;
-	_cleanup_oops_ struct oops o = {0};
-	struct guest *g = conf_load(j, j->vmid, &o);
-	struct jsn *a;
-
-	if (!g) {
-		job_oops(j, &o);
-		return;
-	}
-	a = jsn_new_array();
-	KV_FOREACH (i, &g->conf) {
-		const char *held = kv_get(&g->cloudinit, i->key);
-		struct jsn *row;
-
-		if (!cloudinit_key(i->key) && !prop_is_net(i->key) && strcmp(i->key, "name") != 0)
-			continue;
-		row = jsn_new_object();
-		jsn_put_str(row, "key", i->key);
-		row_value(s, row, "value", i->key, held);
-		if (!text_eq(held, i->value))
-			row_value(s, row, "pending", i->key, i->value);
-		jsn_push(a, row);
-	}
-	KV_FOREACH (i, &g->cloudinit)
-		if (!kv_has(&g->conf, i->key)) {
-			struct jsn *row = jsn_new_object();
-
-			jsn_put_str(row, "key", i->key);
-			row_value(s, row, "value", i->key, i->value);
-			jsn_put_int(row, "delete", 1);
-			jsn_push(a, row);
-		}
 	job_ok(j, a);
 }
 

@@ -322,20 +322,26 @@ void guest_raw(const struct guest *g, struct buf *b)
 	}
 }
 
-const char *guest_digest(struct guest *g)
+void sim_sha1(const void *data, size_t len, char ret[41])
 {
 	unsigned char md[EVP_MAX_MD_SIZE];
-	unsigned len = 0;
+	unsigned n = 0;
+
+	MUST(EVP_Digest(data, len, md, &n, EVP_sha1(), NULL) == 1 && n == 20);
+	for (unsigned i = 0; i < n; i++)
+		snprintf(ret + 2 * i, 3, "%02x", md[i]);
+}
+
+const char *guest_digest(struct guest *g)
+{
 	struct buf b;
 
 	if (*g->digest)
 		return g->digest;
 	buf_init(&b, 0);
 	guest_raw(g, &b);
-	MUST(EVP_Digest(buf_str(&b), b.len, md, &len, EVP_sha1(), NULL) == 1 && len == 20);
+	sim_sha1(buf_str(&b), b.len, g->digest);
 	buf_fini(&b);
-	for (unsigned i = 0; i < len; i++)
-		snprintf(g->digest + 2 * i, 3, "%02x", md[i]);
 	return g->digest;
 }
 

@@ -88,7 +88,7 @@ static bool fill_conf(struct job *j, struct guest *g, const struct kv *conf, str
 				return false;
 		} else if (prop_is_net(i->key))
 			v = net_canonical(s, i->key, i->value);
-		else if (!strcmp(i->key, "tags"))
+		else if (!strcmp(i->key, "tags") && s->v9) /* 8 leaves them as they came */
 			v = tags_canonical(s, i->value);
 		else
 			v = conf_normal(s, i->key, i->value);

@@ -331,7 +331,7 @@ static void forked(struct job *j)
 		return;
 	if (j->faulty && j->fault == SIM_FAULT_TASK_ERROR)
 		fn = fault_task_end;
-	job_next(j, 1, fn);
+	job_next(j, j->sim->timing[TIMING_BEGIN], fn);
 }
 
 void job_fork(struct job *j, const char *type, const char *id, void (*fn)(struct job *j))

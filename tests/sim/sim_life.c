@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "sim_api.h"
+#include "sim_backup.h"
 #include "sim_conf.h"
 #include "sim_mutant.h"
 #include "sim_power.h"
@@ -341,21 +342,25 @@ static void destroyed(struct job *j)
 		destroy_unreferenced(j, vmid);
 	guest_del(s, g);
 	guest_forget(s, vmid);
-	if (job_param_bool(j, "purge"))
+	if (job_param_bool(j, "purge")) {
 		job_log(j, "purging VM %" PRId64 " from related configurations..", vmid);
+		backups_forget(s, vmid);
+	}
 	job_done(j);
 }
 
 /* Without quorum each volume of the cluster's storages is asked for in vain. */
 static int64_t destroy_waits(struct job *j, const struct guest *g)
 {
+	const int64_t *timing = j->sim->timing;
 	int64_t ms = 0;
 
-	for (size_t i = 0; !j->node->quorate && i < j->sim->nvolumes; i++) {
+	for (size_t i = 0; i < j->sim->nvolumes; i++) {
 		const struct volume *v = j->sim->volumes[i];
 
-		if (v->vmid == g->vmid && v->store->shared)
-			ms += j->sim->timing[TIMING_CFS_LOCK];
+		if (v->vmid == g->vmid)
+			ms += v->store->shared && !j->node->quorate ? timing[TIMING_CFS_LOCK]
+								    : timing[TIMING_FREE];
 	}
 	return ms;
 }
@@ -377,9 +382,14 @@ static void destroy_locked(struct job *j)
 	job_next(j, j->sim->timing[TIMING_DESTROY] + destroy_waits(j, g), destroyed);
 }
 
-static void destroy_task(struct job *j)
+static void destroy_lock(struct job *j)
 {
 	job_lock_guest(j, j->vmid, true, destroy_locked);
+}
+
+static void destroy_task(struct job *j)
+{
+	job_next(j, j->sim->timing[TIMING_LOOK], destroy_lock);
 }
 
 void api_destroy(struct job *j)

@@ -96,6 +96,10 @@ void power_on(struct job *j, struct guest *g)
 	cloudinit_write(j, g);
 	if (g->has_ci)
 		job_log(j, "generating cloud-init ISO");
+	if (j->sim->v9 && j->sim->bridge_warning)
+		KV_FOREACH (i, &g->conf)
+			if (prop_is_net(i->key))
+				job_log(j, "%s", j->sim->bridge_warning);
 	guest_run(j->sim, g, true);
 	g->deaf = !boots(j->sim, g);
 }
@@ -140,9 +144,14 @@ static void start_locked(struct job *j)
 	job_next(j, j->sim->timing[TIMING_START], started);
 }
 
-static void start_task(struct job *j)
+static void start_lock(struct job *j)
 {
 	job_lock_guest(j, j->vmid, true, start_locked);
+}
+
+static void start_task(struct job *j)
+{
+	job_next(j, j->sim->timing[TIMING_LOOK], start_lock);
 }
 
 void api_start(struct job *j)

@@ -150,12 +150,14 @@ static int load_cluster(const struct seed *c, const struct ynode *map)
 	if (!map)
 		return 0;
 	if (known(c, map,
-		"|name|version|options|files|hosts|nameserver|cpuunits-max|image-data|qemu|") < 0)
+		"|name|version|options|files|hosts|nameserver|cpuunits-max|image-data|qemu|"
+		"bridge-warning|") < 0)
 		return -1;
 	mem_replace(&c->s->name, str(map, "name", NULL));
 	c->s->image_data = bytes(map, "image-data", 0);
 	c->s->cpuunits_max = number(map, "cpuunits-max", c->s->cpuunits_max);
 	mem_replace(&c->s->qemu, str(map, "qemu", c->s->qemu));
+	mem_replace(&c->s->bridge_warning, str(map, "bridge-warning", NULL));
 	for (size_t i = 0; o && i < o->n; i++)
 		kv_set(&c->s->options, o->keys[i], str(o, o->keys[i], ""));
 	for (size_t i = 0; f && i < f->n; i++)
@@ -393,6 +395,24 @@ static int load_acl(const struct seed *c, const struct ynode *map)
 
 /* --- guests --- */
 
+static int load_inside(const struct seed *c, const struct ynode *map, struct guest *g)
+{
+	const struct ynode *os;
+
+	if (!map)
+		return 0;
+	if (known(c, map, "|agent|boot|os|") < 0)
+		return -1;
+	os = ynode_get(map, "os");
+	g->inside.agent = mem_strdup(str(map, "agent", NULL));
+	g->inside.boot = duration(str(map, "boot", "10s"));
+	if (g->inside.boot < 0)
+		return bad(c, map, "\"boot\" is no duration");
+	for (size_t i = 0; os && i < os->n; i++)
+		kv_set(&g->inside.os, os->keys[i], str(os, os->keys[i], ""));
+	return 0;
+}
+
 static int load_one_guest(
     const struct seed *c, const struct ynode *map, int64_t vmid, int64_t nth, struct node *node)
 {
@@ -437,7 +457,7 @@ static int load_one_guest(
 	if (flag(map, "running", false))
 		guest_run(c->s, g, true);
 	g->deaf = flag(map, "blank", false);
-	return 0;
+	return load_inside(c, ynode_get(map, "inside"), g);
 }
 
 static int load_guest(const struct seed *c, const struct ynode *map)
@@ -445,7 +465,7 @@ static int load_guest(const struct seed *c, const struct ynode *map)
 	struct node *node;
 	int64_t vmid, count;
 
-	if (known(c, map, "|id|count|node|template|running|pool|blank|bare|config|") < 0)
+	if (known(c, map, "|id|count|node|template|running|pool|blank|bare|inside|config|") < 0)
 		return -1;
 	vmid = number(map, "id", 0);
 	count = number(map, "count", 0);

@@ -20,8 +20,11 @@
  * production, config: {name: debian, scsi0: "local-lvm:20,discard=on", net0:
  * "virtio,bridge=vmbr0"}}
  *
- * A guest's config is what one would send to create it, and all its options are allowed. With count
- * there are so many guests with the following numbers, their names ending in "-1", "-2", …
+ * With "bridge-warning" each NIC of a guest that starts in 9 puts that line into the task's log, as
+ * it is where the Perl of the node is older than the scripts. A guest with "inside: {agent: 7.2.22,
+ * boot: 10s, os: {id: debian}}" has an agent that answers some time after its start. A guest's
+ * config is what one would send to create it, and all its options are allowed. With count there are
+ * so many guests with the following numbers, their names ending in "-1", "-2", …
  *
  * Before the simulation starts.
  */

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sim_backup.h"
+
 /* --- a map from text --- */
 
 static char grave[] = ""; /* marks a slot whose entry was removed */
@@ -393,6 +395,8 @@ void guest_drop(struct guest *g)
 		kv_fini(&g->snaps[i].conf);
 	}
 	free(g->snaps);
+	free(g->inside.agent);
+	kv_fini(&g->inside.os);
 	free(g->heard.name);
 	free(g->pool);
 	free(g);
@@ -462,6 +466,7 @@ static void users_free(struct sim *s)
 
 void state_free(struct sim *s)
 {
+	backups_free(s);
 	for (size_t i = 0; i < s->nguests; i++)
 		guest_drop(s->guests[i]);
 	free(s->guests);
@@ -519,4 +524,5 @@ void state_free(struct sim *s)
 	free(s->manager);
 	free(s->name);
 	free(s->qemu);
+	free(s->bridge_warning);
 }

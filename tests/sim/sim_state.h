@@ -134,6 +134,13 @@ struct snap {
 	int64_t time;
 };
 
+/* The system in a guest, as far as its agent tells of it. */
+struct inside {
+	char *agent;  /* version, or NULL without one */
+	int64_t boot; /* until it answers */
+	struct kv os; /* as get-osinfo gives it */
+};
+
 /* What pvestatd of the guest's node told the cluster last. */
 struct heard {
 	bool known;
@@ -162,6 +169,7 @@ struct guest {
 	int64_t started; /* sim ms */
 	uint32_t pid;
 	struct kv live; /* what the running process was started with, for reboot-only keys */
+	struct inside inside;
 	struct heard heard;
 	bool copy;	  /* of a node that is cut off, see sim_net.h */
 	int64_t dirty_at; /* time of the first change not yet broadcast, or NOT_DIRTY */
@@ -204,6 +212,11 @@ struct sacl {
 	char *who; /* user, user!token or @group */
 	char *role;
 	bool propagate;
+};
+
+struct backup { /* a job for guests, see sim_backup.h */
+	char *id;
+	struct kv conf;
 };
 
 /* Who asks. */
@@ -257,7 +270,8 @@ struct sim {
 	int64_t bandwidth;  /* bytes a second of a full copy */
 	int64_t image_data; /* bytes in an image with a system; 0 = a fifth of its size */
 	int64_t cpuunits_max;
-	char *qemu; /* version */
+	char *qemu;	      /* version */
+	char *bridge_warning; /* what 9's script for a NIC says when a guest starts, or NULL */
 
 	struct node **nodes;
 	size_t nnodes, nodecap;
@@ -280,6 +294,8 @@ struct sim {
 	size_t nroles, rolecap;
 	struct sacl *acls;
 	size_t nacls, aclcap;
+	struct backup *backups;
+	size_t nbackups, backupcap;
 	struct kv options; /* datacenter.cfg */
 	struct kv files;   /* images outside of storages: path -> size */
 	struct kv hosts;   /* names that are no nodes, as the nodes look them up: name -> address */
@@ -351,6 +367,7 @@ void note(struct sim *s, const struct guest *g, const char *effect, const char *
 /* The configuration file as pmxcfs holds it, and its SHA-1. */
 void guest_raw(const struct guest *g, struct buf *ret);
 const char *guest_digest(struct guest *g);
+void sim_sha1(const void *data, size_t len, char ret[41]);
 
 /* Frees one that is in no list. */
 void user_drop(struct suser *u);

@@ -35,6 +35,7 @@ struct step {
 	struct jsn *rec;
 	const char *name, *method, *path;
 	int64_t start, end; /* ms of the recording */
+	int64_t took;	    /* see conf_took.h */
 	size_t number;
 	int status;
 	bool done, polled;
@@ -224,6 +225,7 @@ static bool ask(
 		req.csrf = instead_of(r->csrf, r->csrf_as);
 	}
 	req.node = jsn_get_text(s->rec, "node");
+	req.took_ms = s->took;
 	sim_submit(r->sim, &req, cb, arg);
 	return true;
 }
@@ -467,6 +469,7 @@ static void finish(struct run *r, struct step *s, int verbose, struct replay_res
 /* --- running one --- */
 
 #include "conf_load.h"
+#include "conf_took.h"
 
 static bool probes_left(const struct run *r)
 {
@@ -514,6 +517,7 @@ static void play(struct run *r, int verbose, struct replay_result *ret)
 		}
 		if (s->event)
 			run_until(r, s->start + r->offset);
+		wait_before(r, s, tag);
 		for (size_t k = 0; k < r->before.n; k++)
 			if (text_starts(r->before.v[k], tag) || due_drop(r, k, s))
 				unrecorded(r, r->before.v[k]);
@@ -564,6 +568,8 @@ static int replay_file(const char *path, const char *version, const char *start,
 	if (rc == 0) {
 		if (strstr(path, "transcripts-cluster"))
 			order_of_arrival(&r);
+		else
+			learn_took(&r);
 		qsort(r.v, r.n, sizeof(*r.v), by_start);
 		if (r.ticket_user)
 			login(&r, r.ticket_user);
