@@ -56,6 +56,7 @@ void obs_cluster_fini(struct obs_cluster *c)
 	free(c->nodes);
 	free(c->storages);
 	free(c->rows);
+	strs_fini(&c->pools);
 	*c = (struct obs_cluster){0};
 }
 

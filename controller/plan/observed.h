@@ -89,6 +89,8 @@ struct obs_cluster {
 	size_t n_storages;
 	struct obs_row *rows; /* sorted by vmid */
 	size_t n_rows;
+	struct strs pools; /* that the token may see */
+	bool pools_known;
 };
 
 void obs_cluster_fini(struct obs_cluster *c);

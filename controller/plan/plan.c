@@ -9,7 +9,7 @@
 #include "foretell.h"
 #include "match.h"
 #include "order.h"
-#include "policy.h"
+#include "preflight.h"
 #include "verdict.h"
 
 #define BOOT_SLACK_S 10 /* the start of a guest is derived from its uptime, which is rounded */
@@ -115,7 +115,7 @@ static bool use_source(struct planner *pl)
 
 	pl->out->create = true;
 	if (!pl->in->source && pl->in->source_gone) {
-		policy_create(pl); /* what else is wrong need not wait */
+		preflight_clone(pl); /* what else is wrong need not wait */
 		return stop(pl, PLAN_STALLED, REASON_SOURCE_MISSING,
 		    mem_printf(
 			"not cloned: there is no VM %lld to clone, or the token cannot see it",
@@ -125,7 +125,7 @@ static bool use_source(struct planner *pl)
 		return stop(pl, PLAN_WAIT, REASON_READING,
 		    mem_printf("the template %lld has not been read yet", id));
 	if (foretell_clone(pl, &pl->foretold_guest, &err) < 0) {
-		stop(pl, PLAN_STALLED, REASON_SOURCE_UNSUITABLE,
+		stop(pl, PLAN_STALLED, REASON_DESCRIPTION_TOO_LONG,
 		    mem_printf("not cloned: VM %lld: %s", id, err_msg(err)));
 		mem_replace(&pl->out->hint, err ? err->hint : NULL);
 		return false;
@@ -181,7 +181,7 @@ static void compare(struct planner *pl)
 	drives_plan(pl);
 	diff_leaves(pl);
 	if (pl->foretold)
-		policy_create(pl);
+		preflight_clone(pl);
 	order_steps(pl);
 	actions_plan(pl);
 	/* A VM that could not be finished is not begun; one that is not ours to touch is left. */

@@ -42,6 +42,7 @@ struct plan_input {
 	bool guest_gone; /* proven not to exist: quorate, complete, VMID free, repeatedly */
 	const struct obs_guest *source; /* the template; NULL = not read */
 	bool source_gone;
+	const struct strs *bridges; /* of the node, that the token may use; NULL = not known */
 	const struct obs_cluster *cluster;
 	const struct plan_policy *policy;
 	bool fresh;  /* the VM was made in this very run of operations: not started yet, nothing to

@@ -40,6 +40,7 @@ void turn_free(struct turn **tp)
 	obs_guest_fini(&t->source);
 	record_fini(&t->record);
 	strs_fini(&t->fight);
+	strs_fini(&t->bridges);
 	bundle_unref(&t->bundle);
 	free(t);
 	*tp = NULL;

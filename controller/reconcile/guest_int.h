@@ -25,6 +25,7 @@ struct turn {
 	struct record record;
 	bool has_record;
 	struct strs fight;
+	struct strs bridges; /* of the node to clone to; empty = not known */
 	struct plan_input in;
 	struct plan plan;
 	bool planned;

@@ -3,6 +3,8 @@
 
 #define GONE_LOOKS 2 /* views of the cluster, one after the other, before "gone" is believed */
 #define HIDDEN_LOOKS 3
+#define BRIDGES_MS 10000
+#define BRIDGES_MAX 10000
 
 static void read_failed(struct guest *g, enum look_end end, const struct pvereq_result *a)
 {
@@ -103,6 +105,44 @@ static void node_away(struct guest *g, const char *text)
 		guest_wait(g, REASON_NODE_OFFLINE, text, 30000, true);
 }
 
+/* Without an answer nobody knows the bridges, and the plan does without. */
+static void on_bridges(void *arg, const struct pvereq_result *a)
+{
+	struct guest *g = arg;
+
+	CHECK_OBJ(g, GUEST_MAGIC);
+	g->call = 0;
+	for (size_t i = 0; a->outcome == PVE_DONE && i < jsn_len(a->data) && i < BRIDGES_MAX; i++) {
+		const char *name = jsn_get_text(jsn_at(a->data, i), "iface");
+
+		if (name)
+			strs_add(&g->turn->bridges, name);
+	}
+	guest_plan_turn(g);
+}
+
+static void read_bridges(struct guest *g)
+{
+	_cleanup_kv_ struct kv params = {0};
+	struct pvereq_spec q = {.endpoint = ENDPOINT_NODE_NETWORK,
+	    .args.node = resource_str(g->want, ATTR_node_name),
+	    .params = &params,
+	    .timeout_ms = BRIDGES_MS,
+	    .patience_ms = -1};
+	const struct obs_node *node =
+	    obs_cluster_node(inventory_view(g->env->inventory), q.args.node);
+	bool lists = false;
+
+	for (size_t i = 0; i < g->want->n_leaves; i++)
+		lists |= g->want->leaves[i].attr->format == FMT_BRIDGE;
+	if (!lists || !node || !node->online) {
+		guest_plan_turn(g);
+		return;
+	}
+	kv_set(&params, "type", "any_bridge");
+	g->call = pvereq_send(g->env->pve, &q, on_bridges, g);
+}
+
 static void on_source(
     void *arg, enum look_end end, struct obs_guest *o, const struct pvereq_result *why)
 {
@@ -113,7 +153,10 @@ static void on_source(
 		*o = (struct obs_guest){0};
 		g->turn->has_source = true;
 		look_cancel(&g->look);
-		guest_plan_turn(g);
+		if (g->want)
+			read_bridges(g);
+		else
+			guest_plan_turn(g);
 		return;
 	}
 	if (end == LOOK_FORBIDDEN) {

@@ -28,6 +28,7 @@ static void fill_input(struct guest *g)
 	    .guest_gone = t->gone,
 	    .source = t->has_source ? &t->source : NULL,
 	    .source_gone = t->source_gone,
+	    .bridges = t->bridges.n > 0 ? &t->bridges : NULL,
 	    .cluster = inventory_view(g->env->inventory),
 	    .policy = g->env->policy,
 	    .fresh = g->fresh,

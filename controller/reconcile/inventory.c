@@ -22,8 +22,7 @@ struct inventory {
 	timer_id timer;
 	struct obs_cluster view;
 	struct attrib *attrib;
-	struct strs pools;
-	bool pools_known, log_known;
+	bool log_known;
 	bool ready, failed, again;
 	bool single; /* a node without a cluster: no partition can hide */
 	int64_t version_at, slow_at;
@@ -63,7 +62,6 @@ void inventory_free(struct inventory **ip)
 	pvereq_cancel(i->o.pve, &i->call);
 	obs_cluster_fini(&i->view);
 	attrib_free(&i->attrib);
-	strs_fini(&i->pools);
 	free(i->own_user);
 	free(i->problem);
 	i->magic = 0;
@@ -194,14 +192,14 @@ static int take_quorum(struct inventory *i, const struct jsn *data, struct err *
 
 static int take_pools(struct inventory *i, const struct jsn *data)
 {
-	strs_fini(&i->pools);
+	strs_fini(&i->view.pools);
 	for (size_t k = 0; k < jsn_len(data) && k < POOLS_MAX; k++) {
 		const char *id = jsn_get_text(jsn_at(data, k), "poolid");
 
 		if (id)
-			strs_add(&i->pools, id);
+			strs_add(&i->view.pools, id);
 	}
-	i->pools_known = true;
+	i->view.pools_known = true;
 	return 0;
 }
 
@@ -221,7 +219,7 @@ static bool excused(struct inventory *i, const struct pvereq_result *a)
 		i->log_known = false;
 		return true;
 	case INVENTORY_POOLS:
-		i->pools_known = false;
+		i->view.pools_known = false;
 		return true;
 	case INVENTORY_IDLE:
 	case INVENTORY_VERSION:
@@ -437,14 +435,9 @@ bool inventory_is_unauthenticated(const struct inventory *i)
 	return i->unauthenticated;
 }
 
-bool inventory_has_pool(const struct inventory *i, const char *pool)
-{
-	return strs_has(&i->pools, pool);
-}
-
 bool inventory_pools_known(const struct inventory *i)
 {
-	return i->pools_known;
+	return i->view.pools_known;
 }
 
 bool inventory_log_known(const struct inventory *i)

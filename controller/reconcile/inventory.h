@@ -58,7 +58,6 @@ const char *inventory_problem(const struct inventory *i);
 /* The cluster cannot be reached or does not accept the token. */
 bool inventory_is_down(const struct inventory *i);
 bool inventory_is_unauthenticated(const struct inventory *i);
-bool inventory_has_pool(const struct inventory *i, const char *pool);
 bool inventory_pools_known(const struct inventory *i);
 /* The log of others can be read. */
 bool inventory_log_known(const struct inventory *i);

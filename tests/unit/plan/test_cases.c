@@ -20,7 +20,7 @@
 
 struct golden {
 	struct scene s;
-	struct strs lists[5], fight;
+	struct strs lists[6], fight;
 };
 
 static char *slurp(const char *dir, const char *name)
@@ -131,13 +131,37 @@ static void set_record(struct golden *t, const char *key, const char *v)
 	}
 }
 
+/* "content.thick: iso", "avail.thick: 20" in GiB, on all nodes */
+static void set_storage(struct obs_cluster *c, const char *key, const char *v)
+{
+	bool any = false;
+	for (size_t i = 0; i < c->n_storages; i++) {
+		if (strcmp(c->storages[i].id, strchr(key, '.') + 1) != 0)
+			continue;
+		any = true;
+		if (text_starts(key, "avail."))
+			c->storages[i].avail = strtoull(v, NULL, 10) << 30;
+		else
+			mem_replace(&c->storages[i].content, v);
+	}
+	assert_true(any);
+}
+
+static void set_source_gone(struct scene *s)
+{
+	s->in.source = NULL;
+	s->in.source_gone = true;
+}
+
 static void set_option(struct golden *t, const char *key, const char *v)
 {
 	struct scene *s = &t->s;
 	static const char *const drifts[] = {"correct", "report", "ignore"};
 	static const char *const ceilings[] = {"none", "hotplug", "reboot"};
 
-	if (strchr(key, '.'))
+	if (text_starts(key, "content.") || text_starts(key, "avail."))
+		set_storage(&s->cluster, key, v);
+	else if (strchr(key, '.'))
 		set_record(t, key, v);
 	else if (!strcmp(key, "power"))
 		set_power(&s->guest, v);
@@ -177,7 +201,16 @@ static void set_option(struct golden *t, const char *key, const char *v)
 		for (size_t i = 0; i < 3; i++)
 			if (!strcmp(v, ceilings[i]))
 				s->policy.max_disruption = (enum plan_disruption)i;
-	} else if (!strcmp(key, "bridges"))
+	} else if (!strcmp(key, "source"))
+		set_source_gone(s);
+	else if (!strcmp(key, "vmid_range"))
+		assert_int_equal(sscanf(v, "%u-%u", &s->policy.vmid_min, &s->policy.vmid_max), 2);
+	else if (!strcmp(key, "pools_there")) {
+		s->cluster.pools_known = true;
+		assert_int_equal(text_split(v, ", ", true, 100, &s->cluster.pools), 0);
+	} else if (!strcmp(key, "bridges_there"))
+		set_list(t, 5, &s->in.bridges, v);
+	else if (!strcmp(key, "bridges"))
 		set_list(t, 0, &s->policy.bridges, v);
 	else if (!strcmp(key, "datastores"))
 		set_list(t, 1, &s->policy.datastores, v);
@@ -282,7 +315,7 @@ static void run_case(const char *dir)
 	if (strcmp(got, expected) != 0)
 		fail_msg("%s\n--- expected\n%s--- got\n%s(%s)", dir, expected, got,
 		    p->message ? p->message : "");
-	for (size_t i = 0; i < 5; i++)
+	for (size_t i = 0; i < ARRAY_LEN(t.lists); i++)
 		strs_fini(&t.lists[i]);
 	strs_fini(&t.fight);
 	scene_close(&t.s);

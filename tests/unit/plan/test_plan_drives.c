@@ -118,7 +118,7 @@ static void formats_and_imports(void **state)
 	expect_set(st, "scsi1", "local:50,format=qcow2");
 	expect_set(st, "virtio1", "local:0,import-from=local:import/a.qcow2");
 	assert_int_equal(st->set.n, 2);
-	expect_blocked(p, "disk.scsi3", REASON_NOT_SUPPORTED);
+	expect_blocked(p, "disk.scsi3", REASON_FORMAT_UNSUPPORTED);
 	expect_blocked(p, "disk.scsi4", REASON_STORAGE_UNKNOWN);
 	/* the imported disk is grown after it was made */
 	assert_int_equal(p->n_steps, 2);

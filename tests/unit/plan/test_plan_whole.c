@@ -265,10 +265,10 @@ static void create_looks_at_the_source(void **state)
 	scene_create(&s, "clone.full = false\n");
 	expect_verdict(scene_plan(&s), PLAN_ACT, REASON_CREATING);
 	kv_set(&s.source.current, "scsi1", "thick:vm-9000-disk-1,size=1G");
-	expect_blocked(scene_plan(&s), "clone.full", REASON_SOURCE_UNSUITABLE);
+	expect_blocked(scene_plan(&s), "clone.full", REASON_LINKED_CLONE);
 	kv_del(&s.source.current, "scsi1");
 	s.source.template = false;
-	expect_blocked(scene_plan(&s), "clone.full", REASON_SOURCE_UNSUITABLE);
+	expect_blocked(scene_plan(&s), "clone.full", REASON_LINKED_CLONE);
 	s.source.template = true;
 	s.source.lock = mem_strdup("backup");
 	expect_verdict(scene_plan(&s), PLAN_WAIT, REASON_SOURCE_LOCKED);
@@ -300,7 +300,7 @@ static void create_needs_room_for_the_marker(void **state)
 	memset(text, 'x', 8150);
 	scene_create(&s, "");
 	kv_set(&s.source.current, "description", text);
-	expect_verdict(scene_plan(&s), PLAN_STALLED, REASON_SOURCE_UNSUITABLE);
+	expect_verdict(scene_plan(&s), PLAN_STALLED, REASON_DESCRIPTION_TOO_LONG);
 	free(text);
 	scene_close(&s);
 }
@@ -315,7 +315,7 @@ static void clone_storage_is_foretold(void **state)
 	assert_null(find_step(p, STEP_MOVE));
 	scene_close(&s);
 	scene_create(&s, "clone.target_format = qcow2\n");
-	expect_blocked(scene_plan(&s), "clone.target_format", REASON_NOT_SUPPORTED);
+	expect_blocked(scene_plan(&s), "clone.target_format", REASON_FORMAT_UNSUPPORTED);
 	kv_set(&s.source.current, "scsi0", "local:9000/base-9000-disk-0.raw,size=32G");
 	expect_verdict(scene_plan(&s), PLAN_ACT, REASON_CREATING);
 	scene_close(&s);

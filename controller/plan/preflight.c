@@ -1,0 +1,329 @@
+#include "preflight.h"
+
+#include <string.h>
+
+#include "policy.h"
+
+static struct change *find_change(struct planner *pl, const char *path)
+{
+	for (size_t i = 0; i < pl->out->n_changes; i++)
+		if (text_eq(pl->out->changes[i].path, path))
+			return &pl->out->changes[i];
+	return NULL;
+}
+
+/* The change for a leaf that speaks against cloning. */
+static struct change *against(struct planner *pl, enum attr_id id)
+{
+	const struct attr *a = schema_attr(id);
+	struct change *c = find_change(pl, a->path);
+	const struct leaf *l = resource_find(pl->want, id, NULL);
+
+	if (c)
+		return c;
+	c = planner_change(pl, a->path, a, NULL);
+	change_texts(
+	    c, mem_strdup("absent"), l ? planner_show(a, &l->value) : mem_strdup("default"));
+	return c;
+}
+
+/* The change for a listed leaf that speaks against cloning. */
+static struct change *against_leaf(struct planner *pl, const struct leaf *l)
+{
+	_cleanup_str_ char *path = schema_path(l->attr, l->slot);
+	struct change *c = find_change(pl, path);
+
+	if (c)
+		return c;
+	c = planner_leaf_change(pl, l);
+	change_texts(c, mem_strdup("absent"), planner_show(l->attr, &l->value));
+	return c;
+}
+
+static void lists(struct planner *pl)
+{
+	for (size_t i = 0; i < pl->want->n_leaves; i++) {
+		const struct leaf *l = &pl->want->leaves[i];
+		if (l->value.type != VALUE_STR || !policy_forbids(pl->policy, l->attr, l->value.s))
+			continue;
+		struct change *c = against_leaf(pl, l);
+		policy_is_allowed(pl, c, l->attr, l->value.s);
+	}
+}
+
+static void vmid(struct planner *pl)
+{
+	int64_t id = resource_int(pl->want, ATTR_id);
+	const struct plan_policy *p = pl->policy;
+	const struct obs_row *row = obs_cluster_row(pl->in->cluster, (uint32_t)id);
+
+	if (!id)
+		return;
+	if (p->vmid_max && (id < p->vmid_min || id > p->vmid_max))
+		change_block(against(pl, ATTR_id), REASON_POLICY,
+		    "%lld is outside of policy.vmid_range %u-%u", (long long)id, p->vmid_min,
+		    p->vmid_max);
+	else if (row)
+		change_block(against(pl, ATTR_id), REASON_VMID_TAKEN, "%lld is %s %s on %s",
+		    (long long)id, row->qemu ? "the VM" : "the container",
+		    row->name ? row->name : "(without a name)", row->node ? row->node : "?");
+}
+
+static void node(struct planner *pl)
+{
+	const char *name = planner_text(pl, ATTR_node_name, NULL);
+	const struct obs_cluster *cl = pl->in->cluster;
+	const struct obs_node *n = obs_cluster_node(cl, name);
+
+	if (!cl || !cl->n_nodes)
+		return;
+	if (!n)
+		change_block(against(pl, ATTR_node_name), REASON_NODE_UNKNOWN,
+		    "the cluster has no node %s", name);
+	else if (!n->online)
+		change_block(
+		    against(pl, ATTR_node_name), REASON_NODE_OFFLINE, "node %s is offline", name);
+}
+
+static void template_list(struct planner *pl)
+{
+	int64_t id = resource_int(pl->want, ATTR_clone_source_vm_id);
+	_cleanup_str_ char *text = mem_printf("%lld", (long long)id);
+
+	if (!policy_is_in(pl->policy->templates, text))
+		change_block(against(pl, ATTR_clone_source_vm_id), REASON_POLICY,
+		    "%s is not in policy.templates", text);
+}
+
+/* Storages whose plugin can make a linked clone: of a template, and of a snapshot. */
+static bool links(const char *plugin, const char *format, bool snapshot)
+{
+	static const char *const from_snapshot[] = {"lvmthin", "rbd"};
+	static const char *const from_template[] = {"lvmthin", "rbd", "zfspool", "zfs", "btrfs"};
+
+	for (size_t i = 0; snapshot && i < ARRAY_LEN(from_snapshot); i++)
+		if (text_eq(plugin, from_snapshot[i]))
+			return true;
+	if (snapshot)
+		return text_eq(plugin, "btrfs") && (!*format || text_eq(format, "raw"));
+	for (size_t i = 0; i < ARRAY_LEN(from_template); i++)
+		if (text_eq(plugin, from_template[i]))
+			return true;
+	return policy_keeps_files(plugin);
+}
+
+/* The key holds a disk, and no medium: *ret is to be finished then. */
+static bool is_disk(const struct kv_item *item, struct drive *ret)
+{
+	const char *bus;
+	unsigned index;
+
+	if (!form_slot_parse(item->key, &bus, &index) || text_eq(bus, "net") ||
+	    drive_parse(item->value, ret, NULL) < 0)
+		return false;
+	if (!ret->cdrom && !ret->cloudinit)
+		return true;
+	drive_fini(ret);
+	return false;
+}
+
+static void linked_clone(struct planner *pl)
+{
+	const struct obs_guest *src = pl->in->source;
+	bool snapshot = planner_text(pl, ATTR_clone_snapshot_name, NULL) != NULL;
+
+	if (resource_bool(pl->want, ATTR_clone_full))
+		return;
+	if (!src->template && !snapshot) {
+		struct change *c = against(pl, ATTR_clone_full);
+		change_block(c, REASON_LINKED_CLONE,
+		    "VM %u is no template, and only templates and snapshots have linked clones",
+		    src->vmid);
+		return;
+	}
+	KV_FOREACH (item, &src->current) {
+		_cleanup_drive_ struct drive d = {0};
+		if (!is_disk(item, &d))
+			continue;
+		const struct obs_storage *st =
+		    obs_cluster_storage(pl->in->cluster, d.storage, src->node);
+		if (st && !links(st->plugin, d.format, snapshot)) {
+			change_block(against(pl, ATTR_clone_full), REASON_LINKED_CLONE,
+			    "%s of VM %u is on %s (%s), which cannot make linked clones%s",
+			    item->key, src->vmid, d.storage, st->plugin,
+			    snapshot ? " of snapshots" : "");
+			return;
+		}
+	}
+}
+
+static bool is_local(const struct planner *pl, const char *storage, const char *on)
+{
+	const struct obs_storage *st = obs_cluster_storage(pl->in->cluster, storage, on);
+	return st && !st->shared;
+}
+
+/* PVE clones to another node only what lies on shared storage, media in drives included. */
+static void other_node(struct planner *pl)
+{
+	const struct obs_guest *src = pl->in->source;
+	const char *name = planner_text(pl, ATTR_node_name, NULL);
+	const char *target = planner_text(pl, ATTR_clone_target_datastore, NULL);
+
+	bool known = obs_cluster_node(pl->in->cluster, name) != NULL;
+
+	if (text_eq(name, src->node) || !known)
+		return;
+	KV_FOREACH (item, &src->current) {
+		_cleanup_drive_ struct drive d = {0};
+		const char *bus;
+		unsigned index;
+		if (!form_slot_parse(item->key, &bus, &index) || text_eq(bus, "net") ||
+		    drive_parse(item->value, &d, NULL) < 0 || !*d.storage ||
+		    !is_local(pl, d.storage, src->node))
+			continue;
+		struct change *c = against(pl, ATTR_node_name);
+		change_block(c, REASON_SOURCE_UNSUITABLE,
+		    "VM %u is on %s and its %s lies on %s, which only that node sees", src->vmid,
+		    src->node, item->key, d.storage);
+		change_hint(c, "clone on %s, or put a copy of the template on %s", src->node, name);
+		return;
+	}
+	if (target && is_local(pl, target, src->node))
+		change_block(against(pl, ATTR_clone_target_datastore), REASON_SOURCE_UNSUITABLE,
+		    "%s is not shared, and VM %u is on another node (%s)", target, src->vmid,
+		    src->node);
+}
+
+static void target_storage(struct planner *pl)
+{
+	const char *target = planner_text(pl, ATTR_clone_target_datastore, NULL);
+	const char *format = planner_text(pl, ATTR_clone_target_format, NULL);
+	_cleanup_str_ char *why = NULL;
+	enum reason r = REASON_IN_SYNC;
+
+	if (target) {
+		r = policy_storage_problem(pl, target, format, &why);
+		if (r != REASON_IN_SYNC)
+			change_block(against(pl, ATTR_clone_target_datastore), r, "%s", why);
+		return;
+	}
+	if (!format)
+		return;
+	/* Without a target each disk stays on the storage that it has in the source. */
+	KV_FOREACH (item, &pl->in->source->current) {
+		_cleanup_drive_ struct drive d = {0};
+		if (r != REASON_IN_SYNC || !is_disk(item, &d))
+			continue;
+		r = policy_storage_problem(pl, d.storage, format, &why);
+	}
+	if (r == REASON_FORMAT_UNSUPPORTED)
+		change_block(against(pl, ATTR_clone_target_format), r, "%s", why);
+}
+
+/* ---- names that the cluster does not know ---- */
+
+static void pool(struct planner *pl)
+{
+	const struct obs_cluster *cl = pl->in->cluster;
+	const char *name = planner_text(pl, ATTR_clone_pool_id, NULL);
+
+	if (name && cl && cl->pools_known && !strs_has(&cl->pools, name))
+		change_block(against(pl, ATTR_clone_pool_id), REASON_POOL_UNKNOWN,
+		    "there is no pool %s, or the token may not see it", name);
+}
+
+static void bridges(struct planner *pl)
+{
+	const struct strs *known = pl->in->bridges;
+
+	for (size_t i = 0; known && i < pl->want->n_leaves; i++) {
+		const struct leaf *l = &pl->want->leaves[i];
+		if (l->attr->format != FMT_BRIDGE || l->value.type != VALUE_STR ||
+		    strs_has(known, l->value.s))
+			continue;
+		struct change *c = against_leaf(pl, l);
+		const char *near =
+		    text_nearest(l->value.s, (const char *const *)known->v, known->n);
+		change_block(c, REASON_BRIDGE_UNKNOWN,
+		    "node %s has no bridge %s that the token may use", pl->g->node, l->value.s);
+		if (near)
+			change_hint(c, "did you mean %s?", near);
+	}
+}
+
+/* ---- space ---- */
+
+/* What the disks of the clone take of one storage, as far as is known. */
+struct need {
+	const char *storage;
+	uint64_t bytes;
+};
+
+static uint64_t size_of(const struct planner *pl, const struct kv_item *item, const struct drive *d)
+{
+	const struct value *listed = planner_value(pl, ATTR_disk_size_gb, item->key);
+	uint64_t gib = listed && listed->i > 0 ? (uint64_t)listed->i : 0;
+
+	if (drive_gib_up(d->bytes) >= gib)
+		return d->bytes;
+	return gib << 30;
+}
+
+static void add_need(struct need *n, const struct planner *pl, const struct kv_item *item)
+{
+	_cleanup_drive_ struct drive d = {0};
+	bool linked = !resource_bool(pl->want, ATTR_clone_full);
+
+	if (!is_disk(item, &d))
+		return;
+	/* A linked clone takes nothing for what is the template's. */
+	bool there = kv_has(&pl->in->source->current, item->key);
+	const char *store = planner_text(pl, ATTR_disk_datastore_id, item->key);
+	const char *on = store ? store : d.storage;
+	if (!text_eq(on, n->storage) || (linked && there && text_eq(on, d.storage)))
+		return;
+	n->bytes += size_of(pl, item, &d);
+}
+
+/* Only where an image takes all of its size at once: thin storages may be promised more than they
+ * have, and sparse files too. */
+static void space(struct planner *pl)
+{
+	const struct obs_cluster *cl = pl->in->cluster;
+
+	for (size_t i = 0; cl && i < cl->n_storages; i++) {
+		const struct obs_storage *st = &cl->storages[i];
+		struct need n = {.storage = st->id};
+		if (!text_eq(st->plugin, "lvm") || !st->avail || !text_eq(st->node, pl->g->node))
+			continue;
+		KV_FOREACH (item, &pl->goal)
+			add_need(&n, pl, item);
+		if (n.bytes <= st->avail)
+			continue;
+		_cleanup_str_ char *wanted = text_bytes(n.bytes), *left = text_bytes(st->avail);
+		change_block(against(pl, ATTR_clone_source_vm_id), REASON_STORAGE_FULL,
+		    "the disks take %s of %s, which has %s left on %s", wanted, st->id, left,
+		    st->node);
+	}
+}
+
+void preflight_clone(struct planner *pl)
+{
+	lists(pl);
+	vmid(pl);
+	node(pl);
+	template_list(pl);
+	pool(pl);
+	if (!pl->in->source)
+		return;
+	if (pl->in->source->lock) {
+		change_block(against(pl, ATTR_clone_source_vm_id), REASON_SOURCE_LOCKED,
+		    "template %u is locked (%s)", pl->in->source->vmid, pl->in->source->lock);
+	}
+	linked_clone(pl);
+	other_node(pl);
+	target_storage(pl);
+	bridges(pl);
+	space(pl);
+}
