@@ -112,15 +112,42 @@ static void check_git(struct check *k)
 		    "signatures cannot be checked without a list of signers");
 }
 
+/* A branch may be given in short or in full. */
+static const char *short_branch(const char *s)
+{
+	const char *rest = text_after(s, "refs/heads/");
+	return rest ? rest : s;
+}
+
+static bool is_below(const char *s, const char *folder)
+{
+	const char *rest = text_after(s, folder);
+	return rest && *rest == '/';
+}
+
+/* A report on the watched branch would be a new revision, which would be reported. */
+static void check_report_branch(struct check *k)
+{
+	struct config *c = k->c;
+	const char *report = short_branch(c->report_branch), *watched = short_branch(c->git_branch);
+	if (!is_branch(report) || text_starts(report, "refs/"))
+		bad(k, CONFIGTAB_report_branch, "give the short name, as in ramet/status",
+		    "\"%s\" is no name of a branch", c->report_branch);
+	else if (!text_eq(c->report_mode, "commit"))
+		return;
+	else if (text_eq(report, watched))
+		bad(k, CONFIGTAB_report_branch, "give reports a branch of their own",
+		    "reports would be committed to the watched branch");
+	else if (is_below(report, watched) || is_below(watched, report))
+		bad(k, CONFIGTAB_report_branch,
+		    "give it a name that neither contains nor begins with the other",
+		    "Git cannot have both \"%s\" and \"%s\"", report, watched);
+}
+
 static void check_report(struct check *k)
 {
 	struct config *c = k->c;
-	if (!is_branch(c->report_branch))
-		bad(k, CONFIGTAB_report_branch, "give the short name, as in ramet/status",
-		    "\"%s\" is no name of a branch", c->report_branch);
-	else if (text_eq(c->report_mode, "commit") && text_eq(c->report_branch, c->git_branch))
-		bad(k, CONFIGTAB_report_branch, "give reports a branch of their own",
-		    "reports would be committed to the watched branch");
+	check_report_branch(k);
 	check_inner_path(k, CONFIGTAB_report_path, c->report_path);
 	if (text_eq(c->report_mode, "files") && !*c->report_directory)
 		bad(k, CONFIGTAB_report_mode, "set report.directory", "files need a directory");

@@ -359,10 +359,9 @@ static void on_report(void *arg, const char *text)
 {
 	struct controller *c = arg;
 	const char *p = reporter_problem(c->reporter);
-	_cleanup_str_ char *line = NULL;
 
 	if (text) {
-		line = mem_strndup(text, strcspn(text, "\n"));
+		_cleanup_str_ char *line = mem_strndup(text, strcspn(text, "\n"));
 		note(c, NOTE_REPORT, NULL, line);
 	} else {
 		note(c, NOTE_TROUBLE, NULL, p ? p : "reports are published again");
@@ -423,6 +422,7 @@ static void make_machines(struct controller *c)
 		    .folder = k->git_path,
 		    .rev = c->rev,
 		    .once = c->o.mode != CONTROLLER_RUN,
+		    .on_listed = controller_on_listed,
 		    .on_bundle = on_bundle,
 		    .on_problem = on_source_problem,
 		    .on_record = on_record,

@@ -61,5 +61,7 @@ void controller_fill_policy(struct controller *c);
 bool controller_settled_now(const struct controller *c);
 bool controller_guests_settled(const struct controller *c); /* but for the report */
 void controller_free_model(struct controller *c);
+/* Of the source: the status branch may have been touched by others. */
+void controller_on_listed(void *arg, const char *status_head);
 
 #endif

@@ -157,3 +157,10 @@ bool controller_is_ready(const struct controller *c)
 {
 	return c->bundle && inventory_is_ready(c->inventory);
 }
+
+void controller_on_listed(void *arg, const char *status_head)
+{
+	struct controller *c = arg;
+
+	reporter_seen(c->reporter, status_head);
+}

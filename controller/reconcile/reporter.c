@@ -1,6 +1,7 @@
 #include "reporter.h"
 
 #include "log.h"
+#include "reportpace.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -26,7 +27,12 @@ struct reporter {
 	bool dirty, restored;
 	int64_t dirty_since, last_at;
 	unsigned failures, rebuilds;
+	int64_t retry_ms; /* the server asked to be left alone for so long */
 	char *problem;
+	struct reportpace pace;
+	bool held;    /* all that waits changes too often: not before the slow interval is over */
+	bool at_once; /* no pace counts: somebody waits for the report */
+	char *note;   /* what the pace has to say, or NULL */
 };
 
 static const char *const state_names[] = {
@@ -61,6 +67,8 @@ void reporter_free(struct reporter **rp)
 	free(r->head);
 	free(r->message);
 	free(r->problem);
+	free(r->note);
+	reportpace_fini(&r->pace);
 	kv_fini(&r->known);
 	kv_fini(&r->sent);
 	strs_fini(&r->events);
@@ -89,6 +97,12 @@ static bool is_ours(const char *path)
 	return strcmp(path, "STATUS.md") == 0 || strcmp(path, "DRIFT.md") == 0 ||
 	       strcmp(path, "summary.json") == 0 ||
 	       (text_starts(path, "vms/") && text_ends(path, ".yaml"));
+}
+
+/* A file about one VM, not one of the tables about all. */
+static bool is_subject(const char *path)
+{
+	return text_starts(path, "vms/");
 }
 
 static void restore_file(struct reporter *r, const char *path, const char *data, size_t len)
@@ -150,6 +164,7 @@ static void failed(struct reporter *r, const char *what, const struct err *e)
 				    (e->code == ERR_AUTH && !r->restored));
 
 	r->failures++;
+	r->retry_ms = e->retry_ms;
 	set_problem(r,
 	    mem_printf("%s: %s%s%s", what, err_msg(e), e->hint ? "; " : "", e->hint ? e->hint : ""),
 	    told);
@@ -252,6 +267,65 @@ static void on_published(void *arg, const struct gitport_result *res)
 	failed(r, "the report cannot be published", res->err);
 }
 
+/* Whether there is something new to be said about what is held back. */
+static bool note_pace(struct reporter *r)
+{
+	char *note = reportpace_note(&r->pace, clock_now(r->o.clock));
+	bool same = text_eq(note, r->note);
+
+	if (!same) {
+		if (note)
+			log_warn("report", "%s", note);
+		else
+			log_info("report", "no file of the report is held back any more");
+	}
+	free(r->note);
+	r->note = note;
+	return !same;
+}
+
+static void count_pace(struct reporter *r, const struct gitport_publish *p)
+{
+	int64_t now = clock_now(r->o.clock);
+
+	for (size_t i = 0; i < p->n_put; i++)
+		if (is_subject(p->put[i].path))
+			reportpace_count(&r->pace, p->put[i].path, now);
+	for (size_t i = 0; i < p->n_del; i++)
+		if (is_subject(p->del[i]))
+			reportpace_count(&r->pace, p->del[i], now);
+}
+
+/* Whether all that changed changes all the time. Tables follow what they are about; where only they
+ * changed, it is a problem that began or ended. */
+static bool is_flapping(const struct reporter *r, const struct gitport_publish *p)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < p->n_put; i++) {
+		if (!is_subject(p->put[i].path))
+			continue;
+		if (!reportpace_is_often(&r->pace, p->put[i].path))
+			return false;
+		any = true;
+	}
+	for (size_t i = 0; i < p->n_del; i++)
+		if (is_subject(p->del[i]))
+			return false;
+	return any;
+}
+
+static bool hold(struct reporter *r, const struct gitport_publish *p)
+{
+	if (r->at_once || !is_flapping(r, p) ||
+	    clock_now(r->o.clock) - r->last_at >= REPORTPACE_SLOW_MS)
+		return false;
+	kv_fini(&r->sent);
+	r->dirty = r->held = true;
+	enter(r, REPORTER_DIRTY);
+	return true;
+}
+
 static bool unchanged(const struct reporter *r, const struct tree_file *f, char hex[CRYPT_HEX_LEN])
 {
 	crypt_sha256_hex(f->data, f->len, hex);
@@ -289,13 +363,15 @@ static void send_tree(struct reporter *r, struct gitport_publish *p)
 
 static void publish(struct reporter *r)
 {
-	const struct status *s = r->o.status(r->o.arg);
+	const struct status *s;
 	_cleanup_tree_ struct tree t = {0};
 	struct gitport_publish p = {.parent = r->head};
 	struct gitport_put *put;
 	const char **del;
 
-	r->dirty = false;
+	r->dirty = r->held = false;
+	(void)note_pace(r);
+	s = r->o.status(r->o.arg);
 	tree_render(s, &t);
 	put = mem_calloc(t.n + 1, sizeof(*put));
 	del = mem_calloc(r->known.n + 1, sizeof(*del));
@@ -317,7 +393,13 @@ static void publish(struct reporter *r)
 			del[p.n_del++] = it->key;
 	p.put = put;
 	p.del = del;
+	if ((p.n_put || p.n_del) && hold(r, &p)) {
+		free(put);
+		free(del);
+		return;
+	}
 	if (p.n_put || p.n_del) {
+		count_pace(r, &p);
 		free(r->message);
 		r->message = tree_message(&r->events, s);
 		p.message = r->message;
@@ -371,7 +453,7 @@ static int64_t pause(const struct reporter *r)
 
 	switch (r->state) {
 	case REPORTER_DIRTY:
-		left = r->last_at + r->o.interval_ms - now;
+		left = r->last_at + (r->held ? REPORTPACE_SLOW_MS : r->o.interval_ms) - now;
 		return left > COLLECT_MS ? left : COLLECT_MS;
 	case REPORTER_REREAD: /* two who push by turns must not stay in step */
 		return (int64_t)(clock_random(r->o.clock) % (200u << r->rebuilds));
@@ -379,6 +461,7 @@ static int64_t pause(const struct reporter *r)
 		for (unsigned i = 1; i < r->failures && ms < BACKOFF_MAX_MS; i++)
 			ms *= 2;
 		ms = ms < BACKOFF_MAX_MS ? ms : BACKOFF_MAX_MS;
+		ms = ms > r->retry_ms ? ms : r->retry_ms;
 		return ms + (int64_t)(clock_random(r->o.clock) % (uint64_t)(ms / 4 + 1));
 	case REPORTER_RESTORE:
 	case REPORTER_IDLE:
@@ -441,14 +524,33 @@ void reporter_dirty(struct reporter *r, const char *event)
 	if (!r->dirty)
 		r->dirty_since = clock_now(r->o.clock);
 	r->dirty = true;
-	if (r->state == REPORTER_IDLE)
+	/* What waits for the slow interval does not hold up something new. */
+	if (r->state == REPORTER_IDLE || (r->state == REPORTER_DIRTY && r->held)) {
+		r->held = false;
 		enter(r, REPORTER_DIRTY);
+	}
+}
+
+void reporter_seen(struct reporter *r, const char *head)
+{
+	if (note_pace(r))
+		reporter_dirty(r, NULL);
+	if (r->o.readonly || !r->o.git || r->o.outdir || r->state != REPORTER_IDLE ||
+	    text_eq(head, r->head))
+		return;
+	log_info("report", "the status branch is not what was published, looking at it");
+	r->dirty = true;
+	r->dirty_since = clock_now(r->o.clock);
+	enter(r, REPORTER_REREAD);
 }
 
 void reporter_flush(struct reporter *r)
 {
-	if (r->state == REPORTER_DIRTY)
-		enter(r, REPORTER_PUBLISH);
+	if (r->state != REPORTER_DIRTY)
+		return;
+	r->at_once = true;
+	enter(r, REPORTER_PUBLISH);
+	r->at_once = false;
 }
 
 bool reporter_is_restored(const struct reporter *r)
@@ -463,5 +565,5 @@ bool reporter_is_idle(const struct reporter *r)
 
 const char *reporter_problem(const struct reporter *r)
 {
-	return r->problem;
+	return r->problem ? r->problem : r->note;
 }

@@ -50,11 +50,16 @@ void reporter_start(struct reporter *r);
 /* The model changed. event: a line for the commit message or NULL; it replaces an earlier line that
  * is a beginning of it. */
 void reporter_dirty(struct reporter *r, const char *event);
+/* A listing shows this head of the status branch ("" = none). When it is another than that of the
+ * last report and nothing is waiting, the branch is read anew and what of the report is missing
+ * there is published again. */
+void reporter_seen(struct reporter *r, const char *head);
 /* Publish now what is waiting. */
 void reporter_flush(struct reporter *r);
 bool reporter_is_restored(const struct reporter *r);
 /* Nothing waits and nothing is under way; or publishing fails and is tried again later. */
 bool reporter_is_idle(const struct reporter *r);
-const char *reporter_problem(const struct reporter *r); /* NULL = well */
+/* NULL = well; else what fails, or that a part of the report is held back. */
+const char *reporter_problem(const struct reporter *r);
 
 #endif

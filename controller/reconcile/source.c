@@ -30,6 +30,7 @@ struct source {
 	struct bundle *bundle;
 	char *subject, *problem;
 	unsigned failures;
+	int64_t retry_ms; /* the server asked to be left alone for so long */
 	bool again;
 	/* of the revision that is being read */
 	char *rev, *new_subject;
@@ -182,6 +183,7 @@ static const char *next_step(const struct err *e)
 static void failed(struct source *s, const char *what, const struct err *e)
 {
 	s->failures++;
+	s->retry_ms = e->retry_ms;
 	set_problem(
 	    s, mem_printf("%s: %s; %s", what, err_msg(e), e->hint ? e->hint : next_step(e)));
 	drop_reading(s);
@@ -322,6 +324,8 @@ static void on_list(void *arg, const struct gitport_result *res)
 		failed(s, "the repository cannot be asked", res->err);
 		return;
 	}
+	if (s->o.on_listed)
+		s->o.on_listed(s->o.arg, res->status_head ? res->status_head : "");
 	if (!res->head || !res->head[0]) {
 		struct err e = {.code = ERR_NOTFOUND,
 		    .msg = res->empty ? (char *)"it has no commit yet"
@@ -374,7 +378,8 @@ static int64_t backoff(const struct source *s)
 
 	for (unsigned i = 1; i < s->failures && ms < BACKOFF_MAX_MS; i++)
 		ms *= 2;
-	return ms < BACKOFF_MAX_MS ? ms : BACKOFF_MAX_MS;
+	ms = ms < BACKOFF_MAX_MS ? ms : BACKOFF_MAX_MS;
+	return ms > s->retry_ms ? ms : s->retry_ms;
 }
 
 static void enter(struct source *s, enum source_state next)
@@ -423,6 +428,9 @@ void source_poke(struct source *s)
 		s->again = true;
 		return;
 	}
+	/* A server that asked for a pause gets it, whoever is in a hurry. */
+	if (s->state == SOURCE_BACKOFF && s->retry_ms)
+		return;
 	clock_cancel(s->o.clock, &s->timer);
 	s->timer = clock_timer(s->o.clock, 0, on_timer, s);
 }

@@ -30,6 +30,8 @@ struct source_opts {
 	const char *folder; /* the watched one, for paths; NULL or "" = the whole tree; borrowed */
 	const char *rev;    /* this revision instead of the head; NULL; borrowed */
 	bool once;	    /* no more polls after the first good revision */
+	/* Each listing: the head of the status branch, "" = there is none. May be NULL. */
+	void (*on_listed)(void *arg, const char *status_head);
 	/* A new bundle is in force: bundle_ref what is kept. */
 	void (*on_bundle)(void *arg);
 	/* source_problem began, changed or ended. */

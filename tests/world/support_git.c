@@ -18,7 +18,9 @@ struct memgit {
 	struct clock *clock;
 	struct branch watched, status;
 	unsigned fail, lost, serial;
+	struct memgit_asked asked;
 	bool down;
+	int64_t pause_ms;
 };
 
 enum kind { JOB_LIST, JOB_READ, JOB_OLD, JOB_STATUS, JOB_PUBLISH };
@@ -117,6 +119,11 @@ const char *memgit_status_file(const struct memgit *g, const char *path)
 	return g->status.n ? kv_get(&tip(&g->status)->files, path) : NULL;
 }
 
+struct memgit_asked memgit_asked(const struct memgit *g)
+{
+	return g->asked;
+}
+
 size_t memgit_status_commits(const struct memgit *g)
 {
 	return g->status.n;
@@ -136,6 +143,11 @@ void memgit_set_faults(struct memgit *g, unsigned fail, unsigned lost)
 {
 	g->fail = fail;
 	g->lost = lost;
+}
+
+void memgit_set_pause(struct memgit *g, int64_t ms)
+{
+	g->pause_ms = ms;
 }
 
 void memgit_set_down(struct memgit *g, bool down)
@@ -215,7 +227,21 @@ static void run_job(struct memgit *g, const struct job *j)
 {
 	const struct commit *c;
 	struct gitport_result r = {0};
+	unsigned *const asked[] = {[JOB_LIST] = &g->asked.list,
+	    [JOB_READ] = &g->asked.read,
+	    [JOB_OLD] = &g->asked.old,
+	    [JOB_STATUS] = &g->asked.status,
+	    [JOB_PUBLISH] = &g->asked.publish};
 
+	++*asked[j->kind];
+	if (g->pause_ms) {
+		struct err e = {
+		    .code = ERR_REMOTE, .msg = (char *)"too busy", .retry_ms = g->pause_ms};
+
+		r.err = &e;
+		j->cb(j->arg, &r);
+		return;
+	}
 	if (g->down || clock_random(g->clock) % 1000 < g->fail) {
 		give_error(j, ERR_UNREACHABLE, "no route to the server", false);
 		return;

@@ -29,6 +29,11 @@ void memgit_foreign_status(struct memgit *g, const char *path, const char *text)
 const char *memgit_head(const struct memgit *g); /* "" = none */
 /* A file of the status branch, NULL = none. Borrowed. */
 const char *memgit_status_file(const struct memgit *g, const char *path);
+/* What was asked of it so far. */
+struct memgit_asked {
+	unsigned list, read, old, status, publish;
+};
+struct memgit_asked memgit_asked(const struct memgit *g);
 size_t memgit_status_commits(const struct memgit *g);
 const char *memgit_status_message(const struct memgit *g, size_t i);
 /* The status branch is lost. */
@@ -37,6 +42,8 @@ void memgit_drop_status(struct memgit *g);
 /* Of 1000 jobs, how many fail before any effect; how many pushes take effect and lose their answer.
  */
 void memgit_set_faults(struct memgit *g, unsigned fail, unsigned lost);
+/* Every job is answered with a failure and the wish to be left alone for so long; 0 = no more. */
+void memgit_set_pause(struct memgit *g, int64_t ms);
 void memgit_set_down(struct memgit *g, bool down);
 
 struct gitport *memgit_port_new(struct memgit *g);
