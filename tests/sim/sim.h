@@ -119,6 +119,9 @@ int sim_human_edit(struct sim *sim, int64_t vmid, const char *user, const struct
     const char *del, struct err **err) MUST_CHECK;
 int sim_human_migrate(struct sim *sim, int64_t vmid, const char *node, struct err **err) MUST_CHECK;
 int sim_human_delete(struct sim *sim, int64_t vmid, const char *user, struct err **err) MUST_CHECK;
+/* Puts a system of so many bytes on a disk, as who copies an image over it on the node. */
+int sim_human_image(
+    struct sim *sim, int64_t vmid, const char *key, int64_t bytes, struct err **err) MUST_CHECK;
 /* A new guest of somebody else under this number; conf may be NULL. */
 int sim_human_create(struct sim *sim, int64_t vmid, const char *node, const char *user,
     const struct kv *conf, struct err **err) MUST_CHECK;

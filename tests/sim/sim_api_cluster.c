@@ -189,10 +189,8 @@ struct jsn *resource_guest(
 		jsn_put_int(o, "uptime", h->running ? uptime(s, h->since) : 0);
 		for (size_t i = 0; i < ARRAY_LEN(zero); i++)
 			jsn_put_int(o, zero[i], 0);
-		if (h->running)
-			jsn_put_int(o, "mem", h->maxmem / 2);
 		if (s->v9)
-			jsn_put_int(o, "memhost", h->running ? h->maxmem / 2 : 0);
+			jsn_put_int(o, "memhost", 0);
 	}
 	if (with_tags && tags && strcmp(tags, " ") != 0)
 		jsn_put_str(o, "tags", tags);

@@ -90,23 +90,7 @@ void api_storage_status(struct job *j)
 	job_ok(j, store_json(j, st));
 }
 
-/* What the file takes: the tables of a qcow2 are there from the start, data only once written. */
-static int64_t volume_used(const struct volume *v, int64_t image_data)
-{
-	int64_t per_gib = 200704, gib = (v->size + ((int64_t)1 << 30) - 1) >> 30;
-
-	if (v->base)
-		return 131072 + gib * 397312;
-	if (v->written && image_data > 0 && strcmp(v->format, "raw") != 0)
-		return image_data + 131072 + gib * per_gib;
-	if (v->written)
-		return v->size / 5;
-	if (!strcmp(v->format, "raw"))
-		return 4096;
-	return strstr(v->own, "cloudinit") ? 266240 : 131072 + gib * per_gib;
-}
-
-static struct jsn *volume_json(const struct volume *v, int64_t image_data)
+static struct jsn *volume_json(const struct volume *v, bool v9)
 {
 	struct jsn *o = jsn_new_object();
 	_cleanup_str_ char *id = volume_id(v);
@@ -124,7 +108,7 @@ static struct jsn *volume_json(const struct volume *v, int64_t image_data)
 		_cleanup_str_ char *parent = v->base ? mem_printf("../%s", v->base) : NULL;
 
 		jsn_put(o, "parent", jsn_new_str(parent));
-		jsn_put_int(o, "used", volume_used(v, image_data));
+		jsn_put_int(o, "used", volume_used(v, v9));
 	} else if (v->base)
 		jsn_put_str(o, "parent", v->base);
 	return o;
@@ -167,7 +151,7 @@ void api_content(struct job *j)
 		qsort(v, n, sizeof(*v), by_id);
 	a = jsn_new_array();
 	for (size_t i = 0; i < n; i++)
-		jsn_push(a, volume_json(v[i], j->sim->image_data));
+		jsn_push(a, volume_json(v[i], j->sim->v9));
 	free(v);
 	job_ok(j, a);
 }

@@ -215,6 +215,7 @@ static void disk_write(struct job *j)
 		else
 			volume_log_copy(j, src, v->size, c->copied, 100);
 		v->written = src->written;
+		v->data = src->data;
 	}
 	if (v) {
 		free(d.file);

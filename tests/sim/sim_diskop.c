@@ -259,6 +259,8 @@ static void move_locked(struct job *j)
 		job_die(j, "storage migration failed: %s", o.msg);
 		return;
 	}
+	made->written = v->written;
+	made->data = v->data;
 	m->made = volume_id(made);
 	if (s->v9)
 		job_log(j, "allocated target volume '%s'", m->made);

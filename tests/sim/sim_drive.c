@@ -143,6 +143,7 @@ static bool import_into(struct job *j, const struct making *m, char **ret, struc
 			job_log(j, "allocated target volume '%s'", id);
 	}
 	volume_log_copy(j, src ? src : &(struct volume){.format = "qcow2"}, v->size, -1, 100);
+	v->data = src ? src->data : 0;
 	kv_del(&d->opts, "import-from");
 	size = size_print(v->size);
 	kv_set(&d->opts, "size", size);
@@ -176,6 +177,8 @@ static bool make_new(struct job *j, const struct making *m, double gib, char **r
 	    &(struct volume_ask){.vmid = m->guest->vmid, .format = fmt, .size = size}, o);
 	if (!v)
 		return false;
+	if (!strcmp(key, "efidisk0"))
+		v->data = size; /* the firmware's variables are copied into it */
 	shown = size_print(size);
 	kv_set(&d->opts, "size", shown);
 	return made(j, m, v, ret);

@@ -48,6 +48,13 @@ static struct guest *find(struct sim *s, int64_t vmid, struct err **err)
 	return g;
 }
 
+/* An image with a system, as a file. */
+static void lay(struct volume *v, int64_t bytes)
+{
+	v->written = v->laid = true;
+	v->data = bytes;
+}
+
 /* What is there from the start has a system on the disks it boots from: without an order, all. */
 static void fill_disks(struct sim *s, const struct guest *g)
 {
@@ -62,9 +69,26 @@ static void fill_disks(struct sim *s, const struct guest *g)
 		    !drive_parse(s, i->key, i->value, &d) || drive_is_cdrom(&d))
 			continue;
 		v = volume_find(s, g->node, d.file);
-		if (v)
-			v->written = !text_eq(kv_get(&g->conf, "ostype"), "other");
+		if (v && !text_eq(kv_get(&g->conf, "ostype"), "other"))
+			lay(v, s->image_data ? s->image_data : v->size / 5);
 	}
+}
+
+int sim_human_image(struct sim *s, int64_t vmid, const char *key, int64_t bytes, struct err **err)
+{
+	struct guest *g = find(s, vmid, err);
+	const char *value = g ? kv_get(&g->conf, key) : NULL;
+	_cleanup_drive_ struct drive d = {0};
+	struct volume *v = NULL;
+
+	if (!g)
+		return -1;
+	if (value && prop_is_drive(key) && drive_parse(s, key, value, &d))
+		v = volume_find(s, g->node, d.file);
+	if (!v)
+		return err_set(err, ERR_NOTFOUND, "guest %" PRId64 " has no disk %s", vmid, key);
+	lay(v, bytes);
+	return 0;
 }
 
 static bool fill_conf(struct job *j, struct guest *g, const struct kv *conf, struct oops *o)

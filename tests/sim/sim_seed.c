@@ -250,6 +250,7 @@ static int load_files(
 				v->file_size = size;
 				v->size = bytes(f, "virtual", size);
 				v->written = size > 1 << 20;
+				v->data = v->written ? size : 0;
 			}
 			if (st->shared)
 				break;
@@ -451,9 +452,14 @@ static int load_one_guest(
 	if (pool)
 		guest_pool(c->s, g, pool);
 	/* Disks without a system: nothing in the guest hears the power button. */
-	for (size_t i = 0; flag(map, "blank", false) && i < c->s->nvolumes; i++)
-		if (c->s->volumes[i]->vmid == vmid)
-			c->s->volumes[i]->written = false;
+	for (size_t i = 0; flag(map, "blank", false) && i < c->s->nvolumes; i++) {
+		struct volume *v = c->s->volumes[i];
+
+		if (v->vmid == vmid && v->laid) {
+			v->written = v->laid = false;
+			v->data = 0;
+		}
+	}
 	if (flag(map, "running", false))
 		guest_run(c->s, g, true);
 	g->deaf = flag(map, "blank", false);

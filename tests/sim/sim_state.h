@@ -120,7 +120,9 @@ struct volume {
 	const char *content;
 	int64_t vmid; /* 0 = of no guest */
 	int64_t size;
-	bool written;	   /* holds data */
+	bool written;	   /* holds a system */
+	int64_t data;	   /* bytes that were written to it */
+	bool laid;	   /* put there as a file: tables for its data only, none ahead */
 	int64_t file_size; /* of a file that is no plain image; 0 = as size */
 	int64_t ctime;
 	size_t index; /* in sim->volumes */
@@ -268,7 +270,7 @@ struct sim {
 	char *name;    /* of the cluster; NULL = a single node without one */
 	int64_t timing[TIMING__MAX];
 	int64_t bandwidth;  /* bytes a second of a full copy */
-	int64_t image_data; /* bytes in an image with a system; 0 = a fifth of its size */
+	int64_t image_data; /* bytes of an image with a system; 0 = a fifth of its size */
 	int64_t cpuunits_max;
 	char *qemu;	      /* version */
 	char *bridge_warning; /* what 9's script for a NIC says when a guest starts, or NULL */

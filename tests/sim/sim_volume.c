@@ -77,8 +77,7 @@ int64_t store_used(const struct sim *s, const struct store *st, const struct nod
 	for (size_t i = 0; i < s->nvolumes; i++)
 		if (s->volumes[i]->store == st &&
 		    (!s->volumes[i]->node || s->volumes[i]->node == n))
-			used +=
-			    st->type == STORE_LVM ? s->volumes[i]->size : s->volumes[i]->size / 20;
+			used += volume_used(s->volumes[i], s->v9);
 	return used < st->total ? used : st->total;
 }
 
@@ -476,5 +475,59 @@ int64_t volume_data(const struct volume *v)
 {
 	if (!store_is_file(v->store))
 		return v->size;
-	return v->written ? v->size / 5 : 0;
+	return v->data;
+}
+
+#define BLOCK 4096	  /* of the file system */
+#define EXTENTS_INLINE 4  /* that an inode names; more need a block */
+#define EXTENTS_BLOCK 340 /* that such a block names */
+
+static int64_t whole(int64_t n, int64_t unit)
+{
+	return (n + unit - 1) / unit;
+}
+
+/* A qcow2 file: the first block of its header, the table of reference counts with its blocks, the
+ * first level of the map, the second level, data. The second level is made ahead for all of the
+ * image (preallocation=metadata); each of its clusters lies before its data, so that the file has
+ * holes and the file system one more extent. An overlay has larger clusters in PVE 9, where an
+ * entry takes 16 bytes, and none ahead over a raw base. */
+static int64_t qcow2_used(const struct volume *v, bool v9)
+{
+	bool large = v->base && v9;
+	bool ahead = v->base ? v9 && !text_ends(v->base, ".raw") : !v->laid;
+	int64_t cluster = large ? 131072 : 65536, covers = cluster / (large ? 16 : 8) * cluster;
+	int64_t mapped = ahead ? v->size : v->data, l2 = whole(mapped, covers),
+		l1 = whole(whole(v->size, covers) * 8, cluster),
+		counted = whole(mapped, cluster) + l2 + l1 + 2,
+		counts = whole(counted, cluster / 2), extents = 1 + l2;
+
+	return BLOCK + (1 + counts + l1 + l2) * cluster + whole(v->data, BLOCK) * BLOCK +
+	       (extents > EXTENTS_INLINE ? whole(extents, EXTENTS_BLOCK) * BLOCK : 0);
+}
+
+int64_t volume_used(const struct volume *v, bool v9)
+{
+	if (strcmp(v->content, "images") != 0)
+		return v->file_size ? v->file_size : v->size;
+	switch (v->store->type) {
+	case STORE_DIR:
+	case STORE_NFS:
+	case STORE_CIFS:
+	case STORE_BTRFS:
+		break;
+	case STORE_LVM: /* nothing is thin */
+	case STORE_ISCSI:
+		return v->size;
+	case STORE_LVMTHIN:
+	case STORE_ZFS:
+	case STORE_RBD:
+	case STORE__MAX:
+		return v->data;
+	}
+	if (!strcmp(v->format, "qcow2"))
+		return qcow2_used(v, v9);
+	if (!strcmp(v->format, "vmdk"))
+		return 3 * BLOCK + v->data; /* header and description */
+	return v->data ? whole(v->data, BLOCK) * BLOCK : v->size < BLOCK ? v->size : BLOCK;
 }

@@ -47,6 +47,8 @@ struct volume *volume_new(
 /* The progress of a full copy, as qemu-img reports it. */
 /* The lines of a copy's progress after `from` percent (-1 = from the beginning) up to `to`. */
 void volume_log_copy(struct job *j, const struct volume *src, int64_t size, int from, int to);
+/* Bytes that the file takes on its file system; v9: by the layout of PVE 9. */
+int64_t volume_used(const struct volume *v, bool v9);
 /* Bytes that a copy has to move: files are sparse. */
 int64_t volume_data(const struct volume *v);
 char *volume_amount(int64_t bytes); /* "1.5 GiB"; owned */

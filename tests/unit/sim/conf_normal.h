@@ -15,10 +15,6 @@ static const char *const normal_members[] = {"starttime", "endtime", "pstart", "
     "time", "uptime", "snaptime", "uid", "ticket", "CSRFPreventionToken", "ssl_fingerprint",
     "value_of_token"};
 
-/* Numbers that measure the recorder's host. As texts (the CPU model of a guest) they count. */
-static const char *const normal_gauges[] = {"cpu", "mem", "disk", "used", "avail", "used_fraction",
-    "netin", "netout", "diskread", "diskwrite", "memhost"};
-
 /* Parts of texts, as extended regular expressions, and what stands for them. */
 static const struct {
 	const char *re, *as;
@@ -38,16 +34,6 @@ static bool blanked(const char *key)
 {
 	for (size_t i = 0; i < ARRAY_LEN(normal_members); i++)
 		if (!strcmp(normal_members[i], key))
-			return true;
-	return false;
-}
-
-static bool gauge(const char *key, const struct jsn *v)
-{
-	if (jsn_is_object(v) || jsn_is_array(v) || jsn_is_string(v) || jsn_is_null(v))
-		return false;
-	for (size_t i = 0; i < ARRAY_LEN(normal_gauges); i++)
-		if (!strcmp(normal_gauges[i], key))
 			return true;
 	return false;
 }
@@ -114,7 +100,7 @@ static char *replay_normal(const struct jsn *j)
 
 	if (jsn_is_object(j)) {
 		JSN_FOREACH (it, j) {
-			char *v = blanked(it.key) || gauge(it.key, it.val) ? mem_strdup("#")
+			char *v = blanked(it.key) ? mem_strdup("#")
 				  : !strcmp(it.key, "content") && jsn_text(it.val)
 				      ? word_set(jsn_text(it.val))
 				      : replay_normal(it.val);

@@ -150,19 +150,23 @@ UNUSED static char *file_text(const char *path)
 	return text;
 }
 
-UNUSED static void client_init(struct client *c, const char *version)
+UNUSED static void client_of(
+    struct client *c, const char *yaml, const char *name, const char *version)
 {
-	_cleanup_str_ char *yaml = file_text(RAMET_SOURCE_DIR "/tests/fixtures/sim/demo.yaml");
 	struct err *e = NULL;
-	const struct sim_opts o = {.seed_yaml = yaml,
-	    .seed_name = "demo.yaml",
-	    .version = version,
-	    .random = 1,
-	    .journal = true};
+	const struct sim_opts o = {
+	    .seed_yaml = yaml, .seed_name = name, .version = version, .random = 1, .journal = true};
 
 	*c = (struct client){0};
 	if (sim_new(&o, &c->sim, &e) < 0)
 		fail_msg("%s", err_msg(e));
+}
+
+UNUSED static void client_init(struct client *c, const char *version)
+{
+	_cleanup_str_ char *yaml = file_text(RAMET_SOURCE_DIR "/tests/fixtures/sim/demo.yaml");
+
+	client_of(c, yaml, "demo.yaml", version);
 }
 
 UNUSED static void client_fini(struct client *c)
