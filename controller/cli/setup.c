@@ -19,7 +19,7 @@ void setup_print_diags(const struct cli *c, const struct diags *l)
 
 static unsigned needs(unsigned parts)
 {
-	return (parts & SETUP_STORE ? CONFIG_NEED_CONTROLLER : 0u) |
+	return (parts & (SETUP_STORE | SETUP_JOURNAL) ? CONFIG_NEED_CONTROLLER : 0u) |
 	       (parts & SETUP_CLUSTER ? CONFIG_NEED_CONTROLLER | CONFIG_NEED_CLUSTER : 0u) |
 	       (parts & SETUP_GIT ? CONFIG_NEED_GIT : 0u) |
 	       (parts & SETUP_HTTP ? CONFIG_NEED_HTTP : 0u);

@@ -144,20 +144,6 @@ static bool on_record(void *arg, size_t i, const char **ret_name, const struct r
 
 /* --- the cluster --- */
 
-static int by_number(const void *a, const void *b)
-{
-	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-
-	return x < y ? -1 : x > y;
-}
-
-static bool is_known(void *arg, uint32_t vmid)
-{
-	const struct controller *c = arg;
-
-	return c->n_known && bsearch(&vmid, c->known, c->n_known, sizeof(vmid), by_number);
-}
-
 /* All guests were looked at: whatever carries a marker of ours is put on record, its manifest there
  * or not. */
 static void scan_done(struct controller *c)
@@ -179,13 +165,8 @@ static void on_view(void *arg)
 {
 	struct controller *c = arg;
 
-	free(c->known);
-	c->known = mem_calloc(c->n_guests + 1, sizeof(*c->known));
-	c->n_known = 0;
-	for (size_t i = 0; i < c->n_guests; i++)
-		if (guest_vmid(c->guests[i]))
-			c->known[c->n_known++] = guest_vmid(c->guests[i]);
-	qsort(c->known, c->n_known, sizeof(*c->known), by_number);
+	controller_note_known(c);
+	controller_take_words(c);
 	if (reporter_is_restored(c->reporter))
 		claims_update(c->claims, c->wide);
 	if (c->wide && claims_is_complete(c->claims))
@@ -411,7 +392,7 @@ static void make_machines(struct controller *c)
 	    .inventory = c->inventory,
 	    .controller_id = k->controller_id,
 	    .tag = k->cluster_tag,
-	    .is_known = is_known,
+	    .is_known = controller_is_known,
 	    .on_change = on_claims,
 	    .arg = c});
 	if (!c->o.desired)

@@ -63,5 +63,12 @@ bool controller_guests_settled(const struct controller *c); /* but for the repor
 void controller_free_model(struct controller *c);
 /* Of the source: the status branch may have been touched by others. */
 void controller_on_listed(void *arg, const char *status_head);
+/* VMIDs on record: noted anew, and asked for. */
+void controller_note_known(struct controller *c);
+bool controller_is_known(void *arg, uint32_t vmid);
+
+/* controller_words.c */
+/* Confirmations that people left for records that were rebuilt. */
+void controller_take_words(struct controller *c);
 
 #endif

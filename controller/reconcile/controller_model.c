@@ -38,6 +38,31 @@ void controller_fill_policy(struct controller *c)
 	    .observe_only = c->o.observe_only};
 }
 
+static int by_number(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+bool controller_is_known(void *arg, uint32_t vmid)
+{
+	const struct controller *c = arg;
+
+	return c->n_known && bsearch(&vmid, c->known, c->n_known, sizeof(vmid), by_number);
+}
+
+void controller_note_known(struct controller *c)
+{
+	free(c->known);
+	c->known = mem_calloc(c->n_guests + 1, sizeof(*c->known));
+	c->n_known = 0;
+	for (size_t i = 0; i < c->n_guests; i++)
+		if (guest_vmid(c->guests[i]))
+			c->known[c->n_known++] = guest_vmid(c->guests[i]);
+	qsort(c->known, c->n_known, sizeof(*c->known), by_number);
+}
+
 static uint32_t vmid_of_name(const struct controller *c, const char *name)
 {
 	for (size_t i = 0; i < c->n_guests; i++)

@@ -170,6 +170,21 @@ void guest_take_claim(struct guest *g, const struct claim *c)
 	guest_save_record(g);
 }
 
+bool guest_confirm(struct guest *g, uint32_t vmid, const char *uuid)
+{
+	if (!g->rec.vmid || g->rec.vmid != vmid || !g->rec.uuid ||
+	    !text_eq_nocase(g->rec.uuid, uuid))
+		return false;
+	if (g->rec.proven)
+		return true;
+	g->rec.proven = true;
+	guest_save_record(g);
+	log_info(g->name, "VM %u is confirmed by a person", vmid);
+	g->env->changed(g->env->arg, g, NULL);
+	guest_wake(g);
+	return true;
+}
+
 bool guest_take_record(struct guest *g, struct guest *from)
 {
 	_cleanup_err_ struct err *e = NULL;

@@ -64,6 +64,9 @@ void guest_restore(struct guest *g, const struct vmstat *old);
 /* The record was lost, and this guest carries the marker of the name. Nothing is done when there is
  * a record or an intent. */
 void guest_take_claim(struct guest *g, const struct claim *c);
+/* A person's word that the record, which was rebuilt, is right. False, and nothing is done, unless
+ * number and UUID are those on record. */
+bool guest_confirm(struct guest *g, uint32_t vmid, const char *uuid);
 /* The record goes over from a name that is no more. False, and nothing is done, while that one has
  * something under way or the journal cannot be written. */
 bool guest_take_record(struct guest *g, struct guest *from);

@@ -13,6 +13,8 @@
 
 #define MAGIC 0x53544f52u
 #define JOURNAL "journal"
+#define WORD "adopt."
+#define WORD_MAX 4096
 
 struct file_store {
 	struct store base; /* first, so that the port's pointer is ours */
@@ -192,8 +194,54 @@ static int file_rewrite(struct store *s, const struct strs *lines, struct err **
 	return 0;
 }
 
-static const struct store_ops file_ops = {
-    .append = file_append, .load = file_load, .rewrite = file_rewrite};
+/* ---- what people leave beside the journal ---- */
+
+static char *word_name(const char *name)
+{
+	return mem_printf(WORD "%s", name);
+}
+
+char *store_word_path(const char *dir, const char *name)
+{
+	return mem_printf("%s/" WORD "%s", dir, name);
+}
+
+int store_leave_word(const char *dir, const char *name, const char *line, struct err **err)
+{
+	_cleanup_str_ char *path = store_word_path(dir, name);
+	_cleanup_str_ char *text = mem_printf("%s\n", line);
+
+	MUST(text_is_dns_label(name));
+	return store_write_atomic(AT_FDCWD, path, text, strlen(text), err);
+}
+
+static char *file_word(struct store *s, const char *name)
+{
+	struct file_store *f = file_store(s);
+	_cleanup_str_ char *file = word_name(name);
+	char *text = NULL;
+	size_t len;
+
+	if (!text_is_dns_label(name) ||
+	    store_read_file(f->dirfd, file, WORD_MAX, &text, &len, NULL) < 0)
+		return NULL;
+	text_trim_right(text);
+	return text;
+}
+
+static void file_drop_word(struct store *s, const char *name)
+{
+	_cleanup_str_ char *file = word_name(name);
+
+	if (text_is_dns_label(name))
+		(void)unlinkat(file_store(s)->dirfd, file, 0);
+}
+
+static const struct store_ops file_ops = {.append = file_append,
+    .load = file_load,
+    .rewrite = file_rewrite,
+    .word = file_word,
+    .drop_word = file_drop_word};
 
 static int make_dirs(const char *dir, struct err **err)
 {

@@ -23,6 +23,12 @@ void store_close(struct store **s);
 /* Forgets everything: for plans without a state directory. Lives for ever. */
 struct store *store_null(void);
 
+/* Leaves a person's word about a VM for the process that holds the lock (store_ops.word): a line in
+ * the file adopt.NAME. The name is a DNS label. */
+int store_leave_word(
+    const char *dir, const char *name, const char *line, struct err **err) MUST_CHECK;
+char *store_word_path(const char *dir, const char *name);
+
 /* Writes a file so that either the old or the new content is there after a power loss: a temporary
  * file beside it, fsync, rename, fsync of the directory. dirfd may be AT_FDCWD. */
 int store_write_atomic(

@@ -160,9 +160,27 @@ static void test_outdir(void **state)
 	outdir_close(&o);
 }
 
+static void words_of_people(void **state)
+{
+	struct place *p = *state;
+	struct store *s = must_open(p->dir);
+
+	assert_null(s->ops->word(s, "web-01"));
+	assert_int_equal(store_leave_word(p->dir, "web-01", "1204 uuid", NULL), 0);
+	_cleanup_str_ char *word = s->ops->word(s, "web-01");
+	assert_string_equal(word, "1204 uuid");
+	assert_null(s->ops->word(s, "web-02"));
+	assert_null(s->ops->word(s, "../web-01"));
+	s->ops->drop_word(s, "web-01");
+	assert_null(s->ops->word(s, "web-01"));
+	s->ops->drop_word(s, "web-01");
+	store_close(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test_setup_teardown(words_of_people, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_lines_come_back, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_torn_tail_is_left_out, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_rewrite_replaces_all, setup, teardown),
