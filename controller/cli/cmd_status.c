@@ -61,12 +61,14 @@ int cmd_status(const struct cli *c)
 	const struct vmstat *v = c->n_args > 0 ? find(c, &l) : NULL;
 	if (c->n_args > 0 && !v)
 		return CLI_ERROR;
-	bool ready = v ? vmstat_is_ready(v) : statusview_is_ready(&l.status);
+	bool ready =
+	    v ? vmstat_is_ready(v) && !l.status.cluster_problem : statusview_is_ready(&l.status);
 	if (cli_form_is(c, "json")) {
 		_cleanup_str_ char *json =
 		    v ? statusview_one_json(v) : statusview_all_json(&l.status);
 		buf_adds(&out, json);
 	} else if (v) {
+		statusview_problems(&o, &l.status, &out);
 		statusview_one(&o, v, &out);
 	} else {
 		statusview_all(&o, &l.status, &out);

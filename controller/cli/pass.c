@@ -133,12 +133,11 @@ void pass_finish(struct pass *p)
 struct err *pass_sentence(const char *text)
 {
 	struct err *err = NULL;
-	const char *split = NULL;
-	for (const char *at = text; (at = strstr(at, "; ")); at++)
-		split = at;
-	(void)err_set(&err, ERR_UNREACHABLE, "%.*s", split ? (int)(split - text) : 2000, text);
-	if (split)
-		(void)err_hint(&err, "%s", split + 2);
+	const char *next;
+	int facts = (int)status_problem_facts(text, &next);
+	(void)err_set(&err, ERR_UNREACHABLE, "%.*s", facts, text);
+	if (*next)
+		(void)err_hint(&err, "%s", next);
 	return err;
 }
 

@@ -74,6 +74,8 @@ static char *what(const struct vmstat *v)
 
 bool statusview_is_ready(const struct status *s)
 {
+	if (s->cluster_problem)
+		return false; /* what was so need not be so any more */
 	for (size_t i = 0; i < s->n_vms; i++) {
 		bool gone = s->vms[i]->verdict == PLAN_OFF && s->vms[i]->reason == REASON_ORPHANED;
 		if (!gone && !vmstat_is_ready(s->vms[i]))
@@ -91,7 +93,9 @@ static void put_head(const struct statusview *o, const struct status *s, struct 
 						 : mem_printf("%zu of %zu ready", c.ready, c.total);
 	if (s->controller_id)
 		buf_addf(out, "%s: ", s->controller_id);
-	term_put(out, c.ready == c.total ? TERM_GREEN : TERM_YELLOW, o->colors, count);
+	bool well = c.ready == c.total && !s->cluster_problem;
+	buf_adds(out, s->cluster_problem ? "when last seen " : "");
+	term_put(out, well ? TERM_GREEN : TERM_YELLOW, o->colors, count);
 	static const struct {
 		enum vmstat_state state;
 		const char *word;
@@ -118,13 +122,24 @@ static void put_problem(
 {
 	if (!text)
 		return;
-	_cleanup_str_ char *line = text_oneline(text, 1000);
+	const char *next;
+	_cleanup_str_ char *facts = mem_strndup(text, status_problem_facts(text, &next));
+	_cleanup_str_ char *line = text_oneline(facts, 1000), *hint = text_oneline(next, 1000);
 	term_put(out, TERM_RED, o->colors, name);
 	buf_addf(out, ": %s\n", line);
+	if (*hint)
+		buf_addf(out, "  next: %s\n", hint);
+}
+
+void statusview_problems(const struct statusview *o, const struct status *s, struct buf *out)
+{
+	put_problem(o, "git", s->git_problem, out);
+	put_problem(o, "cluster", s->cluster_problem, out);
+	put_problem(o, "report", s->report_problem, out);
 }
 
 static void put_table(
-    const struct statusview *o, const struct vmstat **v, size_t n, struct buf *out)
+    const struct statusview *o, const struct vmstat **v, size_t n, bool unseen, struct buf *out)
 {
 	static const char *const head[] = {"NAME", "STATE", "VMID", "NODE", "REASON", "WHAT"};
 	struct term_table t = {.columns = ARRAY_LEN(head)};
@@ -136,7 +151,9 @@ static void put_table(
 		    v[i]->record.vmid ? mem_printf("%u", v[i]->record.vmid) : NULL;
 		_cleanup_str_ char *text = what(v[i]);
 		term_cell(&t, TERM_PLAIN, v[i]->name);
-		term_cell(&t, state_color(state), vmstat_state_word(state));
+		_cleanup_str_ char *word = mem_printf("%s%s", vmstat_state_word(state),
+		    unseen || vmstat_is_unknown(v[i]) ? " (unknown)" : "");
+		term_cell(&t, state_color(state), word);
 		term_cell(&t, TERM_PLAIN, vmid);
 		term_cell(&t, TERM_PLAIN, v[i]->node);
 		term_cell(&t, TERM_PLAIN, reason_word(vmstat_reason(v[i])));
@@ -149,13 +166,11 @@ static void put_table(
 void statusview_all(const struct statusview *o, const struct status *s, struct buf *out)
 {
 	const struct vmstat **v = status_sorted(s);
+	statusview_problems(o, s, out);
 	put_head(o, s, out);
-	put_problem(o, "git", s->git_problem, out);
-	put_problem(o, "cluster", s->cluster_problem, out);
-	put_problem(o, "report", s->report_problem, out);
 	if (s->n_vms > 0) {
 		buf_addc(out, '\n');
-		put_table(o, v, s->n_vms, out);
+		put_table(o, v, s->n_vms, s->cluster_problem != NULL, out);
 	}
 	bool first = true;
 	for (size_t i = 0; i < s->n_vms; i++) {

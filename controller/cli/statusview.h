@@ -17,7 +17,9 @@ struct statusview {
 	size_t columns; /* 0 = no limit */
 };
 
-/* Headline, problems, the table, next steps. */
+/* What the controller cannot reach, each with its next step; nothing when all is well. */
+void statusview_problems(const struct statusview *o, const struct status *s, struct buf *out);
+/* Problems, headline, the table, next steps. */
 void statusview_all(const struct statusview *o, const struct status *s, struct buf *out);
 void statusview_one(const struct statusview *o, const struct vmstat *v, struct buf *out);
 /* In sentences: what is so, why, what it waits for, what to do. */
@@ -26,7 +28,7 @@ void statusview_explain(const struct statusview *o, const struct vmstat *v, stru
 char *statusview_all_json(const struct status *s);
 char *statusview_one_json(const struct vmstat *v);
 
-/* Every VM that has a manifest is Ready. */
+/* The cluster is seen, and every VM that has a manifest is Ready. */
 bool statusview_is_ready(const struct status *s);
 
 #endif

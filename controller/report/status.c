@@ -147,6 +147,15 @@ const char *vmstat_next(const struct vmstat *v)
 	return *next ? next : NULL;
 }
 
+size_t status_problem_facts(const char *text, const char **ret_next)
+{
+	const char *split = NULL;
+	for (const char *at = text; (at = strstr(at, "; ")); at++)
+		split = at;
+	*ret_next = split ? split + 2 : "";
+	return split ? (size_t)(split - text) : strlen(text);
+}
+
 struct status_counts status_count(const struct status *s)
 {
 	struct status_counts c = {.total = s->n_vms};

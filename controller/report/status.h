@@ -105,6 +105,10 @@ struct status {
 	struct strs used_vmids; /* numbers once used, not used again: decimal, sorted as numbers */
 };
 
+/* The problems are "facts; next step": length of the facts, and the next step, "" if there is none.
+ */
+size_t status_problem_facts(const char *text, const char **ret_next);
+
 /* How many VMs there are in each state; conditions beside them, where they overlap. */
 struct status_counts {
 	size_t total, ready, stalled, reconciling, drifted, pending, suspended;

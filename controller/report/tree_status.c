@@ -72,12 +72,23 @@ static void put_revision(struct buf *out, const struct status *s)
 	buf_adds(out, ".\n");
 }
 
+static void put_next(struct buf *out, const char *next)
+{
+	if (!next || !*next)
+		return;
+	buf_adds(out, " **Next:** ");
+	tree_put_sentence(out, next);
+}
+
 static void put_problem(struct buf *out, const char *what, const char *text)
 {
 	if (!text)
 		return;
+	const char *next;
+	_cleanup_str_ char *facts = mem_strndup(text, status_problem_facts(text, &next));
 	buf_addf(out, "- **%s:** ", what);
-	tree_put_sentence(out, text);
+	tree_put_sentence(out, facts);
+	put_next(out, next);
 	buf_addc(out, '\n');
 }
 
@@ -112,11 +123,7 @@ static void put_stalled(struct buf *out, const struct vmstat **v, size_t n)
 		buf_addf(out, " `%s`: ", reason_word(why));
 		bool own = why == v[i]->reason && v[i]->message;
 		tree_put_sentence(out, own ? v[i]->message : reason_doc(why));
-		const char *next = vmstat_next(v[i]);
-		if (next) {
-			buf_adds(out, " **Next:** ");
-			tree_put_sentence(out, next);
-		}
+		put_next(out, vmstat_next(v[i]));
 		buf_addc(out, '\n');
 	}
 	put_more(out, stalled, TREE_LIST_MAX);
@@ -137,10 +144,7 @@ static void put_findings(struct buf *out, const struct diags *l)
 		md_code(out, at, 4 * TREE_WORD_CHARS);
 		buf_addf(out, " `%s`: ", diag_word(d->code));
 		tree_put_sentence(out, d->msg);
-		if (d->hint) {
-			buf_adds(out, " **Next:** ");
-			tree_put_sentence(out, d->hint);
-		}
+		put_next(out, d->hint);
 		buf_addc(out, '\n');
 	}
 	put_more(out, l->n, TREE_LIST_MAX);
@@ -196,14 +200,14 @@ static void put_what(struct buf *out, const struct vmstat *v)
 	}
 }
 
-static void put_row(struct buf *out, const struct vmstat *v)
+static void put_row(struct buf *out, const struct vmstat *v, bool unseen)
 {
 	enum vmstat_state state = vmstat_state(v);
 	const char *bold = state == VMSTAT_STALLED ? "**" : "";
 	buf_adds(out, "| ");
 	tree_put_vm(out, v->name);
 	buf_addf(out, " | %s%s%s%s | ", bold, vmstat_state_word(state), bold,
-	    vmstat_is_unknown(v) ? " (unknown)" : "");
+	    unseen || vmstat_is_unknown(v) ? " (unknown)" : "");
 	put_what(out, v);
 	buf_adds(out, " | ");
 	if (v->record.vmid)
@@ -215,14 +219,14 @@ static void put_row(struct buf *out, const struct vmstat *v)
 	buf_adds(out, " |\n");
 }
 
-static void put_table(struct buf *out, const struct vmstat **v, size_t n)
+static void put_table(struct buf *out, const struct vmstat **v, size_t n, bool unseen)
 {
 	if (n == 0)
 		return;
 	buf_adds(out, "\n## VMs\n\n| VM | State | What | VMID | Node | Since (UTC) |\n"
 		      "| :-- | :-- | :-- | --: | :-- | :-- |\n");
 	for (size_t i = 0; i < n && i < TREE_STATUS_ROWS; i++)
-		put_row(out, v[i]);
+		put_row(out, v[i], unseen);
 	if (n <= TREE_STATUS_ROWS)
 		return;
 	size_t rest[VMSTAT_STATE__MAX] = {0};
@@ -247,6 +251,9 @@ char *tree_status_md(const struct status *s)
 	buf_adds(&out, "# Ramet ");
 	md_code(&out, s->controller_id, TREE_WORD_CHARS);
 	buf_adds(&out, "\n\n");
+	if (s->cluster_problem)
+		buf_adds(
+		    &out, "**The cluster cannot be seen: this is how it was when last seen.** ");
 	put_counts(&out, &c);
 	if (c.drifted > 0) {
 		buf_adds(&out, " Drift on ");
@@ -261,7 +268,7 @@ char *tree_status_md(const struct status *s)
 	put_stalled(&out, v, s->n_vms);
 	put_findings(&out, &s->findings);
 	put_lines(&out, "Copies of managed VMs", &s->copies);
-	put_table(&out, v, s->n_vms);
+	put_table(&out, v, s->n_vms, s->cluster_problem != NULL);
 	free(v);
 	return buf_take(&out);
 }

@@ -101,9 +101,10 @@ static void test_all(void **state)
 	_cleanup_buf_ struct buf out = {0};
 	statusview_all(&plain, &s, &out);
 	assert_string_equal(buf_str(&out),
+	    "git: no answer\n"
+	    "  next: wait\n"
 	    "home: 1 of 2 ready, 1 stalled, 1 drifted\n"
 	    "revision working-tree (a b): not applied everywhere yet\n"
-	    "git: no answer; wait\n"
 	    "\n"
 	    "NAME  STATE    VMID  NODE  REASON         WHAT\n"
 	    "db    Stalled  1002        Missing        VM 1002 is gone\n"
@@ -120,6 +121,30 @@ static void test_all(void **state)
 	assert_false(jsn_get_bool(jsn_get(db, "conditions"), "Ready", true));
 	assert_string_equal(jsn_get_text(jsn_get(j, "problems"), "git"), "no answer; wait");
 	vmstat_fini(&v);
+}
+
+static void test_a_cluster_that_cannot_be_seen(void **state)
+{
+	(void)state;
+	struct vmstat v = {.name = (char *)"web", .record = {.vmid = 1001}};
+	const struct vmstat *all[] = {&v};
+	struct status s = {.controller_id = (char *)"home",
+	    .rev_wanted = (char *)"r",
+	    .rev_applied = (char *)"r",
+	    .vms = all,
+	    .n_vms = 1};
+	assert_true(statusview_is_ready(&s));
+	s.cluster_problem = (char *)"it cannot be reached: refused; check cluster.endpoints";
+	_cleanup_buf_ struct buf out = {0};
+	statusview_all(&plain, &s, &out);
+	assert_string_equal(buf_str(&out), "cluster: it cannot be reached: refused\n"
+					   "  next: check cluster.endpoints\n"
+					   "home: when last seen 1 of 1 ready\n"
+					   "revision r: applied\n"
+					   "\n"
+					   "NAME  STATE            VMID  NODE  REASON  WHAT\n"
+					   "web   Ready (unknown)  1001        InSync\n");
+	assert_false(statusview_is_ready(&s));
 }
 
 static void test_a_manifest_that_is_gone_keeps_nobody_from_being_ready(void **state)
@@ -176,6 +201,7 @@ int main(void)
 	    cmocka_unit_test(test_one_in_full),
 	    cmocka_unit_test(test_one_explained),
 	    cmocka_unit_test(test_all),
+	    cmocka_unit_test(test_a_cluster_that_cannot_be_seen),
 	    cmocka_unit_test(test_a_manifest_that_is_gone_keeps_nobody_from_being_ready),
 	    cmocka_unit_test(test_hostile_texts),
 	};

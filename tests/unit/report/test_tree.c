@@ -116,7 +116,8 @@ static void teardown(struct model *m)
 static const char status_md[] =
     "# Ramet `homelab`\n"
     "\n"
-    "**2 of 5 VMs are ready.** 2 stalled, 1 waiting, 1 drifted. Drift on 1 VM: "
+    "**The cluster cannot be seen: this is how it was when last seen.** **2 of 5 VMs are ready.** "
+    "2 stalled, 1 waiting, 1 drifted. Drift on 1 VM: "
     "[DRIFT.md](DRIFT.md).\n"
     "\n"
     "Revision `0123456789` (grow the database) is not applied everywhere yet; the last one that "
@@ -124,7 +125,7 @@ static const char status_md[] =
     "\n"
     "## Problems\n"
     "\n"
-    "- **Cluster:** pve3 does not answer; bring it back.\n"
+    "- **Cluster:** pve3 does not answer. **Next:** bring it back.\n"
     "\n"
     "## What needs a person\n"
     "\n"
@@ -144,14 +145,17 @@ static const char status_md[] =
     "\n"
     "| VM | State | What | VMID | Node | Since (UTC) |\n"
     "| :-- | :-- | :-- | --: | :-- | :-- |\n"
-    "| [`db`](vms/db.yaml) | **Stalled** | `DiskShrink` scsi0 has 50 GiB, 40 are wanted | 1003 | "
+    "| [`db`](vms/db.yaml) | **Stalled** (unknown) | `DiskShrink` scsi0 has 50 GiB, 40 are wanted "
+    "| 1003 | "
     "`pve1` | 2026-11-21 18:00 |\n"
-    "| [`web`](vms/web.yaml) | **Stalled** | `ManifestInvalid` the version of `aaaaaaaaaa` stays "
+    "| [`web`](vms/web.yaml) | **Stalled** (unknown) | `ManifestInvalid` the version of "
+    "`aaaaaaaaaa` stays "
     "in force | 1004 |  | 2026-11-21 18:00 |\n"
     "| [`zoo`](vms/zoo.yaml) | Waiting (unknown) | `NodeOffline` pve3 is offline |  |  |  |\n"
-    "| [`cache`](vms/cache.yaml) | Drifted | `cpu.cores` is `8`, wanted `4`, by `ops@pam`; "
+    "| [`cache`](vms/cache.yaml) | Drifted (unknown) | `cpu.cores` is `8`, wanted `4`, by "
+    "`ops@pam`; "
     "[1 more](DRIFT.md) | 1002 | `pve2` | 2026-11-21 18:01 |\n"
-    "| [`app`](vms/app.yaml) | Ready |  | 1001 | `pve1` | 2026-11-21 18:00 |\n";
+    "| [`app`](vms/app.yaml) | Ready (unknown) |  | 1001 | `pve1` | 2026-11-21 18:00 |\n";
 
 static const char drift_md[] =
     "# Drift of `homelab`\n"
