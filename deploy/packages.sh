@@ -12,6 +12,8 @@ declare -A packages_services=(
 	[nginx-light]="nginx.service"
 	[fcgiwrap]="fcgiwrap.service fcgiwrap.socket"
 	[openssh-server]="ssh.service ssh.socket"
+	[prometheus]="prometheus.service prometheus-node-exporter.service"
+	[podman]="podman.service podman.socket podman-auto-update.timer podman-restart.service"
 )
 
 packages_updated=
