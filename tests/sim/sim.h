@@ -132,6 +132,8 @@ int sim_human_flock(struct sim *sim, int64_t vmid, int64_t ms, struct err **err)
 int sim_human_power(struct sim *sim, int64_t vmid, bool on, struct err **err) MUST_CHECK;
 /* What happened in a guest that shut itself down (true) or rebooted (false). */
 int sim_human_guest(struct sim *sim, int64_t vmid, bool down, struct err **err) MUST_CHECK;
+/* Somebody stops the tasks that hang; how many there were. */
+size_t sim_human_stop_tasks(struct sim *sim);
 int sim_human_pool(
     struct sim *sim, int64_t vmid, const char *pool_or_null, struct err **err) MUST_CHECK;
 

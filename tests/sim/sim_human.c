@@ -19,6 +19,7 @@ static struct job *pretend(struct sim *s, struct node *n, const char *user, int6
 	j->method = mem_strdup("");
 	j->path = mem_strdup("");
 	j->who = (struct who){mem_strdup(user), mem_strdup(user), true};
+	s->interrupted = s->acting; /* people act in the middle of what others do */
 	s->acting = j;
 	return j;
 }
@@ -35,7 +36,7 @@ static int outcome(struct job *j, const struct oops *o, struct err **err)
 		    o->errors.n ? ": " : "", detail);
 	}
 	job_free(j);
-	s->acting = NULL;
+	s->acting = s->interrupted;
 	return r;
 }
 
@@ -198,15 +199,18 @@ int sim_human_migrate(struct sim *s, int64_t vmid, const char *node, struct err 
 {
 	struct guest *g = find(s, vmid, err);
 	struct node *to = node_find(s, node);
+	const struct job *acting = s->acting;
 
 	if (!g)
 		return -1;
 	if (!to)
 		return err_set(err, ERR_NOTFOUND, "there is no node %s", node);
+	s->acting = NULL;
 	for (size_t i = 0; i < s->nvolumes; i++)
 		if (s->volumes[i]->vmid == vmid && s->volumes[i]->node == g->node)
 			volume_move(s, s->volumes[i], to);
 	guest_move(s, g, to);
+	s->acting = acting;
 	return 0;
 }
 
@@ -229,13 +233,16 @@ int sim_human_delete(struct sim *s, int64_t vmid, const char *user, struct err *
 int sim_human_lock(struct sim *s, int64_t vmid, const char *lock, struct err **err)
 {
 	struct guest *g = find(s, vmid, err);
+	const struct job *acting = s->acting;
 
 	if (!g)
 		return -1;
+	s->acting = NULL;
 	if (lock)
 		guest_set(s, g, "lock", lock);
 	else
 		guest_unset(s, g, "lock");
+	s->acting = acting;
 	return 0;
 }
 
@@ -257,7 +264,7 @@ int sim_human_flock(struct sim *s, int64_t vmid, int64_t ms, struct err **err)
 	if (!g)
 		return -1;
 	j = pretend(s, g->node, "root@pam", vmid);
-	s->acting = NULL;
+	s->acting = s->interrupted;
 	j->answered = true;
 	j->fault_delay = ms;
 	job_lock_guest(j, vmid, true, hold);
@@ -451,4 +458,19 @@ int sim_token_secret(struct sim *s, const char *token, const char *secret, struc
 	mem_free_secret(&t->secret);
 	t->secret = mem_strdup(secret);
 	return 0;
+}
+
+size_t sim_human_stop_tasks(struct sim *s)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < s->ntasks; i++) {
+		struct job *j = s->tasks[i]->job;
+
+		if (!j || !j->faulty || j->fault != SIM_FAULT_TASK_HANG)
+			continue;
+		task_stop(s->tasks[i]);
+		n++;
+	}
+	return n;
 }

@@ -320,8 +320,9 @@ struct sim {
 	bool journal_on;
 	uint64_t journal_seq;
 	int journal_fd;
-	const struct job *acting; /* whose doing a change is */
-	const char *acting_user;  /* without a job */
+	const struct job *acting;      /* whose doing a change is */
+	const struct job *interrupted; /* the one before a person's */
+	const char *acting_user;       /* without a job */
 
 	struct rule *rules;
 	size_t nrules, rulecap, struck;

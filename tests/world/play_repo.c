@@ -15,7 +15,7 @@ void play_merge(struct play *p)
 		if (p->m[i].there)
 			kv_set(&files, path, text);
 		if (p->m[i].there && !p->m[i].started)
-			p->judge.may_stop = true;
+			judge_allow_stop(&p->judge, p->m[i].name);
 	}
 	kv_set(&files, "README.txt", "no manifest");
 	memgit_commit(p->w->git, &files, subject);

@@ -21,6 +21,7 @@ struct memgit {
 	struct memgit_asked asked;
 	bool down;
 	int64_t pause_ms;
+	struct fates fates;
 };
 
 enum kind { JOB_LIST, JOB_READ, JOB_OLD, JOB_STATUS, JOB_PUBLISH };
@@ -150,6 +151,11 @@ void memgit_set_pause(struct memgit *g, int64_t ms)
 	g->pause_ms = ms;
 }
 
+void memgit_set_fates(struct memgit *g, const struct fates *f)
+{
+	g->fates = *f;
+}
+
 void memgit_set_down(struct memgit *g, bool down)
 {
 	g->down = down;
@@ -223,7 +229,7 @@ static void run_publish(struct memgit *g, const struct job *j)
 	j->cb(j->arg, &r);
 }
 
-static void run_job(struct memgit *g, const struct job *j)
+static void run_normally(struct memgit *g, const struct job *j)
 {
 	const struct commit *c;
 	struct gitport_result r = {0};
@@ -271,6 +277,33 @@ static void run_job(struct memgit *g, const struct job *j)
 		run_publish(g, j);
 		return;
 	}
+}
+
+static void nobody(void *arg, const struct gitport_result *r)
+{
+	(void)arg, (void)r;
+}
+
+static void run_job(struct memgit *g, struct job *j)
+{
+	static const char *const words[] = {"list", "read", "read-old", "read-status", "publish"};
+	enum fate fate = fates_ask(&g->fates, TOUCH_GIT, words[j->kind], j->path ? j->path : "");
+	gitport_cb cb = j->cb;
+
+	if (fate == FATE_NORMAL) {
+		run_normally(g, j);
+		return;
+	}
+	if (fate == FATE_DIE || fate == FATE_DIE_AFTER)
+		g->fates.die(g->fates.world);
+	j->cb = nobody;
+	if (fate == FATE_DIE_AFTER || fate == FATE_FAIL_AFTER)
+		run_normally(g, j);
+	j->cb = cb;
+	if (fate == FATE_FAIL)
+		give_error(j, ERR_UNREACHABLE, "no route to the server", false);
+	else if (fate == FATE_FAIL_AFTER)
+		give_error(j, ERR_TIMEOUT, "no answer in time", false);
 }
 
 static void on_timer(void *arg);

@@ -15,6 +15,7 @@
 #include "clock.h"
 #include "gitport.h"
 #include "kv.h"
+#include "support_fate.h"
 #include "text.h"
 
 struct memgit;
@@ -44,6 +45,7 @@ void memgit_drop_status(struct memgit *g);
 void memgit_set_faults(struct memgit *g, unsigned fail, unsigned lost);
 /* Every job is answered with a failure and the wish to be left alone for so long; 0 = no more. */
 void memgit_set_pause(struct memgit *g, int64_t ms);
+void memgit_set_fates(struct memgit *g, const struct fates *f);
 void memgit_set_down(struct memgit *g, bool down);
 
 struct gitport *memgit_port_new(struct memgit *g);

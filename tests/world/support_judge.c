@@ -5,106 +5,163 @@
 
 #define MARK "ramet: " WORLD_ID "/"
 
+/* What the manifests of the random worlds list. */
+static const struct judge_key world_keys[] = {{"cores", NULL}, {"memory", NULL}, {"net0", "tag="},
+    {"net1", NULL}, {"scsi0", "size="}, {"tags", NULL}, {"description", NULL}, {"digest", NULL},
+    {0}};
+
 void judge_fini(struct judge *j)
 {
 	strs_fini(&j->names);
+	strs_fini(&j->may_stop);
+	strs_fini(&j->may_destroy);
+}
+
+static void add(struct strs *l, const char *name)
+{
+	if (!strs_has(l, name))
+		strs_add(l, name);
 }
 
 void judge_name(struct judge *j, const char *name)
 {
-	if (!strs_has(&j->names, name))
-		strs_add(&j->names, name);
+	add(&j->names, name);
 }
 
-static bool *ours(struct judge *j, int64_t vmid)
+void judge_allow_stop(struct judge *j, const char *name)
+{
+	add(&j->may_stop, name);
+}
+
+void judge_allow_destroy(struct judge *j, const char *name)
+{
+	add(&j->may_destroy, name);
+}
+
+static size_t slot(struct judge *j, int64_t vmid)
 {
 	for (size_t i = 0; i < j->n; i++)
 		if (j->v[i].vmid == vmid)
-			return &j->v[i].ours;
+			return i;
 	MUST(j->n < JUDGE_VMS);
 	j->v[j->n].vmid = vmid;
-	j->v[j->n].ours = false;
-	return &j->v[j->n++].ours;
+	j->v[j->n].name[0] = '\0';
+	return j->n++;
 }
 
-/* The text without one part of a property string. Caller frees. */
-static char *without(const char *text, const char *part)
+/* "" = it does not carry our marker. */
+static const char *name_of(struct judge *j, int64_t vmid)
 {
-	struct strs parts = {0}, rest = {0};
+	return j->v[slot(j, vmid)].name;
+}
+
+void judge_allow_adopt(struct judge *j, int64_t vmid, const char *name)
+{
+	MUST(strlen(name) < JUDGE_NAME);
+	memcpy(j->v[slot(j, vmid)].name, name, strlen(name) + 1);
+}
+
+/* The text without some parts of a property string. Caller frees. */
+static char *without(const char *text, const char *allowed)
+{
+	struct strs parts = {0}, rest = {0}, words = {0};
 	char *s;
 
-	if (text_split(text, ",", true, 100, &parts) < 0)
+	if (text_split(text, ",", true, 100, &parts) < 0 ||
+	    text_split(allowed, ",", true, 100, &words) < 0)
 		return mem_strdup(text);
-	for (size_t i = 0; i < parts.n; i++)
-		if (!text_starts(parts.v[i], part))
+	for (size_t i = 0; i < parts.n; i++) {
+		bool drop = false;
+
+		for (size_t k = 0; k < words.n; k++)
+			drop |= strcmp(words.v[k], "@") == 0 ? !strchr(parts.v[i], '=')
+							     : text_starts(parts.v[i], words.v[k]);
+		if (!drop)
 			strs_add(&rest, parts.v[i]);
+	}
 	strs_sort_unique(&rest); /* PVE may order them anew */
 	s = strs_join(&rest, ",");
 	strs_fini(&parts);
 	strs_fini(&rest);
+	strs_fini(&words);
 	return s;
 }
 
-/* Keys that the manifests of these worlds list. */
-static bool key_is_listed(const char *key)
+static const struct judge_key *find_key(const struct judge *j, const char *key)
 {
-	static const char *const keys[] = {
-	    "cores", "memory", "net0", "net1", "scsi0", "tags", "description", "digest"};
-
-	for (size_t i = 0; i < ARRAY_LEN(keys); i++)
-		if (strcmp(key, keys[i]) == 0)
-			return true;
-	return false;
+	for (const struct judge_key *k = j->keys ? j->keys : world_keys; k->key; k++)
+		if (strcmp(k->key, key) == 0)
+			return k;
+	return NULL;
 }
 
-/* The marker is ours and names this very VM: a copied one does not. */
-static bool marks(const char *description, int64_t vmid)
+/* Name in our marker that names this very VM: a copied one does not. */
+static void take_mark(struct judge *j, const char *description, int64_t vmid)
 {
-	const char *p = description ? strstr(description, MARK) : NULL;
+	const char *p = description ? strstr(description, MARK) : NULL, *end;
+	char *name = j->v[slot(j, vmid)].name;
 
-	p = p ? strstr(p, " vmid=") : NULL;
-	return p && strtoll(p + strlen(" vmid="), NULL, 10) == vmid;
+	name[0] = '\0';
+	p = p ? p + strlen(MARK) : NULL;
+	end = p ? strstr(p, " vmid=") : NULL;
+	if (!end || strtoll(end + strlen(" vmid="), NULL, 10) != vmid ||
+	    (size_t)(end - p) >= JUDGE_NAME)
+		return;
+	memcpy(name, p, (size_t)(end - p));
+	name[end - p] = '\0';
 }
 
-static void judge_parts(struct world *w, const struct sim_entry *e)
+static void judge_parts(struct world *w, const struct judge_key *k, const struct sim_entry *e)
 {
-	const char *part = strcmp(e->key, "net0") == 0 ? "tag=" : "size=";
 	_cleanup_str_ char *a = NULL, *b = NULL;
 
-	if (!e->before || !e->after ||
-	    (strcmp(e->key, "net0") != 0 && strcmp(e->key, "scsi0") != 0))
+	if (!e->before || !e->after || !k->parts)
 		return;
-	a = without(e->before, part);
-	b = without(e->after, part);
+	a = without(e->before, k->parts);
+	b = without(e->after, k->parts);
 	if (strcmp(a, b) != 0)
 		world_violation(w, "%s of VM %lld: more than %s changed: %s -> %s", e->key,
-		    (long long)e->vmid, part, e->before, e->after);
+		    (long long)e->vmid, k->parts, e->before, e->after);
+}
+
+static void judge_key(struct judge *j, struct world *w, const struct sim_entry *e)
+{
+	const struct judge_key *k = find_key(j, e->key);
+
+	/* PVE's own lock for the length of a migration that was asked for. */
+	if (text_ends(e->path, "/migrate") && strcmp(e->key, "lock") == 0)
+		return;
+	/* The same on the way to a destroy that was. */
+	if (strcmp(e->method, "DELETE") == 0 && strs_has(&j->may_destroy, name_of(j, e->vmid)))
+		return;
+	if (!k)
+		world_violation(w, "%s %s of VM %lld, which no manifest lists", e->effect, e->key,
+		    (long long)e->vmid);
+	else
+		judge_parts(w, k, e);
 }
 
 static void judge_own(struct judge *j, struct world *w, const struct sim_entry *e)
 {
-	bool clone = text_ends(e->path, "/clone");
+	const char *name;
 
-	if (strcmp(e->effect, "destroy") == 0)
-		world_violation(w, "VM %lld was destroyed by us", (long long)e->vmid);
-	if (!e->vmid || clone)
+	if (!e->vmid || text_ends(e->path, "/clone")) {
+		if (strcmp(e->effect, "destroy") == 0)
+			world_violation(w, "VM %lld was destroyed by us", (long long)e->vmid);
 		return;
-	if (!*ours(j, e->vmid))
+	}
+	name = name_of(j, e->vmid);
+	if (!name[0])
 		world_violation(w, "%s %s of VM %lld, which does not carry our marker (%s %s)",
 		    e->effect, e->key, (long long)e->vmid, e->method, e->path);
-	if (strcmp(e->effect, "stop") == 0 && !j->may_stop)
+	if (strcmp(e->effect, "destroy") == 0 && !strs_has(&j->may_destroy, name))
+		world_violation(w, "VM %lld was destroyed by us", (long long)e->vmid);
+	if (strcmp(e->effect, "stop") == 0 && !strs_has(&j->may_stop, name) &&
+	    !strs_has(&j->may_destroy, name))
 		world_violation(w, "VM %lld was stopped", (long long)e->vmid);
-	if (strcmp(e->effect, "set") != 0 && strcmp(e->effect, "delete") != 0 &&
-	    strcmp(e->effect, "pending") != 0)
-		return;
-	/* PVE's own lock for the length of a migration that was asked for. */
-	if (text_ends(e->path, "/migrate") && strcmp(e->key, "lock") == 0)
-		return;
-	if (!key_is_listed(e->key))
-		world_violation(w, "%s %s of VM %lld, which no manifest lists", e->effect, e->key,
-		    (long long)e->vmid);
-	else
-		judge_parts(w, e);
+	if (strcmp(e->effect, "set") == 0 || strcmp(e->effect, "delete") == 0 ||
+	    strcmp(e->effect, "pending") == 0)
+		judge_key(j, w, e);
 }
 
 static void count_vms(struct judge *j, struct world *w)
@@ -118,6 +175,21 @@ static void count_vms(struct judge *j, struct world *w)
 	}
 }
 
+/* What is there, marker and all, is never called missing. */
+static void judge_words(struct judge *j, struct world *w)
+{
+	int64_t now = clock_now(w->clock) / 1000;
+	const struct status *s = w->controller ? controller_status(w->controller) : NULL;
+
+	if (!s || j->asked == now)
+		return;
+	j->asked = now;
+	for (size_t i = 0; i < s->n_vms; i++)
+		if (s->vms[i]->reason == REASON_MISSING && world_find(w, s->vms[i]->name, NULL))
+			world_violation(
+			    w, "%s is said to be missing, and is there", s->vms[i]->name);
+}
+
 void judge_look(struct judge *j, struct world *w)
 {
 	bool count = false;
@@ -129,12 +201,13 @@ void judge_look(struct judge *j, struct world *w)
 		if (strcmp(e.user, WORLD_USER) == 0)
 			judge_own(j, w, &e);
 		if (strcmp(e.key, "description") == 0 && strcmp(e.effect, "pending") != 0) {
-			*ours(j, e.vmid) = marks(e.after, e.vmid);
+			take_mark(j, e.after, e.vmid);
 			count = true;
 		}
 		if (strcmp(e.effect, "destroy") == 0)
-			*ours(j, e.vmid) = false;
+			take_mark(j, NULL, e.vmid);
 	}
 	if (count)
 		count_vms(j, w);
+	judge_words(j, w);
 }

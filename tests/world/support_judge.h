@@ -12,21 +12,35 @@
 
 #include "support_world.h"
 
-#define JUDGE_VMS 4096
+#define JUDGE_VMS 256
+#define JUDGE_NAME 32
+
+/* A key that may be changed; parts: of a property string only these, "tag=,size=" ("@" = the
+ * volume or whatever else has no name); NULL = all of it. */
+struct judge_key {
+	const char *key, *parts;
+};
 
 struct judge {
-	struct strs names; /* of manifests that ever were */
-	size_t seen;	   /* entries of the cluster's journal */
+	const struct judge_key *keys; /* ended by an empty one; NULL = those of the random worlds */
+	struct strs names;	      /* of manifests that ever were */
+	size_t seen;		      /* entries of the cluster's journal */
 	struct {
 		int64_t vmid;
-		bool ours; /* carries our marker now */
+		char name[JUDGE_NAME]; /* in our marker that it carries now; "" = none */
 	} v[JUDGE_VMS];
 	size_t n;
-	bool may_stop; /* some manifest said started: false */
+	/* Manifests that ever asked for it, and so allow it. */
+	struct strs may_stop, may_destroy;
+	int64_t asked; /* when the controller's own words were looked at last, virtual s */
 };
 
 void judge_fini(struct judge *j);
 void judge_name(struct judge *j, const char *name);
+/* A VM that a manifest takes over: ours before it carries the marker. */
+void judge_allow_adopt(struct judge *j, int64_t vmid, const char *name);
+void judge_allow_stop(struct judge *j, const char *name);
+void judge_allow_destroy(struct judge *j, const char *name);
 /* After every event. Violations go to the world. */
 void judge_look(struct judge *j, struct world *w);
 

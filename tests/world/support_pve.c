@@ -26,6 +26,7 @@ struct port {
 	bool dead;
 	void (*hook)(void *arg, const char *method, const char *path);
 	void *hook_arg;
+	struct fates fates;
 };
 
 static void call_free(struct call *c)
@@ -102,6 +103,7 @@ static cluster_id port_submit(
 	    .authorization = p->authorization,
 	    .node = req->node && req->node[0] ? req->node : p->entry};
 	struct call *c = mem_alloc(sizeof(*c));
+	enum fate fate;
 
 	p->count++;
 	c->port = p;
@@ -116,8 +118,15 @@ static cluster_id port_submit(
 		return c->id;
 	if (p->hook)
 		p->hook(p->hook_arg, req->method, req->path);
+	fate = fates_ask(&p->fates, TOUCH_CLUSTER, req->method, req->path);
+	if (fate == FATE_DIE) {
+		p->fates.die(p->fates.world);
+		return c->id;
+	}
 	c->timer = clock_timer(p->clock, req->timeout_ms, on_timeout, c);
 	c->sim = sim_submit(p->sim, &q, on_sim, c);
+	if (fate == FATE_DIE_AFTER) /* it is on its way and will be carried out */
+		p->fates.die(p->fates.world);
 	return c->id;
 }
 
@@ -182,6 +191,11 @@ void simport_set_hook(struct cluster_port *p,
 {
 	((struct port *)p)->hook = hook;
 	((struct port *)p)->hook_arg = arg;
+}
+
+void simport_set_fates(struct cluster_port *p, const struct fates *f)
+{
+	((struct port *)p)->fates = *f;
 }
 
 size_t simport_count(const struct cluster_port *p)

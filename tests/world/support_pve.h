@@ -13,6 +13,7 @@
 #include "clock.h"
 #include "clusterport.h"
 #include "sim.h"
+#include "support_fate.h"
 
 struct cluster_port *simport_new(
     struct sim *sim, struct clock *clock, const char *authorization, const char *entry);
@@ -21,6 +22,7 @@ void simport_free(struct cluster_port **p);
 /* Called with each request just before it is handed in: what happens in between. */
 void simport_set_hook(struct cluster_port *p,
     void (*hook)(void *arg, const char *method, const char *path), void *arg);
+void simport_set_fates(struct cluster_port *p, const struct fates *f);
 /* Requests handed in so far. */
 size_t simport_count(const struct cluster_port *p);
 

@@ -11,6 +11,7 @@
 #define RAMET_SUPPORT_STORE_H
 
 #include "ports.h"
+#include "support_fate.h"
 
 struct memstore;
 
@@ -23,6 +24,7 @@ void memstore_drop(struct memstore *m);
  * nothing is written any more. */
 void memstore_trap(struct memstore *m, unsigned n, void (*on_line)(void *arg), void *arg);
 void memstore_set_dead(struct memstore *m, bool dead);
+void memstore_set_fates(struct memstore *m, const struct fates *f);
 size_t memstore_lines(const struct memstore *m);
 
 #endif

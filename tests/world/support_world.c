@@ -130,6 +130,7 @@ static void start(struct world *w, enum controller_mode mode, const struct bundl
 
 	w->port = simport_new(w->sim, w->clock,
 	    "PVEAPIToken=" WORLD_USER "=11111111-1111-1111-1111-111111111111", "pve1");
+	simport_set_fates(w->port, &w->fates);
 	w->gitport = memgit_port_new(w->git);
 	memstore_set_dead(w->store, false);
 	o.ports = (struct ports){.clock = w->clock,
@@ -177,6 +178,15 @@ static void doom(void *arg)
 	memstore_set_dead(w->store, true);
 	simport_kill(w->port);
 	memgit_port_kill(w->gitport);
+}
+
+void world_set_fates(struct world *w, fate_cb ask, void *arg)
+{
+	w->fates = (struct fates){.ask = ask, .arg = arg, .die = doom, .world = w};
+	memstore_set_fates(w->store, &w->fates);
+	memgit_set_fates(w->git, &w->fates);
+	if (w->port)
+		simport_set_fates(w->port, &w->fates);
 }
 
 void world_kill_after_lines(struct world *w, unsigned n)

@@ -34,6 +34,7 @@ struct world {
 	struct controller *controller;
 	struct cluster_port *port;
 	struct gitport *gitport;
+	struct fates fates;
 	bool doomed; /* dead as soon as the current event is over */
 	unsigned lives;
 	/* what happened, for a person who looks at a failure */
@@ -58,6 +59,9 @@ void world_start_path(struct world *w, const struct bundle *desired);
 void world_kill(struct world *w);
 /* The process dies right after its n-th next line in the journal, before anything else happens. */
 void world_kill_after_lines(struct world *w, unsigned n);
+
+/* Asked before each touch with the outside, from now on. */
+void world_set_fates(struct world *w, fate_cb ask, void *arg);
 
 /* One event, or a second in which nothing happens. */
 void world_step(struct world *w);

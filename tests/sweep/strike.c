@@ -1,0 +1,269 @@
+#include "sweep.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define LOCK_MS 120000
+#define NO_QUORUM_MS 60000
+#define STOP_MS 300000 /* until somebody looks at a task that hangs */
+#define REBORN_MS 5000
+#define LATE_MS 180000
+
+static const struct {
+	const char *word, *touches;
+} rows[] = {
+#define FAULT(code, word, touches, doc) {word, touches},
+#include "faults.def"
+#undef FAULT
+};
+
+const char *fault_word(enum fault f)
+{
+	return f < FAULT__MAX ? rows[f].word : "none";
+}
+
+static bool begins_task(const char *what, const char *where)
+{
+	static const char *const ends[] = {"/clone", "/config", "/resize", "/move_disk", "/start",
+	    "/shutdown", "/stop", "/reboot", "/migrate", "/template"};
+
+	if (strcmp(what, "DELETE") == 0)
+		return true;
+	if (strcmp(what, "GET") == 0)
+		return false;
+	for (size_t i = 0; i < ARRAY_LEN(ends); i++)
+		if (text_ends(where, ends[i]))
+			return !text_ends(where, "/config") || strcmp(what, "POST") == 0;
+	return false;
+}
+
+bool fault_fits(enum fault f, enum touch kind, const char *what, const char *where)
+{
+	const char *t = rows[f].touches;
+
+	switch (kind) {
+	case TOUCH_CLUSTER:
+		return strchr(t, 'C') || (strchr(t, 'W') && strcmp(what, "GET") != 0) ||
+		       (strchr(t, 'T') && begins_task(what, where));
+	case TOUCH_GIT:
+		return strchr(t, 'G');
+	case TOUCH_JOURNAL:
+		return strchr(t, 'J');
+	case TOUCH__MAX:
+		break;
+	}
+	return false;
+}
+
+static void must(struct trial *t, int rc, const char *what, struct err *e)
+{
+	if (rc < 0)
+		world_tell(t->w, "  %s: %s", what, err_msg(e));
+}
+
+static void edit(struct trial *t, int64_t vmid)
+{
+	_cleanup_err_ struct err *e = NULL;
+	_cleanup_kv_ struct kv set = {0};
+	int rc;
+
+	kv_set(&set, "onboot", "1");
+	rc = sim_human_edit(t->w->sim, vmid, "ops@pam", &set, NULL, &e);
+	t->edited = rc == 0;
+	must(t, rc, "edit", e);
+}
+
+static void lock(struct trial *t, int64_t vmid)
+{
+	_cleanup_err_ struct err *e = NULL;
+	int rc;
+
+	if (sim_guest_get(t->w->sim, vmid, "lock"))
+		return;
+	rc = sim_human_lock(t->w->sim, vmid, "backup", &e);
+	if (rc == 0)
+		t->locked = vmid;
+	must(t, rc, "lock", e);
+}
+
+static void move(struct trial *t, int64_t vmid)
+{
+	_cleanup_err_ struct err *e = NULL;
+	const char *from = sim_guest_node(t->w->sim, vmid);
+
+	must(t, sim_human_migrate(t->w->sim, vmid, text_eq(from, "pve3") ? "pve2" : "pve3", &e),
+	    "migrate", e);
+}
+
+static void replace(struct trial *t, int64_t vmid)
+{
+	_cleanup_err_ struct err *e = NULL;
+	_cleanup_kv_ struct kv conf = {0};
+
+	if (sim_human_delete(t->w->sim, vmid, "ops@pam", &e) < 0) {
+		must(t, -1, "delete", e);
+		return;
+	}
+	kv_set(&conf, "name", "another");
+	kv_set(&conf, "cores", "2");
+	kv_set(&conf, "scsi0", "shared:3");
+	kv_set(&conf, "net1", "virtio,bridge=vmbr1");
+	must(t, sim_human_create(t->w->sim, vmid, "pve1", "ops@pam", &conf, &e), "create", e);
+	t->stranger = vmid;
+}
+
+static void quorum(struct trial *t, bool on)
+{
+	_cleanup_err_ struct err *e = NULL;
+
+	must(t, sim_node_quorum(t->w->sim, NULL, on, &e), "quorum", e);
+}
+
+/* A task that runs holds the guest, and people cannot do these things at once then. */
+static bool people(struct trial *t)
+{
+	static const struct {
+		enum fault fault;
+		void (*act)(struct trial *t, int64_t vmid);
+	} acts[] = {{FAULT_EDITED, edit}, {FAULT_LOCKED, lock}, {FAULT_MOVED, move},
+	    {FAULT_STRANGER, replace}};
+	int64_t vmid = world_find(t->w, SWEEP_NAME, NULL);
+
+	for (size_t i = 0; i < ARRAY_LEN(acts); i++) {
+		if (acts[i].fault != t->fault)
+			continue;
+		if (vmid && !sim_tasks_running(t->w->sim))
+			acts[i].act(t, vmid);
+		return true;
+	}
+	return false;
+}
+
+/* The next request, which is this one, gets the fault. */
+static void in_cluster(struct trial *t, const char *what, const char *where)
+{
+	static const struct {
+		enum fault fault;
+		enum sim_fault_kind kind;
+		int status;
+		const char *text;
+	} kinds[] = {{FAULT_REFUSED, SIM_FAULT_REFUSE, 0, NULL},
+	    {FAULT_RESET_BEFORE, SIM_FAULT_RESET_BEFORE, 0, NULL},
+	    {FAULT_RESET_AFTER, SIM_FAULT_RESET_AFTER, 0, NULL},
+	    {FAULT_TIMEOUT, SIM_FAULT_DELAY_ANSWER, 0, NULL},
+	    {FAULT_LATE, SIM_FAULT_DELAY, 0, NULL},
+	    {FAULT_UNAUTHORIZED, SIM_FAULT_UNAUTHORIZED, 401, NULL},
+	    {FAULT_FORBIDDEN, SIM_FAULT_FORBIDDEN, 403, NULL},
+	    {FAULT_STATUS_500, SIM_FAULT_STATUS, 500, "something odd"},
+	    {FAULT_STATUS_503, SIM_FAULT_STATUS, 503, "Service Unavailable"},
+	    {FAULT_STATUS_595, SIM_FAULT_STATUS, 595, "No route to host"},
+	    {FAULT_STATUS_596, SIM_FAULT_STATUS_AFTER, 596, "Connection timed out"},
+	    {FAULT_TASK_ERROR, SIM_FAULT_TASK_ERROR, 0, NULL},
+	    {FAULT_TASK_ERROR_AFTER, SIM_FAULT_TASK_ERROR_AFTER, 0, NULL},
+	    {FAULT_TASK_HANG, SIM_FAULT_TASK_HANG, 0, NULL},
+	    {FAULT_TRUNCATED, SIM_FAULT_TRUNCATE, 0, NULL}};
+
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+		struct sim_fault f = {.kind = kinds[i].kind,
+		    .status = kinds[i].status,
+		    .text = kinds[i].text,
+		    .method = what,
+		    .path = where,
+		    .nth = 1,
+		    .times = 1,
+		    .delay_ms = LATE_MS};
+
+		if (kinds[i].fault == t->fault)
+			sim_fault_add(t->w->sim, &f);
+	}
+}
+
+static enum fate fate_of(struct trial *t, enum touch kind, const char *what, const char *where)
+{
+	static const struct {
+		enum fault fault;
+		enum fate fate;
+		bool lose;
+	} fates[] = {{FAULT_WRITE, FATE_FAIL, false}, {FAULT_FLUSH, FATE_FAIL_AFTER, false},
+	    {FAULT_KILL, FATE_DIE, false}, {FAULT_KILL_AFTER, FATE_DIE_AFTER, false},
+	    {FAULT_LOST, FATE_DIE, true}, {FAULT_LOST_AFTER, FATE_DIE_AFTER, true},
+	    {FAULT_LOST_ALL, FATE_DIE_AFTER, true}};
+
+	for (size_t i = 0; i < ARRAY_LEN(fates); i++) {
+		if (fates[i].fault != t->fault)
+			continue;
+		t->lose_state = fates[i].lose;
+		return fates[i].fate;
+	}
+	if (people(t))
+		return FATE_NORMAL;
+	if (t->fault == FAULT_NO_QUORUM)
+		quorum(t, false);
+	else if (kind == TOUCH_CLUSTER)
+		in_cluster(t, what, where);
+	else if (kind == TOUCH_GIT)
+		return t->fault == FAULT_REFUSED ? FATE_FAIL : FATE_FAIL_AFTER;
+	return FATE_NORMAL;
+}
+
+enum fate strike_ask(void *arg, enum touch kind, const char *what, const char *where)
+{
+	struct trial *t = arg;
+
+	if (!t->armed)
+		return FATE_NORMAL;
+	t->count++;
+	if (t->fault == FAULT__MAX) {
+		MEM_PUSH_ROOM(t->touches, t->n_touches, t->cap_touches);
+		t->touches[t->n_touches++] = (struct touched){
+		    .kind = kind, .what = mem_strdup(what), .where = mem_strdup(where)};
+		return FATE_NORMAL;
+	}
+	if (t->count != t->at)
+		return FATE_NORMAL;
+	t->struck = true;
+	t->struck_at = clock_now(t->w->clock);
+	world_tell(
+	    t->w, "STRIKE: %s at touch %zu: %s %s", fault_word(t->fault), t->at, what, where);
+	return fate_of(t, kind, what, where);
+}
+
+static void reborn(struct trial *t)
+{
+	int64_t now = clock_now(t->w->clock);
+
+	if (t->w->controller)
+		return;
+	if (!t->reborn_at) {
+		t->reborn_at = now + REBORN_MS;
+		if (t->lose_state)
+			memstore_drop(t->w->store);
+		if (t->lose_state && t->fault == FAULT_LOST_ALL)
+			memgit_drop_status(t->w->git);
+		t->lose_state = false;
+	} else if (now >= t->reborn_at) {
+		t->reborn_at = 0;
+		world_start(t->w, CONTROLLER_RUN);
+	}
+}
+
+void strike_over(struct trial *t)
+{
+	int64_t since = clock_now(t->w->clock) - t->struck_at;
+	_cleanup_err_ struct err *e = NULL;
+
+	reborn(t);
+	if (!t->struck)
+		return;
+	if (t->locked && since >= LOCK_MS) {
+		if (sim_guest_exists(t->w->sim, t->locked))
+			must(t, sim_human_lock(t->w->sim, t->locked, NULL, &e), "unlock", e);
+		t->locked = 0;
+	}
+	if (t->fault == FAULT_NO_QUORUM && since >= NO_QUORUM_MS) {
+		quorum(t, true);
+		t->struck_at = INT64_MAX / 2; /* once */
+	}
+	if (t->fault == FAULT_TASK_HANG && since >= STOP_MS && sim_human_stop_tasks(t->w->sim))
+		world_tell(t->w, "somebody stops the task that hangs");
+}

@@ -1,0 +1,87 @@
+/*
+ * sweep: a scene is played once undisturbed and its touches with the outside are counted; then
+ * again for each touch and each fault. After the fault has passed it must end as it did
+ * undisturbed.
+ *
+ * Not random (tests/world): every place, every fault.
+ *
+ * A trial owns its world. Scenes and faults are tables.
+ *
+ * Tests.
+ */
+#ifndef RAMET_SWEEP_H
+#define RAMET_SWEEP_H
+
+#include "support_judge.h"
+
+#define SWEEP_NAME "web-01"
+
+struct trial;
+
+/* What somebody does that the controller has to answer. */
+struct scene {
+	const char *name;
+	const char *before;		  /* manifests at the beginning, NULL = none */
+	const char *after;		  /* what is merged then, NULL = nothing */
+	void (*happens)(struct trial *t); /* beside the merge, or NULL */
+	const struct judge_key *keys;
+	const char *vms; /* names of the VMs that there must be in the end, with commas */
+	bool stops, destroys;
+	/* NULL, or what is not as the manifest says. Caller frees. */
+	char *(*wrong)(struct trial *t);
+};
+
+size_t scene_count(void);
+const struct scene *scene_get(size_t i);
+
+enum fault {
+#define FAULT(code, word, touches, doc) FAULT_##code,
+#include "faults.def"
+#undef FAULT
+	FAULT__MAX
+};
+
+const char *fault_word(enum fault f);
+/* Whether it makes sense there: a task can only fail where one is begun. */
+bool fault_fits(enum fault f, enum touch kind, const char *what, const char *where);
+
+struct touched {
+	enum touch kind;
+	char *what, *where;
+};
+
+struct trial {
+	const struct scene *scene;
+	struct world *w;
+	struct judge judge;
+	enum fault fault;
+	size_t at;    /* the touch it strikes, from 1; 0 = none */
+	size_t count; /* touches so far, once it is armed */
+	bool armed, struck, lose_state;
+	int64_t struck_at;    /* ms */
+	int64_t reborn_at;    /* 0 = alive */
+	int64_t stranger;     /* VMID that a stranger took */
+	bool edited, cleaned; /* by people */
+	int64_t locked;
+	/* Of the undisturbed play. */
+	struct touched *touches;
+	size_t n_touches, cap_touches;
+	char *picture; /* the cluster in the end, without what chance gives; borrowed otherwise */
+};
+
+/* Plays it. Undisturbed with FAULT__MAX: then touches and picture are filled. Violations are in
+ * the story of the world; how many there were. */
+unsigned trial_play(struct trial *t, const struct trial *undisturbed, bool tell);
+void trial_fini(struct trial *t);
+
+/* strike.c: the hook of the world. */
+enum fate strike_ask(void *arg, enum touch kind, const char *what, const char *where);
+/* What people do when they see what happened, and the end of what passes by itself. */
+void strike_over(struct trial *t);
+
+/* picture.c. Caller frees. */
+char *picture_take(struct trial *t);
+/* Volumes of VMs that there are not, one line each; NULL = none. Caller frees. */
+char *picture_orphans(struct trial *t);
+
+#endif

@@ -1,0 +1,214 @@
+#include "sweep.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SETUP_MS 1800000
+#define LONGEST_MS (4 * 3600 * 1000LL)
+#define QUIET_MS 90000 /* all is well, and stays so */
+
+static struct trial *trying; /* world_run carries no argument for it */
+
+static void commit(struct trial *t, const char *text, const char *subject)
+{
+	_cleanup_kv_ struct kv files = {0};
+
+	kv_set(&files, "README.txt", "no manifest");
+	if (text)
+		kv_set(&files, "vms/all.yaml", text);
+	memgit_commit(t->w->git, &files, subject);
+}
+
+static void each(struct world *w)
+{
+	strike_over(trying);
+	judge_look(&trying->judge, w);
+}
+
+/* A person who reads the report does what it says. */
+static void clean_up(struct trial *t)
+{
+	int64_t ids[100];
+	size_t n = sim_guests(t->w->sim, ids, ARRAY_LEN(ids));
+	_cleanup_err_ struct err *e = NULL;
+
+	for (size_t i = 0; i < n && i < ARRAY_LEN(ids); i++) {
+		if (!text_eq(sim_guest_get(t->w->sim, ids[i], "lock"), "clone"))
+			continue;
+		world_tell(t->w, "root: qm unlock %lld && qm destroy %lld", (long long)ids[i],
+		    (long long)ids[i]);
+		if (sim_human_lock(t->w->sim, ids[i], NULL, &e) < 0 ||
+		    sim_human_delete(t->w->sim, ids[i], "root@pam", &e) < 0)
+			world_violation(t->w, "debris: %s", err_msg(e));
+		t->cleaned = true;
+	}
+}
+
+static bool reported_debris(const struct status *s)
+{
+	for (size_t i = 0; i < s->n_vms; i++)
+		if (s->vms[i]->reason == REASON_DEBRIS)
+			return true;
+	return false;
+}
+
+/* NULL, or what is still missing. Caller frees. */
+static char *unfinished(struct trial *t)
+{
+	const struct status *s = t->w->controller ? controller_status(t->w->controller) : NULL;
+	struct strs names = {0};
+	char *why = NULL;
+
+	if (!s)
+		return mem_strdup("no controller");
+	if (!text_eq(s->rev_wanted, memgit_head(t->w->git)))
+		return mem_strdup("the revision has not been seen");
+	if (s->report_problem)
+		return mem_strdup(s->report_problem);
+	if (text_split(t->scene->vms, ",", false, 10, &names) < 0)
+		return mem_strdup("scene");
+	for (size_t i = 0; i < names.n && !why; i++) {
+		const struct vmstat *v = world_vmstat(t->w, names.v[i]);
+		size_t n = 0;
+
+		world_find(t->w, names.v[i], &n);
+		if (n != 1)
+			why = mem_printf("%zu VMs of %s", n, names.v[i]);
+		else if (!v || !vmstat_is_ready(v))
+			why = mem_printf("%s is %s: %s", names.v[i],
+			    v ? reason_word(v->reason) : "not known",
+			    v && v->message ? v->message : "");
+	}
+	strs_fini(&names);
+	if (!why)
+		why = t->scene->wrong(t);
+	return why;
+}
+
+static bool is_done(struct world *w)
+{
+	struct trial *t = trying;
+	_cleanup_str_ char *why = NULL;
+
+	if (w->controller && reported_debris(controller_status(w->controller)) &&
+	    sim_tasks_running(w->sim) == 0)
+		clean_up(t);
+	if (t->locked || (t->at && !t->struck))
+		return false;
+	why = unfinished(t);
+	return !why;
+}
+
+static void compare(struct trial *t, const struct trial *undisturbed)
+{
+	_cleanup_str_ char *now = picture_take(t), *orphans = picture_orphans(t);
+	const char *then = undisturbed->picture;
+
+	if (orphans && !t->cleaned)
+		world_violation(t->w, "left over and not reported: %s", orphans);
+	if (strcmp(now, then) == 0)
+		return;
+	for (size_t i = 0, line = 0; now[i] && then[i]; i++) {
+		if (now[i] == then[i]) {
+			line = now[i] == '\n' ? i + 1 : line;
+			continue;
+		}
+		world_violation(t->w,
+		    "the cluster is not as it is undisturbed: %.*s instead of %.*s",
+		    (int)strcspn(now + line, "\n"), now + line, (int)strcspn(then + line, "\n"),
+		    then + line);
+		return;
+	}
+	world_violation(t->w, "the cluster is not as it is undisturbed: something is missing");
+}
+
+/* Somebody else's VM stands under the number: it is left alone, and the report says so. */
+static void end_with_stranger(struct trial *t)
+{
+	_cleanup_buf_ struct buf before = {0}, after = {0};
+	const struct vmstat *v;
+
+	KV_FOREACH (it, sim_guest_conf(t->w->sim, t->stranger))
+		buf_addf(&before, "%s=%s\n", it->key, it->value);
+	world_run(t->w, 1800000, NULL, each);
+	if (!sim_guest_exists(t->w->sim, t->stranger)) {
+		world_violation(t->w, "the stranger under %lld is gone", (long long)t->stranger);
+		return;
+	}
+	KV_FOREACH (it, sim_guest_conf(t->w->sim, t->stranger))
+		buf_addf(&after, "%s=%s\n", it->key, it->value);
+	if (strcmp(buf_str(&before), buf_str(&after)) != 0)
+		world_violation(t->w, "the stranger was changed");
+	v = world_vmstat(t->w, SWEEP_NAME);
+	if (v && vmstat_is_ready(v) && !world_find(t->w, SWEEP_NAME, NULL))
+		world_violation(t->w, "Ready is said of a VM that is gone");
+}
+
+static void setup(struct trial *t)
+{
+	const struct scene *s = t->scene;
+
+	t->judge.keys = s->keys;
+	judge_name(&t->judge, SWEEP_NAME);
+	if (s->stops)
+		judge_allow_stop(&t->judge, SWEEP_NAME);
+	if (s->destroys)
+		judge_allow_destroy(&t->judge, SWEEP_NAME);
+	commit(t, s->before, "before");
+	world_start(t->w, CONTROLLER_RUN);
+	if (s->before && !world_run(t->w, SETUP_MS, world_all_ready, each))
+		world_violation(t->w, "not Ready before the scene begins");
+	world_run(t->w, 30000, NULL, each); /* the report, the end of what settles */
+}
+
+unsigned trial_play(struct trial *t, const struct trial *undisturbed, bool tell)
+{
+	bool done;
+
+	trying = t;
+	t->w = world_new(11, NULL);
+	t->w->tell = tell;
+	setup(t);
+	world_set_fates(t->w, strike_ask, t);
+	t->armed = true;
+	if (t->scene->after)
+		commit(t, t->scene->after, "after");
+	if (t->scene->happens)
+		t->scene->happens(t);
+	done = world_run(t->w, LONGEST_MS, is_done, each);
+	if (t->stranger) {
+		end_with_stranger(t);
+		return t->w->violations;
+	}
+	if (!done) {
+		_cleanup_str_ char *why = unfinished(t);
+
+		world_violation(
+		    t->w, "did not converge: %s", why ? why : "the fault did not strike");
+		return t->w->violations;
+	}
+	if (!undisturbed)
+		t->armed = false;
+	world_run(t->w, QUIET_MS, NULL, each);
+	if (!is_done(t->w))
+		world_violation(t->w, "what was well did not stay so");
+	if (undisturbed)
+		compare(t, undisturbed);
+	else
+		t->picture = picture_take(t);
+	return t->w->violations;
+}
+
+void trial_fini(struct trial *t)
+{
+	judge_fini(&t->judge);
+	world_free(&t->w);
+	for (size_t i = 0; i < t->n_touches; i++) {
+		free(t->touches[i].what);
+		free(t->touches[i].where);
+	}
+	free(t->touches);
+	free(t->picture);
+	*t = (struct trial){0};
+}
