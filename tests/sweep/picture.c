@@ -112,6 +112,8 @@ char *picture_take(struct trial *t)
 	for (size_t i = 0; i < n && i < ARRAY_LEN(ids); i++) {
 		_cleanup_buf_ struct buf one = {0};
 
+		if (t->fault == FAULT_TAKEN && ids[i] == t->number && !ours(t, ids[i]))
+			continue;
 		add_guest(t, ids[i], &one);
 		strs_add(&parts, buf_str(&one));
 	}

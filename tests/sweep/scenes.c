@@ -283,11 +283,13 @@ static char *right(struct trial *t)
 
 static const struct scene scenes[] = {
     {.name = "create",
+	.creates = true,
 	.after = create_yaml,
 	.keys = create_keys,
 	.vms = SWEEP_NAME,
 	.wrong = create_wrong},
     {.name = "pair",
+	.creates = true,
 	.after = pair_yaml,
 	.keys = few_keys,
 	.vms = SWEEP_NAME ",db-01",
@@ -382,6 +384,7 @@ static const struct scene scenes[] = {
 	.vms = SWEEP_NAME,
 	.wrong = drift_wrong},
     {.name = "recreate",
+	.creates = true,
 	.before = BASE "  on_missing: recreate\n",
 	.happens = somebody_deletes,
 	.keys = few_keys,

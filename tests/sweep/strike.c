@@ -37,10 +37,19 @@ static bool begins_task(const char *what, const char *where)
 	return false;
 }
 
+/* These carry no digest: between the last reading and them nobody can look any more. */
+static bool unguarded(enum touch kind, const char *what, const char *where)
+{
+	return kind == TOUCH_CLUSTER && strcmp(what, "GET") != 0 && !text_ends(where, "/config") &&
+	       !text_ends(where, "/resize") && !text_ends(where, "/move_disk");
+}
+
 bool fault_fits(enum fault f, enum touch kind, const char *what, const char *where)
 {
 	const char *t = rows[f].touches;
 
+	if (f == FAULT_STRANGER && unguarded(kind, what, where))
+		return false;
 	switch (kind) {
 	case TOUCH_CLUSTER:
 		return strchr(t, 'C') || (strchr(t, 'W') && strcmp(what, "GET") != 0) ||
@@ -119,6 +128,16 @@ static void quorum(struct trial *t, bool on)
 	must(t, sim_node_quorum(t->w->sim, NULL, on, &e), "quorum", e);
 }
 
+/* The number that the VM gets undisturbed goes to somebody else. */
+static void take_number(struct trial *t, int64_t vmid)
+{
+	_cleanup_err_ struct err *e = NULL;
+
+	if (!vmid && !sim_guest_exists(t->w->sim, t->number))
+		must(t, sim_human_create(t->w->sim, t->number, "pve1", "ops@pam", NULL, &e),
+		    "create", e);
+}
+
 /* A task that runs holds the guest, and people cannot do these things at once then. */
 static bool people(struct trial *t)
 {
@@ -126,13 +145,13 @@ static bool people(struct trial *t)
 		enum fault fault;
 		void (*act)(struct trial *t, int64_t vmid);
 	} acts[] = {{FAULT_EDITED, edit}, {FAULT_LOCKED, lock}, {FAULT_MOVED, move},
-	    {FAULT_STRANGER, replace}};
+	    {FAULT_STRANGER, replace}, {FAULT_TAKEN, take_number}};
 	int64_t vmid = world_find(t->w, SWEEP_NAME, NULL);
 
 	for (size_t i = 0; i < ARRAY_LEN(acts); i++) {
 		if (acts[i].fault != t->fault)
 			continue;
-		if (vmid && !sim_tasks_running(t->w->sim))
+		if ((vmid || t->fault == FAULT_TAKEN) && !sim_tasks_running(t->w->sim))
 			acts[i].act(t, vmid);
 		return true;
 	}

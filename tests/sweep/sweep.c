@@ -68,6 +68,8 @@ static bool chosen(const struct sweep *s, const struct run *r)
 	    (s->at && s->at != r->at) ||
 	    !fault_fits(r->fault, touched->kind, touched->what, touched->where))
 		return false;
+	if (r->fault == FAULT_TAKEN && !scene->creates)
+		return false;
 	return s->all || s->at || hash % SHARE == 0;
 }
 

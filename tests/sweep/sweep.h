@@ -26,7 +26,7 @@ struct scene {
 	void (*happens)(struct trial *t); /* beside the merge, or NULL */
 	const struct judge_key *keys;
 	const char *vms; /* names of the VMs that there must be in the end, with commas */
-	bool stops, destroys;
+	bool creates, stops, destroys;
 	/* NULL, or what is not as the manifest says. Caller frees. */
 	char *(*wrong)(struct trial *t);
 };
@@ -66,7 +66,8 @@ struct trial {
 	/* Of the undisturbed play. */
 	struct touched *touches;
 	size_t n_touches, cap_touches;
-	char *picture; /* the cluster in the end, without what chance gives; borrowed otherwise */
+	int64_t number; /* of the VM */
+	char *picture;	/* the cluster in the end, without what chance gives; borrowed otherwise */
 };
 
 /* Plays it. Undisturbed with FAULT__MAX: then touches and picture are filled. Violations are in

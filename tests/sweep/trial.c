@@ -145,6 +145,12 @@ static void end_with_stranger(struct trial *t)
 		world_violation(t->w, "Ready is said of a VM that is gone");
 }
 
+static void take_picture(struct trial *t)
+{
+	t->number = world_find(t->w, SWEEP_NAME, NULL);
+	t->picture = picture_take(t);
+}
+
 static void setup(struct trial *t)
 {
 	const struct scene *s = t->scene;
@@ -167,6 +173,8 @@ unsigned trial_play(struct trial *t, const struct trial *undisturbed, bool tell)
 	bool done;
 
 	trying = t;
+	if (undisturbed)
+		t->number = undisturbed->number;
 	t->w = world_new(11, NULL);
 	t->w->tell = tell;
 	setup(t);
@@ -196,7 +204,7 @@ unsigned trial_play(struct trial *t, const struct trial *undisturbed, bool tell)
 	if (undisturbed)
 		compare(t, undisturbed);
 	else
-		t->picture = picture_take(t);
+		take_picture(t);
 	return t->w->violations;
 }
 

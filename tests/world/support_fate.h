@@ -24,11 +24,10 @@ enum fate {
 	FATE__MAX
 };
 
-/* Asked before each touch. what, where: "POST", "/nodes/…"; "publish", ""; "append", the line. */
-typedef enum fate (*fate_cb)(void *arg, enum touch kind, const char *what, const char *where);
-
 struct fates {
-	fate_cb ask;		  /* NULL = all is normal */
+	/* Asked before each touch; NULL = all is normal. what, where: "POST", "/nodes/…";
+	 * "publish", ""; "append", the line. */
+	enum fate (*ask)(void *arg, enum touch kind, const char *what, const char *where);
 	void (*die)(void *world); /* the process is dead from here on */
 	void *arg, *world;
 };

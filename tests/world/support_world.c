@@ -180,7 +180,8 @@ static void doom(void *arg)
 	memgit_port_kill(w->gitport);
 }
 
-void world_set_fates(struct world *w, fate_cb ask, void *arg)
+void world_set_fates(struct world *w,
+    enum fate (*ask)(void *arg, enum touch kind, const char *what, const char *where), void *arg)
 {
 	w->fates = (struct fates){.ask = ask, .arg = arg, .die = doom, .world = w};
 	memstore_set_fates(w->store, &w->fates);

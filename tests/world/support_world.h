@@ -61,7 +61,8 @@ void world_kill(struct world *w);
 void world_kill_after_lines(struct world *w, unsigned n);
 
 /* Asked before each touch with the outside, from now on. */
-void world_set_fates(struct world *w, fate_cb ask, void *arg);
+void world_set_fates(struct world *w,
+    enum fate (*ask)(void *arg, enum touch kind, const char *what, const char *where), void *arg);
 
 /* One event, or a second in which nothing happens. */
 void world_step(struct world *w);
