@@ -8,7 +8,8 @@
 #include "sim_conf.h"
 #include "sim_volume.h"
 
-#define COPY_SLICE 10 /* percent of a disk */
+#define COPY_STEPS 50	      /* how often a slow copy tells how far it is */
+#define COPY_AHEAD (16 << 20) /* what qemu-img has begun when it counts: 8 chunks of 2 MiB */
 
 static void clone_free(void *data)
 {
@@ -40,6 +41,62 @@ static void write_conf(struct sim *s, struct guest *g, const struct kv *conf)
 		guest_set(s, g, i->key, i->value);
 }
 
+/* --- copying --- */
+
+/* A guest that runs is mirrored by its own process, all others are copied by qemu-img. */
+static bool mirrored(const struct job *j)
+{
+	const struct guest *g = guest_find(j->sim, j->vmid);
+
+	return g && g->running && !job_param(j, "snapname");
+}
+
+static const struct volume *copied_from(struct job *j, struct drive *d)
+{
+	struct clone *c = j->data;
+	const char *key = c->next < c->drives.n ? c->drives.v[c->next] : NULL;
+
+	return key && drive_parse(j->sim, key, kv_get(&c->values, key), d)
+		   ? volume_find(j->sim, j->node, d->file)
+		   : NULL;
+}
+
+/* A copy that takes its time tells in the task's log how far it is. */
+static void log_progress(struct job *j)
+{
+	struct clone *c = j->data;
+	_cleanup_drive_ struct drive d = {0};
+	const struct volume *src = copied_from(j, &d);
+	int64_t done = j->sim->now - c->since + (int64_t)COPY_AHEAD * 1000 / c->bandwidth;
+	int to = done >= c->copying ? 98 : (int)(done * 100 / c->copying);
+
+	if (!src || mirrored(j) || to <= c->copied)
+		return;
+	volume_log_copy(j, src, src->size, c->copied, to < 98 ? to : 98);
+	c->copied = to;
+}
+
+/* What the copy that was cut off is called in the complaint. */
+static char *copy_failed(struct job *j, const char *why)
+{
+	struct clone *c = j->data;
+	_cleanup_drive_ struct drive d = {0};
+	const struct volume *src = copied_from(j, &d),
+			    *dst = c->fresh ? volume_find(j->sim, j->node, c->fresh) : NULL;
+	_cleanup_str_ char *from = src ? volume_path(src) : NULL;
+	_cleanup_str_ char *to = dst ? volume_path(dst) : NULL;
+	_cleanup_str_ char *rate = NULL;
+	int64_t kib = job_param_int(j, "bwlimit", 0);
+
+	if (!from || !to || mirrored(j))
+		return mem_strdup(why);
+	rate = kib ? mem_printf(" -r %" PRId64 "K", kib) : mem_strdup("");
+	return mem_printf("copy failed: command '/usr/bin/qemu-img convert -p -n%s -f %s -O %s %s "
+			  "%s%s' failed: %s",
+	    rate, src->format, dst->format, from, store_is_file(dst->store) ? "zeroinit:" : "", to,
+	    why);
+}
+
 /* --- failure --- */
 
 static void cleanup_done(struct job *j)
@@ -65,13 +122,21 @@ static void cleanup_done(struct job *j)
 /* Block jobs are given a second, then everything made so far goes. */
 static void clone_abort(struct job *j, const char *msg)
 {
+	struct clone *c = j->data;
+
 	if (!j->step) { /* nothing was made yet */
 		job_die(j, "%s", msg);
 		return;
 	}
-	mem_replace(&j->fault_text, msg);
+	if (c->copying) {
+		_cleanup_str_ char *why = copy_failed(j, msg);
+
+		log_progress(j);
+		mem_replace(&j->fault_text, why);
+	} else
+		mem_replace(&j->fault_text, msg);
 	j->on_abort = NULL;
-	job_next(j, 1000, cleanup_done);
+	job_next(j, 1000 + (int64_t)(c->volumes.n + 1) * j->sim->timing[TIMING_FREE], cleanup_done);
 }
 
 /* --- the phases --- */
@@ -209,8 +274,7 @@ static void disk_write(struct job *j)
 		return;
 	src = volume_find(s, j->node, d.file);
 	if (c->full && v && src && !drive_is_cloudinit(&d)) {
-		if (guest_find(s, j->vmid) && guest_find(s, j->vmid)->running &&
-		    !job_param(j, "snapname"))
+		if (mirrored(j))
 			log_mirror(j, key, v->size);
 		else
 			volume_log_copy(j, src, v->size, c->copied, 100);
@@ -227,6 +291,7 @@ static void disk_write(struct job *j)
 		kv_set(&c->conf, key, text);
 	}
 	mem_free_str(&c->fresh);
+	c->copying = 0;
 	write_conf(s, guest_find(s, c->newid), &c->conf);
 	c->next++;
 	disk_begin(j);
@@ -237,26 +302,18 @@ static void disk_done(struct job *j)
 	job_when_fs(j, disk_write);
 }
 
-/* A copy that takes its time tells in the task's log how far it is. */
 static void disk_copy(struct job *j)
 {
 	struct clone *c = j->data;
-	const char *key = c->drives.v[c->next];
-	_cleanup_drive_ struct drive d = {0};
-	const struct volume *src;
-	const struct guest *g = guest_find(j->sim, j->vmid);
-	int to = c->copied < 0 ? COPY_SLICE : c->copied + COPY_SLICE;
+	int64_t left = c->since + c->copying - j->sim->now;
 
-	if (!copy_goes_on(j) || !drive_parse(j->sim, key, kv_get(&c->values, key), &d))
+	if (!copy_goes_on(j))
 		return;
-	src = volume_find(j->sim, j->node, d.file);
-	if (!src || (g && g->running && !job_param(j, "snapname"))) {
-		job_next(j, c->copying * (100 - to) / 100, disk_done);
-		return;
-	}
-	volume_log_copy(j, src, src->size, c->copied, to);
-	c->copied = to;
-	job_next(j, c->copying * COPY_SLICE / 100, to + COPY_SLICE < 100 ? disk_copy : disk_done);
+	log_progress(j);
+	if (left > c->copying / COPY_STEPS)
+		job_next(j, c->copying / COPY_STEPS, disk_copy);
+	else
+		job_next(j, left > 0 ? left : 0, disk_done);
 }
 
 static struct store *store_for(struct job *j, const struct clone *c, const char *volid)
@@ -277,7 +334,6 @@ static struct volume *make(
 	bool ci = drive_is_cloudinit(d), full = c->full || ci;
 	const char *key = c->drives.v[c->next], *fmt;
 
-	job_log(j, "create %s clone of drive %s (%s)", full ? "full" : "linked", key, d->file);
 	if (!full)
 		return volume_new(j, st,
 		    &(struct volume_ask){.vmid = c->newid,
@@ -332,8 +388,9 @@ static void disk_make(struct job *j)
 		wait = volume_data(volume_find(s, j->node, d.file)) * 1000 / c->bandwidth;
 	c->copied = -1;
 	c->copying = wait;
+	c->since = s->now;
 	if (wait >= 1000)
-		job_next(j, wait * COPY_SLICE / 100, disk_copy);
+		disk_copy(j);
 	else
 		job_next(j, wait, disk_done);
 }
@@ -361,6 +418,8 @@ static void disk_begin(struct job *j)
 		clone_abort(j, "storage is not available");
 		return;
 	}
+	job_log(j, "create %s clone of drive %s (%s)",
+	    c->full || drive_is_cloudinit(&d) ? "full" : "linked", c->drives.v[c->next], d.file);
 	job_lock_store(j, st, disk_wait);
 }
 

@@ -23,7 +23,8 @@ struct clone {
 	size_t next;
 	int64_t bandwidth;
 	char *fresh;	 /* the volume of the drive at hand */
-	int64_t copying; /* how long its copy takes */
+	int64_t copying; /* how long its copy takes; 0 = none is under way */
+	int64_t since;	 /* when that began */
 	int copied;	 /* percent that the task's log tells of; -1 = none */
 };
 

@@ -331,7 +331,8 @@ static void forked(struct job *j)
 		return;
 	if (j->faulty && j->fault == SIM_FAULT_TASK_ERROR)
 		fn = fault_task_end;
-	job_next(j, j->sim->timing[TIMING_BEGIN], fn);
+	/* A clone puts its file down before it looks at anything else. */
+	job_next(j, strcmp(j->task->type, "qmclone") ? j->sim->timing[TIMING_BEGIN] : 1, fn);
 }
 
 void job_fork(struct job *j, const char *type, const char *id, void (*fn)(struct job *j))
@@ -446,6 +447,12 @@ void task_stop(struct task *t)
 	    !strcmp(t->type, "qmshutdown") ? "received interrupt" : "interrupted by signal");
 	strs_add_take(&t->log, mem_printf("TASK ERROR: %s", t->status));
 	job_end(j);
+}
+
+void task_kill(struct task *t)
+{
+	t->lost = true;
+	job_end(t->job);
 }
 
 void node_kill(struct sim *s, struct node *n)

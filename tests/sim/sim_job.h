@@ -142,6 +142,7 @@ void journal_clear(struct sim *s);
 
 struct task *task_find(const struct sim *s, const char *upid);
 void task_stop(struct task *t);
+void task_kill(struct task *t); /* at once, without an end line */
 void tasks_free(struct sim *s);
 void locks_free(struct sim *s);
 /* This answer reaches the client ms later, even if the job is gone by then. */
