@@ -45,8 +45,13 @@ int sim_new(const struct sim_opts *opts, struct sim **ret, struct err **err)
 		return -1;
 	}
 	/* What the seed made was there long ago: everybody has heard of it. */
-	for (size_t i = 0; i < s->nguests; i++)
-		s->guests[i]->dirty_at = -s->timing[TIMING_STATD];
+	for (size_t i = 0; i < s->nguests; i++) {
+		struct guest *g = s->guests[i];
+
+		g->dirty_at = g->fresh ? 1 : -s->timing[TIMING_STATD];
+		if (g->fresh)
+			guest_unheard(s, g);
+	}
 	for (size_t i = 0; i < s->nnodes; i++) {
 		s->nodes[i]->phase -= s->timing[TIMING_STATD];
 		s->nodes[i]->up_since = -3600 * 1000;

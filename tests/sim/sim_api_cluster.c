@@ -374,38 +374,68 @@ void api_cluster_log(struct job *j)
 	job_ok(j, a);
 }
 
+static void list_add(struct strs *ret, const char *text)
+{
+	_cleanup_strs_ struct strs l = {0};
+
+	if (!text || text_split(text, ";, ", true, 1024, &l) < 0)
+		return;
+	for (size_t i = 0; i < l.n; i++)
+		strs_add(ret, l.v[i]);
+}
+
+static bool tag_in(const char *list, const char *tag)
+{
+	_cleanup_strs_ struct strs l = {0};
+
+	list_add(&l, list);
+	return strs_has(&l, tag);
+}
+
+/* The tags that may be given: those of guests one sees, and what the options allow. */
+static struct jsn *allowed_tags(struct job *j)
+{
+	struct sim *s = j->sim;
+	const char *access = kv_get(&s->options, "user-tag-access"),
+		   *listed = access ? strstr(access, "user-allow-list=") : NULL,
+		   *reg = kv_get(&s->options, "registered-tags");
+	bool all = auth_has(s, &j->who, "/", PRIV_BIT(SYS_MODIFY));
+	bool none = access && strstr(access, "user-allow=none") && !all,
+	     only = access && strstr(access, "user-allow=list") && !all;
+	struct jsn *tags = jsn_new_array();
+	_cleanup_strs_ struct strs seen = {0};
+
+	if (listed && !none) {
+		_cleanup_str_ char *v =
+		    mem_strndup(strchr(listed, '=') + 1, strcspn(strchr(listed, '=') + 1, ","));
+
+		list_add(&seen, v);
+	}
+	for (size_t i = 0; !none && !only && i < s->nguests; i++)
+		if (all || sees_guest(s, &j->who, s->guests[i]->vmid))
+			list_add(&seen, kv_get(&s->guests[i]->conf, "tags"));
+	if (all)
+		list_add(&seen, reg);
+	strs_sort_unique(&seen);
+	for (size_t i = 0; i < seen.n; i++)
+		if (all || !tag_in(reg, seen.v[i]))
+			jsn_push(tags, jsn_new_str(seen.v[i]));
+	return tags;
+}
+
 void api_options_get(struct job *j)
 {
 	struct sim *s = j->sim;
-	struct jsn *o = jsn_new_object(), *tags = jsn_new_array();
-	const char *reg = kv_get(&s->options, "registered-tags");
-	_cleanup_strs_ struct strs l = {0};
-	bool all = auth_has(s, &j->who, "/", PRIV_BIT(SYS_AUDIT));
+	struct jsn *o = jsn_new_object();
 
-	if (all) {
-		struct strs seen = {0};
-
+	if (auth_has(s, &j->who, "/", PRIV_BIT(SYS_AUDIT))) {
 		jsn_put_str(o, "description", "");
 		KV_FOREACH (i, &s->options)
 			jsn_put_str(o, i->key, i->value);
 		if (!kv_has(&s->options, "mac_prefix"))
 			jsn_put_str(o, "mac_prefix", "BC:24:11");
-		for (size_t i = 0; i < s->nguests; i++) {
-			const char *t = kv_get(&s->guests[i]->conf, "tags");
-
-			if (t && text_split(t, "; ", true, 256, &l) == 0)
-				for (size_t k = 0; k < l.n; k++)
-					strs_add(&seen, l.v[k]);
-			strs_fini(&l);
-			l = (struct strs){0};
-		}
-		strs_sort_unique(&seen);
-		for (size_t i = 0; i < seen.n; i++)
-			jsn_push(tags, jsn_new_str(seen.v[i]));
-		strs_fini(&seen);
-	} else if (reg && text_split(reg, ";, ", true, 256, &l) == 0)
-		(void)l;
-	jsn_put(o, "allowed-tags", tags);
+	}
+	jsn_put(o, "allowed-tags", allowed_tags(j));
 	job_ok(j, o);
 }
 

@@ -72,7 +72,11 @@ void api_cluster_tasks(struct job *j)
 		if (!t->job && !t->lost) {
 			jsn_put_str(o, "status", t->status);
 			jsn_put_int(o, "endtime", t->end);
-			jsn_put_str(o, "saved", "1");
+			/* Read back from the list it is a text. */
+			if (t == t->node->just && last_broadcast(s, t->node) <= t->node->just_at)
+				jsn_put_int(o, "saved", 1);
+			else
+				jsn_put_str(o, "saved", "1");
 		}
 		jsn_push(a, o);
 	}

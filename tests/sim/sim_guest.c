@@ -171,6 +171,20 @@ const struct heard *guest_heard(struct sim *s, struct guest *g)
 	return s->now - last > s->timing[TIMING_STALE] ? NULL : &g->heard;
 }
 
+void echo_add(struct sim *s, int64_t vmid, const struct heard *h, int64_t at)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < s->nechoes; i++)
+		if (s->echoes[i].vmid == vmid || s->now - s->echoes[i].at > s->timing[TIMING_STALE])
+			free(s->echoes[i].heard.name);
+		else
+			s->echoes[n++] = s->echoes[i];
+	s->nechoes = n;
+	MEM_PUSH_ROOM(s->echoes, s->nechoes, s->echocap);
+	s->echoes[s->nechoes++] = (struct echo){vmid, at, *h};
+}
+
 /* --- changes --- */
 
 void guest_set(struct sim *s, struct guest *g, const char *key, const char *value)

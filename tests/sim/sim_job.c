@@ -353,6 +353,7 @@ void job_fork(struct job *j, const char *type, const char *id, void (*fn)(struct
 	t->job = j;
 	MEM_PUSH_ROOM(s->tasks, s->ntasks, s->taskcap);
 	s->tasks[s->ntasks++] = t;
+	j->node->just = NULL;
 	smap_put(&s->taskmap, t->upid, t);
 	clog_add(s, j->node, j->who.full, 6, "starting task %s", t->upid);
 
@@ -411,6 +412,8 @@ static void task_close(struct job *j)
 
 	t->end = sim_secs(j->sim);
 	t->job = NULL;
+	t->node->just = t;
+	t->node->just_at = j->sim->now;
 	if (t->lost) {
 		mem_replace(&t->status, "unexpected status");
 		return;

@@ -8,108 +8,13 @@
 
 #include "sim_auth.h"
 #include "sim_conf.h"
+#include "sim_field.h"
 #include "sim_human.h"
+#include "sim_past.h"
 #include "sim_schema.h"
 #include "sim_volume.h"
-#include "ydoc.h"
-
-struct seed {
-	struct sim *s;
-	const char *file;
-	struct err **err;
-};
-
-static int bad(const struct seed *c, const struct ynode *n, const char *fmt, ...) PRINTF(3, 4);
-
-static int bad(const struct seed *c, const struct ynode *n, const char *fmt, ...)
-{
-	va_list ap;
-	char *msg = NULL;
-	int r;
-
-	va_start(ap, fmt);
-	if (vasprintf(&msg, fmt, ap) < 0)
-		msg = NULL;
-	va_end(ap);
-	r = err_set(c->err, ERR_CONFIG, "%s:%u: %s", c->file, n ? n->mark.line : 0, msg ? msg : "");
-	free(msg);
-	return r;
-}
-
-static const char *str(const struct ynode *map, const char *key, const char *fallback)
-{
-	const struct ynode *n = ynode_get(map, key);
-
-	return n && n->kind == YNODE_SCALAR && !ynode_is_null(n) ? n->text : fallback;
-}
-
-static bool flag(const struct ynode *map, const char *key, bool fallback)
-{
-	const char *t = str(map, key, NULL);
-
-	return t ? !strcmp(t, "true") || !strcmp(t, "1") || !strcmp(t, "yes") : fallback;
-}
-
-static int64_t number(const struct ynode *map, const char *key, int64_t fallback)
-{
-	const char *t = str(map, key, NULL);
-	int64_t v;
-
-	return t && !text_to_int(t, INT64_MIN, INT64_MAX, &v) ? v : fallback;
-}
-
-static int64_t bytes(const struct ynode *map, const char *key, int64_t fallback)
-{
-	const char *t = str(map, key, NULL);
-	int64_t v = t ? size_parse(t) : -1;
-
-	return v >= 0 ? v : fallback;
-}
-
-static int known(const struct seed *c, const struct ynode *map, const char *keys)
-{
-	if (map->kind != YNODE_MAP)
-		return bad(c, map, "a map is expected here");
-	for (size_t i = 0; i < map->n; i++) {
-		_cleanup_str_ char *w = mem_printf("|%s|", map->keys[i]);
-
-		if (!strstr(keys, w)) {
-			const struct ynode at = {.mark = map->key_marks[i]};
-
-			return bad(c, &at, "unknown key \"%s\"", map->keys[i]);
-		}
-	}
-	return 0;
-}
-
-static void list(const struct ynode *n, struct strs *ret)
-{
-	if (!n)
-		return;
-	if (n->kind == YNODE_SCALAR && text_split(n->text, ", ", true, 64, ret) < 0)
-		*ret = (struct strs){0};
-	for (size_t i = 0; n->kind == YNODE_SEQ && i < n->n; i++)
-		if (n->items[i]->kind == YNODE_SCALAR)
-			strs_add(ret, n->items[i]->text);
-}
 
 /* --- cluster, timing --- */
-
-static int64_t duration(const char *t)
-{
-	char *end;
-	double v = strtod(t, &end);
-
-	if (end == t || v < 0)
-		return -1;
-	if (!strcmp(end, "s"))
-		v *= 1000;
-	else if (!strcmp(end, "m"))
-		v *= 60000;
-	else if (*end && strcmp(end, "ms") != 0)
-		return -1;
-	return (int64_t)v;
-}
 
 static int load_timing(const struct seed *c, const struct ynode *map)
 {
@@ -120,24 +25,25 @@ static int load_timing(const struct seed *c, const struct ynode *map)
 	};
 
 	for (size_t i = 0; map && i < map->n; i++) {
-		const char *v = str(map, map->keys[i], "");
+		const char *v = field_str(map, map->keys[i], "");
 		bool found = false;
 
 		if (!strcmp(map->keys[i], "bandwidth")) {
 			c->s->bandwidth = size_parse(v);
 			if (c->s->bandwidth < 0)
-				return bad(c, map->items[i], "\"%s\" is no size", v);
+				return field_bad(c, map->items[i], "\"%s\" is no size", v);
 			continue;
 		}
 		for (size_t k = 0; k < ARRAY_LEN(words); k++)
 			if (!strcmp(words[k], map->keys[i])) {
 				found = true;
-				c->s->timing[k] = duration(v);
+				c->s->timing[k] = field_duration(v);
 				if (c->s->timing[k] < 0)
-					return bad(c, map->items[i], "\"%s\" is no duration", v);
+					return field_bad(
+					    c, map->items[i], "\"%s\" is no duration", v);
 			}
 		if (!found)
-			return bad(c, map->items[i], "unknown timing \"%s\"", map->keys[i]);
+			return field_bad(c, map->items[i], "unknown timing \"%s\"", map->keys[i]);
 	}
 	return 0;
 }
@@ -149,22 +55,22 @@ static int load_cluster(const struct seed *c, const struct ynode *map)
 
 	if (!map)
 		return 0;
-	if (known(c, map,
-		"|name|version|options|files|hosts|nameserver|cpuunits-max|image-data|qemu|"
-		"bridge-warning|") < 0)
+	if (field_known(c, map,
+		"|name|version|options|files|hosts|nameserver|log-uid|cpuunits-max|image-data|"
+		"qemu|bridge-warning|") < 0)
 		return -1;
-	mem_replace(&c->s->name, str(map, "name", NULL));
-	c->s->image_data = bytes(map, "image-data", 0);
-	c->s->cpuunits_max = number(map, "cpuunits-max", c->s->cpuunits_max);
-	mem_replace(&c->s->qemu, str(map, "qemu", c->s->qemu));
-	mem_replace(&c->s->bridge_warning, str(map, "bridge-warning", NULL));
+	mem_replace(&c->s->name, field_str(map, "name", NULL));
+	c->s->image_data = field_bytes(map, "image-data", 0);
+	c->s->cpuunits_max = field_number(map, "cpuunits-max", c->s->cpuunits_max);
+	mem_replace(&c->s->qemu, field_str(map, "qemu", c->s->qemu));
+	mem_replace(&c->s->bridge_warning, field_str(map, "bridge-warning", NULL));
 	for (size_t i = 0; o && i < o->n; i++)
-		kv_set(&c->s->options, o->keys[i], str(o, o->keys[i], ""));
+		kv_set(&c->s->options, o->keys[i], field_str(o, o->keys[i], ""));
 	for (size_t i = 0; f && i < f->n; i++)
-		kv_set(&c->s->files, f->keys[i], str(f, f->keys[i], ""));
+		kv_set(&c->s->files, f->keys[i], field_str(f, f->keys[i], ""));
 	for (size_t i = 0; h && i < h->n; i++)
-		kv_set(&c->s->hosts, h->keys[i], str(h, h->keys[i], ""));
-	c->s->nameserver = flag(map, "nameserver", false);
+		kv_set(&c->s->hosts, h->keys[i], field_str(h, h->keys[i], ""));
+	c->s->nameserver = field_flag(map, "nameserver", false);
 	return 0;
 }
 
@@ -179,15 +85,15 @@ static int load_hardware(const struct seed *c, const struct ynode *map, struct n
 	    {"hvm", "1"}, {"vendor", "GenuineIntel"}, {"family", "6"}, {"release", "6.14.0-1-pve"},
 	    {"version", "#1 SMP PREEMPT_DYNAMIC"}, {"boot", "efi"}};
 
-	if (map &&
-	    known(c, map, "|model|mhz|flags|hvm|vendor|family|release|version|boot|sockets|") < 0)
+	if (map && field_known(c, map,
+		       "|model|mhz|flags|hvm|vendor|family|release|version|boot|sockets|") < 0)
 		return -1;
 	for (size_t i = 0; i < ARRAY_LEN(facts); i++)
 		kv_set(&n->hardware, facts[i].key,
-		    map ? str(map, facts[i].key, facts[i].usual) : facts[i].usual);
-	n->sockets = map ? (int)number(map, "sockets", 1) : 1;
+		    map ? field_str(map, facts[i].key, facts[i].usual) : facts[i].usual);
+	n->sockets = map ? (int)field_number(map, "sockets", 1) : 1;
 	if (n->sockets < 1)
-		return bad(c, map, "a node has at least one socket");
+		return field_bad(c, map, "a node has at least one socket");
 	return 0;
 }
 
@@ -196,35 +102,37 @@ static int load_node(const struct seed *c, const struct ynode *map)
 	struct sim *s = c->s;
 	struct node *n;
 
-	if (known(c, map,
-		"|name|ip|cpus|memory|disk|bridges|addresses|nic|interfaces|hardware|"
+	if (field_known(c, map,
+		"|name|ip|cpus|memory|disk|bridges|addresses|nic|interfaces|hardware|statd-at|"
 		"cgroup|portless|") < 0)
 		return -1;
-	if (!str(map, "name", NULL))
-		return bad(c, map, "a node needs a name");
-	if (node_find(s, str(map, "name", "")))
-		return bad(c, map, "node \"%s\" is there twice", str(map, "name", ""));
+	if (!field_str(map, "name", NULL))
+		return field_bad(c, map, "a node needs a name");
+	if (node_find(s, field_str(map, "name", "")))
+		return field_bad(c, map, "node \"%s\" is there twice", field_str(map, "name", ""));
 	n = mem_alloc(sizeof(*n));
-	n->name = mem_strdup(str(map, "name", ""));
+	n->name = mem_strdup(field_str(map, "name", ""));
 	n->id = (int)s->nnodes + 1;
-	n->ip = mem_strdup(str(map, "ip", NULL));
+	n->ip = mem_strdup(field_str(map, "ip", NULL));
 	if (!n->ip)
 		n->ip = mem_printf("10.0.0.%d", n->id);
-	n->maxcpu = (int)number(map, "cpus", 16);
-	n->maxmem = bytes(map, "memory", (int64_t)64 << 30);
-	n->disk = bytes(map, "disk", (int64_t)100 << 30);
-	n->portless = flag(map, "portless", false);
-	list(ynode_get(map, "bridges"), &n->bridges);
-	list(ynode_get(map, "addresses"), &n->addresses);
-	list(ynode_get(map, "interfaces"), &n->interfaces);
-	n->cgroup = (int)number(map, "cgroup", 2);
-	n->nic = mem_strdup(str(map, "nic", NULL));
+	n->maxcpu = (int)field_number(map, "cpus", 16);
+	n->maxmem = field_bytes(map, "memory", (int64_t)64 << 30);
+	n->disk = field_bytes(map, "disk", (int64_t)100 << 30);
+	n->portless = field_flag(map, "portless", false);
+	field_list(ynode_get(map, "bridges"), &n->bridges);
+	field_list(ynode_get(map, "addresses"), &n->addresses);
+	field_list(ynode_get(map, "interfaces"), &n->interfaces);
+	n->cgroup = (int)field_number(map, "cgroup", 2);
+	n->nic = mem_strdup(field_str(map, "nic", NULL));
 	if (!n->bridges.n)
 		strs_add(&n->bridges, "vmbr0");
 	n->up = n->daemon = n->proxy = n->quorate = n->statd = true;
 	n->rejoined = n->rebooted = NOT_DIRTY;
 	n->pid = 1000 + (uint32_t)s->nnodes * 100;
 	n->phase = s->timing[TIMING_STATD] ? (int64_t)s->nnodes * 700 % s->timing[TIMING_STATD] : 0;
+	if (field_str(map, "statd-at", NULL))
+		n->phase = field_duration(field_str(map, "statd-at", NULL));
 	MEM_PUSH_ROOM(s->nodes, s->nnodes, s->nodecap);
 	s->nodes[s->nnodes++] = n;
 	return load_hardware(c, ynode_get(map, "hardware"), n);
@@ -235,20 +143,20 @@ static int load_files(
 {
 	for (size_t i = 0; seq && i < seq->n; i++) {
 		const struct ynode *f = seq->items[i];
-		const char *name = f->kind == YNODE_SCALAR ? f->text : str(f, "name", "");
-		int64_t size = f->kind == YNODE_MAP ? bytes(f, "size", 350 << 10) : 350 << 10;
+		const char *name = f->kind == YNODE_SCALAR ? f->text : field_str(f, "name", "");
+		int64_t size = f->kind == YNODE_MAP ? field_bytes(f, "size", 350 << 10) : 350 << 10;
 		_cleanup_str_ char *path = mem_printf("%s/%s", folder, name);
 		struct volume *v;
 
 		if (!*name)
-			return bad(c, f, "a file needs a name");
+			return field_bad(c, f, "a file needs a name");
 		for (size_t k = 0; k < c->s->nnodes; k++) {
 			if (!store_on(st, c->s->nodes[k]))
 				continue;
 			v = volume_add(c->s, st, c->s->nodes[k], path, 0, size);
 			if (f->kind == YNODE_MAP && ynode_get(f, "virtual")) {
 				v->file_size = size;
-				v->size = bytes(f, "virtual", size);
+				v->size = field_bytes(f, "virtual", size);
 				v->written = size > 1 << 20;
 				v->data = v->written ? size : 0;
 			}
@@ -271,33 +179,34 @@ static int load_store(const struct seed *c, const struct ynode *map)
 	enum store_type type;
 	const char *name;
 
-	if (known(c, map,
-		"|name|type|path|content|nodes|shared|size|used|iso|import|snippets|disabled|") < 0)
+	if (field_known(c, map,
+		"|name|type|path|content|nodes|shared|size|used|iso|import|snippets|images|"
+		"disabled|") < 0)
 		return -1;
-	name = str(map, "name", NULL);
-	if (!name || store_type_parse(str(map, "type", ""), &type) < 0)
-		return bad(c, map,
+	name = field_str(map, "name", NULL);
+	if (!name || store_type_parse(field_str(map, "type", ""), &type) < 0)
+		return field_bad(c, map,
 		    "a storage needs a name and a type of dir, nfs, cifs, btrfs, lvm, "
 		    "lvmthin, zfspool, rbd, iscsi");
 	if (store_find(s, name))
-		return bad(c, map, "storage \"%s\" is there twice", name);
+		return field_bad(c, map, "storage \"%s\" is there twice", name);
 	st = mem_alloc(sizeof(*st));
 	st->name = mem_strdup(name);
 	st->type = type;
-	st->path = mem_strdup(str(map, "path", NULL));
+	st->path = mem_strdup(field_str(map, "path", NULL));
 	if (!st->path)
 		st->path = mem_printf(store_is_file(st) ? "/mnt/pve/%s" : "%s", name);
-	list(ynode_get(map, "content"), &st->content);
+	field_list(ynode_get(map, "content"), &st->content);
 	if (!st->content.n) {
 		strs_add(&st->content, "images");
 		strs_add(&st->content, "rootdir");
 	}
-	list(ynode_get(map, "nodes"), &st->nodes);
-	st->shared = flag(map, "shared", shared[type]);
-	st->enabled = !flag(map, "disabled", false);
+	field_list(ynode_get(map, "nodes"), &st->nodes);
+	st->shared = field_flag(map, "shared", shared[type]);
+	st->enabled = !field_flag(map, "disabled", false);
 	st->online = true;
-	st->total = bytes(map, "size", (int64_t)500 << 30);
-	st->used_base = bytes(map, "used", 0);
+	st->total = field_bytes(map, "size", (int64_t)500 << 30);
+	st->used_base = field_bytes(map, "used", 0);
 	MEM_PUSH_ROOM(s->stores, s->nstores, s->storecap);
 	s->stores[s->nstores++] = st;
 	if (load_files(c, ynode_get(map, "iso"), st, "iso") < 0 ||
@@ -311,17 +220,17 @@ static int load_store(const struct seed *c, const struct ynode *map)
 static int load_pool(const struct seed *c, const struct ynode *n)
 {
 	struct pool *p;
-	const char *name = n->kind == YNODE_SCALAR ? n->text : str(n, "name", NULL);
+	const char *name = n->kind == YNODE_SCALAR ? n->text : field_str(n, "name", NULL);
 
-	if (n->kind == YNODE_MAP && known(c, n, "|name|comment|storages|") < 0)
+	if (n->kind == YNODE_MAP && field_known(c, n, "|name|comment|storages|") < 0)
 		return -1;
 	if (!name)
-		return bad(c, n, "a pool needs a name");
+		return field_bad(c, n, "a pool needs a name");
 	p = mem_alloc(sizeof(*p));
 	p->name = mem_strdup(name);
 	if (n->kind == YNODE_MAP) {
-		p->comment = mem_strdup(str(n, "comment", NULL));
-		list(ynode_get(n, "storages"), &p->stores);
+		p->comment = mem_strdup(field_str(n, "comment", NULL));
+		field_list(ynode_get(n, "storages"), &p->stores);
 	}
 	MEM_PUSH_ROOM(c->s->pools, c->s->npools, c->s->poolcap);
 	c->s->pools[c->s->npools++] = p;
@@ -333,16 +242,16 @@ static int load_role(const struct seed *c, const struct ynode *map)
 	struct strs l = {0};
 	uint64_t bits = 0;
 
-	if (known(c, map, "|name|privs|") < 0)
+	if (field_known(c, map, "|name|privs|") < 0)
 		return -1;
-	list(ynode_get(map, "privs"), &l);
+	field_list(ynode_get(map, "privs"), &l);
 	/* A privilege that this version does not know is left out: one seed serves both. */
 	for (size_t i = 0; i < l.n; i++)
 		bits |= priv_parse(c->s, l.v[i]);
 	strs_fini(&l);
 	MEM_PUSH_ROOM(c->s->roles, c->s->nroles, c->s->rolecap);
 	c->s->roles[c->s->nroles++] =
-	    (struct srole){mem_strdup(str(map, "name", "unnamed")), bits, false};
+	    (struct srole){mem_strdup(field_str(map, "name", "unnamed")), bits, false};
 	return 0;
 }
 
@@ -350,47 +259,48 @@ static int load_user(const struct seed *c, const struct ynode *map)
 {
 	const struct ynode *tokens = ynode_get(map, "tokens");
 	struct suser *u;
-	const char *name = str(map, "name", NULL);
+	const char *name = field_str(map, "name", NULL);
 
-	if (known(c, map, "|name|password|enabled|expire|groups|tokens|") < 0)
+	if (field_known(c, map, "|name|password|enabled|expire|groups|tokens|") < 0)
 		return -1;
 	if (!name || !strchr(name, '@'))
-		return bad(c, map, "a user needs a name with a realm, as in ops@pam");
+		return field_bad(c, map, "a user needs a name with a realm, as in ops@pam");
 	u = mem_alloc(sizeof(*u));
 	u->name = mem_strdup(name);
-	u->password = mem_strdup(str(map, "password", NULL));
-	u->enabled = flag(map, "enabled", true);
-	u->expire = number(map, "expire", 0);
-	list(ynode_get(map, "groups"), &u->groups);
+	u->password = mem_strdup(field_str(map, "password", NULL));
+	u->enabled = field_flag(map, "enabled", true);
+	u->expire = field_number(map, "expire", 0);
+	field_list(ynode_get(map, "groups"), &u->groups);
 	MEM_PUSH_ROOM(c->s->users, c->s->nusers, c->s->usercap);
 	c->s->users[c->s->nusers++] = u;
 	for (size_t i = 0; tokens && i < tokens->n; i++) {
 		const struct ynode *t = tokens->items[i];
 
-		if (known(c, t, "|name|secret|privsep|expire|comment|") < 0)
+		if (field_known(c, t, "|name|secret|privsep|expire|comment|") < 0)
 			return -1;
-		if (!str(t, "name", NULL) || !str(t, "secret", NULL))
-			return bad(c, t, "a token needs a name and a secret");
+		if (!field_str(t, "name", NULL) || !field_str(t, "secret", NULL))
+			return field_bad(c, t, "a token needs a name and a secret");
 		MEM_PUSH_ROOM(u->tokens, u->ntokens, u->tcap);
-		u->tokens[u->ntokens++] = (struct stoken){mem_strdup(str(t, "name", "")),
-		    mem_strdup(str(t, "secret", "")), flag(t, "privsep", true),
-		    number(t, "expire", 0), mem_strdup(str(t, "comment", NULL))};
+		u->tokens[u->ntokens++] = (struct stoken){mem_strdup(field_str(t, "name", "")),
+		    mem_strdup(field_str(t, "secret", "")), field_flag(t, "privsep", true),
+		    field_number(t, "expire", 0), mem_strdup(field_str(t, "comment", NULL))};
 	}
 	return 0;
 }
 
 static int load_acl(const struct seed *c, const struct ynode *map)
 {
-	if (known(c, map, "|path|who|role|propagate|") < 0)
+	if (field_known(c, map, "|path|who|role|propagate|") < 0)
 		return -1;
-	if (!str(map, "path", NULL) || !str(map, "who", NULL) || !str(map, "role", NULL))
-		return bad(c, map, "an acl entry needs path, who and role");
-	if (!role_find(c->s, str(map, "role", "")))
-		return bad(c, map, "there is no role \"%s\"", str(map, "role", ""));
+	if (!field_str(map, "path", NULL) || !field_str(map, "who", NULL) ||
+	    !field_str(map, "role", NULL))
+		return field_bad(c, map, "an acl entry needs path, who and role");
+	if (!role_find(c->s, field_str(map, "role", "")))
+		return field_bad(c, map, "there is no role \"%s\"", field_str(map, "role", ""));
 	MEM_PUSH_ROOM(c->s->acls, c->s->nacls, c->s->aclcap);
-	c->s->acls[c->s->nacls++] =
-	    (struct sacl){mem_strdup(str(map, "path", "")), mem_strdup(str(map, "who", "")),
-		mem_strdup(str(map, "role", "")), flag(map, "propagate", true)};
+	c->s->acls[c->s->nacls++] = (struct sacl){mem_strdup(field_str(map, "path", "")),
+	    mem_strdup(field_str(map, "who", "")), mem_strdup(field_str(map, "role", "")),
+	    field_flag(map, "propagate", true)};
 	return 0;
 }
 
@@ -402,15 +312,15 @@ static int load_inside(const struct seed *c, const struct ynode *map, struct gue
 
 	if (!map)
 		return 0;
-	if (known(c, map, "|agent|boot|os|") < 0)
+	if (field_known(c, map, "|agent|boot|os|") < 0)
 		return -1;
 	os = ynode_get(map, "os");
-	g->inside.agent = mem_strdup(str(map, "agent", NULL));
-	g->inside.boot = duration(str(map, "boot", "10s"));
+	g->inside.agent = mem_strdup(field_str(map, "agent", NULL));
+	g->inside.boot = field_duration(field_str(map, "boot", "10s"));
 	if (g->inside.boot < 0)
-		return bad(c, map, "\"boot\" is no duration");
+		return field_bad(c, map, "\"boot\" is no duration");
 	for (size_t i = 0; os && i < os->n; i++)
-		kv_set(&g->inside.os, os->keys[i], str(os, os->keys[i], ""));
+		kv_set(&g->inside.os, os->keys[i], field_str(os, os->keys[i], ""));
 	return 0;
 }
 
@@ -421,38 +331,38 @@ static int load_one_guest(
 	_cleanup_kv_ struct kv set = {0};
 	struct err *e = NULL;
 	struct guest *g;
-	const char *pool = str(map, "pool", NULL);
+	const char *pool = field_str(map, "pool", NULL);
 
 	for (size_t i = 0; conf && i < conf->n; i++) {
-		const char *v = str(conf, conf->keys[i], ""); /* null: left out */
+		const char *v = field_str(conf, conf->keys[i], ""); /* null: left out */
 
 		if (!schema_conf_key(conf->keys[i], c->s->v9))
-			return bad(c, conf->items[i], "guest %" PRId64 ": unknown option \"%s\"",
-			    vmid, conf->keys[i]);
+			return field_bad(c, conf->items[i],
+			    "guest %" PRId64 ": unknown option \"%s\"", vmid, conf->keys[i]);
 		kv_set(&set, conf->keys[i], v);
 	}
 	if (nth)
 		kv_setf(&set, "name", "%s-%" PRId64,
 		    kv_get(&set, "name") ? kv_get(&set, "name") : "vm", nth);
-	if (flag(map, "bare", false)) { /* nothing but what is said: debris of an operation */
+	if (field_flag(map, "bare", false)) { /* nothing but what is said: debris of an operation */
 		g = guest_new(c->s, vmid, node);
 		KV_FOREACH (i, &set)
 			guest_set(c->s, g, i->key, i->value);
 		return 0;
 	}
-	if (human_make(c->s, vmid, node, &set, flag(map, "template", false), &e) < 0) {
-		int r = bad(c, map, "guest %" PRId64 ": %s", vmid, err_msg(e));
+	if (human_make(c->s, vmid, node, &set, field_flag(map, "template", false), &e) < 0) {
+		int r = field_bad(c, map, "guest %" PRId64 ": %s", vmid, err_msg(e));
 
 		err_free(&e);
 		return r;
 	}
 	g = guest_find(c->s, vmid);
 	if (pool && !pool_find(c->s, pool))
-		return bad(c, map, "there is no pool \"%s\"", pool);
+		return field_bad(c, map, "there is no pool \"%s\"", pool);
 	if (pool)
 		guest_pool(c->s, g, pool);
 	/* Disks without a system: nothing in the guest hears the power button. */
-	for (size_t i = 0; flag(map, "blank", false) && i < c->s->nvolumes; i++) {
+	for (size_t i = 0; field_flag(map, "blank", false) && i < c->s->nvolumes; i++) {
 		struct volume *v = c->s->volumes[i];
 
 		if (v->vmid == vmid && v->laid) {
@@ -460,9 +370,10 @@ static int load_one_guest(
 			v->data = 0;
 		}
 	}
-	if (flag(map, "running", false))
+	if (field_flag(map, "running", false))
 		guest_run(c->s, g, true);
-	g->deaf = flag(map, "blank", false);
+	g->deaf = field_flag(map, "blank", false);
+	g->fresh = field_flag(map, "new", false);
 	return load_inside(c, ynode_get(map, "inside"), g);
 }
 
@@ -471,18 +382,19 @@ static int load_guest(const struct seed *c, const struct ynode *map)
 	struct node *node;
 	int64_t vmid, count;
 
-	if (known(c, map, "|id|count|node|template|running|pool|blank|bare|inside|config|") < 0)
+	if (field_known(
+		c, map, "|id|count|node|template|running|pool|blank|bare|new|inside|config|") < 0)
 		return -1;
-	vmid = number(map, "id", 0);
-	count = number(map, "count", 0);
-	node = node_find(c->s, str(map, "node", c->s->nodes[0]->name));
+	vmid = field_number(map, "id", 0);
+	count = field_number(map, "count", 0);
+	node = node_find(c->s, field_str(map, "node", c->s->nodes[0]->name));
 	if (vmid < 100 || vmid > SIM_VMID_MAX || count < 0 || count > 100000)
-		return bad(c, map, "a guest needs an id from 100 on");
+		return field_bad(c, map, "a guest needs an id from 100 on");
 	if (!node)
-		return bad(c, map, "there is no node \"%s\"", str(map, "node", ""));
+		return field_bad(c, map, "there is no node \"%s\"", field_str(map, "node", ""));
 	for (int64_t i = 0; i < (count ? count : 1); i++) {
 		if (guest_find(c->s, vmid + i))
-			return bad(c, map, "guest %" PRId64 " is there twice", vmid + i);
+			return field_bad(c, map, "guest %" PRId64 " is there twice", vmid + i);
 		if (load_one_guest(c, map, vmid + i, count ? i + 1 : 0, node) < 0)
 			return -1;
 	}
@@ -497,7 +409,7 @@ static int each(const struct seed *c, const struct ynode *root, const char *key,
 	if (!seq || ynode_is_null(seq))
 		return 0;
 	if (seq->kind != YNODE_SEQ)
-		return bad(c, seq, "%s: a list is expected here", key);
+		return field_bad(c, seq, "%s: a list is expected here", key);
 	for (size_t i = 0; i < seq->n; i++)
 		if (fn(c, seq->items[i]) < 0)
 			return -1;
@@ -508,12 +420,14 @@ static int load_all(const struct seed *c, const struct ynode *root)
 {
 	struct sim *s = c->s;
 
-	if (known(c, root, "|cluster|timing|nodes|storages|pools|roles|users|acl|guests|") < 0 ||
+	if (field_known(c, root,
+		"|cluster|timing|nodes|storages|pools|roles|users|acl|guests|past|heard|volumes|") <
+		0 ||
 	    load_cluster(c, ynode_get(root, "cluster")) < 0 ||
 	    load_timing(c, ynode_get(root, "timing")) < 0 || each(c, root, "nodes", load_node) < 0)
 		return -1;
 	if (!s->nnodes)
-		return bad(c, root, "there must be a node");
+		return field_bad(c, root, "there must be a node");
 	if (s->nnodes > 1 && !s->name)
 		s->name = mem_strdup("cluster");
 	auth_builtin_roles(s);
@@ -521,7 +435,12 @@ static int load_all(const struct seed *c, const struct ynode *root)
 	    each(c, root, "roles", load_role) < 0 || each(c, root, "users", load_user) < 0 ||
 	    each(c, root, "acl", load_acl) < 0)
 		return -1;
-	return each(c, root, "guests", load_guest);
+	if (each(c, root, "heard", past_heard) < 0 || each(c, root, "guests", load_guest) < 0)
+		return -1;
+	s->log_uid = (uint64_t)field_number(ynode_get(root, "cluster"), "log-uid", 0);
+	if (each(c, root, "volumes", past_volume) < 0)
+		return -1;
+	return each(c, root, "past", past_event);
 }
 
 static int choose_version(const struct seed *c, const struct ynode *root, const char *version)
@@ -529,9 +448,9 @@ static int choose_version(const struct seed *c, const struct ynode *root, const 
 	const struct ynode *cl = ynode_get(root, "cluster");
 
 	if (!version)
-		version = str(cl, "version", "9.2");
+		version = field_str(cl, "version", "9.2");
 	if (strcmp(version, "8.4") != 0 && strcmp(version, "9.2") != 0)
-		return bad(
+		return field_bad(
 		    c, cl, "version \"%s\" is not simulated; there are 8.4 and 9.2", version);
 	c->s->v9 = *version == '9';
 	c->s->release = mem_strdup(c->s->v9 ? "9.2" : "8.4");

@@ -364,6 +364,20 @@ struct snap *snap_find(const struct guest *g, const char *name)
 	return NULL;
 }
 
+void guest_unheard(struct sim *s, struct guest *g)
+{
+	free(g->heard.name);
+	g->heard = (struct heard){0};
+	for (size_t k = 0; k < s->nechoes; k++) {
+		const struct echo *e = &s->echoes[k];
+
+		if (e->vmid != g->vmid || s->now - e->at > s->timing[TIMING_STALE])
+			continue;
+		g->heard = e->heard;
+		g->heard.name = mem_strdup(e->heard.name);
+	}
+}
+
 struct guest *guest_new(struct sim *s, int64_t vmid, struct node *n)
 {
 	size_t i = guest_slot(s, vmid);
@@ -377,6 +391,7 @@ struct guest *guest_new(struct sim *s, int64_t vmid, struct node *n)
 	g->vmid = vmid;
 	g->node = n;
 	g->dirty_at = s->now;
+	guest_unheard(s, g);
 	note(s, g, "create", "", NULL, n->name);
 	return g;
 }
@@ -407,6 +422,10 @@ void guest_del(struct sim *s, struct guest *g)
 	size_t i = guest_slot(s, g->vmid);
 
 	note(s, g, "destroy", "", g->node->name, NULL);
+	if (guest_heard(s, g)) {
+		echo_add(s, g->vmid, &g->heard, last_broadcast(s, g->node));
+		g->heard.name = NULL;
+	}
 	memmove(s->guests + i, s->guests + i + 1, (s->nguests - i - 1) * sizeof(struct guest *));
 	s->nguests--;
 	guest_drop(g);
@@ -509,6 +528,9 @@ void state_free(struct sim *s)
 		free(s->pools[i]);
 	}
 	free(s->pools);
+	for (size_t i = 0; i < s->nechoes; i++)
+		free(s->echoes[i].heard.name);
+	free(s->echoes);
 	users_free(s);
 	kv_fini(&s->options);
 	kv_fini(&s->files);

@@ -84,7 +84,9 @@ struct node {
 	bool portless; /* its bridges have no physical port: no VLAN on a running guest */
 	uint32_t pid;
 	uint64_t last_fork;
-	unsigned busy; /* workers of pvedaemon in use */
+	const struct task *just; /* that ended when the list of tasks was written last … */
+	int64_t just_at;	 /* … and when that was: pvestatd writes it as well */
+	unsigned busy;		 /* workers of pvedaemon in use */
 	struct job **queue;
 	size_t nqueue, qcap;
 };
@@ -173,6 +175,7 @@ struct guest {
 	struct kv live; /* what the running process was started with, for reboot-only keys */
 	struct inside inside;
 	struct heard heard;
+	bool fresh;	  /* made just before the start: nobody heard of it yet */
 	bool copy;	  /* of a node that is cut off, see sim_net.h */
 	int64_t dirty_at; /* time of the first change not yet broadcast, or NOT_DIRTY */
 	char *pool;
@@ -282,6 +285,11 @@ struct sim {
 	struct volume **volumes;
 	size_t nvolumes, volcap;
 	struct smap volmap;
+	struct echo {
+		int64_t vmid, at;
+		struct heard heard;
+	} * echoes; /* what was heard last of guests that are gone; at = when */
+	size_t nechoes, echocap;
 	struct guest **guests; /* by vmid */
 	size_t nguests, guestcap;
 	struct guest *
@@ -351,6 +359,10 @@ struct suser *user_find(const struct sim *s, const char *name);
 
 /* Before any change that the rest of the cluster hears of by broadcast. */
 void guest_touch(struct sim *s, struct guest *g);
+/* What was heard under this number is kept for a while: a new guest of that number is shown so
+ * until the next broadcast. Takes the name over. */
+void guest_unheard(struct sim *s, struct guest *g);
+void echo_add(struct sim *s, int64_t vmid, const struct heard *h, int64_t at);
 /* What other nodes know of it now; NULL = nothing (new, or too old). */
 const struct heard *guest_heard(struct sim *s, struct guest *g);
 

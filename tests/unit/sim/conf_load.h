@@ -126,6 +126,30 @@ static char *of_version(const char *text, char version)
 	return buf_take(&b);
 }
 
+/* When pvestatd of the recorded node broadcast first: a line "#! statd-at 2s". */
+static char *statd_at(const char *text)
+{
+	static const char key[] = "\n#! statd-at ";
+	const char *p = strstr(text, key);
+
+	p = p ? p + strlen(key) : "0ms";
+	return mem_strndup(p, strcspn(p, "\n"));
+}
+
+/* A start state that begins with "#< NAME" goes on from another file in the folder. */
+static char *with_earlier(const char *folder, const char *own)
+{
+	const char *name = text_after(own, "#< ");
+	_cleanup_str_ char *path = NULL;
+	_cleanup_str_ char *earlier = NULL;
+
+	if (!name)
+		return mem_strdup(own);
+	path = mem_printf("%s/%.*s", folder, (int)strcspn(name, "\n"), name);
+	earlier = slurp(path);
+	return mem_printf("%s\n%s", earlier, own);
+}
+
 static int load_start(
     struct run *r, const char *folder, const char *scenario, const char *version, bool cluster)
 {
@@ -136,9 +160,12 @@ static int load_start(
 	_cleanup_str_ char *base = slurp(base_path);
 	_cleanup_str_ char *own = slurp(own_path);
 	_cleanup_str_ char *node = first_node(r);
-	_cleanup_str_ char *both = mem_printf("%s\n%s", base, own);
+	_cleanup_str_ char *more = with_earlier(folder, own);
+	_cleanup_str_ char *both = mem_printf("%s\n%s", base, more);
 	_cleanup_str_ char *its = of_version(both, *version);
-	_cleanup_str_ char *yaml = replaced(its, "@NODE@", node);
+	_cleanup_str_ char *named = replaced(its, "@NODE@", node);
+	_cleanup_str_ char *statd = statd_at(named);
+	_cleanup_str_ char *yaml = replaced(named, "@STATD@", statd);
 	struct err *e = NULL;
 	struct sim_opts o = {.seed_yaml = yaml,
 	    .seed_name = scenario,
@@ -158,6 +185,8 @@ static int load_start(
 			continue; /* for the other version */
 		if (text_starts(line, "v"))
 			memmove(line, line + 3, strlen(line + 3) + 1);
+		if (text_starts(line, "statd-at "))
+			continue;
 		if (text_starts(line, "ticket "))
 			mem_replace(&r->ticket_user, line + 7);
 		else

@@ -1,0 +1,104 @@
+/* What happened before the simulation began, and what is left of it. */
+#include "sim_past.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sim_volume.h"
+
+static void add_task(struct sim *s, struct node *n, const char *type, const char *id,
+    const char *full, const char *status)
+{
+	struct task *t = mem_alloc(sizeof(*t));
+	bool good = !strcmp(status, "OK") || text_starts(status, "WARNINGS");
+
+	t->type = mem_strdup(type);
+	t->id = mem_strdup(id);
+	t->full = mem_strdup(full);
+	t->node = n;
+	t->start = t->end = sim_secs(s);
+	t->pid = node_fork(s, n);
+	t->pstart = 1000 + (int64_t)s->ntasks;
+	t->upid = mem_printf("UPID:%s:%08X:%08" PRIX64 ":%08" PRIX64 ":%s:%s:%s:", n->name, t->pid,
+	    (uint64_t)t->pstart, (uint64_t)t->start, type, id, full);
+	t->status = mem_strdup(status);
+	strs_add_take(&t->log, mem_printf("TASK %s%s", good ? "" : "ERROR: ", status));
+	MEM_PUSH_ROOM(s->tasks, s->ntasks, s->taskcap);
+	s->tasks[s->ntasks++] = t;
+	smap_put(&s->taskmap, t->upid, t);
+	clog_add(s, n, full, 6, "starting task %s", t->upid);
+	clog_add(s, n, full, good ? 6 : 3, "end task %s %s", t->upid, status);
+}
+
+/* What happened before the start: a task that is over, or a line of the cluster's log. */
+int past_event(const struct seed *c, const struct ynode *map)
+{
+	struct sim *s = c->s;
+	const struct node *first = s->nodes[0];
+	struct node *n = node_find(s, field_str(map, "node", first->name));
+	const char *type = field_str(map, "task", NULL), *line = field_str(map, "log", NULL),
+		   *user = field_str(map, "user", "root@pam");
+	int64_t ago = field_duration(field_str(map, "ago", "60s")),
+		count = field_number(map, "count", 1);
+
+	if (field_known(c, map, "|task|log|id|user|status|ago|count|node|priority|") < 0)
+		return -1;
+	if (!type == !line || !n || ago < 0 || count < 1 || count > 10000)
+		return field_bad(c, map,
+		    "what happened before is a task or a log, on a node, some time "
+		    "ago");
+	s->now = -ago;
+	for (int64_t i = 0; type && i < count; i++)
+		add_task(
+		    s, n, type, field_str(map, "id", ""), user, field_str(map, "status", "OK"));
+	if (line)
+		clog_add(s, n, user, (int)field_number(map, "priority", 6), "%s", line);
+	s->now = 0;
+	return 0;
+}
+
+/* A volume that no guest has: "310/vm-310-disk-0.raw", "vm-310-disk-0". */
+int past_volume(const struct seed *c, const struct ynode *map)
+{
+	struct store *st = store_find(c->s, field_str(map, "storage", ""));
+	struct node *n = node_find(c->s, field_str(map, "node", c->s->nodes[0]->name));
+	const char *name = field_str(map, "name", ""), *own = strrchr(name, '/');
+	int64_t vmid;
+
+	if (field_known(c, map, "|storage|node|name|size|") < 0)
+		return -1;
+	own = text_after(own ? own + 1 : name, "vm-");
+	vmid = own ? strtoll(own, NULL, 10) : 0;
+	if (!st || !n || vmid < 100 || vmid > SIM_VMID_MAX)
+		return field_bad(
+		    c, map, "a volume has a storage and a name with the number of a guest");
+	volume_add(c->s, st, n, name, vmid, field_bytes(map, "size", (int64_t)1 << 30));
+	return 0;
+}
+
+/* What was heard of a guest that is gone: its number may be in use again. */
+int past_heard(const struct seed *c, const struct ynode *map)
+{
+	static const char *const states[] = {"stopped", "running", "paused"};
+	const char *name = field_str(map, "name", NULL),
+		   *status = field_str(map, "status", "stopped");
+	struct heard h = {.known = true,
+	    .running = strcmp(status, "stopped") != 0,
+	    .template = field_flag(map, "template", false),
+	    .maxcpu = field_number(map, "cpus", 1),
+	    .maxmem = field_bytes(map, "memory", (int64_t)512 << 20),
+	    .maxdisk = field_bytes(map, "disk", 0)};
+	int64_t vmid = field_number(map, "id", 0);
+
+	if (field_known(c, map, "|id|name|status|template|cpus|memory|disk|") < 0)
+		return -1;
+	for (size_t i = 0; i < ARRAY_LEN(states); i++)
+		if (!strcmp(states[i], status))
+			h.status = states[i];
+	if (vmid < 100 || vmid > SIM_VMID_MAX || !h.status)
+		return field_bad(c, map, "what was heard has the id of a guest and a status");
+	h.name = name ? mem_strdup(name) : mem_printf("VM %" PRId64, vmid);
+	echo_add(c->s, vmid, &h, 0);
+	return 0;
+}
