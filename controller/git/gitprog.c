@@ -68,6 +68,15 @@ void gitprog_fini(struct gitprog *p)
 	mem_free_str(&p->words);
 }
 
+void gitprog_sweep(const char *dir)
+{
+	static const char *const names[] = {GITPROG_SIGNATURE, GITPROG_SIGNERS, GITPROG_KEYRING};
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		_cleanup_str_ char *path = mem_printf("%s/%s", dir, names[i]);
+		unlink(path);
+	}
+}
+
 int gitprog_write(const char *path, const char *data, size_t len, struct err **err)
 {
 	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);

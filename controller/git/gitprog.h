@@ -28,6 +28,12 @@ int gitprog_run(const char *const *argv, const char *input, size_t len, struct g
     struct err **err) MUST_CHECK;
 void gitprog_fini(struct gitprog *p);
 
+/* Names of such files, in the folder of the cache. */
+#define GITPROG_SIGNATURE "signature"
+#define GITPROG_SIGNERS "signers"
+#define GITPROG_KEYRING "keyring"
+/* Removes those that a killed worker left there. */
+void gitprog_sweep(const char *dir);
 /* Writes a file for it, readable by this user only, in place of one that is there. ERR_IO. */
 int gitprog_write(const char *path, const char *data, size_t len, struct err **err) MUST_CHECK;
 /* Reads a file of the settings. ERR_CONFIG; ret is overwritten as if empty. */

@@ -1,6 +1,7 @@
 #include "gitrepo.h"
 #include "crypt.h"
 #include "gitname.h"
+#include "gitprog.h"
 #include "gitseal.h"
 #include "gitsign.h"
 #include "log.h"
@@ -120,28 +121,40 @@ int gitrepo_fail(struct gitrepo *g, int rc, struct err **err, const char *what)
 
 /* --- the cache --- */
 
+/* Temporary files and locks of the library. The cache is ours alone: whoever made them is dead. */
+static bool is_leftover(const char *name)
+{
+	return strstr(name, "_git2_") || text_ends(name, ".lock");
+}
+
+static int sweep_entry(const char *path, const struct stat *st UNUSED, int kind, struct FTW *ftw)
+{
+	if (kind == FTW_F && is_leftover(path + ftw->base) && unlink(path) == 0)
+		log_debug("git", "removed %s, left by a killed worker", path + ftw->base);
+	return 0;
+}
+
+static size_t count_entries(const char *dir, const char *suffix)
+{
+	size_t n = 0;
+	DIR *d = opendir(dir);
+
+	for (struct dirent *e; d && (e = readdir(d));)
+		n += text_ends(e->d_name, suffix);
+	if (d)
+		closedir(d);
+	return n;
+}
+
 /* Removes what a killed worker left behind; true when so much has piled up that a new cache is
  * better: the library never packs anything again. */
 static bool sweep(const char *dir)
 {
 	_cleanup_str_ char *packs = mem_printf("%s/objects/pack", dir);
 	_cleanup_str_ char *sample = mem_printf("%s/objects/17", dir);
-	size_t n_packs = 0, n_sample = 0;
 
-	DIR *d = opendir(packs);
-	for (struct dirent *e; d && (e = readdir(d));) {
-		if (text_starts(e->d_name, "pack_git2_") && unlinkat(dirfd(d), e->d_name, 0) == 0)
-			log_debug("git", "removed %s, left by a killed worker", e->d_name);
-		n_packs += text_ends(e->d_name, ".pack");
-	}
-	if (d)
-		closedir(d);
-	d = opendir(sample);
-	while (d && readdir(d))
-		n_sample++;
-	if (d)
-		closedir(d);
-	return n_packs > PACKS_MAX || n_sample > SAMPLE_MAX;
+	nftw(dir, sweep_entry, 16, FTW_PHYS | FTW_MOUNT);
+	return count_entries(packs, ".pack") > PACKS_MAX || count_entries(sample, "") > SAMPLE_MAX;
 }
 
 static int remove_entry(
@@ -221,6 +234,7 @@ static int open_cache(struct gitrepo *g, struct err **err)
 
 	if (lock_cache(g, err) != 0)
 		return -1;
+	gitprog_sweep(g->setup->dir);
 	if (access(aside, F_OK) == 0)
 		remove_tree(aside);
 	if (sweep(g->dir) && drop_cache(g, err) != 0)

@@ -45,8 +45,8 @@ static int judge(const struct gitverdict_case *c, const char *sig_file, const ch
 
 int gitsigpgp_judge(const struct gitverdict_case *c, enum gitverdict *ret, struct err **err)
 {
-	_cleanup_str_ char *sig_file = mem_printf("%s/signature", c->setup->dir);
-	_cleanup_str_ char *keyring = mem_printf("%s/keyring", c->setup->dir);
+	_cleanup_str_ char *sig_file = mem_printf("%s/" GITPROG_SIGNATURE, c->setup->dir);
+	_cleanup_str_ char *keyring = mem_printf("%s/" GITPROG_KEYRING, c->setup->dir);
 	bool armoured = false;
 
 	int r = unarmour(c->setup, keyring, &armoured, err);

@@ -30,7 +30,7 @@ static int find_principals(
 static int judge_signer(struct check *k, enum gitverdict *ret, struct err **err)
 {
 	const struct gitproto_setup *s = k->c->setup;
-	_cleanup_str_ char *path = mem_printf("%s/signers", s->dir);
+	_cleanup_str_ char *path = mem_printf("%s/" GITPROG_SIGNERS, s->dir);
 	_cleanup_gitprog_ struct gitprog p = {0};
 	struct buf list;
 
@@ -110,7 +110,7 @@ int gitsigssh_judge(const struct gitverdict_case *c, enum gitverdict *ret, struc
 	if (!gmtime_r(&when, &tm) || !strftime(at, sizeof(at), "%Y%m%d%H%M%S", &tm))
 		snprintf(at, sizeof(at), "19700101000000");
 	k.at = mem_printf("-Overify-time=%s", at);
-	k.sig_file = mem_printf("%s/signature", c->setup->dir);
+	k.sig_file = mem_printf("%s/" GITPROG_SIGNATURE, c->setup->dir);
 	int r = judge(&k, ret, err);
 	unlink(k.sig_file);
 	mem_free_str(&k.sig_file);

@@ -1,11 +1,15 @@
 #include "gitwrite.h"
 #include "gitname.h"
 #include "gitseal.h"
+#include "log.h"
 #include "loop.h"
 #include "text.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #define ITEMS_MAX 1000000
 #define OUTGOING_REF "refs/ramet/outgoing"
@@ -27,6 +31,42 @@ void gitwrite_fini(struct gitwrite *w)
 	*w = (struct gitwrite){.g = w->g};
 }
 
+/* While the branch of a repository on this machine is moved, a file beside the cache says so: who
+ * is killed then leaves a lock behind that nobody else would ever remove. */
+static char *moving_mark(const struct gitrepo *g)
+{
+	return mem_printf("%s.moving", g->dir);
+}
+
+static void set_mark(const struct gitrepo *g)
+{
+	_cleanup_str_ char *mark = moving_mark(g);
+	int fd = open(mark, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd >= 0)
+		close(fd);
+}
+
+static void clear_mark(const struct gitrepo *g)
+{
+	_cleanup_str_ char *mark = moving_mark(g);
+	unlink(mark);
+}
+
+static void sweep_lock(struct gitwrite *w)
+{
+	_cleanup_str_ char *mark = moving_mark(w->g);
+	_cleanup_str_ char *lock =
+	    mem_printf("%s%s.lock", git_repository_commondir(w->target), w->g->ref[GITREPO_STATUS]);
+	struct stat marked, locked;
+
+	if (stat(mark, &marked) != 0)
+		return;
+	/* One that was there before was not ours. */
+	if (stat(lock, &locked) == 0 && locked.st_mtime >= marked.st_mtime && unlink(lock) == 0)
+		log_warn("git", "removed %s, left by a killed worker", lock);
+	unlink(mark);
+}
+
 static int open_target(struct gitwrite *w, struct err **err)
 {
 	if (w->target)
@@ -42,6 +82,7 @@ static int open_target(struct gitwrite *w, struct err **err)
 		gitrepo_fail(w->g, rc, err, what);
 		return err_hint(err, "check that git.url names a repository, and who may write it");
 	}
+	sweep_lock(w);
 	return 0;
 }
 
@@ -205,10 +246,12 @@ static int write_local(struct gitwrite *w, git_commit *parent, const git_oid *oi
 		err_set(err, ERR_CONFLICT, "%s is checked out in %s", name, w->g->local);
 		return err_hint(err, "check out another branch there, or use a bare repository");
 	}
+	set_mark(w->g);
 	int rc = parent ? git_reference_create_matching(&ref, w->target, name, oid, true,
 			      git_commit_id(parent), "ramet: report")
 			: git_reference_create(&ref, w->target, name, oid, false, "ramet: report");
 	git_reference_free(ref);
+	clear_mark(w->g);
 	if (rc == GIT_EMODIFIED || rc == GIT_EEXISTS || rc == GIT_ELOCKED || rc == GIT_ENOTFOUND)
 		return moved(w, ret_rejected, err);
 	return rc == 0 ? 0 : gitrepo_fail(w->g, rc, err, "cannot update the report's branch");

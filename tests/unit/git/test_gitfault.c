@@ -265,6 +265,102 @@ static void test_killed(void **state UNUSED)
 	assert_true(hits > 0);
 }
 
+struct killer {
+	struct fix *f;
+	unsigned kills;
+};
+
+static void strike(void *arg)
+{
+	struct killer *k = arg;
+	long pid = gitwork_pid(k->f->work);
+	if (pid && kill((pid_t)pid, SIGKILL) == 0)
+		k->kills++;
+}
+
+#define STRIKES 40
+
+/* At any moment of reading and publishing: both repositories stay sound, and what comes after
+ * works. */
+static void test_killed_anywhere(void **state UNUSED)
+{
+	_cleanup_str_ char *work = make_repo("strikes",
+	    "echo 0 >a.yaml; for i in $(seq 30); do echo $i >n$i.yaml; done; git init -q --bare "
+	    "../strikes.git; git remote add origin ../strikes.git");
+	_cleanup_str_ char *url = mem_printf("%s.git", work);
+	_cleanup_str_ char *dir = mem_printf("%s/strikes-state", fix_dir);
+	_cleanup_str_ char *parent = mem_strdup("");
+	uint64_t rng = 88172645463325252u;
+	struct killer k = {0};
+	struct fix f;
+	fix_init(&f, url);
+	f.opts.setup.dir = dir;
+	fix_open(&f);
+	k.f = &f;
+	for (int i = 0; i < STRIKES; i++) {
+		_cleanup_str_ char *head =
+		    fix_sh("cd strikes; for i in $(seq 30); do echo %d $i >n$i.yaml; done; git "
+			   "commit -q -a "
+			   "-m %d; git push -q origin HEAD:main; git rev-parse HEAD",
+			i, i);
+		rng ^= rng << 13;
+		rng ^= rng >> 7;
+		rng ^= rng << 17;
+		gitport_read(f.port, head, fix_got, &f);
+		timer_id timer = clock_timer(loop_clock(f.loop), (int64_t)(rng % 30), strike, &k);
+		fix_wait(&f);
+		if (!f.ok)
+			fix_failed(&f, ERR_IO, "killed by signal 9");
+		_cleanup_str_ char *data = mem_printf("%d\n", i);
+		fix_publish(&f, parent, "STATUS.md", data);
+		if (!f.ok)
+			fix_failed(&f, ERR_IO, "killed by signal 9");
+		clock_cancel(loop_clock(f.loop), &timer);
+		/* The next attempt of each is good, at the first go, once the death is known. */
+		fix_read(&f, head);
+		if (!f.ok) {
+			fix_failed(&f, ERR_IO, "killed by signal 9");
+			fix_read(&f, head);
+		}
+		fix_ok(&f);
+		assert_int_equal(f.n_files, 31);
+		fix_list(&f);
+		fix_ok(&f);
+		mem_replace(&parent, f.status_head);
+		fix_publish(&f, parent, "STATUS.md", "after\n");
+		fix_ok(&f);
+		mem_replace(&parent, f.new_head);
+		fix_run("for r in strikes-state/*.git strikes.git; do git -C $r fsck --strict "
+			"--no-dangling 2>>fsck; "
+			"done\n"
+			"! find strikes-state -name '*_git2_*' -o -name '*.lock' -path '*.git/*' "
+			"-o -name "
+			"'*.moving' | grep . >&2");
+	}
+	print_message("killed %u times\n", k.kills);
+	assert_true(k.kills > STRIKES / 4);
+
+	/* Killed while it held the lock of the branch: its own it removes, that of others it
+	 * respects. */
+	fix_run(
+	    "d=$(echo strikes-state/*.git); touch $d.moving; "
+	    "mkdir -p strikes.git/refs/heads/ramet; touch strikes.git/refs/heads/ramet/status.lock "
+	    "$d/refs/ramet/watched.lock");
+	kill((pid_t)gitwork_pid(f.work), SIGKILL);
+	fix_list(&f);
+	if (!f.ok)
+		fix_list(&f);
+	fix_ok(&f);
+	fix_publish(&f, parent, "STATUS.md", "own lock\n");
+	fix_ok(&f);
+	mem_replace(&parent, f.new_head);
+	fix_run("touch strikes.git/refs/heads/ramet/status.lock");
+	fix_publish(&f, parent, "STATUS.md", "their lock\n");
+	fix_failed(&f, ERR_CONFLICT, "moved in the meantime");
+	fix_run("test -e strikes.git/refs/heads/ramet/status.lock");
+	fix_close(&f);
+}
+
 /* A worker that dies again and again costs pauses, not the processor. */
 static void test_dies_always(void **state UNUSED)
 {
@@ -379,6 +475,7 @@ int main(int argc, char **argv)
 	    cmocka_unit_test(test_stall),
 	    cmocka_unit_test(test_rubbish),
 	    cmocka_unit_test(test_killed),
+	    cmocka_unit_test(test_killed_anywhere),
 	    cmocka_unit_test(test_dies_always),
 	    cmocka_unit_test(test_lost_cache),
 	    cmocka_unit_test(test_memory),
