@@ -173,11 +173,40 @@ static char *check_config(const struct plan_input *in, const struct step *s)
 	return NULL;
 }
 
+/* The end of a VM: only by the manifest's own word, and only of the very one on record. */
+static char *check_end(const struct plan *p, const struct plan_input *in, const struct step *s)
+{
+	const struct leaf *state = resource_find(in->want, ATTR_state, NULL);
+	const struct leaf *protect = resource_find(in->want, ATTR_protect, NULL);
+	const struct record *r = &p->learned;
+	const struct obs_guest *g = in->guest;
+	const char *desc = g ? kv_get(&g->current, "description") : NULL;
+
+	if (!state || state->value.type != VALUE_STR || strcmp(state->value.s, "absent") != 0)
+		return mem_printf("it would %s and is not to be absent", s->text);
+	if (protect && protect->value.type == VALUE_BOOL && protect->value.b)
+		return mem_printf("it would %s and is protected", s->text);
+	if (!r->proven || !in->record || !in->record->vmid || !in->record->uuid || !r->nonce || !g)
+		return mem_printf("it would %s and is not known for certain", s->text);
+	const char *nonce = in->record->nonce ? in->record->nonce : r->nonce;
+	_cleanup_str_ char *mark = mem_printf(" vmid=%u %s", in->record->vmid, nonce);
+	if (g->vmid != in->record->vmid || !text_eq_nocase(g->uuid, in->record->uuid) || !desc ||
+	    !strstr(desc, mark))
+		return mem_printf("it would %s and is another VM", s->text);
+	return NULL;
+}
+
+static bool ends(const struct step *s)
+{
+	return s->parting || s->kind == STEP_DESTROY || s->kind == STEP_STOP;
+}
+
 char *plan_check_steps(const struct plan *p, const struct plan_input *in)
 {
 	for (size_t i = 0; i < p->n_steps; i++) {
 		const struct step *s = &p->steps[i];
 		char *wrong = s->kind == STEP_CONFIG			       ? check_config(in, s)
+			      : ends(s)					       ? check_end(p, in, s)
 			      : s->kind == STEP_MOVE || s->kind == STEP_RESIZE ? check_disk(in, s)
 									       : NULL;
 		if (wrong)

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "destroy.h"
+
 static enum match done(struct planner *pl, enum plan_verdict v, enum reason r, const char *fmt, ...)
     PRINTF(4, 5);
 
@@ -160,6 +162,16 @@ static enum match whose(struct planner *pl)
 	struct marker m = {0};
 	enum match r;
 
+	/* What PVE leaves for a moment, or for good when it is cut short: nothing to know it by. */
+	if (text_eq(g->lock, "destroyed") && pl->in->going) {
+		done(pl, PLAN_STALLED, REASON_DEBRIS,
+		    "VM %u was being destroyed, and that broke off: its configuration is left",
+		    g->vmid);
+		pl->out->hint = mem_printf("as root on %s, after making sure that no task destroys "
+					   "it: qm unlock %u && qm destroy %u",
+		    g->node, g->vmid, g->vmid);
+		return MATCH_DONE;
+	}
 	if (pl->in->record && pl->in->record->vmid && pl->in->record->vmid != g->vmid)
 		return done(pl, PLAN_STALLED, REASON_BUG, "VM %u was read instead of %u", g->vmid,
 		    pl->in->record->vmid);
@@ -178,6 +190,8 @@ static enum match whose(struct planner *pl)
 	/* The annotation is a person's word for it, also when the record was lost. */
 	learned->proven |= pl->want->adopt && *pl->want->adopt && g->uuid &&
 			   text_eq_nocase(pl->want->adopt, g->uuid);
+	if (!pl->adopting)
+		destroy_learn_volumes(learned, g);
 	return MATCH_OURS;
 }
 
@@ -236,11 +250,5 @@ enum match match_guest(struct planner *pl)
 		pl->hands_off = true;
 		return MATCH_OURS;
 	}
-	if (absent) {
-		bool protect = resource_bool(pl->want, ATTR_protect);
-		done(pl, PLAN_STALLED, REASON_ABSENT_REPORTED, "destroying VM %u is asked for%s",
-		    pl->in->guest->vmid, protect ? ", and protect: true forbids it" : "");
-		return MATCH_DONE;
-	}
-	return MATCH_OURS;
+	return absent ? MATCH_END : MATCH_OURS;
 }

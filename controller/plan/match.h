@@ -15,6 +15,7 @@
 enum match {
 	MATCH_OURS,   /* compare; with pl->hands_off the verdict stands already */
 	MATCH_CREATE, /* there is none yet */
+	MATCH_END,    /* ours, and to be destroyed */
 	MATCH_DONE,   /* the verdict stands, there is nothing to compare */
 	MATCH__MAX
 };

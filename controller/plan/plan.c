@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "actions.h"
+#include "destroy.h"
 #include "diff.h"
 #include "drives.h"
 #include "foretell.h"
@@ -27,6 +28,8 @@ const char *step_kind_word(enum step_kind k)
 	    [STEP_START] = "start",
 	    [STEP_SHUTDOWN] = "shutdown",
 	    [STEP_REBOOT] = "reboot",
+	    [STEP_STOP] = "stop",
+	    [STEP_DESTROY] = "destroy",
 	};
 	MUST(k < STEP_KIND__MAX);
 	return words[k];
@@ -193,6 +196,18 @@ static void compare(struct planner *pl)
 	guard(pl);
 }
 
+static void end(struct planner *pl)
+{
+	struct plan *p = pl->out;
+
+	destroy_plan(pl);
+	planner_place(pl);
+	if (p->n_changes > 1)
+		qsort(p->changes, p->n_changes, sizeof(*p->changes), compare_changes);
+	verdict_give(pl);
+	guard(pl);
+}
+
 void plan_make(const struct plan_input *in, struct plan *ret)
 {
 	struct planner pl = {.in = in, .out = ret, .want = in->want, .policy = in->policy};
@@ -210,6 +225,9 @@ void plan_make(const struct plan_input *in, struct plan *ret)
 	if (m == MATCH_OURS) {
 		use_guest(&pl);
 		compare(&pl);
+	} else if (m == MATCH_END) {
+		use_guest(&pl);
+		end(&pl);
 	} else if (m == MATCH_CREATE) {
 		record_fini(&ret->learned); /* of a VM that is no more */
 		if (use_source(&pl))

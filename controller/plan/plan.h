@@ -31,8 +31,22 @@ struct plan_policy {
 	enum plan_drift drift;		     /* default for manifests */
 	enum plan_disruption max_disruption; /* default for manifests */
 	bool recreate_missing;		     /* default for on_missing */
+	bool prune;			     /* a manifest that disappears is an order to destroy */
 	bool observe_only;
 	bool token_is_root; /* root@pam with a password: may set root-only options */
+};
+
+/* What speaks against destroying the VM beyond the VM itself: each NULL, or a sentence. Asked by
+ * the caller for each plan anew; borrowed for the length of the call. */
+struct plan_peril {
+	const char *unread;	   /* the manifest may only be unread */
+	const char *named;	   /* another manifest names the VM */
+	const char *history;	   /* the branch was rewritten */
+	const char *stale;	   /* Git does not answer: the order may be withdrawn */
+	const char *replicated;	   /* a replication job */
+	const char *dependent;	   /* a VM that depends on it is still there */
+	const char *budget;	   /* too many are to be destroyed */
+	const struct strs *linked; /* VMs whose disks are linked to its own; NULL = none */
 };
 
 struct plan_input {
@@ -50,8 +64,10 @@ struct plan_input {
 	bool fights; /* a leaf in `fight` is left alone */
 	const struct strs *fight; /* paths of leaves that came back too often */
 	int64_t wall_ms;	  /* for suspend.until */
-	const char *nonce;	  /* drawn by the caller, for the marker of an adoption; NULL = none
-				   */
+	struct plan_peril peril;
+	bool going;	   /* destroying it was begun by us */
+	const char *nonce; /* drawn by the caller, for the marker of an adoption; NULL = none
+			    */
 };
 
 enum change_state {
@@ -90,6 +106,8 @@ enum step_kind {
 	STEP_START,
 	STEP_SHUTDOWN,
 	STEP_REBOOT,
+	STEP_STOP,
+	STEP_DESTROY,
 	STEP_KIND__MAX
 };
 
@@ -102,7 +120,9 @@ struct step {
 	char *slot, *storage, *format, *pool, *node;
 	uint64_t size_gb;
 	enum plan_disruption disruption;
-	char *text; /* "set cores=4, memory=8192", for people */
+	bool parting;		  /* part of destroying the VM */
+	bool purge, unreferenced; /* DESTROY: also from jobs; also volumes that nothing names */
+	char *text;		  /* "set cores=4, memory=8192", for people */
 };
 
 enum plan_verdict {
@@ -123,6 +143,7 @@ struct plan {
 	struct change *changes; /* sorted by path */
 	size_t n_changes, cap_changes;
 	bool create;		  /* the VM does not exist yet */
+	bool destroy;		  /* the VM is to be destroyed */
 	struct strs pending_keys; /* PVE keys that wait for a restart */
 	struct record
 	    learned; /* the record with what this look taught (MACs, volumes, UUID, stored) */

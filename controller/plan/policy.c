@@ -138,7 +138,9 @@ enum reason policy_step(const struct planner *pl, const struct step *s, char **r
 	    s->kind == STEP_CLONE && pl->in->source ? pl->in->source->node : pl->g->node;
 	const struct obs_node *n = obs_cluster_node(cl, on);
 
-	if (!pl->foretold && pl->g->lock) {
+	/* PVE destroys a hibernated guest as it is. */
+	bool sleeps = s->kind == STEP_DESTROY && pl->g->power == OBS_POWER_HIBERNATED;
+	if (!pl->foretold && pl->g->lock && !sleeps) {
 		*ret_message = mem_printf("VM %u is locked (%s)", pl->g->vmid, pl->g->lock);
 		return pl->g->power == OBS_POWER_HIBERNATED ? REASON_PAUSED : REASON_LOCKED;
 	}
@@ -146,7 +148,7 @@ enum reason policy_step(const struct planner *pl, const struct step *s, char **r
 		*ret_message = mem_printf("node %s is offline", on);
 		return REASON_NODE_OFFLINE;
 	}
-	if (s->kind == STEP_CLONE && (!cl || !cl->complete)) {
+	if ((s->kind == STEP_CLONE || s->parting) && (!cl || !cl->complete)) {
 		*ret_message = mem_strdup("the cluster could not be seen as a whole");
 		return REASON_CLUSTER_UNREACHABLE;
 	}

@@ -33,6 +33,12 @@ struct record {
 	struct kv sizes;	    /* slot → size_gb that was last asked for and reached */
 	struct kv stored;	    /* leaf path → "wrote\tread": values PVE stores differently */
 	struct kv silent; /* leaf path → time word: class S changes that wait for a restart */
+	/* slot → volume that came with the clone, or was there when a person handed the VM over:
+	 * not added by hand. Nothing is known of them while owns is false. */
+	struct kv owned;
+	bool owns;
+	/* What the last manifest in force said about the VM's end: leaf path → text. */
+	struct kv parting;
 	struct kv unmet; /* leaf or device path → reason: what could not be done of that manifest */
 	int64_t boot_mark; /* uptime-derived start time in wall seconds when `silent` was written */
 };

@@ -81,7 +81,10 @@ static void act(struct planner *pl)
 		    mem_printf("would %s; the controller only observes", first->text), NULL);
 		return;
 	}
-	r = pl->foretold ? REASON_CREATING : all_drift(p) ? REASON_CORRECTING : REASON_UPDATING;
+	r = p->destroy	   ? REASON_DESTROYING
+	    : pl->foretold ? REASON_CREATING
+	    : all_drift(p) ? REASON_CORRECTING
+			   : REASON_UPDATING;
 	if (p->n_steps == 1)
 		give(pl, PLAN_ACT, r, mem_strdup(first->text), NULL);
 	else
@@ -118,8 +121,12 @@ static void blocked(struct planner *pl, const struct change *worst)
 	    n > 1 ? mem_printf("; %zu more %s blocked", n - 1, n == 2 ? "is" : "are")
 		  : mem_strdup("");
 	give(pl, v, worst->reason,
-	    mem_printf(
-		"%s%s: %s%s", pl->foretold ? "not cloned: " : "", worst->path, worst->why, more),
+	    mem_printf("%s%s%s%s%s",
+		pl->foretold	   ? "not cloned: "
+		: pl->out->destroy ? "not destroyed: "
+				   : "",
+		pl->out->destroy ? "" : worst->path, pl->out->destroy ? "" : ": ", worst->why,
+		more),
 	    worst->hint);
 }
 
@@ -165,7 +172,8 @@ void verdict_give(struct planner *pl)
 		act(pl);
 		return;
 	}
-	note_synced(pl);
+	if (!pl->out->destroy)
+		note_synced(pl);
 	if (worst)
 		blocked(pl, worst);
 	else

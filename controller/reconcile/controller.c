@@ -11,7 +11,6 @@
 #define STOP_MS 10000
 #define STOP_POLL_MS 200
 #define READS 16
-#define UNCLEAR_MS (30 * 60 * 1000) /* as long as a clone may take by default */
 
 /* --- guests --- */
 static size_t place(const struct controller *c, const char *name)
@@ -36,7 +35,7 @@ static struct guest *find_guest(const struct controller *c, const char *name)
 	return i < c->n_guests && strcmp(guest_name(c->guests[i]), name) == 0 ? c->guests[i] : NULL;
 }
 
-static struct guest *make_guest(struct controller *c, const char *name)
+struct guest *controller_make_guest(struct controller *c, const char *name)
 {
 	struct guest *g = find_guest(c, name);
 	size_t i = place(c, name);
@@ -50,7 +49,7 @@ static struct guest *make_guest(struct controller *c, const char *name)
 	return c->guests[i];
 }
 
-static bool in_scope(const struct controller *c, const char *name)
+bool controller_in_scope(const struct controller *c, const char *name)
 {
 	return !c->has_only || strs_has(&c->only, name);
 }
@@ -75,8 +74,8 @@ static void adopt_records(struct controller *c)
 	const char *name;
 
 	for (size_t i = 0; (name = journal_name(c->journal, i)); i++)
-		if (in_scope(c, name))
-			make_guest(c, name);
+		if (controller_in_scope(c, name))
+			controller_make_guest(c, name);
 }
 
 static void apply_bundle(struct controller *c)
@@ -84,8 +83,8 @@ static void apply_bundle(struct controller *c)
 	struct bundle *b = c->bundle;
 
 	for (size_t i = 0; i < b->n; i++)
-		if (in_scope(c, b->v[i].res->name))
-			make_guest(c, b->v[i].res->name);
+		if (controller_in_scope(c, b->v[i].res->name))
+			controller_make_guest(c, b->v[i].res->name);
 	for (size_t i = 0; i < c->n_guests; i++) {
 		const struct bundle_entry *e = bundle_find(b, guest_name(c->guests[i]));
 
@@ -152,8 +151,8 @@ static void scan_done(struct controller *c)
 	const struct claim *m;
 
 	for (size_t i = 0; (m = claims_at(c->claims, i)); i++)
-		if (!m->copy && in_scope(c, m->name))
-			guest_take_claim(make_guest(c, m->name), m);
+		if (!m->copy && controller_in_scope(c, m->name))
+			guest_take_claim(controller_make_guest(c, m->name), m);
 	if (c->bundle)
 		apply_bundle(c);
 	c->wide = false;
@@ -206,40 +205,6 @@ static void on_claims(void *arg)
 }
 
 /* --- what guests ask for --- */
-
-/* A clone that was under way when the journal was lost may be one of ours: nothing new is made
- * until it is clear, and when it never gets clear, a person is told. */
-static const char *unclear(struct controller *c, uint32_t vmid, const char *node, const char **hint)
-{
-	free(c->unclear);
-	c->unclear =
-	    mem_printf("no journal was found, and VM %u on node %s is locked by a clone or "
-		       "cannot be read: it may be one of ours",
-		vmid, node);
-	free(c->unclear_hint);
-	c->unclear_hint =
-	    mem_printf("make it readable; if it is locked by a clone and no clone task "
-		       "runs there, as root on %s: qm unlock %u && qm destroy %u --purge",
-		node, vmid, vmid);
-	*hint = c->unclear_hint;
-	return c->unclear;
-}
-
-static const char *not_ready(void *arg, const char **ret_hint)
-{
-	struct controller *c = arg;
-	const char *node;
-	int64_t ms = 0;
-	uint32_t vmid = claims_unclear(c->claims, &node, &ms);
-
-	if (!reporter_is_restored(c->reporter))
-		return "the last report was not read yet, which may hold its record";
-	if (c->wide && vmid && ms > UNCLEAR_MS)
-		return unclear(c, vmid, node, ret_hint);
-	if (c->wide && !claims_is_complete(c->claims))
-		return "no journal was found: guests are being read for markers first";
-	return NULL;
-}
 
 static bool take_over(void *arg, struct guest *g, const char *old)
 {
@@ -298,23 +263,6 @@ static bool is_busy(void *arg)
 			return true;
 	}
 	return false;
-}
-
-static void on_vm(void *arg, const struct vmstat *v)
-{
-	struct controller *c = arg;
-
-	if (v->record.vmid && in_scope(c, v->name))
-		guest_restore(make_guest(c, v->name), v);
-}
-
-static void on_used(void *arg, uint32_t vmid)
-{
-	_cleanup_err_ struct err *e = NULL;
-	struct controller *c = arg;
-
-	if (journal_use(c->journal, vmid, &e) < 0)
-		log_warn("journal", "%s, ignoring", err_msg(e));
 }
 
 static void start_source(struct controller *c)
@@ -404,6 +352,8 @@ static void make_machines(struct controller *c)
 		    .rev = c->rev,
 		    .once = c->o.mode != CONTROLLER_RUN,
 		    .on_listed = controller_on_listed,
+		    .followed = controller_followed,
+		    .on_followed = controller_on_followed,
 		    .on_bundle = on_bundle,
 		    .on_problem = on_source_problem,
 		    .on_record = on_record,
@@ -416,8 +366,9 @@ static void make_machines(struct controller *c)
 	    .partial = c->has_only || c->o.desired,
 	    .status = model,
 	    .busy = is_busy,
-	    .on_vm = on_vm,
-	    .on_used = on_used,
+	    .on_vm = controller_on_vm,
+	    .on_used = controller_on_used,
+	    .on_summary = controller_on_summary,
 	    .on_restored = on_restored,
 	    .on_report = on_report,
 	    .arg = c});
@@ -439,9 +390,10 @@ static void make_machines(struct controller *c)
 		.arg = c},
 	    .full_read_ms = k->reconcile_full_read,
 	    .readonly = readonly || c->o.observe_only,
-	    .not_ready = not_ready,
+	    .not_ready = controller_not_ready,
 	    .take_over = take_over,
 	    .dependency_ready = dependency_ready,
+	    .peril = controller_peril,
 	    .changed = on_changed,
 	    .note = on_note,
 	    .arg = c};
@@ -455,6 +407,7 @@ int controller_new(const struct controller_opts *o, struct controller **ret, str
 	c->magic = CONTROLLER_MAGIC;
 	c->o = *o;
 	c->clock = o->ports.clock;
+	c->started_wall = clock_wall(c->clock);
 	if (!o->desired && !o->ports.git) {
 		controller_free(&c);
 		return err_set(err, ERR_USAGE, "neither a repository nor a PATH to read from");
@@ -505,11 +458,13 @@ void controller_free(struct controller **cp)
 	bundle_unref(&c->bundle);
 	strs_fini(&c->only);
 	controller_free_model(c);
+	controller_free_peril(c);
 	free(c->rev);
 	free(c->known);
 	free(c->unclear);
 	free(c->cluster_problem);
 	free(c->unclear_hint);
+	free(c->rev_reported);
 	c->magic = 0;
 	free(c);
 	*cp = NULL;

@@ -32,6 +32,9 @@ struct controller_opts {
 	const struct bundle *desired;
 	const char *rev;	 /* read this revision of the branch instead of its head, or NULL */
 	const struct strs *only; /* names in scope, NULL = all */
+	/* A person says that so many VMs may be destroyed by this run, whatever the configured
+	 * budget, and that the branch is meant as it is; 0 = nobody said so. */
+	unsigned destroy_budget;
 };
 
 struct controller;

@@ -16,6 +16,8 @@
 #include "reporter.h"
 #include "source.h"
 
+enum controller_peril { PERIL_BUDGET, PERIL_NAMED, PERIL_DEPENDENT, PERIL_REPLICATED, PERIL__MAX };
+
 #define CONTROLLER_MAGIC 0x43544c52u
 
 struct controller {
@@ -44,8 +46,12 @@ struct controller {
 	struct status status;
 	const struct vmstat **vms;
 	char *rev_applied;
+	char *rev_reported;	      /* by the last report of an earlier life */
 	char *cluster_problem;	      /* as told last */
 	char *unclear, *unclear_hint; /* texts of not_ready */
+	char *peril[PERIL__MAX];      /* texts of controller_peril */
+	struct strs linked;
+	int64_t started_wall;
 	/* Settled and stopping. */
 	timer_id watch;
 	bool was_settled;
@@ -54,6 +60,22 @@ struct controller {
 	timer_id stop_timer;
 	int64_t stop_deadline;
 };
+
+/* controller.c */
+struct guest *controller_make_guest(struct controller *c, const char *name);
+bool controller_in_scope(const struct controller *c, const char *name);
+
+/* controller_past.c */
+const char *controller_not_ready(void *arg, const char **ret_hint);
+void controller_on_vm(void *arg, const struct vmstat *v);
+void controller_on_used(void *arg, uint32_t vmid);
+void controller_on_summary(void *arg, const struct status *s);
+const char *controller_followed(void *arg);
+void controller_on_followed(void *arg, const char *rev);
+
+/* controller_end.c */
+void controller_peril(void *arg, const struct guest *g, struct plan_peril *ret);
+void controller_free_peril(struct controller *c);
 
 /* controller_model.c */
 const struct status *controller_build_status(struct controller *c);

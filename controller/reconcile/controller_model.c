@@ -35,6 +35,7 @@ void controller_fill_policy(struct controller *c)
 	    .drift = drift_of(k->reconcile_drift),
 	    .max_disruption = disruption_of(k->reconcile_max_disruption),
 	    .recreate_missing = strcmp(k->reconcile_on_missing, "recreate") == 0,
+	    .prune = c->o.config->policy_prune && !c->o.desired,
 	    .observe_only = c->o.observe_only};
 }
 
@@ -94,6 +95,21 @@ static void add_copies(struct controller *c)
 	strs_sort_unique(&c->status.copies);
 }
 
+static void add_fallen(struct controller *c)
+{
+	struct status_fallens *to = &c->status.fallen;
+	const struct fallen *f;
+	size_t n = journal_fallen(c->journal, &f);
+
+	for (size_t i = n > STATUS_FALLEN_KEEP ? n - STATUS_FALLEN_KEEP : 0; i < n; i++) {
+		MEM_PUSH_ROOM(to->v, to->n, to->cap);
+		to->v[to->n++] = (struct status_fallen){
+		    .name = mem_strdup(f[i].name), .vmid = f[i].vmid, .wall_ms = f[i].wall_ms};
+	}
+	KV_FOREACH (it, journal_leftovers(c->journal))
+		strs_add(&c->status.leftovers, it->value);
+}
+
 /* Who waits has not got there, however long it has waited. */
 static bool all_settled(const struct controller *c)
 {
@@ -133,6 +149,7 @@ const struct status *controller_build_status(struct controller *c)
 			mem_replace(&c->rev_applied, c->bundle->rev);
 	}
 	s->rev_applied = mem_strdup(c->rev_applied);
+	s->rev_followed = mem_strdup(journal_history(c->journal));
 	if (c->source) {
 		s->subject = mem_strdup(source_subject(c->source));
 		s->git_problem = mem_strdup(source_problem(c->source));
@@ -140,6 +157,7 @@ const struct status *controller_build_status(struct controller *c)
 	s->cluster_problem = mem_strdup(inventory_problem(c->inventory));
 	s->report_problem = mem_strdup(reporter_problem(c->reporter));
 	add_copies(c);
+	add_fallen(c);
 	n_used = journal_used(c->journal, &used);
 	for (size_t i = 0; i < n_used; i++)
 		strs_add_take(&s->used_vmids, mem_printf("%u", used[i]));

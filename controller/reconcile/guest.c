@@ -87,6 +87,8 @@ void guest_free(struct guest **gp)
 	turn_free(&g->turn);
 	turn_free(&g->last);
 	bundle_unref(&g->bundle);
+	resource_unref(&g->parting);
+	strs_fini(&g->bases);
 	record_fini(&g->rec);
 	vmstat_fini(&g->st);
 	free(g->name);
@@ -217,6 +219,7 @@ void guest_save_record(struct guest *g)
 {
 	_cleanup_err_ struct err *e = NULL;
 
+	guest_note_parting(g); /* the record may be another one than when the manifest came */
 	record_fini(&g->st.record);
 	record_copy(&g->st.record, &g->rec);
 	if (g->env->readonly || !g->rec.vmid)
@@ -372,6 +375,8 @@ void guest_want(struct guest *g, struct bundle *b, const struct bundle_entry *en
 	g->want = entry ? entry->res : NULL;
 	same = !first && strcmp(g->hash, g->want ? g->want->hash : "") == 0;
 	note_good_version(g);
+	if (guest_note_parting(g))
+		guest_save_record(g);
 	note_findings(g);
 	memcpy(g->hash, g->want ? g->want->hash : "", g->want ? sizeof(g->hash) : 1);
 	mem_replace(&g->st.file, g->want ? g->want->file : NULL);
@@ -440,6 +445,11 @@ uint32_t guest_vmid(const struct guest *g)
 bool guest_is_wanted(const struct guest *g)
 {
 	return g->want != NULL;
+}
+
+const struct resource *guest_manifest(const struct guest *g)
+{
+	return g->want;
 }
 
 const struct record *guest_record(const struct guest *g)

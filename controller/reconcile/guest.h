@@ -49,6 +49,8 @@ struct guest_env {
 	bool (*take_over)(void *arg, struct guest *g, const char *old);
 	/* The VM of that name is Ready as its manifest in force says. */
 	bool (*dependency_ready)(void *arg, const char *name);
+	/* What speaks against destroying the VM of g. The texts are good until the next call. */
+	void (*peril)(void *arg, const struct guest *g, struct plan_peril *ret);
 	/* The status changed. event: one line for the commit message, or NULL; it replaces an
 	 * earlier one that it begins with. */
 	void (*changed)(void *arg, struct guest *g, const char *event);
@@ -92,6 +94,12 @@ const struct plan *guest_plan(const struct guest *g); /* NULL = none was made */
 bool guest_is_quiet(const struct guest *g);
 /* Quiet, and nothing is going to happen by itself soon; waits longer than this are for others. */
 bool guest_is_settled(const struct guest *g);
+/* Its end is ordered, by its manifest or by the lack of one, and nothing written forbids it. */
+bool guest_is_ordered(const struct guest *g);
+/* Disks of its VM are linked to those of the template. */
+bool guest_is_linked_to(const struct guest *g, uint32_t vmid);
+/* The manifest in force, NULL = it is gone. Borrowed. */
+const struct resource *guest_manifest(const struct guest *g);
 /* An operation is under way. */
 bool guest_is_acting(const struct guest *g);
 

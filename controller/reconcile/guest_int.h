@@ -64,9 +64,13 @@ struct guest {
 	unsigned gone_seen; /* looks at the cluster in which its VMID was free */
 	uint64_t gone_look;
 	unsigned hidden_seen;
-	char *last_step; /* text of the step that was carried out last */
-	char *nonce;	 /* for an adoption */
-	bool waiting;	 /* for this reason since then, turns that end so again included */
+	bool end_seen;		  /* the task of the open departure has ended */
+	bool resuming;		  /* following that task */
+	struct resource *parting; /* in place of a manifest that is gone, when that is an order */
+	struct strs bases;	  /* VMIDs of templates that its disks are linked to */
+	char *last_step;	  /* text of the step that was carried out last */
+	char *nonce;		  /* for an adoption */
+	bool waiting;		  /* for this reason since then, turns that end so again included */
 	enum reason wait_reason;
 	int64_t wait_since;
 	int64_t fight_since; /* wall: corrections before do not count */
@@ -92,6 +96,24 @@ void guest_begin(struct guest *g);
 void guest_plan_turn(struct guest *g);
 void guest_resolve(struct guest *g);
 void guest_drop_action(struct guest *g);
+
+void guest_start_op(struct guest *g, const struct op_job *job);
+
+/* guest_end.c */
+/* The manifest in force, or what stands for one that is gone. */
+const struct resource *guest_wanted(const struct guest *g);
+/* It is to be absent. */
+bool guest_is_leaving(const struct guest *g);
+bool guest_is_pruned(struct guest *g);
+bool guest_note_parting(struct guest *g);
+bool guest_is_departing(const struct guest *g);
+bool guest_has_end_task(const struct guest *g);
+void guest_stay(struct guest *g);
+void guest_note_left(struct guest *g, const struct op_result *r);
+void guest_forget(struct guest *g);
+void guest_resume_end(struct guest *g);
+void guest_end_resumed(struct guest *g, const struct op_result *r);
+void guest_learn_bases(struct guest *g);
 
 /* guest_drift.c */
 /* Takes the drift out of the plan into the status. True when a new one has no known author yet. */

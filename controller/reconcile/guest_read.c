@@ -218,6 +218,8 @@ static void gone(struct guest *g)
 		g->rec.vmid = 0;
 		guest_take_claim(g, c);
 		locate(g);
+	} else if (guest_is_leaving(g) || guest_is_departing(g) || !g->want) {
+		guest_forget(g);
 	} else {
 		g->turn->gone = true;
 		read_source(g); /* it may be wanted anew */
@@ -335,6 +337,8 @@ static void begin_new(struct guest *g)
 	else if (old && *old && g->env->take_over(g->env->arg, g, old))
 		guest_wait(g, REASON_RETRYING, "the VM of its old name has something under way",
 		    5000, false);
+	else if (!g->rec.vmid && guest_is_leaving(g))
+		guest_plan_turn(g); /* nothing of ours is there to go */
 	else if (g->rec.vmid || vmid_of(g))
 		locate(g);
 	else
@@ -343,6 +347,15 @@ static void begin_new(struct guest *g)
 
 static void orphan(struct guest *g)
 {
+	const struct obs_cluster *view = inventory_view(g->env->inventory);
+
+	/* Somebody removed what was left to people: then there is nothing to remember. */
+	if (g->rec.vmid && !obs_cluster_row(view, g->rec.vmid) &&
+	    inventory_settled(g->env->inventory)) {
+		ask_oracle(g);
+		return;
+	}
+	g->gone_seen = g->hidden_seen = 0;
 	g->current = true;
 	guest_set_status(
 	    g, PLAN_OFF, REASON_ORPHANED, "the manifest is gone; the VM is left as it is", NULL);
@@ -367,7 +380,9 @@ void guest_begin(struct guest *g)
 		guest_wait(g, REASON_READING, NULL, 60000, true);
 	else if (journal_intent(g->env->journal, g->name) && !g->intent_free)
 		guest_resolve(g);
-	else if (!g->want)
+	else if (guest_has_end_task(g))
+		guest_resume_end(g);
+	else if (!g->want && !guest_is_pruned(g))
 		orphan(g);
 	else if (g->rec.vmid)
 		locate(g);

@@ -16,7 +16,7 @@ static void fill_input(struct guest *g)
 	struct turn *t = g->turn;
 
 	t->bundle = bundle_ref(g->bundle);
-	t->want = g->want;
+	t->want = guest_wanted(g);
 	t->has_record = g->rec.vmid != 0;
 	record_copy(&t->record, &g->rec);
 	guest_drift_fights(g, &t->fight);
@@ -35,7 +35,10 @@ static void fill_input(struct guest *g)
 	    .fights = t->fight.n > 0,
 	    .fight = &t->fight,
 	    .wall_ms = clock_wall(g->env->clock),
+	    .going = guest_is_departing(g),
 	    .nonce = g->nonce};
+	if (guest_is_leaving(g))
+		g->env->peril(g->env->arg, g, &t->in.peril);
 }
 
 static void take_learned(struct guest *g)
@@ -83,15 +86,16 @@ static void in_sync(struct guest *g)
 {
 	const struct plan *p = &g->turn->plan;
 	/* The record as it was before this look, which has taken the hash over. */
-	bool was = strcmp(g->turn->record.synced_hash, g->want->hash) == 0;
+	const char *hash = g->turn->want->hash;
+	bool was = strcmp(g->turn->record.synced_hash, hash) == 0;
 
 	g->fails = 0;
 	g->fresh = g->acted = g->author_asked = false;
 	mem_free_str(&g->last_step);
 	turn_free(&g->last);
 	if (!was || !g->rec.synced_rev) {
-		memcpy(g->rec.synced_hash, g->want->hash, sizeof(g->rec.synced_hash));
-		mem_replace(&g->rec.synced_rev, g->entry->rev);
+		memcpy(g->rec.synced_hash, hash, sizeof(g->rec.synced_hash));
+		mem_replace(&g->rec.synced_rev, g->entry ? g->entry->rev : NULL);
 		guest_save_record(g);
 	}
 	guest_set_status(g, PLAN_IN_SYNC, p->reason, p->message, p->hint);
@@ -176,7 +180,7 @@ void guest_plan_turn(struct guest *g)
 	const struct plan *p;
 	bool new_drift;
 
-	if (!g->want) { /* the manifest went while the guest was being read */
+	if (!guest_wanted(g)) { /* the manifest went while the guest was being read */
 		guest_enter(g, GUEST_WAIT);
 		guest_begin(g);
 		return;
@@ -190,6 +194,11 @@ void guest_plan_turn(struct guest *g)
 	}
 	turn_free(&g->last);
 	plan_make(&g->turn->in, &g->turn->plan);
+	g->turn->in.peril = (struct plan_peril){0}; /* borrowed for the call */
+	if (g->turn->has_guest)
+		guest_learn_bases(g);
+	if (g->turn->has_guest && !g->turn->plan.destroy)
+		guest_stay(g);
 	g->turn->planned = true;
 	g->current = true;
 	p = &g->turn->plan;
@@ -250,7 +259,8 @@ static bool needs_person(enum pve_reason why, enum reason *ret)
 		enum reason reason;
 	} rows[] = {{PVE_FORBIDDEN, REASON_FORBIDDEN}, {PVE_ROOT_ONLY, REASON_ROOT_ONLY},
 	    {PVE_PROTECTED, REASON_PROTECTED}, {PVE_PARAMETER, REASON_REJECTED},
-	    {PVE_UNSUPPORTED, REASON_NOT_SUPPORTED}, {PVE_HA_MANAGED, REASON_HA_MANAGED}};
+	    {PVE_UNSUPPORTED, REASON_NOT_SUPPORTED}, {PVE_HA_MANAGED, REASON_HA_MANAGED},
+	    {PVE_BASE_IN_USE, REASON_LINKED_CLONES}, {PVE_REPLICATED, REASON_REPLICATED}};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		if (rows[i].why == why) {
@@ -274,9 +284,14 @@ static void failed(struct guest *g, const struct op_result *r)
 	_cleanup_str_ char *text = text_oneline(r->text, 300);
 	bool counts = r->why == PVE_OTHER || pve_reason_next(r->why) == PVE_NEXT_PERSON;
 	bool has_guest = g->turn && g->turn->has_guest;
+	bool ending = g->turn && g->turn->planned && g->turn->plan.destroy;
 	enum reason person;
 
 	g->fails++;
+	if (ending && r->why == PVE_NO_SHUTDOWN) {
+		guest_stall(g, REASON_STAYS_UP, text, NULL);
+		return;
+	}
 	if (r->why == PVE_LOCKED)
 		guest_wait(
 		    g, has_guest ? REASON_LOCKED : REASON_SOURCE_LOCKED, text, LOCK_WAIT_MS, false);
@@ -322,6 +337,7 @@ static void take_created(struct guest *g, const struct op_result *r)
 static void done(struct guest *g)
 {
 	const struct step *s = &g->turn->plan.steps[0];
+	bool destroyed = s->kind == STEP_DESTROY;
 	bool same = g->last_step && text_eq(g->last_step, s->text);
 
 	mem_replace(&g->last_step, s->text);
@@ -330,6 +346,13 @@ static void done(struct guest *g)
 		inventory_poke(g->env->inventory);
 	turn_free(&g->last);
 	g->last = TAKE(g->turn);
+	if (destroyed) {
+		g->end_seen = true;
+		inventory_poke(g->env->inventory);
+		guest_wait(
+		    g, REASON_DESTROYING, "destroyed; looking whether it is gone", 5000, true);
+		return;
+	}
 	if (same) {
 		g->fails++;
 		guest_wait(g, REASON_UPDATING, "the step had no visible effect yet",
@@ -351,6 +374,14 @@ static void on_op(void *arg, const struct op_result *r)
 		gate_storage_result(g->env->gate, g->storage, r->why == PVE_STORAGE_LOCK);
 	gate_give(g->env->gate, &g->ticket);
 	g->intent_free = false;
+	guest_note_left(g, r);
+	if (g->resuming) {
+		guest_end_resumed(g, r);
+		op_cancel(&g->op);
+		return;
+	}
+	if (r->end != OP_STUCK || r->reason != REASON_TASK_STUCK)
+		g->end_seen = true; /* if there was one */
 	switch (r->end) {
 	case OP_DONE:
 		done(g);
@@ -385,7 +416,7 @@ static void on_op(void *arg, const struct op_result *r)
 	op_cancel(&g->op);
 }
 
-static void start(struct guest *g, const struct op_job *job)
+void guest_start_op(struct guest *g, const struct op_job *job)
 {
 	guest_enter(g, GUEST_ACT);
 	g->op = op_start(&g->env->op, job, on_op, on_progress, g);
@@ -411,7 +442,8 @@ static void run_step(struct guest *g)
 			    : mem_printf("%s: %s", kind, s->text ? s->text : "");
 	guest_set_status(g, PLAN_ACT, p->reason, p->message ? p->message : s->text, NULL);
 	g->env->note(g->env->arg, NOTE_STEP, g->name, g->st.last_op, -1);
-	start(g, &job);
+	g->end_seen = false;
+	guest_start_op(g, &job);
 }
 
 static void on_gate(void *arg, gate_ticket t)
@@ -485,5 +517,5 @@ void guest_resolve(struct guest *g)
 	free(g->st.last_op);
 	g->st.last_op = mem_strdup("clone: looking for what came of it");
 	g->env->note(g->env->arg, NOTE_STEP, g->name, g->st.last_op, -1);
-	start(g, &job);
+	guest_start_op(g, &job);
 }

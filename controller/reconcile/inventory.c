@@ -12,6 +12,7 @@
 #define HURRY_MS 5000 /* between looks until quorum has settled */
 #define LOG_LINES "500"
 #define POOLS_MAX 10000
+#define JOBS_MAX 10000
 
 struct inventory {
 	uint32_t magic;
@@ -22,6 +23,7 @@ struct inventory {
 	timer_id timer;
 	struct obs_cluster view;
 	struct attrib *attrib;
+	struct kv jobs; /* VMID → replication job */
 	bool log_known;
 	bool ready, failed, again;
 	bool single; /* a node without a cluster: no partition can hide */
@@ -62,6 +64,7 @@ void inventory_free(struct inventory **ip)
 	pvereq_cancel(i->o.pve, &i->call);
 	obs_cluster_fini(&i->view);
 	attrib_free(&i->attrib);
+	kv_fini(&i->jobs);
 	free(i->own_user);
 	free(i->problem);
 	i->magic = 0;
@@ -203,6 +206,26 @@ static int take_pools(struct inventory *i, const struct jsn *data)
 	return 0;
 }
 
+static int take_jobs(struct inventory *i, const struct jsn *data)
+{
+	kv_fini(&i->jobs);
+	for (size_t k = 0; k < jsn_len(data) && k < JOBS_MAX; k++) {
+		const char *guest = jsn_get_text(jsn_at(data, k), "guest");
+		const char *id = jsn_get_text(jsn_at(data, k), "id");
+
+		if (guest && id)
+			kv_set(&i->jobs, guest, id);
+	}
+	return 0;
+}
+
+const char *inventory_replication(const struct inventory *i, uint32_t vmid)
+{
+	_cleanup_str_ char *key = mem_printf("%u", vmid);
+
+	return kv_get(&i->jobs, key);
+}
+
 /* Calls that may be forbidden without harm: the view is whole without them. */
 static bool excused(struct inventory *i, const struct pvereq_result *a)
 {
@@ -221,6 +244,8 @@ static bool excused(struct inventory *i, const struct pvereq_result *a)
 	case INVENTORY_POOLS:
 		i->view.pools_known = false;
 		return true;
+	case INVENTORY_REPLICATION:
+		return true; /* asked again right before it matters */
 	case INVENTORY_IDLE:
 	case INVENTORY_VERSION:
 	case INVENTORY_ROWS:
@@ -249,6 +274,8 @@ static int take(struct inventory *i, const struct jsn *data, struct err **err)
 		return observe_storages(data, &i->view, err);
 	case INVENTORY_POOLS:
 		return take_pools(i, data);
+	case INVENTORY_REPLICATION:
+		return take_jobs(i, data);
 	case INVENTORY_LOG:
 		i->log_known = true;
 		attrib_feed(i->attrib, data, i->o.on_touched, i->o.arg);
@@ -280,6 +307,8 @@ static enum inventory_state next_state(struct inventory *i)
 	case INVENTORY_STORAGES:
 		return INVENTORY_POOLS;
 	case INVENTORY_POOLS:
+		return INVENTORY_REPLICATION;
+	case INVENTORY_REPLICATION:
 		return INVENTORY_LOG;
 	case INVENTORY_LOG:
 	case INVENTORY__MAX:
@@ -366,6 +395,9 @@ static void enter(struct inventory *i, enum inventory_state next)
 		return;
 	case INVENTORY_POOLS:
 		get(i, ENDPOINT_POOLS, NULL, NULL);
+		return;
+	case INVENTORY_REPLICATION:
+		get(i, ENDPOINT_REPLICATION, NULL, NULL);
 		return;
 	case INVENTORY_LOG:
 		get(i, ENDPOINT_CLUSTER_LOG, "max", LOG_LINES);

@@ -59,6 +59,8 @@ const char *inventory_problem(const struct inventory *i);
 bool inventory_is_down(const struct inventory *i);
 bool inventory_is_unauthenticated(const struct inventory *i);
 bool inventory_pools_known(const struct inventory *i);
+/* The replication job that copies the disks of the guest, as it was seen last; NULL = none. */
+const char *inventory_replication(const struct inventory *i, uint32_t vmid);
 /* The log of others can be read. */
 bool inventory_log_known(const struct inventory *i);
 struct attrib *inventory_attrib(struct inventory *i);

@@ -1,32 +1,13 @@
 #include "journal.h"
 
+#include "journal_int.h"
 #include "journal_line.h"
 #include "log.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define MAGIC 0x4a4f5552u
 #define COMPACT_SLACK 2000 /* lines beyond what is needed before the file is rewritten */
-
-struct item {
-	char *name;
-	bool has_record, has_intent;
-	struct record record;
-	struct intent intent;
-};
-
-struct journal {
-	uint32_t magic;
-	struct store *store;
-	char *controller_id, *instance;
-	bool readonly, scanned;
-	struct item *v; /* sorted by name */
-	size_t n, cap;
-	uint32_t *used; /* ascending */
-	size_t n_used, cap_used;
-	size_t lines;
-};
 
 void intent_fini(struct intent *in)
 {
@@ -64,7 +45,7 @@ static size_t item_place(const struct journal *j, const char *name)
 	return lo;
 }
 
-static struct item *item_find(const struct journal *j, const char *name)
+struct item *journal_item(const struct journal *j, const char *name)
 {
 	size_t i = item_place(j, name);
 
@@ -86,6 +67,7 @@ static struct item *item_make(struct journal *j, const char *name)
 
 static void item_fini(struct item *it)
 {
+	journal_clear_departure(it);
 	free(it->name);
 	if (it->has_record)
 		record_fini(&it->record);
@@ -135,6 +117,8 @@ static void set_record(struct journal *j, const char *name, const struct record 
 {
 	struct item *it = item_make(j, name);
 
+	if (it->departs && it->departure.vmid != rec->vmid)
+		journal_clear_departure(it);
 	if (it->has_record)
 		record_fini(&it->record);
 	record_copy(&it->record, rec);
@@ -164,8 +148,10 @@ static void clear_intent(struct item *it)
 
 static int replay_named(struct journal *j, const struct jsn *o, const char *kind, const char *name)
 {
-	struct item *it = item_find(j, name);
+	struct item *it = journal_item(j, name);
 
+	if (journal_is_end(kind))
+		return journal_replay_end(j, o, kind, name);
 	if (strcmp(kind, "intent") == 0) {
 		struct intent in;
 
@@ -195,6 +181,7 @@ static int replay_named(struct journal *j, const struct jsn *o, const char *kind
 		if (it->has_record)
 			record_fini(&it->record);
 		it->has_record = false;
+		journal_clear_departure(it);
 		item_drop_if_empty(j, it);
 	}
 	return 0;
@@ -232,6 +219,8 @@ static int replay_line(struct journal *j, const char *line, struct err **err)
 	name = jsn_get_text(o, "name");
 	if (strcmp(kind, "scanned") == 0) {
 		j->scanned = true;
+	} else if (strcmp(kind, "history") == 0) {
+		mem_replace(&j->history, jsn_get_text(o, "rev"));
 	} else if (strcmp(kind, "used") == 0) {
 		int64_t v = jsn_get_int(o, "vmid", 0);
 
@@ -253,9 +242,17 @@ static int compact(struct journal *j, struct err **err)
 		strs_add_take(&l, journal_line_scanned());
 	for (size_t i = 0; i < j->n_used; i++)
 		strs_add_take(&l, journal_line_used(j->used[i]));
+	if (j->history)
+		strs_add_take(&l, journal_line_history(j->history));
+	for (size_t i = 0; i < j->n_fallen; i++)
+		strs_add_take(&l, journal_line_fallen(&j->fallen[i]));
+	KV_FOREACH (it, &j->left)
+		strs_add_take(&l, journal_line_left(it->key, it->value));
 	for (size_t i = 0; i < j->n; i++) {
 		if (j->v[i].has_record)
 			strs_add_take(&l, journal_line_record(j->v[i].name, &j->v[i].record));
+		if (j->v[i].departs)
+			strs_add_take(&l, journal_line_depart(j->v[i].name, &j->v[i].departure));
 		if (j->v[i].has_intent)
 			strs_add_take(&l, journal_line_intent(j->v[i].name, &j->v[i].intent));
 	}
@@ -273,7 +270,7 @@ int journal_open(struct store *store, const char *controller_id, bool readonly,
 	struct strs lines = {0};
 	int rc;
 
-	j->magic = MAGIC;
+	j->magic = JOURNAL_MAGIC;
 	j->store = store;
 	j->controller_id = mem_strdup(controller_id);
 	j->readonly = readonly;
@@ -300,9 +297,14 @@ void journal_free(struct journal **jp)
 
 	if (!j)
 		return;
-	CHECK_OBJ(j, MAGIC);
+	CHECK_OBJ(j, JOURNAL_MAGIC);
 	for (size_t i = 0; i < j->n; i++)
 		item_fini(&j->v[i]);
+	for (size_t i = 0; i < j->n_fallen; i++)
+		free(j->fallen[i].name);
+	free(j->fallen);
+	kv_fini(&j->left);
+	free(j->history);
 	free(j->v);
 	free(j->used);
 	free(j->controller_id);
@@ -324,14 +326,14 @@ const char *journal_instance(const struct journal *j)
 
 const struct record *journal_find(const struct journal *j, const char *name)
 {
-	const struct item *it = item_find(j, name);
+	const struct item *it = journal_item(j, name);
 
 	return it && it->has_record ? &it->record : NULL;
 }
 
 const struct intent *journal_intent(const struct journal *j, const char *name)
 {
-	const struct item *it = item_find(j, name);
+	const struct item *it = journal_item(j, name);
 
 	return it && it->has_intent ? &it->intent : NULL;
 }
@@ -353,7 +355,7 @@ const char *journal_holder(const struct journal *j, uint32_t vmid)
 	return NULL;
 }
 
-static int add_line(struct journal *j, char *line, struct err **err)
+int journal_add_line(struct journal *j, char *line, struct err **err)
 {
 	int rc = j->readonly ? 0 : j->store->ops->append(j->store, line, err);
 
@@ -364,7 +366,7 @@ static int add_line(struct journal *j, char *line, struct err **err)
 }
 
 /* A compaction that fails costs nothing but space: the lines are all there. */
-static void maybe_compact(struct journal *j)
+void journal_maybe_compact(struct journal *j)
 {
 	_cleanup_err_ struct err *e = NULL;
 
@@ -378,7 +380,7 @@ int journal_set_scanned(struct journal *j, struct err **err)
 {
 	if (j->scanned)
 		return 0;
-	if (add_line(j, journal_line_scanned(), err) < 0)
+	if (journal_add_line(j, journal_line_scanned(), err) < 0)
 		return -1;
 	j->scanned = true;
 	return 0;
@@ -386,19 +388,19 @@ int journal_set_scanned(struct journal *j, struct err **err)
 
 int journal_begin(struct journal *j, const char *name, const struct intent *in, struct err **err)
 {
-	if (add_line(j, journal_line_intent(name, in), err) < 0)
+	if (journal_add_line(j, journal_line_intent(name, in), err) < 0)
 		return -1;
 	set_intent(j, name, in);
-	maybe_compact(j);
+	journal_maybe_compact(j);
 	return 0;
 }
 
 int journal_upid(struct journal *j, const char *name, const char *upid, struct err **err)
 {
-	struct item *it = item_find(j, name);
+	struct item *it = journal_item(j, name);
 
 	MUST(it && it->has_intent);
-	if (add_line(j, journal_line_upid(name, upid), err) < 0)
+	if (journal_add_line(j, journal_line_upid(name, upid), err) < 0)
 		return -1;
 	mem_replace(&it->intent.upid, upid);
 	return 0;
@@ -411,14 +413,14 @@ int journal_end(struct journal *j, const char *name, const struct record *rec, s
 	/* The record first: a crash between the two lines only proves the same VM once more. */
 	if (rec && journal_record(j, name, rec, err) < 0)
 		return -1;
-	if (add_line(j, journal_line_end(name), err) < 0)
+	if (journal_add_line(j, journal_line_end(name), err) < 0)
 		return -1;
-	it = item_find(j, name);
+	it = journal_item(j, name);
 	if (it) {
 		clear_intent(it);
 		item_drop_if_empty(j, it);
 	}
-	maybe_compact(j);
+	journal_maybe_compact(j);
 	return 0;
 }
 
@@ -428,23 +430,24 @@ int journal_record(struct journal *j, const char *name, const struct record *rec
 
 	if (old == rec || (old && record_eq(old, rec)))
 		return 0;
-	if (add_line(j, journal_line_record(name, rec), err) < 0)
+	if (journal_add_line(j, journal_line_record(name, rec), err) < 0)
 		return -1;
 	set_record(j, name, rec);
-	maybe_compact(j);
+	journal_maybe_compact(j);
 	return 0;
 }
 
 int journal_forget(struct journal *j, const char *name, struct err **err)
 {
-	struct item *it = item_find(j, name);
+	struct item *it = journal_item(j, name);
 
 	if (!it || !it->has_record)
 		return 0;
-	if (add_line(j, journal_line_forget(name), err) < 0)
+	if (journal_add_line(j, journal_line_forget(name), err) < 0)
 		return -1;
 	record_fini(&it->record);
 	it->has_record = false;
+	journal_clear_departure(it);
 	item_drop_if_empty(j, it);
 	return 0;
 }
@@ -453,7 +456,7 @@ int journal_use(struct journal *j, uint32_t vmid, struct err **err)
 {
 	if (journal_is_used(j, vmid))
 		return 0;
-	if (add_line(j, journal_line_used(vmid), err) < 0)
+	if (journal_add_line(j, journal_line_used(vmid), err) < 0)
 		return -1;
 	used_add(j, vmid);
 	return 0;

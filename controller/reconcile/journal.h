@@ -31,6 +31,23 @@ struct intent {
 	int64_t wall_ms;   /* of the last try */
 };
 
+/* The end of a VM that was about to be asked for: its shutdown, then its destruction. */
+struct departure {
+	uint32_t vmid;
+	bool deleting;	 /* false: only shut down so far */
+	char *upid;	 /* NULL = no answer yet, or none was seen */
+	int64_t wall_ms; /* of the request */
+};
+
+/* One VM that we destroyed, or began to. */
+struct fallen {
+	uint32_t vmid;
+	char *name;
+	int64_t wall_ms;
+};
+
+#define JOURNAL_FALLEN_MAX 1000 /* the newest are kept */
+
 void intent_fini(struct intent *in);
 void intent_copy(struct intent *dst, const struct intent *src);
 
@@ -67,6 +84,28 @@ int journal_end(
 int journal_record(
     struct journal *j, const char *name, const struct record *rec, struct err **err) MUST_CHECK;
 int journal_forget(struct journal *j, const char *name, struct err **err) MUST_CHECK;
+
+/* Opens or rewrites the departure of a name that has a record; with deleting it counts as fallen
+ * from now on, once for each VM. */
+int journal_depart(
+    struct journal *j, const char *name, const struct departure *d, struct err **err) MUST_CHECK;
+int journal_depart_upid(
+    struct journal *j, const char *name, const char *upid, struct err **err) MUST_CHECK;
+const struct departure *journal_departure(const struct journal *j, const char *name); /* or NULL */
+/* The VM stays after all. */
+int journal_stay(struct journal *j, const char *name, struct err **err) MUST_CHECK;
+/* Oldest first. */
+size_t journal_fallen(const struct journal *j, const struct fallen **ret);
+/* What another place remembers; nothing happens when it is known. */
+int journal_add_fallen(struct journal *j, const char *name, uint32_t vmid, int64_t wall_ms,
+    struct err **err) MUST_CHECK;
+/* What broke off and is left for a person: a text for people under a key. text NULL: it is gone. */
+int journal_leave(
+    struct journal *j, const char *key, const char *text, struct err **err) MUST_CHECK;
+const struct kv *journal_leftovers(const struct journal *j);
+/* The newest revision of the branch that was followed without a break; NULL = none. */
+const char *journal_history(const struct journal *j);
+int journal_set_history(struct journal *j, const char *rev, struct err **err) MUST_CHECK;
 
 int journal_use(struct journal *j, uint32_t vmid, struct err **err) MUST_CHECK;
 bool journal_is_used(const struct journal *j, uint32_t vmid);

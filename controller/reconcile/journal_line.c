@@ -80,6 +80,55 @@ char *journal_line_scanned(void)
 	return print_line(line_new("scanned", NULL));
 }
 
+char *journal_line_depart(const char *name, const struct departure *d)
+{
+	struct jsn *o = line_new("depart", name);
+
+	jsn_put_int(o, "vmid", d->vmid);
+	jsn_put_bool(o, "deleting", d->deleting);
+	jsn_put_str(o, "upid", d->upid);
+	jsn_put_int(o, "wall_ms", d->wall_ms);
+	return print_line(o);
+}
+
+char *journal_line_depart_upid(const char *name, const char *upid)
+{
+	struct jsn *o = line_new("depart-upid", name);
+
+	jsn_put_str(o, "upid", upid);
+	return print_line(o);
+}
+
+char *journal_line_stay(const char *name)
+{
+	return print_line(line_new("stay", name));
+}
+
+char *journal_line_fallen(const struct fallen *f)
+{
+	struct jsn *o = line_new("fallen", f->name);
+
+	jsn_put_int(o, "vmid", f->vmid);
+	jsn_put_int(o, "wall_ms", f->wall_ms);
+	return print_line(o);
+}
+
+char *journal_line_left(const char *key, const char *text)
+{
+	struct jsn *o = line_new("left", key);
+
+	jsn_put_str(o, "text", text);
+	return print_line(o);
+}
+
+char *journal_line_history(const char *rev)
+{
+	struct jsn *o = line_new("history", NULL);
+
+	jsn_put_str(o, "rev", rev);
+	return print_line(o);
+}
+
 static void put_kv(struct jsn *o, const char *key, const struct kv *m)
 {
 	struct jsn *c;
@@ -116,6 +165,10 @@ char *journal_line_record(const char *name, const struct record *rec)
 	put_kv(o, "stored", &rec->stored);
 	put_kv(o, "silent", &rec->silent);
 	put_kv(o, "unmet", &rec->unmet);
+	if (rec->owns)
+		jsn_put_bool(o, "owns", true);
+	put_kv(o, "owned", &rec->owned);
+	put_kv(o, "parting", &rec->parting);
 	return print_line(o);
 }
 
@@ -170,6 +223,9 @@ int journal_line_get_record(const struct jsn *j, struct record *ret)
 	get_kv(j, "stored", &r.stored);
 	get_kv(j, "silent", &r.silent);
 	get_kv(j, "unmet", &r.unmet);
+	r.owns = jsn_get_bool(j, "owns", false);
+	get_kv(j, "owned", &r.owned);
+	get_kv(j, "parting", &r.parting);
 	*ret = r;
 	return 0;
 }

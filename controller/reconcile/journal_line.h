@@ -21,6 +21,12 @@ char *journal_line_record(const char *name, const struct record *rec);
 char *journal_line_forget(const char *name);
 char *journal_line_used(uint32_t vmid);
 char *journal_line_scanned(void);
+char *journal_line_depart(const char *name, const struct departure *d);
+char *journal_line_depart_upid(const char *name, const char *upid);
+char *journal_line_stay(const char *name);
+char *journal_line_fallen(const struct fallen *f);
+char *journal_line_left(const char *key, const char *text); /* text NULL: it is gone */
+char *journal_line_history(const char *rev);
 
 /* The object's members as a record or intent; hostile input is bounded, not trusted. -1 when the
  * VMID is out of range. */

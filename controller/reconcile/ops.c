@@ -30,6 +30,7 @@ void op_cancel(struct op **opp)
 	kv_fini(&op->params);
 	strs_fini(&op->nodes);
 	intent_fini(&op->intent);
+	op_end_fini(op);
 	op->magic = 0;
 	free(op);
 	*opp = NULL;
@@ -37,7 +38,11 @@ void op_cancel(struct op **opp)
 
 void op_finish(struct op *op, enum op_end end, enum pve_reason why, const char *text)
 {
-	struct op_result r = {.end = end, .why = why, .text = text ? text : "", .upid = op->upid};
+	struct op_result r = {.end = end,
+	    .why = why,
+	    .text = text ? text : "",
+	    .upid = op->upid,
+	    .left = op->end.left.n ? &op->end.left : NULL};
 
 	op->cb(op->arg, &r);
 }
@@ -87,10 +92,8 @@ static void on_progress(void *arg, int percent)
 	op->progress(op->arg, percent);
 }
 
-static void on_task(void *arg, const struct pvetask_result *r)
+void op_task_ended(struct op *op, const struct pvetask_result *r)
 {
-	struct op *op = arg;
-
 	op->task = NULL;
 	switch (r->end) {
 	case PVETASK_OK:
@@ -112,10 +115,16 @@ static void on_task(void *arg, const struct pvetask_result *r)
 	}
 }
 
+static void on_task(void *arg, const struct pvetask_result *r)
+{
+	op_task_ended(arg, r);
+}
+
 bool op_follow(struct op *op, const char *upid, pvetask_cb cb)
 {
-	struct pvetask_opts o = {
-	    .deadline_ms = op->task_ms, .progress = op->progress ? on_progress : NULL};
+	struct pvetask_opts o = {.deadline_ms = op->task_ms,
+	    .want_log = op->want_log,
+	    .progress = op->progress ? on_progress : NULL};
 	struct upid u;
 
 	if (pvetask_parse_upid(upid, &u, NULL) < 0)
@@ -126,7 +135,7 @@ bool op_follow(struct op *op, const char *upid, pvetask_cb cb)
 	return true;
 }
 
-static void on_sent(void *arg, const struct pvereq_result *a)
+void op_sent(void *arg, const struct pvereq_result *a)
 {
 	struct op *op = arg;
 
@@ -181,16 +190,22 @@ static void on_quorum(void *arg, const struct pvereq_result *a)
 	struct op *op = arg;
 
 	if (quorum_ok(op, a))
-		send_now(op);
+		op->quorate(op);
+}
+
+void op_ask_quorum(struct op *op, void (*next)(struct op *op))
+{
+	struct pvereq_spec q = {.endpoint = ENDPOINT_CLUSTER_STATUS, .args = {.node = op->node}};
+
+	op->quorate = next;
+	op->call = pvereq_send(op->env.pve, &q, on_quorum, op);
 }
 
 void op_send(struct op *op, pvereq_cb cb)
 {
-	struct pvereq_spec q = {.endpoint = ENDPOINT_CLUSTER_STATUS, .args = {.node = op->node}};
-
 	op->on_sent = cb;
 	if (op->check_quorum)
-		op->call = pvereq_send(op->env.pve, &q, on_quorum, op);
+		op_ask_quorum(op, send_now);
 	else
 		send_now(op);
 }
@@ -293,6 +308,8 @@ static char *make_request(struct op *op, const struct step *s, const struct obs_
 		power_request(op, ENDPOINT_REBOOT);
 		return NULL;
 	case STEP_CLONE:
+	case STEP_STOP:
+	case STEP_DESTROY:
 	case STEP_KIND__MAX:
 		break;
 	}
@@ -311,6 +328,14 @@ struct op *op_start(const struct op_env *env, const struct op_job *job, op_cb cb
 	op->progress = progress;
 	op->arg = arg;
 	op->name = mem_strdup(job->name);
+	if (job->departs) {
+		op_end_resume(op);
+		return op;
+	}
+	if (job->step && (job->step->parting || job->step->kind == STEP_DESTROY)) {
+		op_end_start(op, job);
+		return op;
+	}
 	if (!job->step || job->step->kind == STEP_CLONE) {
 		op_create_start(op, job);
 		return op;
@@ -327,6 +352,6 @@ struct op *op_start(const struct op_env *env, const struct op_job *job, op_cb cb
 		return op;
 	}
 	op->check_quorum = job->step->allocates;
-	op_send(op, on_sent);
+	op_send(op, op_sent);
 	return op;
 }

@@ -1,8 +1,9 @@
 /*
- * ops: one step of a plan as calls of the API: create, configure, move, resize, power, migrate.
+ * ops: one step of a plan as calls of the API: create, configure, move, resize, power, migrate,
+ * destroy.
  *
  * Not the choice of steps (plan/) and not the order of turns (guest.h): after every operation the
- * guest is read and planned again. Nothing here destroys.
+ * guest is read and planned again. What destroys stands in one file, ops_destroy.c.
  *
  * An operation owns copies of all it needs. It calls back exactly once, never from within op_start,
  * and is freed by its owner with op_cancel, also from within the callback. What is under way in PVE
@@ -37,6 +38,7 @@ struct op_result {
 	const char *hint;	     /* may be NULL */
 	const char *upid;	     /* of the last task; may be NULL */
 	const struct record *record; /* of CREATED */
+	const struct strs *left;     /* of DONE: volumes that could not be removed; may be NULL */
 };
 
 struct op_env {
@@ -54,6 +56,7 @@ struct op_env {
 struct op_job {
 	const char *name;		/* of the manifest */
 	const struct step *step;	/* NULL: resolve the open intent of this name */
+	bool departs;			/* without step: follow the task of its open departure */
 	const struct resource *want;	/* NULL only when resolving for a manifest that is gone */
 	const struct record *record;	/* NULL when creating */
 	const struct obs_guest *guest;	/* as read in this turn; NULL when creating */

@@ -16,6 +16,16 @@
 
 #define OP_MAGIC 0x4f504552u
 
+/* Of destroying (ops_destroy.c). */
+struct op_end_state {
+	bool power;			   /* shut down or stopped first */
+	char *uuid, *nonce, *renamed_from; /* who it has to be */
+	char *refused;			   /* why nothing is sent, or NULL */
+	struct strs stores;		   /* where clones of a template may lie */
+	size_t at_store;
+	struct strs left; /* volumes that PVE could not remove */
+};
+
 struct op {
 	uint32_t magic;
 	struct op_env env;
@@ -37,6 +47,9 @@ struct op {
 	struct look *look;
 	timer_id timer;
 	char *upid;
+	bool want_log;
+	void (*quorate)(struct op *op); /* goes on when the node has quorum */
+	struct op_end_state end;
 	/* Creation. */
 	bool create, resolve_only, has_want;
 	uint32_t fixed_id; /* of the manifest, 0 = none */
@@ -57,6 +70,14 @@ void op_finish_stuck(struct op *op, enum reason reason, const char *text, const 
 void op_send(struct op *op, pvereq_cb cb);
 /* Follows the task; false when the UPID has no valid form. */
 bool op_follow(struct op *op, const char *upid, pvetask_cb cb);
+/* The same without the request: next when the node confirms its quorum, else the operation ends. */
+void op_ask_quorum(struct op *op, void (*next)(struct op *op));
+/* What an answer, or the end of a task, comes to by itself. */
+void op_sent(void *arg, const struct pvereq_result *a);
+void op_task_ended(struct op *op, const struct pvetask_result *r);
+void op_end_start(struct op *op, const struct op_job *job);
+void op_end_resume(struct op *op);
+void op_end_fini(struct op *op);
 void op_create_start(struct op *op, const struct op_job *job);
 
 #endif

@@ -117,17 +117,17 @@ static void restore_file(struct reporter *r, const char *path, const char *data,
 			vmstat_fini(&v);
 		}
 	} else if (strcmp(path, "summary.json") == 0) {
-		_cleanup_str_ char *instance = NULL;
-		struct strs used = {0};
+		struct status s = {0};
 
-		if (tree_parse_summary(data, len, &used, &instance, &e) == 0) {
-			for (size_t i = 0; i < used.n; i++) {
+		if (tree_parse_status(data, len, &s, &e) == 0) {
+			for (size_t i = 0; i < s.used_vmids.n; i++) {
 				int64_t v;
 
-				if (text_to_int(used.v[i], 100, 999999999, &v) == 0)
+				if (text_to_int(s.used_vmids.v[i], 100, 999999999, &v) == 0)
 					r->o.on_used(r->o.arg, (uint32_t)v);
 			}
-			strs_fini(&used);
+			r->o.on_summary(r->o.arg, &s);
+			status_fini(&s);
 		}
 	}
 	if (e)

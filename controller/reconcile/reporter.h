@@ -36,6 +36,7 @@ struct reporter_opts {
 	/* One VM of the last report; then, once, on_restored. */
 	void (*on_vm)(void *arg, const struct vmstat *v);
 	void (*on_used)(void *arg, uint32_t vmid);
+	void (*on_summary)(void *arg, const struct status *s); /* borrowed for the call */
 	void (*on_restored)(void *arg);
 	/* A report was published (text = the first line of its message), or a problem began or
 	 * ended (NULL). */

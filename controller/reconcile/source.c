@@ -29,6 +29,9 @@ struct source {
 	timer_id timer;
 	struct bundle *bundle;
 	char *subject, *problem;
+	char *doubt;	 /* about the history of what is in force */
+	char *new_doubt; /* of the revision that is being read */
+	bool compared;	 /* the doubt is an answer, and no failure to ask */
 	unsigned failures;
 	int64_t retry_ms; /* the server asked to be left alone for so long */
 	bool again;
@@ -128,6 +131,8 @@ void source_free(struct source **sp)
 	bundle_unref(&s->bundle);
 	free(s->subject);
 	free(s->problem);
+	free(s->doubt);
+	free(s->new_doubt);
 	s->magic = 0;
 	free(s);
 	*sp = NULL;
@@ -195,6 +200,10 @@ static void publish(struct source *s, struct bundle *b)
 	bundle_unref(&s->bundle);
 	s->bundle = b;
 	mem_replace(&s->subject, s->new_subject);
+	free(s->doubt);
+	s->doubt = TAKE(s->new_doubt);
+	if (s->doubt)
+		log_warn("git", "%s", s->doubt);
 	s->failures = 0;
 	if (b->n_files == 0)
 		set_problem(s, mem_printf("revision %.12s has no manifest in the watched folder; "
@@ -309,10 +318,74 @@ static void on_files(void *arg, const struct gitport_result *res)
 	for (size_t i = 0; i < res->n_files; i++)
 		if (bundle_is_manifest_path(res->files[i].path))
 			files_add(s, &res->files[i]);
-	if (plan_history(s))
+	enter(s, SOURCE_COMPARE);
+}
+
+/* What is in force again, or further on, is followed from here on. */
+static void go_on(struct source *s)
+{
+	if (s->bundle && text_eq(s->bundle->rev, s->rev)) { /* asked again for the same */
+		free(s->doubt);
+		s->doubt = TAKE(s->new_doubt);
+		drop_reading(s);
+		enter(s, SOURCE_IDLE);
+	} else if (plan_history(s)) {
 		enter(s, SOURCE_HISTORY);
-	else
+	} else {
 		decode(s, s->bundle);
+	}
+}
+
+static void set_doubt(struct source *s, const char *base, enum gitport_relation r)
+{
+	static const char *const words[] = {
+	    [GITPORT_UNKNOWN] = "is not a descendant of",
+	    [GITPORT_BEHIND] = "was set back from",
+	    [GITPORT_DIVERGED] = "was rewritten since",
+	};
+
+	s->compared = true;
+	mem_replace(&s->new_doubt, NULL);
+	if (r == GITPORT_SAME || r == GITPORT_AHEAD)
+		s->o.on_followed(s->o.arg, s->rev);
+	else
+		s->new_doubt = mem_printf(
+		    "the branch %s the revision %.12s, which was in force before", words[r], base);
+}
+
+static void on_compare(void *arg, const struct gitport_result *res)
+{
+	struct source *s = arg;
+	const char *base = s->o.followed(s->o.arg);
+
+	s->job = 0;
+	if (res->err && res->err->code != ERR_NOTFOUND) {
+		s->compared = false;
+		free(s->new_doubt);
+		s->new_doubt =
+		    mem_printf("how the branch lies to what was in force before is not known: %s",
+			err_msg(res->err));
+	} else {
+		set_doubt(s, base ? base : "", res->err ? GITPORT_UNKNOWN : res->relation);
+	}
+	go_on(s);
+}
+
+/* A revision that a person named is meant, and does not count as the branch. */
+static void compare(struct source *s)
+{
+	const char *base = s->o.rev ? NULL : s->o.followed(s->o.arg);
+
+	if (base && !text_eq(base, s->rev)) {
+		s->job = gitport_compare(s->o.git, s->rev, base, on_compare, s);
+		if (s->job)
+			return;
+	}
+	if (base && !text_eq(base, s->rev))
+		set_doubt(s, base, GITPORT_UNKNOWN);
+	else if (!s->o.rev)
+		set_doubt(s, "", GITPORT_SAME);
+	go_on(s);
 }
 
 static void on_list(void *arg, const struct gitport_result *res)
@@ -343,7 +416,8 @@ static void on_list(void *arg, const struct gitport_result *res)
 		s->failures = 0;
 		if (s->bundle->n_files)
 			set_problem(s, NULL);
-		enter(s, SOURCE_IDLE);
+		mem_replace(&s->rev, res->head);
+		enter(s, s->compared || s->o.rev ? SOURCE_IDLE : SOURCE_COMPARE);
 		return;
 	}
 	mem_replace(&s->rev, res->head);
@@ -399,6 +473,9 @@ static void enter(struct source *s, enum source_state next)
 	case SOURCE_FETCH:
 		s->job = git->read(s->o.git, s->rev, on_files, s);
 		return;
+	case SOURCE_COMPARE:
+		compare(s);
+		return;
 	case SOURCE_HISTORY:
 		if (s->at_old == s->n_old) {
 			history_done(s);
@@ -448,6 +525,11 @@ const char *source_subject(const struct source *s)
 const char *source_problem(const struct source *s)
 {
 	return s->problem;
+}
+
+const char *source_doubt(const struct source *s)
+{
+	return s->doubt;
 }
 
 unsigned source_failures(const struct source *s)

@@ -32,6 +32,9 @@ struct source_opts {
 	bool once;	    /* no more polls after the first good revision */
 	/* Each listing: the head of the status branch, "" = there is none. May be NULL. */
 	void (*on_listed)(void *arg, const char *status_head);
+	/* The revision that was followed last without a break, or NULL; and the next one. */
+	const char *(*followed)(void *arg);
+	void (*on_followed)(void *arg, const char *rev);
 	/* A new bundle is in force: bundle_ref what is kept. */
 	void (*on_bundle)(void *arg);
 	/* source_problem began, changed or ended. */
@@ -52,6 +55,8 @@ struct bundle *source_bundle(const struct source *s); /* NULL = none yet */
 const char *source_subject(const struct source *s);   /* of its revision; NULL = none */
 /* NULL, or one sentence with the next step. */
 const char *source_problem(const struct source *s);
+/* NULL, or why nobody may be destroyed for what the branch says: it was set back or rewritten. */
+const char *source_doubt(const struct source *s);
 unsigned source_failures(const struct source *s); /* in a row */
 
 #endif

@@ -195,6 +195,7 @@ void status_fini(struct status *s)
 	free(s->instance);
 	free(s->rev_wanted);
 	free(s->rev_applied);
+	free(s->rev_followed);
 	free(s->subject);
 	free(s->git_problem);
 	free(s->cluster_problem);
@@ -202,6 +203,10 @@ void status_fini(struct status *s)
 	free(s->vms);
 	diags_fini(&s->findings);
 	strs_fini(&s->copies);
+	for (size_t i = 0; i < s->fallen.n; i++)
+		free(s->fallen.v[i].name);
+	free(s->fallen.v);
+	strs_fini(&s->leftovers);
 	strs_fini(&s->used_vmids);
 	*s = (struct status){0};
 }

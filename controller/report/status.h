@@ -29,6 +29,7 @@ struct drifts {
 	size_t n, cap;
 };
 
+#define STATUS_FALLEN_KEEP 100
 #define STATUS_CORRECTED_KEEP 20 /* per VM, newest first */
 
 /* One VM: what vms/NAME.yaml, its row in STATUS.md and `ramet status NAME` show. */
@@ -92,16 +93,26 @@ const char *vmstat_next(const struct vmstat *v);
 
 struct status {
 	char *controller_id, *instance;
-	char *rev_wanted;  /* newest revision seen; NULL = none yet */
-	char *rev_applied; /* newest revision that every VM has settled on; NULL = none */
-	char *subject;	   /* of rev_wanted */
+	char *rev_wanted;   /* newest revision seen; NULL = none yet */
+	char *rev_applied;  /* newest revision that every VM has settled on; NULL = none */
+	char *rev_followed; /* newest that the branch reached without a break; NULL = none */
+	char *subject;	    /* of rev_wanted */
 	/* Each NULL = well, else one sentence for people, with the next step. */
 	char *git_problem, *cluster_problem, *report_problem;
 	bool observe_only;
 	const struct vmstat **vms; /* borrowed, sorted by name */
 	size_t n_vms;
-	struct diags findings;	/* of the whole bundle: those about no VM in particular as well */
-	struct strs copies;	/* one line for each VM that carries a marker that is not its own */
+	struct diags findings; /* of the whole bundle: those about no VM in particular as well */
+	struct strs copies;    /* one line for each VM that carries a marker that is not its own */
+	struct status_fallens {
+		struct status_fallen {
+			char *name;
+			uint32_t vmid;
+			int64_t wall_ms; /* whole seconds */
+		} * v;
+		size_t n, cap;
+	} fallen;		/* VMs that were destroyed lately, oldest first */
+	struct strs leftovers;	/* one line each: volumes that destroying left, and the command */
 	struct strs used_vmids; /* numbers once used, not used again: decimal, sorted as numbers */
 };
 

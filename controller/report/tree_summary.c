@@ -7,6 +7,7 @@
 
 #define SUMMARY_BYTES_MAX ((size_t)16 << 20)
 #define USED_MAX 1000000
+#define LEFT_MAX 1000
 #define VMID_MIN 100
 #define VMID_MAX 999999999
 
@@ -32,6 +33,21 @@ static struct jsn *problems_json(const struct status *s)
 	return j;
 }
 
+static void put_fallen(struct jsn *j, const struct status *s)
+{
+	struct jsn *list = jsn_new_array();
+	for (size_t i = 0; i < s->fallen.n; i++) {
+		const struct status_fallen *f = &s->fallen.v[i];
+		struct jsn *one = jsn_new_object();
+		_cleanup_str_ char *when = text_time(f->wall_ms);
+		jsn_put_str(one, "name", f->name);
+		jsn_put_int(one, "vmid", f->vmid);
+		jsn_put_str(one, "at", when);
+		jsn_push(list, one);
+	}
+	jsn_put(j, "destroyed", list);
+}
+
 char *tree_summary_json(const struct status *s)
 {
 	struct status_counts c = status_count(s);
@@ -47,6 +63,7 @@ char *tree_summary_json(const struct status *s)
 	struct jsn *revision = jsn_new_object();
 	jsn_put_str(revision, "attempted", s->rev_wanted);
 	jsn_put_str(revision, "applied", s->rev_applied);
+	jsn_put_str(revision, "followed", s->rev_followed);
 	jsn_put_str(revision, "subject", s->subject);
 	jsn_put(j, "revision", revision);
 	jsn_put(j, "counts", counts_json(&c));
@@ -59,6 +76,11 @@ char *tree_summary_json(const struct status *s)
 			jsn_push(used, jsn_new_int(vmid));
 	}
 	jsn_put(j, "usedVmids", used);
+	put_fallen(j, s);
+	struct jsn *left = jsn_new_array();
+	for (size_t i = 0; i < s->leftovers.n; i++)
+		jsn_push(left, jsn_new_str(s->leftovers.v[i]));
+	jsn_put(j, "leftovers", left);
 	return jsn_print(j, true);
 }
 
@@ -102,6 +124,44 @@ static int take_used(const struct jsn *j, struct strs *ret, struct err **err)
 	return 0;
 }
 
+static int take_fallen(const struct jsn *j, struct status *s, struct err **err)
+{
+	const struct jsn *list = jsn_get(j, "destroyed");
+	if (!list)
+		return 0;
+	if (!jsn_is_array(list) || jsn_len(list) > STATUS_FALLEN_KEEP)
+		return bad(err, "destroyed is no list, or too long");
+	for (size_t i = 0; i < jsn_len(list); i++) {
+		const struct jsn *one = jsn_at(list, i);
+		int64_t vmid = jsn_get_int(one, "vmid", 0), when;
+		const char *at = jsn_get_text(one, "at");
+		_cleanup_str_ char *name = NULL;
+		if (!take_text(one, "name", 63, &name) || !name || vmid < VMID_MIN ||
+		    vmid > VMID_MAX || !at || value_parse_time(at, &when) < 0)
+			return bad(err, "destroyed holds something that is no VM");
+		MEM_PUSH_ROOM(s->fallen.v, s->fallen.n, s->fallen.cap);
+		s->fallen.v[s->fallen.n++] = (struct status_fallen){
+		    .name = TAKE(name), .vmid = (uint32_t)vmid, .wall_ms = when};
+	}
+	return 0;
+}
+
+static int take_left(const struct jsn *j, struct status *s, struct err **err)
+{
+	const struct jsn *list = jsn_get(j, "leftovers");
+	if (!list)
+		return 0;
+	if (!jsn_is_array(list) || jsn_len(list) > LEFT_MAX)
+		return bad(err, "leftovers is no list, or too long");
+	for (size_t i = 0; i < jsn_len(list); i++) {
+		const char *text = jsn_text(jsn_at(list, i));
+		if (!text || strlen(text) > 4096)
+			return bad(err, "leftovers holds something that is no text");
+		strs_add(&s->leftovers, text);
+	}
+	return 0;
+}
+
 static int take_all(const struct jsn *j, struct status *s, struct err **err)
 {
 	const char *kind = jsn_get_text(j, "kind"), *version = jsn_get_text(j, "apiVersion");
@@ -115,11 +175,14 @@ static int take_all(const struct jsn *j, struct status *s, struct err **err)
 	    !take_text(controller, "instance", 253, &s->instance) ||
 	    !take_text(revision, "attempted", 64, &s->rev_wanted) ||
 	    !take_text(revision, "applied", 64, &s->rev_applied) ||
+	    !take_text(revision, "followed", 64, &s->rev_followed) ||
 	    !take_text(revision, "subject", 4096, &s->subject) ||
 	    !take_text(problems, "git", 4096, &s->git_problem) ||
 	    !take_text(problems, "cluster", 4096, &s->cluster_problem) ||
 	    !take_text(problems, "report", 4096, &s->report_problem))
 		return bad(err, "a text is of another type or far too long");
+	if (take_fallen(j, s, err) < 0 || take_left(j, s, err) < 0)
+		return -1;
 	return take_used(j, &s->used_vmids, err);
 }
 

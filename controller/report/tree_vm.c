@@ -180,6 +180,10 @@ static void put_record(struct yout *y, const struct record *r)
 	yout_kv(y, "stored", &r->stored);
 	yout_kv(y, "silent", &r->silent);
 	yout_kv(y, "unmet", &r->unmet);
+	if (r->owns)
+		yout_bool(y, "owns", true);
+	yout_kv(y, "owned", &r->owned);
+	yout_kv(y, "parting", &r->parting);
 	yout_close(y);
 }
 

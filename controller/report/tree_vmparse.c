@@ -315,6 +315,9 @@ static void read_record(struct reader *r, const struct ynode *n, struct record *
 	map_of(r, n, "stored", is_any, &ret->stored);
 	map_of(r, n, "silent", is_line, &ret->silent);
 	map_of(r, n, "unmet", is_key, &ret->unmet);
+	ret->owns = truth(r, n, "owns");
+	map_of(r, n, "owned", is_line, &ret->owned);
+	map_of(r, n, "parting", is_any, &ret->parting);
 }
 
 static void read_status(struct reader *r, const struct ynode *n, struct vmstat *v)

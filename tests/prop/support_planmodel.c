@@ -410,6 +410,8 @@ char *planmodel_apply(struct planmodel *m, const struct step *s, const struct pl
 	case STEP_REBOOT:
 		wrong = planmodel_restart(m);
 		return wrong;
+	case STEP_STOP:
+	case STEP_DESTROY:
 	case STEP_MIGRATE:
 	case STEP_KIND__MAX:
 		break;

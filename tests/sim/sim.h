@@ -137,6 +137,12 @@ size_t sim_human_stop_tasks(struct sim *sim);
 int sim_human_pool(
     struct sim *sim, int64_t vmid, const char *pool_or_null, struct err **err) MUST_CHECK;
 
+/* Two things that the API of the simulation does not make: a replication job, an HA resource. */
+int sim_human_replicate(struct sim *sim, int64_t vmid, bool on, struct err **err) MUST_CHECK;
+int sim_human_ha(struct sim *sim, int64_t vmid, bool on, struct err **err) MUST_CHECK;
+/* Its guest reacts to the power button, or not. */
+int sim_human_deaf(struct sim *sim, int64_t vmid, bool deaf, struct err **err) MUST_CHECK;
+
 /* A node is switched off (running tasks and guests end, debris stays) or comes back. */
 int sim_node_power(struct sim *sim, const char *node, bool up, struct err **err) MUST_CHECK;
 /* pvedaemon stopped: protected calls answer 595. */

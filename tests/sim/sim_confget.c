@@ -231,7 +231,9 @@ void api_status_current(struct job *j)
 	d = status_row(s, g);
 	jsn_put_str(d, "qmpstatus", g->running ? g->qmp : "stopped");
 	ha = jsn_new_object();
-	jsn_put_int(ha, "managed", 0);
+	jsn_put_int(ha, "managed", g->ha);
+	if (g->ha)
+		jsn_put_str(ha, "state", g->running ? "started" : "stopped");
 	jsn_put(d, "ha", ha);
 	if (agent && (*agent == '1' || strstr(agent, "enabled=1")))
 		jsn_put_int(d, "agent", 1);

@@ -312,6 +312,36 @@ int sim_human_pool(struct sim *s, int64_t vmid, const char *pool, struct err **e
 	return 0;
 }
 
+int sim_human_replicate(struct sim *s, int64_t vmid, bool on, struct err **err)
+{
+	struct guest *g = find(s, vmid, err);
+
+	if (!g)
+		return -1;
+	g->replicated = on;
+	return 0;
+}
+
+int sim_human_ha(struct sim *s, int64_t vmid, bool on, struct err **err)
+{
+	struct guest *g = find(s, vmid, err);
+
+	if (!g)
+		return -1;
+	g->ha = on;
+	return 0;
+}
+
+int sim_human_deaf(struct sim *s, int64_t vmid, bool deaf, struct err **err)
+{
+	struct guest *g = find(s, vmid, err);
+
+	if (!g)
+		return -1;
+	g->deaf = deaf;
+	return 0;
+}
+
 /* --- nodes --- */
 
 static int each_node(struct sim *s, const char *name, struct err **err,

@@ -411,6 +411,13 @@ void api_destroy(struct job *j)
 		job_die(j, "can't remove VM %" PRId64 " - protection mode enabled", j->vmid);
 		return;
 	}
+	if (g->ha && !job_param_bool(j, "purge")) {
+		job_die(j,
+		    "unable to remove VM %" PRId64 " - used in HA resources and purge parameter "
+		    "not set.",
+		    j->vmid);
+		return;
+	}
 	if (g->running) {
 		job_die(j, "VM %" PRId64 " is running - destroy failed", j->vmid);
 		return;

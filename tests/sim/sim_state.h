@@ -169,6 +169,8 @@ struct guest {
 	char digest[41]; /* "" = to be computed */
 	bool running;
 	const char *qmp; /* "running", "paused", …, when it runs */
+	bool replicated; /* a replication job copies its disks */
+	bool ha;	 /* a resource of the HA manager; nothing manages it here */
 	bool deaf;	 /* nothing in it reacts to the power button */
 	int64_t started; /* sim ms */
 	uint32_t pid;

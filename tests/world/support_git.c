@@ -4,7 +4,7 @@
 #include <string.h>
 
 struct commit {
-	char oid[GITPORT_OID_HEX];
+	char oid[GITPORT_OID_HEX], parent[GITPORT_OID_HEX];
 	struct kv files;
 	char *subject;
 };
@@ -16,7 +16,7 @@ struct branch {
 
 struct memgit {
 	struct clock *clock;
-	struct branch watched, status;
+	struct branch watched, status, dropped;
 	unsigned fail, lost, serial;
 	struct memgit_asked asked;
 	bool down;
@@ -24,7 +24,7 @@ struct memgit {
 	struct fates fates;
 };
 
-enum kind { JOB_LIST, JOB_READ, JOB_OLD, JOB_STATUS, JOB_PUBLISH };
+enum kind { JOB_LIST, JOB_READ, JOB_OLD, JOB_STATUS, JOB_COMPARE, JOB_PUBLISH };
 
 struct job {
 	gitport_job id;
@@ -69,6 +69,7 @@ void memgit_free(struct memgit **g)
 	if (!*g)
 		return;
 	branch_fini(&(*g)->watched);
+	branch_fini(&(*g)->dropped);
 	branch_fini(&(*g)->status);
 	free(*g);
 	*g = NULL;
@@ -82,6 +83,8 @@ static struct commit *branch_add(
 	MEM_PUSH_ROOM(b->v, b->n, b->cap);
 	c = &b->v[b->n++];
 	*c = (struct commit){.subject = mem_strdup(subject)};
+	if (b->n > 1)
+		memcpy(c->parent, c[-1].oid, sizeof(c->parent));
 	kv_copy(&c->files, files);
 	g->serial++;
 	for (size_t i = 0; i < 40; i++)
@@ -98,6 +101,16 @@ static const struct commit *tip(const struct branch *b)
 void memgit_commit(struct memgit *g, const struct kv *files, const char *subject)
 {
 	branch_add(g, &g->watched, files, subject);
+}
+
+void memgit_rewind(struct memgit *g, size_t n)
+{
+	struct branch *from = &g->watched, *to = &g->dropped;
+
+	for (; n && from->n > 1; n--) {
+		MEM_PUSH_ROOM(to->v, to->n, to->cap);
+		to->v[to->n++] = from->v[--from->n];
+	}
 }
 
 void memgit_foreign_status(struct memgit *g, const char *path, const char *text)
@@ -177,6 +190,37 @@ static const struct commit *find_commit(const struct branch *b, const char *rev)
 		if (strcmp(b->v[i].oid, rev) == 0)
 			return &b->v[i];
 	return NULL;
+}
+
+static const struct commit *known_commit(const struct memgit *g, const char *rev)
+{
+	const struct commit *c = find_commit(&g->watched, rev);
+
+	return c ? c : find_commit(&g->dropped, rev);
+}
+
+static bool is_ancestor(const struct memgit *g, const char *old, const char *rev)
+{
+	const struct commit *c = known_commit(g, rev);
+
+	while (c && strcmp(c->oid, old) != 0)
+		c = *c->parent ? known_commit(g, c->parent) : NULL;
+	return c != NULL;
+}
+
+static void run_compare(const struct memgit *g, const struct job *j)
+{
+	struct gitport_result r = {.relation = GITPORT_DIVERGED};
+
+	if (!known_commit(g, j->path))
+		r.relation = GITPORT_UNKNOWN;
+	else if (strcmp(j->path, j->rev) == 0)
+		r.relation = GITPORT_SAME;
+	else if (is_ancestor(g, j->path, j->rev))
+		r.relation = GITPORT_AHEAD;
+	else if (is_ancestor(g, j->rev, j->path))
+		r.relation = GITPORT_BEHIND;
+	j->cb(j->arg, &r);
 }
 
 /* Gives the files of a commit (all, or the one of `path`) to the job's owner. */
@@ -272,6 +316,9 @@ static void run_normally(struct memgit *g, const struct job *j)
 			give_files(j, tip(&g->status), NULL);
 		else
 			give_error(j, ERR_NOTFOUND, "the branch does not exist", false);
+		return;
+	case JOB_COMPARE:
+		run_compare(g, j);
 		return;
 	case JOB_PUBLISH:
 		run_publish(g, j);
@@ -378,6 +425,17 @@ static gitport_job port_status(struct gitport *g, gitport_cb cb, void *arg)
 	return add((struct port *)g, JOB_STATUS, cb, arg, &j);
 }
 
+static gitport_job port_compare(
+    struct gitport *g, const char *rev, const char *base, gitport_cb cb, void *arg)
+{
+	struct job *j;
+	gitport_job id = add((struct port *)g, JOB_COMPARE, cb, arg, &j);
+
+	j->rev = mem_strdup(rev);
+	j->path = mem_strdup(base);
+	return id;
+}
+
 static gitport_job port_publish(
     struct gitport *g, const struct gitport_publish *pub, gitport_cb cb, void *arg)
 {
@@ -418,6 +476,7 @@ static const struct gitport_ops port_ops = {.list = port_list,
     .read = port_read,
     .read_old = port_old,
     .read_status = port_status,
+    .compare = port_compare,
     .publish = port_publish,
     .cancel = port_cancel};
 

@@ -126,7 +126,10 @@ static void on_note(void *arg, const struct note *n)
 static void start(struct world *w, enum controller_mode mode, const struct bundle *desired)
 {
 	_cleanup_err_ struct err *e = NULL;
-	struct controller_opts o = {.config = w->config, .mode = mode, .desired = desired};
+	struct controller_opts o = {.config = w->config,
+	    .mode = mode,
+	    .desired = desired,
+	    .destroy_budget = w->destroy_budget};
 
 	w->port = simport_new(w->sim, w->clock,
 	    "PVEAPIToken=" WORLD_USER "=11111111-1111-1111-1111-111111111111", "pve1");

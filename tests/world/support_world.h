@@ -37,6 +37,7 @@ struct world {
 	struct fates fates;
 	bool doomed; /* dead as soon as the current event is over */
 	unsigned lives;
+	unsigned destroy_budget; /* of the next life, by a person's word */
 	/* what happened, for a person who looks at a failure */
 	struct buf story;
 	bool tell; /* on standard error, at once */

@@ -20,7 +20,8 @@
 
 struct golden {
 	struct scene s;
-	struct strs lists[6], fight;
+	struct strs lists[6], fight, linked;
+	struct kv peril;
 };
 
 static char *slurp(const char *dir, const char *name)
@@ -80,6 +81,10 @@ static void set_bool_or_word(struct golden *t, const char *key, const char *v)
 		s->record.proven = on;
 	else if (!strcmp(key, "quorate"))
 		s->cluster.quorate = on;
+	else if (!strcmp(key, "complete"))
+		s->cluster.complete = on;
+	else if (!strcmp(key, "going"))
+		s->in.going = on;
 	else if (!strcmp(key, "quorum_visible"))
 		s->cluster.quorum_visible = on;
 	else if (!strcmp(key, "taken")) {
@@ -109,12 +114,45 @@ static void set_power(struct obs_guest *g, const char *v)
 					      : OBS_POWER_PAUSED;
 }
 
+static void set_peril(struct golden *t, const char *key, const char *v)
+{
+	struct plan_peril *p = &t->s.in.peril;
+	const char *what = strchr(key, '.') + 1;
+	const struct {
+		const char *word;
+		const char **to;
+	} rows[] = {{"unread", &p->unread}, {"named", &p->named}, {"history", &p->history},
+	    {"replicated", &p->replicated}, {"dependent", &p->dependent}, {"budget", &p->budget},
+	    {"stale", &p->stale}};
+
+	kv_set(&t->peril, what, v);
+	if (!strcmp(what, "linked")) {
+		strs_add(&t->linked, v);
+		p->linked = &t->linked;
+		return;
+	}
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		if (!strcmp(what, rows[i].word)) {
+			*rows[i].to = kv_get(&t->peril, what);
+			return;
+		}
+	}
+	fail_msg("unknown option %s", key);
+}
+
 static void set_record(struct golden *t, const char *key, const char *v)
 {
 	struct record *r = &t->s.record;
 	const char *slot = strchr(key, '.') + 1;
 
-	if (text_starts(key, "volumes."))
+	if (text_starts(key, "peril.")) {
+		set_peril(t, key, v);
+		return;
+	}
+	if (text_starts(key, "owned.")) {
+		kv_set(&r->owned, slot, v);
+		r->owns = true;
+	} else if (text_starts(key, "volumes."))
 		kv_set(&r->volumes, slot, v);
 	else if (text_starts(key, "macs."))
 		kv_set(&r->macs, slot, v);
@@ -266,6 +304,9 @@ static void add_step(struct buf *out, size_t i, const struct step *s)
 	if (s->kind == STEP_CONFIG)
 		buf_addf(
 		    out, "%s%s", s->task ? " as a task" : "", s->allocates ? ", allocates" : "");
+	if (s->kind == STEP_DESTROY)
+		buf_addf(out, "%s%s", s->purge ? ", with its jobs" : "",
+		    s->unreferenced ? ", with unreferenced volumes" : "");
 	buf_addc(out, '\n');
 	KV_FOREACH (item, &s->set) {
 		_cleanup_str_ char *line = mem_strdup(item->value);
@@ -318,6 +359,8 @@ static void run_case(const char *dir)
 	for (size_t i = 0; i < ARRAY_LEN(t.lists); i++)
 		strs_fini(&t.lists[i]);
 	strs_fini(&t.fight);
+	strs_fini(&t.linked);
+	kv_fini(&t.peril);
 	scene_close(&t.s);
 }
 

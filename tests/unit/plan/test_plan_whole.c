@@ -150,14 +150,19 @@ static void missing(void **state)
 	scene_close(&s);
 }
 
-static void absent_is_reported(void **state)
+static void absent_is_destroyed(void **state)
 {
 	struct scene s;
 	(void)state;
 	scene_open(&s, "cpu.cores = 4\nstate = absent\n");
 	const struct plan *p = scene_plan(&s);
-	expect_verdict(p, PLAN_STALLED, REASON_ABSENT_REPORTED);
-	assert_int_equal(p->n_steps, 0);
+	expect_verdict(p, PLAN_ACT, REASON_DESTROYING);
+	assert_int_equal(p->n_steps, 2);
+	assert_int_equal(p->steps[0].kind, STEP_SHUTDOWN);
+	assert_int_equal(p->steps[1].kind, STEP_DESTROY);
+	assert_true(p->steps[0].parting && p->steps[0].allocates);
+	assert_true(p->steps[1].purge);
+	assert_false(p->steps[1].unreferenced);
 	s.in.guest = NULL;
 	s.in.guest_gone = true;
 	expect_verdict(scene_plan(&s), PLAN_IN_SYNC, REASON_IN_SYNC);
@@ -522,7 +527,7 @@ int main(void)
 	    cmocka_unit_test(own_tag_is_put_on_once),
 	    cmocka_unit_test(suspended),
 	    cmocka_unit_test(missing),
-	    cmocka_unit_test(absent_is_reported),
+	    cmocka_unit_test(absent_is_destroyed),
 	    cmocka_unit_test(waiting),
 	    cmocka_unit_test(create),
 	    cmocka_unit_test(create_is_refused_before_cloning),

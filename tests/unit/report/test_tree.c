@@ -93,6 +93,7 @@ static void setup(struct model *m)
 	    .instance = mem_strdup("i-77"),
 	    .rev_wanted = mem_strdup(REV_B),
 	    .rev_applied = mem_strdup(REV_A),
+	    .rev_followed = mem_strdup(REV_B),
 	    .subject = mem_strdup("grow the database"),
 	    .cluster_problem = mem_strdup("pve3 does not answer; bring it back"),
 	    .vms = m->sorted,
@@ -103,6 +104,10 @@ static void setup(struct model *m)
 	strs_add(&m->s.copies, "1050 on pve2 carries the marker of web");
 	strs_add(&m->s.used_vmids, "1001");
 	strs_add(&m->s.used_vmids, "1020");
+	strs_add(&m->s.leftovers, "ceph:vm-1020-disk-0 could not be removed");
+	MEM_PUSH_ROOM(m->s.fallen.v, m->s.fallen.n, m->s.fallen.cap);
+	m->s.fallen.v[m->s.fallen.n++] =
+	    (struct status_fallen){.name = mem_strdup("old"), .vmid = 1020, .wall_ms = T0};
 }
 
 static void teardown(struct model *m)
@@ -140,6 +145,10 @@ static const char status_md[] =
     "## Copies of managed VMs\n"
     "\n"
     "- 1050 on pve2 carries the marker of web.\n"
+    "\n"
+    "## Left by destroyed VMs\n"
+    "\n"
+    "- ceph:vm-1020-disk-0 could not be removed.\n"
     "\n"
     "## VMs\n"
     "\n"
@@ -187,10 +196,13 @@ static const char summary_json[] =
     "{\"apiVersion\":\"ramet.dev/v1\",\"kind\":\"Summary\",\"controller\":{\"id\":\"homelab\","
     "\"instance\":\"i-77\",\"version\":\"" RAMET_VERSION "\",\"observeOnly\":false},"
     "\"revision\":{\"attempted\":\"" REV_B "\",\"applied\":\"" REV_A "\","
+    "\"followed\":\"" REV_B "\","
     "\"subject\":\"grow the database\"},\"counts\":{\"total\":5,\"ready\":2,\"reconciling\":1,"
     "\"stalled\":2,\"drifted\":1,\"pendingReboot\":0,\"suspended\":0},\"findings\":1,"
     "\"problems\":{\"cluster\":\"pve3 does not answer; bring it back\"},"
-    "\"usedVmids\":[1001,1020]}";
+    "\"usedVmids\":[1001,1020],"
+    "\"destroyed\":[{\"name\":\"old\",\"vmid\":1020,\"at\":\"2026-11-21T18:00:00Z\"}],"
+    "\"leftovers\":[\"ceph:vm-1020-disk-0 could not be removed\"]}";
 
 static const char *file(const struct tree *t, const char *path)
 {
@@ -394,7 +406,10 @@ static void test_bad_summaries_are_refused(void **state)
 	    HEAD ",\"usedVmids\":7}", HEAD ",\"usedVmids\":[1]}", HEAD ",\"usedVmids\":[\"x\"]}",
 	    HEAD ",\"usedVmids\":[101,100]}", HEAD ",\"usedVmids\":[100,100]}",
 	    HEAD ",\"usedVmids\":[null]}", HEAD ",\"controller\":{\"instance\":7}}",
-	    HEAD ",\"usedVmids\":[1000000000]}"};
+	    HEAD ",\"usedVmids\":[1000000000]}", HEAD ",\"destroyed\":{}}",
+	    HEAD ",\"destroyed\":[{\"name\":\"a\",\"vmid\":5,\"at\":\"2026-11-21T18:00:00Z\"}]}",
+	    HEAD ",\"destroyed\":[{\"name\":\"a\",\"vmid\":500,\"at\":\"once\"}]}",
+	    HEAD ",\"leftovers\":[7,{}]}", HEAD ",\"leftovers\":\"x\"}"};
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
 		struct status s;
 		_cleanup_err_ struct err *err = NULL;

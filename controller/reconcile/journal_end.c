@@ -1,0 +1,180 @@
+/* What the journal keeps of the end of VMs: departures, what fell lately, what was left. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "journal_int.h"
+#include "journal_line.h"
+
+void journal_clear_departure(struct item *it)
+{
+	if (it->departs)
+		free(it->departure.upid);
+	it->departure = (struct departure){0};
+	it->departs = false;
+}
+
+static void fallen_add(struct journal *j, const char *name, uint32_t vmid, int64_t wall_ms)
+{
+	for (size_t i = 0; i < j->n_fallen; i++)
+		if (j->fallen[i].vmid == vmid && text_eq(j->fallen[i].name, name))
+			return;
+	if (j->n_fallen >= JOURNAL_FALLEN_MAX) {
+		free(j->fallen[0].name);
+		memmove(&j->fallen[0], &j->fallen[1], --j->n_fallen * sizeof(*j->fallen));
+	}
+	MEM_PUSH_ROOM(j->fallen, j->n_fallen, j->cap_fallen);
+	j->fallen[j->n_fallen++] =
+	    (struct fallen){.vmid = vmid, .name = mem_strdup(name), .wall_ms = wall_ms};
+}
+
+static void set_departure(struct journal *j, struct item *it, const struct departure *d)
+{
+	char *upid = mem_strdup(d->upid); /* before the old one goes: d may be it */
+
+	journal_clear_departure(it);
+	it->departure = *d;
+	it->departure.upid = upid;
+	it->departs = true;
+	if (d->deleting)
+		fallen_add(j, it->name, d->vmid, d->wall_ms);
+}
+
+/* Of the end of VMs. */
+int journal_replay_end(struct journal *j, const struct jsn *o, const char *kind, const char *name)
+{
+	struct item *it = journal_item(j, name);
+
+	if (strcmp(kind, "fallen") == 0) {
+		int64_t vmid = jsn_get_int(o, "vmid", 0);
+
+		if (vmid < 100 || vmid > 999999999)
+			return -1;
+		fallen_add(j, name, (uint32_t)vmid, jsn_get_int(o, "wall_ms", 0));
+	} else if (strcmp(kind, "left") == 0) {
+		const char *text = jsn_get_text(o, "text");
+
+		if (text && j->left.n < JOURNAL_FALLEN_MAX)
+			kv_set(&j->left, name, text);
+		else
+			kv_del(&j->left, name);
+	} else if (strcmp(kind, "depart") == 0 && it && it->has_record) {
+		struct departure d = {.vmid = it->record.vmid,
+		    .deleting = jsn_get_bool(o, "deleting", false),
+		    .upid = (char *)jsn_get_text(o, "upid"),
+		    .wall_ms = jsn_get_int(o, "wall_ms", 0)};
+
+		if (jsn_get_int(o, "vmid", 0) != (int64_t)d.vmid)
+			return -1;
+		set_departure(j, it, &d);
+	} else if (strcmp(kind, "depart-upid") == 0 && it && it->departs) {
+		mem_replace(&it->departure.upid, jsn_get_text(o, "upid"));
+	} else if (strcmp(kind, "stay") == 0 && it) {
+		journal_clear_departure(it);
+	}
+	return 0;
+}
+
+bool journal_is_end(const char *kind)
+{
+	static const char *const kinds[] = {"fallen", "left", "depart", "depart-upid", "stay"};
+
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
+		if (strcmp(kind, kinds[i]) == 0)
+			return true;
+	return false;
+}
+
+int journal_depart(struct journal *j, const char *name, const struct departure *d, struct err **err)
+{
+	struct item *it = journal_item(j, name);
+
+	MUST(it && it->has_record && it->record.vmid == d->vmid);
+	if (journal_add_line(j, journal_line_depart(name, d), err) < 0)
+		return -1;
+	set_departure(j, it, d);
+	journal_maybe_compact(j);
+	return 0;
+}
+
+int journal_depart_upid(struct journal *j, const char *name, const char *upid, struct err **err)
+{
+	struct item *it = journal_item(j, name);
+
+	MUST(it && it->departs);
+	if (journal_add_line(j, journal_line_depart_upid(name, upid), err) < 0)
+		return -1;
+	mem_replace(&it->departure.upid, upid);
+	return 0;
+}
+
+const struct departure *journal_departure(const struct journal *j, const char *name)
+{
+	const struct item *it = journal_item(j, name);
+
+	return it && it->departs ? &it->departure : NULL;
+}
+
+int journal_stay(struct journal *j, const char *name, struct err **err)
+{
+	struct item *it = journal_item(j, name);
+
+	if (!it || !it->departs)
+		return 0;
+	if (journal_add_line(j, journal_line_stay(name), err) < 0)
+		return -1;
+	journal_clear_departure(it);
+	return 0;
+}
+
+size_t journal_fallen(const struct journal *j, const struct fallen **ret)
+{
+	*ret = j->fallen;
+	return j->n_fallen;
+}
+
+int journal_add_fallen(
+    struct journal *j, const char *name, uint32_t vmid, int64_t wall_ms, struct err **err)
+{
+	struct fallen f = {.vmid = vmid, .name = (char *)name, .wall_ms = wall_ms};
+
+	for (size_t i = 0; i < j->n_fallen; i++)
+		if (j->fallen[i].vmid == vmid && text_eq(j->fallen[i].name, name))
+			return 0;
+	if (journal_add_line(j, journal_line_fallen(&f), err) < 0)
+		return -1;
+	fallen_add(j, name, vmid, wall_ms);
+	return 0;
+}
+
+int journal_leave(struct journal *j, const char *key, const char *text, struct err **err)
+{
+	if (text_eq(kv_get(&j->left, key), text))
+		return 0;
+	if (journal_add_line(j, journal_line_left(key, text), err) < 0)
+		return -1;
+	if (text)
+		kv_set(&j->left, key, text);
+	else
+		kv_del(&j->left, key);
+	return 0;
+}
+
+const struct kv *journal_leftovers(const struct journal *j)
+{
+	return &j->left;
+}
+
+const char *journal_history(const struct journal *j)
+{
+	return j->history;
+}
+
+int journal_set_history(struct journal *j, const char *rev, struct err **err)
+{
+	if (text_eq(j->history, rev))
+		return 0;
+	if (journal_add_line(j, journal_line_history(rev), err) < 0)
+		return -1;
+	mem_replace(&j->history, rev);
+	return 0;
+}

@@ -1,0 +1,54 @@
+/*
+ * journal_int: what the files of the journal share (journal.c, journal_end.c).
+ *
+ * Not for anybody else.
+ *
+ * The journal owns everything inside but the store.
+ *
+ * The controller process.
+ */
+#ifndef RAMET_JOURNAL_INT_H
+#define RAMET_JOURNAL_INT_H
+
+#include "journal.h"
+#include "jsn.h"
+
+#define JOURNAL_MAGIC 0x4a4f5552u
+
+struct item {
+	char *name;
+	bool has_record, has_intent, departs;
+	struct record record;
+	struct intent intent;
+	struct departure departure;
+};
+
+struct journal {
+	uint32_t magic;
+	struct store *store;
+	char *controller_id, *instance;
+	bool readonly, scanned;
+	struct item *v; /* sorted by name */
+	size_t n, cap;
+	struct fallen *fallen; /* oldest first */
+	size_t n_fallen, cap_fallen;
+	struct kv left;
+	char *history;
+	uint32_t *used; /* ascending */
+	size_t n_used, cap_used;
+	size_t lines;
+};
+
+/* NULL when there is none. */
+struct item *journal_item(const struct journal *j, const char *name);
+/* line is taken over. */
+int journal_add_line(struct journal *j, char *line, struct err **err) MUST_CHECK;
+void journal_maybe_compact(struct journal *j);
+
+/* journal_end.c: the end of VMs */
+void journal_clear_departure(struct item *it);
+bool journal_is_end(const char *kind);
+int journal_replay_end(
+    struct journal *j, const struct jsn *o, const char *kind, const char *name) MUST_CHECK;
+
+#endif

@@ -1,0 +1,323 @@
+/*
+ * The end of VMs: ordered by state: absent or by a manifest that is gone, against every fault, the
+ * death of the controller at every line of its journal, and people who are quicker.
+ */
+#include "log.h"
+#include "support_end.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static bool counts_effect(struct world *w, const char *effect, int64_t vmid)
+{
+	for (size_t i = 0; i < sim_journal_len(w->sim); i++) {
+		struct sim_entry e;
+
+		sim_journal_at(w->sim, i, &e);
+		if (strcmp(e.effect, effect) == 0 && e.vmid == vmid)
+			return true;
+	}
+	return false;
+}
+
+static const struct vm web_there = {"web-01", "  started: true\n"};
+static const struct vm web_absent = {"web-01", "  state: absent\n"};
+static const struct vm web_nowhere = {"web-01", NULL};
+
+/* ---- orders ---- */
+
+static void test_absent(void **state)
+{
+	const struct vm both[] = {{"web-01", "  started: true\n"}, {"app-01", ""}};
+	const struct vm one[] = {{"web-01", "  state: absent\n"}, {"app-01", ""}};
+	struct world *w = end_open(1, "", both, 2);
+	int64_t vmid = world_find(w, "web-01", NULL), other = world_find(w, "app-01", NULL);
+	const char *summary;
+
+	(void)state;
+	end_allow(vmid);
+	end_merge(w, one, 2, "web-01 goes");
+	end_must_go(w, "web-01", vmid);
+	assert_true(counts_effect(w, "stop", vmid));
+	assert_true(sim_guest_exists(w->sim, other));
+	assert_int_equal(sim_volumes_of(w->sim, vmid), 0);
+	world_run(w, 60000, NULL, end_look);
+	assert_int_equal(end_rules.deletes, 1);
+	assert_int_equal(world_vmstat(w, "web-01")->verdict, PLAN_IN_SYNC);
+	summary = memgit_status_file(w->git, "summary.json");
+	assert_non_null(summary);
+	assert_non_null(strstr(summary, "\"destroyed\""));
+	/* Wanted again: another one, with another number. */
+	end_merge(w, both, 2, "web-01 again");
+	if (!world_run(w, HOUR_MS, world_all_ready, end_look))
+		end_close(w, "not Ready again");
+	assert_int_not_equal(world_find(w, "web-01", NULL), vmid);
+	end_close(w, NULL);
+}
+
+static void test_prune(void **state)
+{
+	struct vm two[] = {web_there, {"app-01", ""}};
+	struct world *w = end_open(2, "prune: true", two, 2);
+	int64_t vmid = world_find(w, "web-01", NULL);
+
+	(void)state;
+	end_allow(vmid);
+	two[0] = web_nowhere;
+	end_merge(w, two, 2, "web-01 vanishes");
+	end_must_go(w, "web-01", vmid);
+	world_run(w, 60000, NULL, end_look);
+	assert_null(world_vmstat(w, "web-01"));
+	assert_int_equal(end_rules.deletes, 1);
+	end_close(w, NULL);
+}
+
+/* Without prune it is released: marker and tag stay, and nobody touches it. */
+static void test_released(void **state)
+{
+	struct vm two[] = {web_there, {"app-01", ""}};
+	struct world *w = end_open(3, "", two, 2);
+	int64_t vmid = world_find(w, "web-01", NULL);
+	size_t entries;
+
+	(void)state;
+	two[0] = web_nowhere;
+	end_merge(w, two, 2, "web-01 vanishes");
+	end_must_say(w, "web-01", REASON_ORPHANED);
+	entries = sim_journal_len(w->sim);
+	world_run(w, HOUR_MS, NULL, end_look);
+	assert_int_equal(sim_journal_len(w->sim), entries);
+	assert_true(sim_guest_running(w->sim, vmid));
+	/* A person removes it: then nothing is remembered of it. */
+	assert_int_equal(sim_human_power(w->sim, vmid, false, NULL), 0);
+	assert_int_equal(sim_human_delete(w->sim, vmid, "ops@pam", NULL), 0);
+	world_run(w, 600000, NULL, end_look);
+	assert_null(world_vmstat(w, "web-01"));
+	end_close(w, NULL);
+}
+
+/* What the last manifest said about the end counts also when it is gone, after a restart as well.
+ */
+static void test_prune_protected(void **state)
+{
+	struct vm two[] = {{"web-01", "  protect: true\n"}, {"app-01", ""}};
+	struct world *w = end_open(4, "prune: true", two, 2);
+
+	(void)state;
+	two[0].more = NULL;
+	end_merge(w, two, 2, "web-01 vanishes");
+	end_must_say(w, "web-01", REASON_PROTECT_SPEC);
+	world_kill(w);
+	end_start_life(w);
+	world_run(w, HOUR_MS, NULL, end_look);
+	end_must_say(w, "web-01", REASON_PROTECT_SPEC);
+	world_kill(w);
+	memstore_drop(w->store);
+	end_start_life(w);
+	world_run(w, HOUR_MS, NULL, end_look);
+	end_must_say(w, "web-01", REASON_PROTECT_SPEC);
+	assert_int_equal(end_rules.deletes, 0);
+	end_close(w, NULL);
+}
+
+static void test_withdrawn(void **state)
+{
+	struct world *w = end_open(5, "", &web_there, 1);
+	int64_t vmid = world_find(w, "web-01", NULL);
+
+	(void)state;
+	assert_int_equal(sim_human_lock(w->sim, vmid, "backup", NULL), 0);
+	end_merge(w, &web_absent, 1, "goes");
+	end_must_say(w, "web-01", REASON_LOCKED);
+	end_merge(w, &web_there, 1, "stays");
+	world_run(w, 120000, NULL, end_look);
+	assert_int_equal(sim_human_lock(w->sim, vmid, NULL, NULL), 0);
+	world_run(w, 120000, NULL, end_look);
+	if (!world_run(w, HOUR_MS, world_all_ready, end_look))
+		end_close(w, "not Ready");
+	assert_int_equal(world_find(w, "web-01", NULL), vmid);
+	assert_int_equal(end_rules.deletes, 0);
+	end_close(w, NULL);
+}
+
+/* ---- faults and deaths ---- */
+
+static const struct {
+	enum sim_fault_kind kind;
+	int status;
+	const char *text;
+} faults[] = {
+    {SIM_FAULT_REFUSE, 0, NULL},
+    {SIM_FAULT_RESET_BEFORE, 0, NULL},
+    {SIM_FAULT_RESET_AFTER, 0, NULL},
+    {SIM_FAULT_DELAY, 0, NULL},
+    {SIM_FAULT_DELAY_ANSWER, 0, NULL},
+    {SIM_FAULT_STATUS, 500, "something odd"},
+    {SIM_FAULT_STATUS, 595, "No route to host"},
+    {SIM_FAULT_STATUS, 500, "got no worker upid - start worker failed"},
+    {SIM_FAULT_STATUS_AFTER, 596, "Connection timed out"},
+    {SIM_FAULT_STATUS_AFTER, 500,
+	"can't lock file '/var/log/pve/tasks/.active.lock' - got timeout"},
+    {SIM_FAULT_TASK_ERROR, 0, NULL},
+    {SIM_FAULT_TASK_ERROR_AFTER, 0, NULL},
+    {SIM_FAULT_TRUNCATE, 0, NULL},
+};
+
+static void strike(size_t i, const char *method, const char *path, unsigned times)
+{
+	struct world *w = end_open(100 + i, "", &web_there, 1);
+	int64_t vmid = world_find(w, "web-01", NULL);
+	struct sim_fault f = {.kind = faults[i].kind,
+	    .method = method,
+	    .path = path,
+	    .nth = 1,
+	    .times = times,
+	    .status = faults[i].status,
+	    .text = faults[i].text,
+	    .delay_ms = 50000};
+
+	end_allow(vmid);
+	sim_fault_add(w->sim, &f);
+	end_merge(w, &web_absent, 1, "goes");
+	world_tell(w, "fault %zu on %s %s, strikes %u", i, method, path, times);
+	end_must_go(w, "web-01", vmid);
+	end_close(w, sim_fault_struck(w->sim) ? NULL : "the fault did not strike");
+}
+
+static void test_every_fault(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(faults); i++) {
+		for (unsigned times = 1; times <= 2; times++) {
+			strike(i, "DELETE", "*/qemu/*", times);
+			strike(i, "POST", "*/status/shutdown", times);
+		}
+	}
+}
+
+static void die_after(unsigned n, bool lose_state)
+{
+	struct vm two[] = {web_there, {"app-01", ""}};
+	struct world *w = end_open(200 + n, "", two, 2);
+	int64_t vmid = world_find(w, "web-01", NULL);
+
+	world_run(w, 60000, NULL, end_look); /* the report is out */
+	end_allow(vmid);
+	two[0] = web_absent;
+	world_kill_after_lines(w, n);
+	end_merge(w, two, 2, "goes");
+	world_run(w, 300000, NULL, end_look);
+	if (!w->controller) {
+		if (lose_state)
+			memstore_drop(w->store);
+		end_start_life(w);
+	}
+	world_tell(w, "death after line %u", n);
+	end_must_go(w, "web-01", vmid);
+	world_run(w, 300000, NULL, end_look);
+	assert_int_equal(world_find(w, "web-01", NULL), 0);
+	assert_int_not_equal(world_find(w, "app-01", NULL), 0);
+	end_close(w, NULL);
+}
+
+static void test_death_at_every_line(void **state)
+{
+	(void)state;
+	for (unsigned n = 1; n <= 12; n++) {
+		die_after(n, false);
+		die_after(n, true);
+	}
+}
+
+/* Journal and status branch are lost: the marker alone is not enough to destroy. */
+static void test_everything_lost(void **state)
+{
+	struct world *w = end_open(6, "", &web_there, 1);
+	int64_t vmid = world_find(w, "web-01", NULL);
+	_cleanup_str_ char *more = NULL;
+	struct vm confirmed = {"web-01", NULL};
+	const char *uuid = strstr(sim_guest_get(w->sim, vmid, "smbios1"), "uuid=");
+
+	(void)state;
+	assert_non_null(uuid);
+	more = mem_printf("  id: %lld\n  state: absent\n", (long long)vmid);
+	world_kill(w);
+	memstore_drop(w->store);
+	memgit_drop_status(w->git);
+	end_merge(w, &web_absent, 1, "goes");
+	end_start_life(w);
+	end_must_say(w, "web-01", REASON_UNCONFIRMED_OWNER);
+	world_run(w, HOUR_MS, NULL, end_look);
+	assert_int_equal(end_rules.deletes, 0);
+	/* A person confirms it. */
+	end_allow(vmid);
+	confirmed.more = more;
+	{
+		_cleanup_kv_ struct kv files = {0};
+
+		kv_setf(&files, "web.yaml",
+		    "apiVersion: ramet.dev/v1\nkind: ClonedVM\nmetadata:\n  name: web-01\n"
+		    "  annotations: { ramet.dev/adopt: %.36s }\nspec:\n  node_name: pve2\n"
+		    "  clone: { source_vm_id: 9001, full: false }\n%s",
+		    uuid + strlen("uuid="), confirmed.more);
+		memgit_commit(w->git, &files, "confirmed");
+	}
+	end_must_go(w, "web-01", vmid);
+	end_close(w, NULL);
+}
+
+/* ---- people who are quicker ---- */
+
+/* At every request between the order and the DELETE the VM is deleted and its number taken by a
+ * stranger: nobody asks to destroy that one. */
+static void test_number_reused_at_every_step(void **state)
+{
+	unsigned replaced = 0;
+
+	(void)state;
+	for (unsigned n = 1; n <= 60; n++) {
+		struct world *w = end_open(300 + n, "", &web_there, 1);
+		int64_t vmid = world_find(w, "web-01", NULL);
+
+		world_run(w, 60000, NULL, end_look);
+		end_allow(vmid);
+		end_rules.victim = vmid;
+		end_rules.countdown = n;
+		end_merge(w, &web_absent, 1, "goes");
+		world_run(w, 300000, NULL, end_look);
+		world_tell(w, "replaced at request %u", n);
+		replaced += end_rules.replaced;
+		if (end_rules.replaced && !sim_guest_exists(w->sim, vmid))
+			end_close(w, "the stranger is gone");
+		end_close(w, NULL);
+	}
+	assert_true(replaced > 20);
+}
+
+static void drop_log(const char *line, void *arg)
+{
+	(void)line, (void)arg;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_absent),
+	    cmocka_unit_test(test_prune),
+	    cmocka_unit_test(test_released),
+	    cmocka_unit_test(test_prune_protected),
+	    cmocka_unit_test(test_withdrawn),
+	    cmocka_unit_test(test_every_fault),
+	    cmocka_unit_test(test_death_at_every_line),
+	    cmocka_unit_test(test_everything_lost),
+	    cmocka_unit_test(test_number_reused_at_every_step),
+	};
+
+	log_set_sink(drop_log, NULL);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
