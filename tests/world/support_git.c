@@ -281,6 +281,7 @@ static void run_normally(struct memgit *g, const struct job *j)
 	    [JOB_READ] = &g->asked.read,
 	    [JOB_OLD] = &g->asked.old,
 	    [JOB_STATUS] = &g->asked.status,
+	    [JOB_COMPARE] = &g->asked.compare,
 	    [JOB_PUBLISH] = &g->asked.publish};
 
 	++*asked[j->kind];

@@ -34,7 +34,7 @@ const char *memgit_head(const struct memgit *g); /* "" = none */
 const char *memgit_status_file(const struct memgit *g, const char *path);
 /* What was asked of it so far. */
 struct memgit_asked {
-	unsigned list, read, old, status, publish;
+	unsigned list, read, old, status, compare, publish;
 };
 struct memgit_asked memgit_asked(const struct memgit *g);
 size_t memgit_status_commits(const struct memgit *g);

@@ -226,10 +226,11 @@ static bool schema_has(const struct jsn *methods, const struct endpoint *e)
 	return false;
 }
 
-/* The recording is a selection of the API; this call stands in the recorded exchanges only. */
+/* The recording is a selection of the API: one call stands in the recorded exchanges only, one was
+ * never asked for. */
 static bool is_left_out(const struct endpoint *e)
 {
-	return strcmp(e->word, "NODE_NETWORK") == 0;
+	return strcmp(e->word, "NODE_NETWORK") == 0 || strcmp(e->word, "REPLICATION") == 0;
 }
 
 static void all_calls_exist_in_the_api(void **state)
