@@ -1,5 +1,7 @@
 #include "check.h"
 
+#include "checkdev.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,9 +14,11 @@ struct subject {
 /* clang-format off */
 #define RULE_RESOURCE(fn) static void fn(const struct subject *s);
 #define RULE_BUNDLE(fn)
+#define RULE_DEVICE(fn)
 #define RULE(code, word, severity, scope, fn, doc, where, json) RULE_##scope(fn)
 #include "rules.def"
 #undef RULE
+#undef RULE_DEVICE
 #undef RULE_RESOURCE
 /* clang-format on */
 
@@ -493,11 +497,14 @@ size_t check_resource(const struct resource *r, struct diags *diags)
 	size_t errors = diags_errors(diags), from = diags->n;
 /* clang-format off */
 #define RULE_RESOURCE(fn) fn(&s);
+#define RULE_DEVICE(fn)
 #define RULE(code, word, severity, scope, fn, doc, where, json) RULE_##scope(fn)
 #include "rules.def"
 #undef RULE
+#undef RULE_DEVICE
 #undef RULE_RESOURCE
 	/* clang-format on */
+	checkdev_rules(r, diags);
 	diags_set_object(diags, from, r->name);
 	return diags_errors(diags) - errors;
 }

@@ -16,9 +16,11 @@ struct whole {
 /* clang-format off */
 #define RULE_RESOURCE(fn)
 #define RULE_BUNDLE(fn) static void fn(struct whole *w);
+#define RULE_DEVICE(fn)
 #define RULE(code, word, severity, scope, fn, doc, where, json) RULE_##scope(fn)
 #include "rules.def"
 #undef RULE
+#undef RULE_DEVICE
 #undef RULE_BUNDLE
 /* clang-format on */
 
@@ -323,9 +325,11 @@ size_t check_bundle(const struct resource *const *v, size_t n, const struct strs
 	struct whole *w = &whole;
 /* clang-format off */
 #define RULE_BUNDLE(fn) fn(w);
+#define RULE_DEVICE(fn)
 #define RULE(code, word, severity, scope, fn, doc, where, json) RULE_##scope(fn)
 #include "rules.def"
 #undef RULE
+#undef RULE_DEVICE
 #undef RULE_BUNDLE
 	/* clang-format on */
 	free(by_name);

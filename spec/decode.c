@@ -88,19 +88,22 @@ static size_t known_keys(const char *block, const char **ret, size_t max)
 		if (schema_is_in(a, block))
 			ret[n++] = schema_key(a);
 	}
-	for (size_t i = 0; i < n_blocks && !*block && n < max; i++)
-		if (*blocks[i].path)
-			ret[n++] = blocks[i].path;
+	for (size_t i = 0; i < n_blocks && n < max; i++)
+		if (schema_block_is_in(&blocks[i], block, NULL))
+			ret[n++] = blocks[i].path + (*block ? strlen(block) + 1 : 0);
 	return n;
 }
 
 /* "network.*" is written as the key network. */
-static const struct attr_block *find_sub_block(const char *key)
+static const struct attr_block *find_sub_block(const char *block, const char *key)
 {
-	const struct attr_block *b = *key ? schema_block(key) : NULL;
+	if (!*key || strpbrk(key, ".*"))
+		return NULL;
+	_cleanup_str_ char *path = mem_printf("%s%s%s", block, *block ? "." : "", key);
+	const struct attr_block *b = schema_block(path);
 	if (b)
-		return strchr(key, '.') ? NULL : b;
-	_cleanup_str_ char *starred = mem_printf("%s.*", key);
+		return b;
+	_cleanup_str_ char *starred = mem_printf("%s.*", path);
 	return schema_block(starred);
 }
 
@@ -191,12 +194,18 @@ static void find_missing(
 	}
 }
 
+static void decode_sub(struct decoder *d, const struct place *at, const struct attr_block *b,
+    const struct ynode *map, size_t i);
+
 static void decode_block(
     struct decoder *d, const struct place *at, struct mark mark, const struct ynode *map)
 {
 	for (size_t i = 0; i < map->n; i++) {
-		const struct attr *a = find_attr(d, at, map, i);
-		if (a)
+		const struct attr_block *b = find_sub_block(at->block, map->keys[i]);
+		const struct attr *a = b ? NULL : find_attr(d, at, map, i);
+		if (b)
+			decode_sub(d, at, b, map, i);
+		else if (a)
 			decode_leaf(d, at, a, map->key_marks[i], map->items[i]);
 		else
 			unknown_attr(d, at, map->keys[i], map->key_marks[i]);
@@ -245,6 +254,21 @@ static void decode_slots(
 	}
 }
 
+static void decode_sub(struct decoder *d, const struct place *at, const struct attr_block *b,
+    const struct ynode *map, size_t i)
+{
+	const char *key = map->keys[i];
+	_cleanup_str_ char *path =
+	    *at->block ? mem_printf("%s.%s", at->path, key) : mem_strdup(key);
+	if (!is_block(d, path, map->key_marks[i], map->items[i]))
+		return;
+	struct place in = {b->path, at->slot, path};
+	if (text_ends(b->path, ".*"))
+		decode_slots(d, b, path, map->items[i]);
+	else
+		decode_block(d, &in, map->key_marks[i], map->items[i]);
+}
+
 /* The required keys of a block with examples. */
 static char *least_of(const char *block)
 {
@@ -261,24 +285,9 @@ static char *least_of(const char *block)
 static void decode_spec(struct decoder *d, struct mark mark, const struct ynode *map)
 {
 	const struct place top = {"", NULL, "spec"};
-	for (size_t i = 0; i < map->n; i++) {
-		const char *key = map->keys[i];
-		const struct attr_block *b = find_sub_block(key);
-		const struct attr *a = b ? NULL : schema_find("", key);
-		if (a) {
-			decode_leaf(d, &top, a, map->key_marks[i], map->items[i]);
-		} else if (!b) {
-			unknown_attr(d, &top, key, map->key_marks[i]);
-		} else if (is_block(d, key, map->key_marks[i], map->items[i])) {
-			struct place at = {b->path, NULL, key};
-			if (b->slot_format != FMT_ANY)
-				decode_slots(d, b, key, map->items[i]);
-			else
-				decode_block(d, &at, map->key_marks[i], map->items[i]);
-		}
-	}
-	find_missing(d, &top, mark, map);
 	const struct attr_block *blocks;
+
+	decode_block(d, &top, mark, map);
 	size_t n = schema_blocks(&blocks);
 	for (size_t i = 0; i < n; i++) {
 		if (!blocks[i].required || !*blocks[i].path || ynode_get(map, blocks[i].path))

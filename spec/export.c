@@ -96,8 +96,9 @@ static void put_items(struct jsn *o, const struct attr *a)
 		jsn_push(types, jsn_new_str("integer"));
 		jsn_push(types, jsn_new_str("string"));
 		jsn_put(items, "type", types);
-		jsn_put_int(items, "minimum", FORM_VLAN_MIN);
-		jsn_put_int(items, "maximum", FORM_VLAN_MAX);
+		bool vlan = a->format == FMT_VLAN_RANGE;
+		jsn_put_int(items, "minimum", vlan ? FORM_VLAN_MIN : 0);
+		jsn_put_int(items, "maximum", vlan ? FORM_VLAN_MAX : FORM_CPU_MAX);
 	} else {
 		jsn_put_str(items, "type", "string");
 	}
@@ -233,7 +234,7 @@ static void put_old_names(struct jsn *properties, const char *block)
 	}
 }
 
-/* Keys of a block; for the top level the other blocks follow. */
+/* Keys of a block, then the blocks in it. */
 static struct jsn *block_schema(const struct attr_block *b)
 {
 	struct jsn *o = new_block(b->brief), *properties = jsn_new_object(),
@@ -249,17 +250,18 @@ static struct jsn *block_schema(const struct attr_block *b)
 	put_old_names(properties, b->path);
 	const struct attr_block *blocks;
 	size_t n = schema_blocks(&blocks);
-	for (size_t i = 0; i < n && !*b->path; i++) {
-		if (!*blocks[i].path)
+	for (size_t i = 0; i < n; i++) {
+		_cleanup_str_ char *key = NULL;
+		if (!schema_block_is_in(&blocks[i], b->path, &key))
 			continue;
-		size_t len = strcspn(blocks[i].path, ".");
-		_cleanup_str_ char *key = mem_strndup(blocks[i].path, len);
 		struct jsn *inner = block_schema(&blocks[i]);
-		if (blocks[i].slot_format != FMT_ANY) {
+		if (text_ends(blocks[i].path, ".*")) {
 			struct jsn *map = new_block(blocks[i].brief), *slots = jsn_new_object();
 			jsn_put(slots, form_pattern(blocks[i].slot_format), inner);
 			jsn_put(map, "patternProperties", slots);
-			put_rules(map, key);
+			_cleanup_str_ char *all =
+			    mem_strndup(blocks[i].path, strlen(blocks[i].path) - 2);
+			put_rules(map, all);
 			inner = map;
 		}
 		jsn_put(properties, key, inner);

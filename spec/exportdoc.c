@@ -4,6 +4,7 @@
 #include "decode.h"
 #include "diag.h"
 #include "export.h"
+#include "pvekeys.h"
 
 static void add_type(struct buf *b, const struct attr *a)
 {
@@ -62,9 +63,16 @@ static void add_effect(struct buf *b, const struct attr *a)
 		    "Takes effect at once if the guest's hotplug option contains %s, else after "
 		    "the next stop and start.",
 		    a->hotplug);
+	else if (a->class == CLASS_SILENT && a->hotplug)
+		buf_addf(b,
+		    "A running guest sees it at once if its hotplug option contains %s, else after "
+		    "a restart; PVE does not show it as pending.",
+		    a->hotplug);
 	else
 		buf_adds(b, words[a->class]);
 }
+
+static void add_since(struct buf *b, const struct attr *a);
 
 static void add_pve(struct buf *b, const struct attr *a)
 {
@@ -72,18 +80,34 @@ static void add_pve(struct buf *b, const struct attr *a)
 	_cleanup_str_ char *key =
 	    slot ? mem_strdup("the slot's key") : mem_printf("`%s`", a->key ? a->key : "");
 	if (a->key && a->part)
-		buf_addf(b, "In PVE: `%s` of %s.", a->part, key);
+		buf_addf(b, "In PVE: `%.*s` of %s.", (int)strcspn(a->part, "|"), a->part, key);
 	else if (a->key)
 		buf_addf(b, "In PVE: %s.", key);
+	add_since(b, a);
 	if (a->flags & ATTR_ROOT_ONLY)
 		buf_adds(b, " Only root@pam may set it.");
 	else if (a->privilege)
 		buf_addf(b, "%sPrivilege on the VM: %s.", a->key ? " " : "", a->privilege);
 }
 
+/* "netN"; SLOT where slots have several names. */
+static char *slot_word(const struct attr *a)
+{
+	const struct attr_block *b = schema_slot_block(a);
+	char *word = b ? form_slot_word(b->slot_format) : NULL;
+	return word || !b ? word : mem_strdup("SLOT");
+}
+
+static void add_since(struct buf *b, const struct attr *a)
+{
+	int major, minor;
+	if (pvekeys_since(a, &major, &minor))
+		buf_addf(b, " Since PVE %d.%d.", major, minor);
+}
+
 static void add_attr(struct buf *b, const struct attr *a)
 {
-	_cleanup_str_ char *path = schema_path(a, strstr(a->path, "network.") ? "netN" : "SLOT");
+	_cleanup_str_ char *slot = slot_word(a), *path = schema_path(a, slot);
 	buf_addf(b, "### `%s`%s\n\n%s %s\n\n", path, a->flags & ATTR_REQUIRED ? " (required)" : "",
 	    a->brief, a->doc);
 	buf_adds(b, "- Value: ");
@@ -165,6 +189,27 @@ static void add_findings(struct buf *b)
 	}
 }
 
+/* What a person may set in PVE, and what of it a manifest cannot say. The last line counts. */
+static void add_coverage(struct buf *b)
+{
+	const struct pvekey *keys;
+	size_t n = pvekeys_all(&keys), settable = 0, managed = 0;
+
+	buf_adds(b, "\n## Keys of PVE\n\nOf what PVE takes for the configuration of a guest, these "
+		    "are no settings:\n\n| key | why |\n| --- | --- |\n");
+	for (size_t i = 0; i < n; i++) {
+		settable += keys[i].kind == PVEKEYS_SETTING;
+		managed += pvekeys_is_managed(&keys[i]);
+		if (keys[i].kind != PVEKEYS_SETTING)
+			buf_addf(b, "| `%s` | %s |\n", keys[i].name, keys[i].why);
+	}
+	buf_adds(b, "| `smbios1`: `uuid` | drawn by PVE: identity of the VM |\n\n");
+	for (size_t i = 0; i < n; i++)
+		if (keys[i].kind == PVEKEYS_SETTING && !pvekeys_is_managed(&keys[i]))
+			buf_addf(b, "`%s` is not manageable yet.\n", keys[i].name);
+	buf_addf(b, "%zu of %zu settable PVE keys manageable\n", managed, settable);
+}
+
 char *export_markdown(void)
 {
 	struct buf b;
@@ -175,6 +220,7 @@ char *export_markdown(void)
 	for (size_t i = 0; i < n; i++)
 		add_block(&b, &blocks[i]);
 	add_findings(&b);
+	add_coverage(&b);
 	return buf_take(&b);
 }
 

@@ -1,5 +1,6 @@
 #include "form.h"
 
+#include <arpa/inet.h>
 #include <regex.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 #define HEX "[0-9A-Fa-f]"
 #define LABEL "[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 #define CPUS "[0-9]{1,5}(-[0-9]{1,5})?"
+#define PCI "([0-9a-f]{4,}:)?[0-9a-f]{2}:[0-9a-f]{2}(\\.[0-9a-f])?"
 #define IDE_SATA_SCSI "ide[0-3]|sata[0-5]|scsi([0-9]|[12][0-9]|30)"
 
 static const char *const cpu_models[] = {
@@ -97,7 +99,7 @@ static bool check_vlan(const char *s, char **ret_why, char **ret_hint)
 
 static bool check_cpu_list(const char *s, char **ret_why, char **ret_hint)
 {
-	if (check_ranges(s, 0, 99999, ret_why))
+	if (check_ranges(s, 0, FORM_CPU_MAX, ret_why))
 		return true;
 	say(ret_hint, mem_strdup("write numbers and ranges such as \"0-3,8\""));
 	return false;
@@ -166,6 +168,63 @@ static bool check_time(const char *s, char **ret_why, char **ret_hint)
 	return false;
 }
 
+static bool is_address(int family, const char *s)
+{
+	unsigned char address[sizeof(struct in6_addr)];
+	return inet_pton(family, s, address) == 1;
+}
+
+static bool no_address(const char *s, char **ret_why, char **ret_hint, const char *hint)
+{
+	say(ret_why, mem_printf("\"%s\" is no address", s));
+	say(ret_hint, mem_strdup(hint));
+	return false;
+}
+
+static bool check_ipv4(const char *s, char **ret_why, char **ret_hint)
+{
+	return is_address(AF_INET, s) ||
+	       no_address(s, ret_why, ret_hint, "write it as 192.168.1.1");
+}
+
+static bool check_ipv6(const char *s, char **ret_why, char **ret_hint)
+{
+	return is_address(AF_INET6, s) || no_address(s, ret_why, ret_hint, "write it as fd00::1");
+}
+
+static bool check_address(const char *s, char **ret_why, char **ret_hint)
+{
+	return is_address(AF_INET, s) || check_ipv6(s, ret_why, ret_hint);
+}
+
+/* A word, or an address with the length of its network. */
+static bool check_cidr(const char *s, int family, char **ret_why, char **ret_hint)
+{
+	const char *slash = strchr(s, '/');
+	int64_t length;
+	if (!slash)
+		return true;
+	_cleanup_str_ char *address = mem_strndup(s, (size_t)(slash - s));
+	if (!is_address(family, address))
+		return family == AF_INET ? check_ipv4(address, ret_why, ret_hint)
+					 : check_ipv6(address, ret_why, ret_hint);
+	if (text_to_int(slash + 1, 1, family == AF_INET ? 32 : 128, &length) == 0)
+		return true;
+	say(ret_why, mem_printf("a network cannot have the length %s", slash + 1));
+	say(ret_hint, mem_printf("possible is 1 to %d", family == AF_INET ? 32 : 128));
+	return false;
+}
+
+static bool check_cidr4(const char *s, char **ret_why, char **ret_hint)
+{
+	return check_cidr(s, AF_INET, ret_why, ret_hint);
+}
+
+static bool check_cidr6(const char *s, char **ret_why, char **ret_hint)
+{
+	return check_cidr(s, AF_INET6, ret_why, ret_hint);
+}
+
 struct form {
 	const char *word;
 	const char *pattern; /* without the anchors */
@@ -217,6 +276,67 @@ static const struct form forms[FMT__MAX] = {
 	"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\\.[0-9]+)?"
 	"([Zz]|[+-][0-9]{2}:[0-9]{2})",
 	"write it as 2026-12-01T08:00:00Z", check_time},
+    [FMT_SSH_KEY] = {"a public key for SSH", "[a-z0-9@.-]+ [A-Za-z0-9+/]{16,}={0,3}( [ -~]+)?",
+	"copy one line of a .pub file: type, key and comment", NULL},
+    [FMT_IPV4] = {"an IPv4 address", "[0-9]{1,3}(\\.[0-9]{1,3}){3}", "write it as 192.168.1.1",
+	check_ipv4},
+    [FMT_IPV6] = {"an IPv6 address", "[0-9A-Fa-f:.]{2,45}", "write it as fd00::1", check_ipv6},
+    [FMT_ADDRESS] = {"an IP address", "[0-9A-Fa-f:.]{2,45}", "write it as 192.168.1.1 or fd00::1",
+	check_address},
+    [FMT_CIDR4] = {"dhcp or an IPv4 address with the length of its network",
+	"dhcp|[0-9]{1,3}(\\.[0-9]{1,3}){3}/[0-9]{1,2}",
+	"write dhcp, or an address as 192.168.1.5/24", check_cidr4},
+    [FMT_CIDR6] = {"dhcp, auto or an IPv6 address with the length of its network",
+	"dhcp|auto|[0-9A-Fa-f:.]{2,45}/[0-9]{1,3}", "write dhcp, auto, or an address as fd00::5/64",
+	check_cidr6},
+    [FMT_DOMAINS] = {"a domain", LABEL "(\\." LABEL ")*( " LABEL "(\\." LABEL ")*)*",
+	"write a domain such as example.org, or several with a blank between them", NULL},
+    [FMT_SECRET_FILE] = {"the absolute path of a file", "/[!-~]+",
+	"write the path of a file on the controller's host, beginning with /", NULL},
+    [FMT_CPU_RANGE] = {"a number or a range", CPUS, "write a number or a range such as 0-3",
+	check_cpu_list},
+    [FMT_MACHINE] = {"a machine type",
+	"pc|q35|virt|(pc(-i440fx)?|pc-q35|virt)-[0-9]+(\\.[0-9]+)+(\\+pve[0-9]+)?(\\.pxe)?",
+	"write q35 or pc, or a version of them such as pc-q35-9.2", NULL},
+    [FMT_BOOT_DEVICE] = {"a device to boot from",
+	IDE_SATA_SCSI "|virtio([0-9]|1[0-5])|net([0-9]|[12][0-9]|3[01])|usb([0-9]|1[0-3])|"
+		      "hostpci([0-9]|1[0-5])",
+	"write slots such as scsi0, ide2 or net0", NULL},
+    [FMT_HOTPLUG_WORD] = {"a kind of device", "network|disk|cpu|memory|usb|cloudinit",
+	"possible are network, disk, cpu, memory, usb, cloudinit", NULL},
+    [FMT_SERIAL_DEVICE] = {"socket or a device", "socket|/dev/[!-+.-~-]+",
+	"write socket, or a device such as /dev/ttyS0", NULL},
+    [FMT_PARALLEL_DEVICE] = {"a parallel port", "/dev/parport[0-9]+|/dev/usb/lp[0-9]+",
+	"write a device such as /dev/parport0", NULL},
+    [FMT_USB_HOST] = {"spice or a USB device",
+	"spice|(0x)?" HEX "{4}:(0x)?" HEX "{4}|[0-9]+-[0-9]+(\\.[0-9]+)*",
+	"write spice, vendor:product such as 1234:abcd, or bus-port such as 1-2.4", NULL},
+    [FMT_PCI_HOST] = {"a PCI device", PCI "(;" PCI ")*",
+	"write an address such as 0000:01:00.0, several with ; between them", NULL},
+    [FMT_PCI_ID] = {"a PCI ID", "0x" HEX "{4}", "write four hex digits such as 0x10de", NULL},
+    [FMT_MAPPING] = {"a resource mapping", "[A-Za-z][A-Za-z0-9_-]+",
+	"use the mapping's ID as PVE shows it", NULL},
+    [FMT_WORD] = {"a word", "[!-+.-<>-~-]+", "leave out blanks, commas and equals signs", NULL},
+    [FMT_WWN] = {"a World Wide Name", "0x" HEX "{16}", "write 0x and 16 hex digits", NULL},
+    [FMT_PRODUCT] = {"a name of a drive", "[A-Za-z0-9_-]+( [A-Za-z0-9_-]+)*",
+	"use letters, digits, blanks, _ and -", NULL},
+    [FMT_SHM_NAME] = {"a name of shared memory", "[A-Za-z0-9-]+", "use letters, digits and hyphens",
+	NULL},
+    [FMT_START_DATE] = {"now or a date",
+	"now|[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}"
+	"(T[0-9]{1,2}:[0-9]{1,2}:[0-9]{1,2})?",
+	"write now, 2006-06-17 or 2006-06-17T16:01:21", NULL},
+    [FMT_IPCONFIG_SLOT] = {"a slot for addresses", "ipconfig([0-9]|[12][0-9]|3[01])",
+	"slots are ipconfig0 to ipconfig31; ipconfig0 belongs to net0", NULL},
+    [FMT_SERIAL_SLOT] = {"a serial port", "serial[0-3]", "slots are serial0 to serial3", NULL},
+    [FMT_PARALLEL_SLOT] = {"a parallel port", "parallel[0-2]", "slots are parallel0 to parallel2",
+	NULL},
+    [FMT_USB_SLOT] = {"a USB slot", "usb([0-9]|1[0-3])", "slots are usb0 to usb13", NULL},
+    [FMT_HOSTPCI_SLOT] = {"a PCI slot", "hostpci([0-9]|1[0-5])", "slots are hostpci0 to hostpci15",
+	NULL},
+    [FMT_NUMA_SLOT] = {"a NUMA node", "numa[0-7]", "slots are numa0 to numa7", NULL},
+    [FMT_VIRTIOFS_SLOT] = {"a slot for a directory", "virtiofs[0-9]",
+	"slots are virtiofs0 to virtiofs9", NULL},
 };
 
 static char *anchored(enum attr_format f)
@@ -283,6 +403,12 @@ bool form_check(enum attr_format f, const char *s, char **ret_why, char **ret_hi
 		return false;
 	}
 	return !form->check || form->check(s, ret_why, ret_hint);
+}
+
+char *form_slot_word(enum attr_format f)
+{
+	const char *pattern = f == FMT_NET_SLOT || f >= FMT_IPCONFIG_SLOT ? forms[f].pattern : NULL;
+	return pattern ? mem_printf("%.*sN", (int)strcspn(pattern, "[("), pattern) : NULL;
 }
 
 bool form_slot_parse(const char *slot, const char **ret_bus, unsigned *ret_index)

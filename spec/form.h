@@ -15,6 +15,7 @@
 
 #define FORM_VLAN_MIN 1
 #define FORM_VLAN_MAX 4094
+#define FORM_CPU_MAX 99999
 
 enum attr_format {
 	FMT_ANY,  /* one line, printable */
@@ -40,6 +41,36 @@ enum attr_format {
 	FMT_CDROM_SLOT,
 	FMT_UUID,
 	FMT_TIME, /* RFC 3339 */
+	FMT_SSH_KEY,
+	FMT_IPV4,
+	FMT_IPV6,
+	FMT_ADDRESS, /* either */
+	FMT_CIDR4,   /* or dhcp */
+	FMT_CIDR6,   /* or dhcp or auto */
+	FMT_DOMAINS,
+	FMT_SECRET_FILE, /* absolute path on the controller's host */
+	FMT_CPU_RANGE,
+	FMT_MACHINE,
+	FMT_BOOT_DEVICE,
+	FMT_HOTPLUG_WORD,
+	FMT_SERIAL_DEVICE,
+	FMT_PARALLEL_DEVICE,
+	FMT_USB_HOST,
+	FMT_PCI_HOST,
+	FMT_PCI_ID,
+	FMT_MAPPING,
+	FMT_WORD, /* no blank, comma or equals sign */
+	FMT_WWN,
+	FMT_PRODUCT,
+	FMT_SHM_NAME,
+	FMT_START_DATE,
+	FMT_IPCONFIG_SLOT,
+	FMT_SERIAL_SLOT,
+	FMT_PARALLEL_SLOT,
+	FMT_USB_SLOT,
+	FMT_HOSTPCI_SLOT,
+	FMT_NUMA_SLOT,
+	FMT_VIRTIOFS_SLOT,
 	FMT__MAX
 };
 
@@ -51,6 +82,9 @@ const char *form_word(enum attr_format f);    /* "a MAC address" */
 /* Words of a form that is a list (CPU models and flags, without + and -), else NULL. */
 const char *const *form_words(enum attr_format f, size_t *ret_n);
 
+/* "netN" of a form that is one kind of slot; NULL when it is another form, or several kinds. Caller
+ * frees. */
+char *form_slot_word(enum attr_format f);
 /* Slots: "net3" is index 3 of "net"; false if it is none. The bus lives for ever. */
 bool form_slot_parse(const char *slot, const char **ret_bus, unsigned *ret_index);
 

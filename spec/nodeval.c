@@ -249,6 +249,13 @@ static int compare_items(const void *pa, const void *pb)
 	return c != 0 ? c : a->index < b->index ? -1 : a->index > b->index;
 }
 
+/* As they were written. */
+static int compare_places(const void *pa, const void *pb)
+{
+	const struct item *a = pa, *b = pb;
+	return a->index < b->index ? -1 : a->index > b->index;
+}
+
 static int decode_item(
     const struct attr *a, const struct nodeval_place *at, struct ynode *n, struct item *ret)
 {
@@ -311,6 +318,8 @@ static int decode_set(const struct attr *a, const struct nodeval_place *at, stru
 		qsort(items, good, sizeof(*items), compare_items);
 	if (find_doubles(at, items, good) != 0)
 		rc = -1;
+	if ((a->flags & ATTR_ORDERED) && good > 1)
+		qsort(items, good, sizeof(*items), compare_places);
 	struct value v = {.type = VALUE_SET};
 	struct mark *marks = mem_calloc(good, sizeof(*marks));
 	for (size_t i = 0; i < good; i++) {

@@ -48,14 +48,15 @@ void resource_free(struct resource **r)
 
 int resource_compare_slots(const char *a, const char *b)
 {
-	const char *bus_a, *bus_b;
-	unsigned index_a, index_b;
 	if (!a || !b)
 		return (a != NULL) - (b != NULL);
-	if (!form_slot_parse(a, &bus_a, &index_a) || !form_slot_parse(b, &bus_b, &index_b))
-		return strcmp(a, b);
-	int c = strcmp(bus_a, bus_b);
-	return c != 0 ? c : index_a < index_b ? -1 : index_a > index_b;
+	size_t len_a = strcspn(a, "0123456789"), len_b = strcspn(b, "0123456789");
+	int c = strncmp(a, b, len_a < len_b ? len_a : len_b);
+	if (c != 0 || len_a != len_b)
+		return c != 0 ? c : len_a < len_b ? -1 : 1;
+	/* numbers without zeros in front: the longer one is larger */
+	size_t n_a = strlen(a), n_b = strlen(b);
+	return n_a != n_b ? (n_a < n_b ? -1 : 1) : strcmp(a, b);
 }
 
 static int compare_leaves(const void *pa, const void *pb)

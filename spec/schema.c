@@ -107,6 +107,41 @@ const struct attr_block *schema_block(const char *path)
 	return NULL;
 }
 
+bool schema_block_is_in(const struct attr_block *b, const char *block, char **ret)
+{
+	size_t len = strlen(block), offset = len ? len + 1 : 0;
+	if (strncmp(b->path, block, len) != 0 || (len && b->path[len] != '.') || !b->path[offset])
+		return false;
+	const char *key = b->path + offset, *dot = strchr(key, '.');
+	if (dot && strcmp(dot, ".*") != 0)
+		return false;
+	if (ret)
+		*ret = mem_strndup(key, strcspn(key, "."));
+	return true;
+}
+
+const struct attr_block *schema_slot_block(const struct attr *a)
+{
+	const char *star = strchr(a->path, '*');
+	if (!star)
+		return NULL;
+	_cleanup_str_ char *path = mem_strndup(a->path, (size_t)(star - a->path) + 1);
+	return schema_block(path);
+}
+
+/* The slot in a path as the row has it with `*`; NULL when it is another path. Caller frees. */
+static char *match_slot(const struct attr *a, const char *path)
+{
+	const char *star = strchr(a->path, '*');
+	size_t before = star ? (size_t)(star - a->path) : 0;
+	if (!star || strncmp(a->path, path, before) != 0)
+		return NULL;
+	size_t len = strcspn(path + before, ".");
+	if (strcmp(path + before + len, star + 1) != 0)
+		return NULL;
+	return mem_strndup(path + before, len);
+}
+
 const struct attr *schema_find_path(const char *path, char **ret_slot)
 {
 	if (ret_slot)
@@ -114,20 +149,16 @@ const struct attr *schema_find_path(const char *path, char **ret_slot)
 	for (size_t i = 0; i < ATTR_ID__MAX; i++)
 		if (strcmp(attrs[i].path, path) == 0)
 			return &attrs[i];
-	const char *dot = strchr(path, '.'), *last = strrchr(path, '.');
-	if (!dot || dot == last)
-		return NULL;
-	_cleanup_str_ char *block = mem_printf("%.*s.*", (int)(dot - path), path);
-	const struct attr_block *b = schema_block(block);
-	const struct attr *a = b ? schema_find(block, last + 1) : NULL;
-	if (!a)
-		return NULL;
-	_cleanup_str_ char *slot = mem_strndup(dot + 1, (size_t)(last - dot - 1));
-	if (!form_check(b->slot_format, slot, NULL, NULL))
-		return NULL;
-	if (ret_slot)
-		*ret_slot = TAKE(slot);
-	return a;
+	for (size_t i = 0; i < ATTR_ID__MAX; i++) {
+		_cleanup_str_ char *slot = match_slot(&attrs[i], path);
+		const struct attr_block *b = slot ? schema_slot_block(&attrs[i]) : NULL;
+		if (!b || !form_check(b->slot_format, slot, NULL, NULL))
+			continue;
+		if (ret_slot)
+			*ret_slot = TAKE(slot);
+		return &attrs[i];
+	}
+	return NULL;
 }
 
 char *schema_path(const struct attr *a, const char *slot)
@@ -338,7 +369,7 @@ char *schema_canon_item(const struct attr *a, const char *item)
 {
 	if (a->flags & ATTR_NOCASE)
 		return text_lower(item);
-	if (a->format != FMT_VLAN_RANGE)
+	if (a->format != FMT_VLAN_RANGE && a->format != FMT_CPU_RANGE)
 		return mem_strdup(item);
 	char *end;
 	long from = strtol(item, &end, 10), to = *end == '-' ? strtol(end + 1, NULL, 10) : from;
@@ -362,8 +393,10 @@ static int parse_bool(const char *s, bool *ret)
 
 static int parse_set(const struct attr *a, const char *text, struct strs *ret)
 {
-	/* PVE separates tags by any of these; nothing else has blanks. */
-	char seps[] = {a->sep ? a->sep : ';', ',', ' ', '\t', '\n', '\0'};
+	/* PVE separates tags by any of these; of all others only SSH keys have blanks. */
+	bool blanks = a->format == FMT_SSH_KEY;
+	char seps[] = {
+	    a->sep ? a->sep : ';', blanks ? '\n' : ',', blanks ? '\n' : ' ', '\t', '\n', '\0'};
 	struct strs raw = {0};
 	size_t len = strlen(text);
 	bool flow = len >= 2 && text[0] == '[' && text[len - 1] == ']';
@@ -374,7 +407,8 @@ static int parse_set(const struct attr *a, const char *text, struct strs *ret)
 	for (size_t i = 0; i < raw.n; i++)
 		strs_add_take(&set, schema_canon_item(a, raw.v[i]));
 	strs_fini(&raw);
-	strs_sort_unique(&set);
+	if (!(a->flags & ATTR_ORDERED))
+		strs_sort_unique(&set);
 	*ret = set;
 	return 0;
 }
@@ -416,6 +450,35 @@ int schema_parse_value(const struct attr *a, const char *text, struct value *ret
 
 /* ---- the table against itself ---- */
 
+static bool needs_part(enum attr_codec c)
+{
+	switch (c) {
+	case CODEC_NONE:
+	case CODEC_SCALAR:
+	case CODEC_LIST:
+	case CODEC_TAGS:
+	case CODEC_DESCRIPTION:
+	case CODEC_BOOT:
+	case CODEC_HOTPLUG:
+	case CODEC_SSH_KEYS:
+	case CODEC_SECRET:
+	case CODEC__MAX:
+		return false;
+	case CODEC_PART:
+	case CODEC_PART_LIST:
+	case CODEC_LEAD:
+	case CODEC_CDROM:
+	case CODEC_NIC_MODEL:
+	case CODEC_NIC_MAC:
+	case CODEC_DRIVE_SIZE:
+	case CODEC_DRIVE_STORE:
+	case CODEC_DRIVE_FORMAT:
+	case CODEC_BASE64:
+		return true;
+	}
+	return false;
+}
+
 static const char *check_row(const struct attr *a)
 {
 	if (!a->path || !a->brief || !*a->brief || !a->doc || !*a->doc || !a->example)
@@ -428,15 +491,12 @@ static const char *check_row(const struct attr *a)
 		return "has no upper limit";
 	if ((a->codec == CODEC_NONE) != (a->key == NULL))
 		return "has a codec without key, or the reverse";
-	bool needs_part = a->codec != CODEC_NONE && a->codec != CODEC_SCALAR &&
-			  a->codec != CODEC_LIST && a->codec != CODEC_TAGS &&
-			  a->codec != CODEC_DESCRIPTION;
-	if (needs_part != (a->part != NULL))
+	if (needs_part(a->codec) != (a->part != NULL))
 		return "has a part without need, or none";
 	bool has_slot = strchr(a->path, '*') != NULL;
 	if (a->key && has_slot != (strcmp(a->key, "*") == 0))
 		return "has a key that does not follow the slot";
-	if ((a->class == CLASS_HOTPLUG) != (a->hotplug != NULL))
+	if (a->class != CLASS_SILENT && (a->class == CLASS_HOTPLUG) != (a->hotplug != NULL))
 		return "has a hotplug word without the class, or the reverse";
 	if ((a->type == ATTR_SET) != (a->sep != 0))
 		return "has a separator without being a list, or the reverse";

@@ -34,8 +34,9 @@ enum attr_class {
 	CLASS_LIVE_FLAP, /* L~: at once, the link flaps */
 	CLASS_HOTPLUG,	 /* H(x): at once if the guest's `hotplug` contains x, else pending */
 	CLASS_PENDING,	 /* P: until stop and start */
-	CLASS_SILENT,	 /* S: configuration at once, guest after restart, not shown as pending */
-	CLASS_ACTION,	 /* A: an action, not a configuration write */
+	CLASS_SILENT, /* S: configuration at once, guest after restart, not shown as pending; with a
+			 hotplug word at once for the guest too, if that is there */
+	CLASS_ACTION, /* A: an action, not a configuration write */
 	CLASS__MAX
 };
 
@@ -57,6 +58,11 @@ enum attr_codec {
 	CODEC_DRIVE_FORMAT, /* format= or the volume's suffix */
 	CODEC_DESCRIPTION,  /* with Ramet's marker line kept apart */
 	CODEC_TAGS,	    /* set with case folded; Ramet's own tags kept apart */
+	CODEC_BOOT,	    /* order=…;… of a key whose older notation is written over */
+	CODEC_HOTPLUG,	    /* list of words; none is 0, PVE's default is 1 */
+	CODEC_SSH_KEYS,	    /* lines, URL-encoded as a whole */
+	CODEC_SECRET,	    /* content of a file; PVE never shows it again */
+	CODEC_BASE64,	    /* part in base64, when the part base64=1 says so */
 	CODEC__MAX
 };
 
@@ -69,6 +75,11 @@ enum attr_flag {
 	ATTR_SPECIAL = 1 << 5,	/* written by an operation that names it (plan/), not by the walk */
 	ATTR_NEW_ONLY = 1 << 6, /* only when the device is made (import_from, file allocation) */
 	ATTR_INT_ITEMS = 1 << 7, /* set items may be written as integers */
+	ATTR_ORDERED = 1 << 8,	 /* of a set: the order is part of the value */
+	ATTR_CORE = 1 << 9,	 /* its key in PVE is nothing without one of these: with the last of
+				    them the whole key goes */
+	ATTR_ROOT_DEVICE = 1 << 10, /* only root@pam, where it names a device of the host and not
+				       socket or spice */
 };
 
 enum attr_id {
@@ -87,10 +98,11 @@ struct attr {
 	const char *choices;	 /* ENUM: "a|b|c" */
 	enum attr_codec codec;
 	const char *key;  /* PVE key: "cores"; "*" = the slot's name; NULL when CODEC_NONE */
-	const char *part; /* name within the property string, NULL for a whole value */
+	const char *part; /* name within the property string, NULL for a whole value; other names
+			     that are read too stand behind it: "a|b" */
 	char sep;	  /* of lists */
 	enum attr_class class;
-	const char *hotplug;   /* H: word looked for in the guest's `hotplug` */
+	const char *hotplug;   /* H, S: word looked for in the guest's `hotplug` */
 	const char *privilege; /* needed on /vms/N, e.g. "VM.Config.CPU" */
 	const char *deflt;     /* PVE's (or Ramet's) value when absent, as text; NULL = none */
 	unsigned flags;
@@ -120,6 +132,9 @@ const char *schema_alias(const char *block, const char *key);
 const struct attr *schema_find_path(const char *path, char **ret_slot);
 size_t schema_blocks(const struct attr_block **ret);
 const struct attr_block *schema_block(const char *path);
+/* The block stands directly in the other one ("" = top level): *ret (may be NULL) gets the key that
+ * it is written as. Caller frees. */
+bool schema_block_is_in(const struct attr_block *b, const char *block, char **ret);
 /* The last word of the path: the key within its block. Borrowed. */
 const char *schema_key(const struct attr *a);
 bool schema_is_in(const struct attr *a, const char *block); /* the block is its own, "" = top */
@@ -152,6 +167,9 @@ char *schema_canon_item(const struct attr *a, const char *item);
 int schema_parse_value(const struct attr *a, const char *text, struct value *ret) MUST_CHECK;
 const char *schema_class_word(enum attr_class c); /* one stable word: "live", "pending", … */
 const char *schema_type_word(enum attr_type t);
+
+/* The block whose slot the row's `*` stands for: "disk.*" of "disk.*.speed.read"; NULL: none. */
+const struct attr_block *schema_slot_block(const struct attr *a);
 
 /* Consistency of the table, for tests: NULL or what is wrong (caller frees). */
 char *schema_self_check(void);

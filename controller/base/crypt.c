@@ -10,6 +10,7 @@
 
 #define SHA256_BYTES 32
 #define RANDOM_MAX_BYTES 32
+#define PASSWORD_ROUNDS 5000
 
 static void to_hex(const unsigned char *bytes, size_t n, char *ret)
 {
@@ -39,6 +40,24 @@ void crypt_hmac_sha256_hex(
 		 len, digest, &digest_len) &&
 	     digest_len == sizeof(digest));
 	to_hex(digest, sizeof(digest), ret_hex);
+}
+
+void crypt_password_hex(const char *password, const char *salt, char ret_hex[CRYPT_HEX_LEN])
+{
+	unsigned char digest[SHA256_BYTES];
+	MUST(PKCS5_PBKDF2_HMAC(password, (int)strlen(password), (const unsigned char *)salt,
+		 (int)strlen(salt), PASSWORD_ROUNDS, EVP_sha256(), sizeof(digest), digest) == 1);
+	to_hex(digest, sizeof(digest), ret_hex);
+}
+
+char *crypt_base64_encode(const void *data, size_t len)
+{
+	char *out = mem_alloc((len + 2) / 3 * 4 + 1);
+	MUST(len <= INT32_MAX / 2);
+	int n = EVP_EncodeBlock((unsigned char *)out, data, (int)len);
+	MUST(n >= 0);
+	out[n] = '\0';
+	return out;
 }
 
 void crypt_random_hex(size_t n, char *ret)

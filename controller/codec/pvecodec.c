@@ -3,6 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pvepart.h"
+#include "pvetext.h"
+
 #define SET_ITEMS_MAX 1024
 #define TAG_SEPARATORS ";, \t\r\n" /* PVE reads all of them and writes ";" */
 
@@ -13,25 +16,15 @@ const char *pvecodec_key(const struct attr *a, const char *slot)
 
 /* ---- text of PVE ↔ value ---- */
 
-static int bool_from(const char *s, bool *ret)
-{
-	static const char *const words[] = {"0", "off", "no", "false", "1", "on", "yes", "true"};
-	for (size_t i = 0; i < ARRAY_LEN(words); i++) {
-		if (text_eq_nocase(s, words[i])) {
-			*ret = i >= 4;
-			return 0;
-		}
-	}
-	return -1;
-}
-
-static int set_from(const char *s, const char *seps, bool fold, struct value *ret)
+static int set_from(
+    const struct attr *a, const char *s, const char *seps, bool fold, struct value *ret)
 {
 	_cleanup_str_ char *lower = fold ? text_lower(s) : NULL;
 	struct strs parts = {0};
 	if (text_split(fold ? lower : s, seps, true, SET_ITEMS_MAX, &parts) < 0)
 		return -1;
-	strs_sort_unique(&parts);
+	if (!(a->flags & ATTR_ORDERED))
+		strs_sort_unique(&parts);
 	*ret = (struct value){.type = VALUE_SET, .set = parts};
 	return 0;
 }
@@ -40,7 +33,33 @@ static const char *separators(const struct attr *a, char buf[2])
 {
 	buf[0] = a->sep ? a->sep : ';';
 	buf[1] = '\0';
-	return a->codec == CODEC_TAGS ? TAG_SEPARATORS : buf;
+	return a->codec == CODEC_TAGS || a->codec == CODEC_LIST ? TAG_SEPARATORS : buf;
+}
+
+/* Lists with a notation of their own. */
+static int list_from(const struct attr *a, const char *s, struct value *ret)
+{
+	struct strs l = {0};
+	int r = a->codec == CODEC_BOOT	    ? pvetext_boot_parse(s, &l)
+		: a->codec == CODEC_HOTPLUG ? pvetext_hotplug_parse(s, &l)
+					    : pvetext_keys_parse(s, &l);
+	if (r < 0)
+		return -1;
+	*ret = (struct value){.type = VALUE_SET, .set = l};
+	return 0;
+}
+
+static bool is_own_list(const struct attr *a)
+{
+	return a->codec == CODEC_BOOT || a->codec == CODEC_HOTPLUG || a->codec == CODEC_SSH_KEYS;
+}
+
+static char *list_to(const struct attr *a, const struct strs *l)
+{
+	return a->codec == CODEC_BOOT	   ? pvetext_boot_print(l)
+	       : a->codec == CODEC_HOTPLUG ? pvetext_hotplug_print(l)
+	       : l->n			   ? pvetext_keys_print(l)
+					   : NULL;
 }
 
 static int from_text(const struct attr *a, const char *s, struct value *ret)
@@ -52,7 +71,7 @@ static int from_text(const struct attr *a, const char *s, struct value *ret)
 	switch (a->type) {
 	case ATTR_BOOL:
 		v.type = VALUE_BOOL;
-		r = bool_from(s, &v.b);
+		r = pvetext_bool_parse(s, &v.b);
 		break;
 	case ATTR_INT:
 	case ATTR_DUR:
@@ -69,7 +88,8 @@ static int from_text(const struct attr *a, const char *s, struct value *ret)
 		value_set_str(&v, s);
 		break;
 	case ATTR_SET:
-		r = set_from(s, separators(a, sep), a->codec == CODEC_TAGS, &v);
+		r = is_own_list(a) ? list_from(a, s, &v)
+				   : set_from(a, s, separators(a, sep), a->codec == CODEC_TAGS, &v);
 		break;
 	case ATTR_TYPE__MAX:
 		r = -1;
@@ -97,6 +117,8 @@ static char *to_text(const struct attr *a, const struct value *v)
 	case VALUE_STR:
 		return mem_strdup(v->s);
 	case VALUE_SET:
+		if (is_own_list(a))
+			return list_to(a, &v->set);
 		return v->set.n ? strs_join(&v->set, sep) : NULL;
 	case VALUE_ABSENT:
 	case VALUE_NULL:
@@ -216,6 +238,11 @@ static int get_from_parts(const struct attr *a, const char *text, char **ret, st
 
 	if (propstr_parse(text, &p, err) < 0)
 		return -1;
+	if (a->codec == CODEC_BASE64) {
+		*ret = pvepart_get_base64(&p, a->part);
+		return 0;
+	}
+	_cleanup_str_ char *name = pvepart_name(a->part, &p);
 	if (a->codec == CODEC_NIC_MODEL) {
 		found = nic_model(&p);
 	} else if (a->codec == CODEC_NIC_MAC) {
@@ -225,7 +252,7 @@ static int get_from_parts(const struct attr *a, const char *text, char **ret, st
 		if (!found && a->part)
 			found = propstr_get(&p, a->part);
 	} else {
-		found = propstr_get(&p, a->part);
+		found = propstr_get(&p, name);
 	}
 	*ret = mem_strdup(found);
 	return 0;
@@ -257,6 +284,10 @@ static int leaf_text(const struct attr *a, const char *raw, char **ret, struct e
 	case CODEC_SCALAR:
 	case CODEC_LIST:
 	case CODEC_TAGS:
+	case CODEC_BOOT:
+	case CODEC_HOTPLUG:
+	case CODEC_SSH_KEYS:
+	case CODEC_SECRET:
 		*ret = mem_strdup(raw);
 		return 0;
 	case CODEC_DESCRIPTION:
@@ -268,6 +299,7 @@ static int leaf_text(const struct attr *a, const char *raw, char **ret, struct e
 	case CODEC_CDROM:
 	case CODEC_NIC_MODEL:
 	case CODEC_NIC_MAC:
+	case CODEC_BASE64:
 		return get_from_parts(a, raw, ret, err);
 	case CODEC_NONE:
 	case CODEC_DRIVE_SIZE:
@@ -391,11 +423,15 @@ static int put_part(const struct attr *a, const struct value *want, struct kv *c
 
 	if (raw && propstr_parse(raw, &p, err) < 0)
 		return -1;
-	if (a->codec == CODEC_PART || a->codec == CODEC_PART_LIST) {
+	_cleanup_str_ char *name = pvepart_name(a->part, &p);
+	if (a->codec == CODEC_BASE64 && text) {
+		pvepart_put_base64(&p, a->part, text);
+	} else if (a->codec == CODEC_PART || a->codec == CODEC_PART_LIST ||
+		   a->codec == CODEC_BASE64) {
 		if (text)
-			propstr_set(&p, a->part, text);
+			propstr_set(&p, name, text);
 		else
-			propstr_del(&p, a->part);
+			propstr_del(&p, name);
 	} else if (a->codec == CODEC_LEAD) {
 		put_lead(a, &p, text);
 	} else if (!text) {
@@ -425,8 +461,14 @@ int pvecodec_put(const struct attr *a, const char *slot, const struct value *wan
 	switch (a->codec) {
 	case CODEC_SCALAR:
 	case CODEC_LIST:
+	case CODEC_BOOT:
+	case CODEC_HOTPLUG:
+	case CODEC_SSH_KEYS:
 		text = to_text(a, want);
 		store(conf, key, text);
+		return 0;
+	case CODEC_SECRET:
+		store(conf, key, want->type == VALUE_NULL ? NULL : PVECODEC_SECRET);
 		return 0;
 	case CODEC_TAGS:
 		put_tags(a, want, env, conf, key);
@@ -439,6 +481,7 @@ int pvecodec_put(const struct attr *a, const char *slot, const struct value *wan
 	case CODEC_CDROM:
 	case CODEC_NIC_MODEL:
 	case CODEC_NIC_MAC:
+	case CODEC_BASE64:
 		return put_part(a, want, conf, key, err);
 	case CODEC_NONE:
 	case CODEC_DRIVE_SIZE:
@@ -452,10 +495,12 @@ int pvecodec_put(const struct attr *a, const char *slot, const struct value *wan
 
 /* ---- compare ---- */
 
-static bool is_nothing(const struct value *v)
+static bool is_nothing(const struct attr *a, const struct value *v)
 {
+	/* An empty list is a value of its own where PVE has a word for it. */
+	bool word = a->codec == CODEC_HOTPLUG || a->codec == CODEC_BOOT;
 	return v->type == VALUE_ABSENT || v->type == VALUE_NULL ||
-	       (v->type == VALUE_SET && v->set.n == 0) || (v->type == VALUE_STR && !*v->s);
+	       (v->type == VALUE_SET && v->set.n == 0 && !word) || (v->type == VALUE_STR && !*v->s);
 }
 
 static bool eq_folded(const struct attr *a, const struct value *x, const struct value *y)
@@ -480,13 +525,13 @@ bool pvecodec_same(const struct attr *a, const struct value *want, const struct 
 {
 	_cleanup_value_ struct value deflt = {0};
 
-	if (is_nothing(want) && is_nothing(have))
+	if (is_nothing(a, want) && is_nothing(a, have))
 		return true;
 	if (a->deflt && !text_eq(a->deflt, "[]") && from_text(a, a->deflt, &deflt) < 0)
 		deflt = (struct value){0};
-	if (is_nothing(want))
+	if (is_nothing(a, want))
 		want = &deflt;
-	if (is_nothing(have))
+	if (is_nothing(a, have))
 		have = &deflt;
 	return eq_folded(a, want, have);
 }

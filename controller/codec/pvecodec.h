@@ -18,6 +18,9 @@
 #include "propstr.h"
 #include "schema.h"
 
+/* Stands for what only the sender of a request puts in its place. */
+#define PVECODEC_SECRET "(secret)"
+
 /* What belongs to Ramet itself inside attributes of the user. */
 struct codec_env {
 	const char *tag;	 /* Ramet's tag, "" = none */

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "crypt.h"
 #include "effect.h"
 
 /* ---- Ramet's own ---- */
@@ -281,6 +282,62 @@ static char *show_raw(const struct planner *pl, const struct leaf *l)
 	return raw ? planner_shorten(raw) : mem_strdup("absent");
 }
 
+/* ---- keys that are nothing without one of their parts ---- */
+
+static bool is_core_of(const struct attr *a, const struct attr *of)
+{
+	size_t block = (size_t)(schema_key(of) - of->path);
+	return block && (a->flags & ATTR_CORE) && strncmp(a->path, of->path, block) == 0;
+}
+
+/* The key has such parts, and the goal has none of them. */
+static bool lacks_core(const struct planner *pl, const struct attr *a, const char *slot)
+{
+	bool has_core = false;
+
+	for (unsigned i = 0; i < ATTR_ID__MAX; i++) {
+		const struct attr *core = schema_attr(i);
+		_cleanup_value_ struct value v = {0};
+		if (!is_core_of(core, a))
+			continue;
+		has_core = true;
+		if (pvecodec_get(core, slot, &pl->goal, NULL, &v, NULL) < 0 ||
+		    v.type != VALUE_ABSENT)
+			return false;
+	}
+	return has_core;
+}
+
+/* What is listed of a device that is not there and that is not to be made. */
+static void block_coreless(struct planner *pl, const struct leaf *l, struct change *c)
+{
+	_cleanup_strs_ struct strs names = {0};
+
+	if (l->value.type == VALUE_NULL || (l->attr->flags & ATTR_CORE) ||
+	    !lacks_core(pl, l->attr, l->slot))
+		return;
+	for (unsigned i = 0; i < ATTR_ID__MAX; i++)
+		if (is_core_of(schema_attr(i), l->attr))
+			strs_add(&names, schema_key(schema_attr(i)));
+	_cleanup_str_ char *all = strs_join(&names, " or ");
+	change_block(c, REASON_DEVICE_INCOMPLETE,
+	    "the VM has no such device, and without %s none "
+	    "can be made",
+	    all);
+	change_hint(c, "list %s beside it", all);
+}
+
+static void drop_coreless(struct planner *pl)
+{
+	for (size_t i = 0; i < pl->want->n_leaves; i++) {
+		const struct leaf *l = &pl->want->leaves[i];
+		const char *key = pvecodec_key(l->attr, l->slot);
+		if ((l->attr->flags & ATTR_CORE) && kv_has(&pl->goal, key) &&
+		    lacks_core(pl, l->attr, l->slot))
+			kv_del(&pl->goal, key);
+	}
+}
+
 static void write_leaf(struct planner *pl, const struct leaf *l, const struct value *want,
     const struct value *have, bool readable)
 {
@@ -293,9 +350,11 @@ static void write_leaf(struct planner *pl, const struct leaf *l, const struct va
 	    planner_show(l->attr, want));
 	effect_of_leaf(pl, c, have, want);
 	if (made)
-		effect_of_slot(pl, c, l->slot);
+		effect_of_slot(pl, c, pvecodec_key(l->attr, l->slot));
 	else if (l->attr->flags & ATTR_FIXED)
 		change_block(c, REASON_NOT_SUPPORTED, "it is fixed once the slot is in use");
+	if (!made)
+		block_coreless(pl, l, c);
 	size_t before = pl->out->n_changes;
 	bool may = planner_may(pl, c);
 	if (may && pvecodec_put(l->attr, l->slot, want, &pl->goal, &pl->policy->env, &err) < 0) {
@@ -304,7 +363,7 @@ static void write_leaf(struct planner *pl, const struct leaf *l, const struct va
 		may = false;
 	}
 	if (made && !may && pl->out->n_changes == before)
-		planner_unmake(pl, device, l->slot);
+		planner_unmake(pl, device, pvecodec_key(l->attr, l->slot));
 }
 
 /* In force now and for ever, but for a running guest that has not noticed. */
@@ -320,6 +379,41 @@ static void note_silent(
 	c->takes_restart = true;
 }
 
+/* ---- what is in a file ---- */
+
+static void write_secret(struct planner *pl, const struct leaf *l, const char *path, bool there)
+{
+	const struct plan_input *in = pl->in;
+	const char *why = in->secret_errors ? kv_get(in->secret_errors, path) : NULL;
+	struct change *c = planner_leaf_change(pl, l);
+	static const struct value nothing = {.type = VALUE_ABSENT};
+
+	change_texts(
+	    c, mem_strdup(there ? PVECODEC_SECRET : "absent"), mem_strdup(PVECODEC_SECRET));
+	effect_of_leaf(pl, c, &nothing, &l->value);
+	if (!in->secrets || !kv_has(in->secrets, path)) {
+		change_block(c, REASON_SECRET_UNREADABLE, "%s",
+		    why ? why : "nobody could look into its file");
+		change_hint(c, "put the secret into %s", l->value.s);
+	}
+	if (planner_may(pl, c))
+		MUST(pvecodec_put(l->attr, l->slot, &l->value, &pl->goal, NULL, NULL) == 0);
+}
+
+/* PVE never shows it again: what was written last is known by its digest. */
+static void secret(struct planner *pl, const struct leaf *l, const char *path)
+{
+	const struct record *r = pl->in->record;
+	const char *known = r && !pl->foretold ? kv_get(&r->secrets, path) : NULL;
+	const char *present = pl->in->secrets ? kv_get(pl->in->secrets, path) : NULL;
+	bool there = kv_has(&pl->goal, pvecodec_key(l->attr, l->slot));
+
+	if (!there || !known || !present || !crypt_equal(known, present))
+		write_secret(pl, l, path, there);
+	else
+		note_silent(pl, l, path, &l->value);
+}
+
 static void leaf(struct planner *pl, const struct leaf *l)
 {
 	_cleanup_value_ struct value want = {0}, now = {0}, next = {0};
@@ -329,6 +423,10 @@ static void leaf(struct planner *pl, const struct leaf *l)
 
 	if (device && strs_has(&pl->skip, device))
 		return;
+	if (l->attr->codec == CODEC_SECRET && l->value.type == VALUE_STR) {
+		secret(pl, l, path);
+		return;
+	}
 	pvecodec_want(l->attr, &l->value, env, &want);
 	bool now_ok = pvecodec_get(l->attr, l->slot, &pl->g->current, env, &now, NULL) == 0;
 	/* The goal and not the pending configuration: a device may just have been put into it. */
@@ -378,5 +476,6 @@ void diff_leaves(struct planner *pl)
 	for (size_t i = 0; i < pl->want->n_leaves; i++)
 		if (diff_is_walked(pl->want->leaves[i].attr))
 			leaf(pl, &pl->want->leaves[i]);
+	drop_coreless(pl);
 	complete_leads(pl);
 }

@@ -148,8 +148,11 @@ static bool is_device_of(const struct attr_block *b, const char *key, const char
 /* The volume itself stands for nothing that a person means: storage, size and format do. */
 static bool is_leaf_of(const struct attr *a, const struct attr_block *b)
 {
-	return schema_is_in(a, b->path) && a->codec != CODEC_NONE && a->id != ATTR_disk_file &&
-	       a->id != ATTR_name;
+	const struct attr_block *slots = schema_slot_block(a);
+	bool in = slots ? slots == b : schema_is_in(a, b->path);
+	/* A password is not shown by PVE, and its file is nobody's but the controller's. */
+	return in && a->codec != CODEC_NONE && a->codec != CODEC_SECRET &&
+	       a->id != ATTR_disk_file && a->id != ATTR_name;
 }
 
 static int compare_slots(const void *a, const void *b)

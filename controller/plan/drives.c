@@ -7,10 +7,20 @@
 #include "effect.h"
 #include "policy.h"
 
+/* Which rows a drive is planned by; NONE where it has no such row. */
+#define NONE ATTR_ID__MAX
+struct kind {
+	enum attr_id file, store, size, format, import, media;
+	const char *fixed_size; /* what an allocation says when there is no size to list */
+	bool still;		/* is not moved while the guest runs */
+};
+
 /* A listed disk slot and what stands there. */
 struct slot {
 	struct planner *pl;
+	const struct kind *kind;
 	const char *device, *name; /* "disk.scsi0", "scsi0" */
+	const char *in;		   /* the slot in the manifest; NULL where there is one of it */
 	const char *now_text, *next_text;
 	struct drive now, next; /* next: as pending, when next_text */
 	bool has_now, has_next; /* text is there and was understood */
@@ -101,7 +111,7 @@ static bool is_own_volume(struct slot *s, struct change *c, const char *volume)
 {
 	_cleanup_drive_ struct drive d = {0};
 
-	if (text_eq(planner_text(s->pl, ATTR_disk_media, s->name), "cdrom"))
+	if (text_eq(planner_text(s->pl, s->kind->media, s->in), "cdrom"))
 		return true; /* a medium belongs to nobody */
 	if (s->pl->foretold)
 		return true; /* its number is not known yet; asked again before it is attached */
@@ -121,7 +131,7 @@ static void block_incomplete(struct slot *s, struct change *c, bool store, bool 
 	    !store && !size ? "datastore_id and size_gb"
 	    : store	    ? "size_gb"
 			    : "datastore_id");
-	change_hint(c, "add %s%s.%s", "disk.", s->name, store ? "size_gb" : "datastore_id");
+	change_hint(c, "add %s.%s", s->device, store ? "size_gb" : "datastore_id");
 }
 
 static void resize_after_import(struct slot *s, int64_t gib)
@@ -137,7 +147,7 @@ static void resize_after_import(struct slot *s, int64_t gib)
 
 /* What the manifest says of a disk that is to be made. */
 struct wish {
-	const char *store, *format, *import;
+	const char *store, *format, *import, *fixed_size;
 	const struct value *size;
 };
 
@@ -148,6 +158,8 @@ static char *allocation_text(const struct wish *w)
 
 	if (w->import)
 		return mem_printf("%s:0,import-from=%s%s", w->store, w->import, format);
+	if (!w->size)
+		return mem_printf("%s:%s%s", w->store, w->fixed_size, format);
 	return mem_printf("%s:%lld%s", w->store, (long long)w->size->i, format);
 }
 
@@ -157,6 +169,8 @@ static struct change *allocation_change(struct slot *s, const struct wish *w)
 
 	if (w->import)
 		to = mem_printf("new, copied from %s", w->import);
+	else if (w->store && w->fixed_size)
+		to = mem_printf("new, on %s", w->store);
 	else if (w->store && w->size)
 		to = mem_printf("new, %lld GiB on %s", (long long)w->size->i, w->store);
 	return device_change(s, to ? to : "new");
@@ -166,16 +180,18 @@ static void allocate(struct slot *s)
 {
 	struct planner *pl = s->pl;
 	const struct wish w = {
-	    .store = planner_text(pl, ATTR_disk_datastore_id, s->name),
-	    .format = planner_text(pl, ATTR_disk_format, s->name),
-	    .import = planner_text(pl, ATTR_disk_import_from, s->name),
-	    .size = planner_value(pl, ATTR_disk_size_gb, s->name),
+	    .store = planner_text(pl, s->kind->store, s->in),
+	    .format = planner_text(pl, s->kind->format, s->in),
+	    .import = planner_text(pl, s->kind->import, s->in),
+	    .size = planner_value(pl, s->kind->size, s->in),
+	    .fixed_size = s->kind->fixed_size,
 	};
+	bool sized = w.size || w.import || w.fixed_size;
 	struct change *c = allocation_change(s, &w);
 	_cleanup_str_ char *text = NULL;
 
-	if (!w.store || (!w.size && !w.import))
-		block_incomplete(s, c, w.store != NULL, w.size || w.import);
+	if (!w.store || !sized)
+		block_incomplete(s, c, w.store != NULL, sized);
 	else if (policy_storage_fits(pl, c, w.store, w.format))
 		text = allocation_text(&w);
 	put_new(s, c, text ? text : "");
@@ -188,13 +204,13 @@ static void allocate(struct slot *s)
 static void make(struct slot *s)
 {
 	struct planner *pl = s->pl;
-	const char *file = planner_text(pl, ATTR_disk_file, s->name);
+	const char *file = planner_text(pl, s->kind->file, s->in);
 	const char *known =
 	    pl->in->record && !pl->foretold ? kv_get(&pl->in->record->volumes, s->name) : NULL;
 
 	if (file) {
 		struct change *c = device_change(s, file);
-		c->attr = schema_attr(ATTR_disk_file);
+		c->attr = schema_attr(s->kind->file);
 		is_own_volume(s, c, file);
 		put_new(s, c, file);
 	} else if (known && *known) {
@@ -208,7 +224,7 @@ static void make(struct slot *s)
 
 static bool is_wanted_kind(struct slot *s, const struct drive *d)
 {
-	const char *media = planner_text(s->pl, ATTR_disk_media, s->name);
+	const char *media = planner_text(s->pl, s->kind->media, s->in);
 	bool want_cdrom = text_eq(media, "cdrom");
 
 	return d->cdrom == want_cdrom && !d->cloudinit;
@@ -240,7 +256,7 @@ static bool check_kind(struct slot *s)
 static bool repoint(struct slot *s)
 {
 	struct planner *pl = s->pl;
-	const struct leaf *l = resource_find(pl->want, ATTR_disk_file, s->name);
+	const struct leaf *l = resource_find(pl->want, s->kind->file, s->in);
 
 	if (!l || l->value.type != VALUE_STR)
 		return false;
@@ -265,6 +281,12 @@ static bool repoint(struct slot *s)
 
 static bool can_move(struct slot *s, struct change *c, const char *store, const char *format)
 {
+	if (s->kind->still && s->pl->running) {
+		change_block(
+		    c, REASON_NOT_SUPPORTED, "PVE does not move %s while the guest runs", s->name);
+		change_hint(c, "stop the guest");
+		return false;
+	}
 	if (s->pl->g->snapshots) {
 		change_block(c, REASON_HAS_SNAPSHOTS,
 		    "the VM has snapshots, and its disks stay where "
@@ -292,14 +314,14 @@ static const char *format_of(const struct slot *s)
 static void move(struct slot *s)
 {
 	struct planner *pl = s->pl;
-	const enum attr_id ids[] = {ATTR_disk_datastore_id, ATTR_disk_format};
+	const enum attr_id ids[] = {s->kind->store, s->kind->format};
 	const char *have[] = {s->now.storage, format_of(s)};
 	const char *want[2] = {NULL, NULL};
-	const char *store = planner_text(pl, ATTR_disk_datastore_id, s->name);
+	const char *store = planner_text(pl, s->kind->store, s->in);
 	bool step = false;
 
 	for (size_t i = 0; i < 2; i++) {
-		const struct leaf *l = resource_find(pl->want, ids[i], s->name);
+		const struct leaf *l = resource_find(pl->want, ids[i], s->in);
 		if (!l || l->value.type != VALUE_STR || text_eq(l->value.s, have[i]) || !*have[i])
 			continue;
 		struct change *c = planner_leaf_change(pl, l);
@@ -345,7 +367,7 @@ static void refuse_shrink(struct slot *s, struct change *c, int64_t want, uint64
 static void resize(struct slot *s)
 {
 	struct planner *pl = s->pl;
-	const struct leaf *l = resource_find(pl->want, ATTR_disk_size_gb, s->name);
+	const struct leaf *l = resource_find(pl->want, s->kind->size, s->in);
 
 	if (!l || l->value.type != VALUE_INT)
 		return;
@@ -427,12 +449,15 @@ static void existing(struct slot *s)
 	resize(s);
 }
 
-static void plan_slot(struct planner *pl, const char *device, const char *name)
+static void plan_kind(struct planner *pl, const struct kind *kind, const char *device,
+    const char *name, const char *in)
 {
 	struct slot s = {
 	    .pl = pl,
+	    .kind = kind,
 	    .device = device,
 	    .name = name,
+	    .in = in,
 	    .now_text = kv_get(&pl->g->current, name),
 	    .next_text = kv_get(&pl->g->pending, name),
 	};
@@ -447,7 +472,54 @@ static void plan_slot(struct planner *pl, const char *device, const char *name)
 	drive_fini(&s.next);
 }
 
+static void plan_slot(struct planner *pl, const char *device, const char *name)
+{
+	static const struct kind disk = {
+	    .file = ATTR_disk_file,
+	    .store = ATTR_disk_datastore_id,
+	    .size = ATTR_disk_size_gb,
+	    .format = ATTR_disk_format,
+	    .import = ATTR_disk_import_from,
+	    .media = ATTR_disk_media,
+	};
+	plan_kind(pl, &disk, device, name, name);
+}
+
+static bool is_listed(const struct planner *pl, const char *block)
+{
+	for (size_t i = 0; i < pl->want->n_leaves; i++)
+		if (schema_is_in(pl->want->leaves[i].attr, block))
+			return true;
+	return false;
+}
+
+/* Drives that there is one of, and whose size is PVE's matter. */
+static void plan_singles(struct planner *pl)
+{
+	static const struct kind efi = {.file = NONE,
+	    .store = ATTR_efi_disk_datastore_id,
+	    .size = NONE,
+	    .format = ATTR_efi_disk_file_format,
+	    .import = NONE,
+	    .media = NONE,
+	    .fixed_size = "1"};
+	static const struct kind tpm = {.file = NONE,
+	    .store = ATTR_tpm_state_datastore_id,
+	    .size = NONE,
+	    .format = NONE,
+	    .import = NONE,
+	    .media = NONE,
+	    .fixed_size = "1",
+	    .still = true};
+
+	if (is_listed(pl, "efi_disk"))
+		plan_kind(pl, &efi, "efi_disk", schema_attr(efi.store)->key, NULL);
+	if (is_listed(pl, "tpm_state"))
+		plan_kind(pl, &tpm, "tpm_state", schema_attr(tpm.store)->key, NULL);
+}
+
 void drives_plan(struct planner *pl)
 {
 	planner_devices(pl, FMT_DISK_SLOT, plan_slot);
+	plan_singles(pl);
 }

@@ -1,18 +1,27 @@
 #include "effect.h"
 
-#define HOTPLUG_DEFAULT "network,disk,usb"
+#include "pvetext.h"
 
 bool effect_hotplugs(const struct kv *current, const char *word)
 {
 	const char *text = kv_get(current, "hotplug");
 	_cleanup_strs_ struct strs words = {0};
 
-	if (!text || text_eq(text, "1"))
-		text = HOTPLUG_DEFAULT;
-	if (text_split(text, ",; ", true, 32, &words) < 0 || !strs_has(&words, word))
+	if (pvetext_hotplug_parse(text ? text : "1", &words) < 0 || !strs_has(&words, word))
 		return false;
 	/* Memory is plugged into NUMA nodes only. */
 	return !text_eq(word, "memory") || text_eq(kv_get(current, "numa"), "1");
+}
+
+/* PVE plugs USB only into guests that it takes to understand it. */
+static bool plugs_usb(const struct kv *current)
+{
+	static const char *const systems[] = {"l26", "win8", "win10", "win11"};
+
+	for (size_t i = 0; i < ARRAY_LEN(systems); i++)
+		if (text_eq(kv_get(current, "ostype"), systems[i]))
+			return effect_hotplugs(current, "usb");
+	return false;
 }
 
 static void set_effect(
@@ -25,17 +34,34 @@ static void set_effect(
 
 static void set_hotplug(const struct planner *pl, struct change *c, const char *word)
 {
-	if (effect_hotplugs(&pl->g->current, word))
+	bool usb = pl->g && c->slot && text_starts(c->slot, "usb");
+	if (usb ? plugs_usb(&pl->g->current) : effect_hotplugs(&pl->g->current, word))
 		set_effect(c, CLASS_HOTPLUG, PLAN_HOTPLUG, false);
 	else
 		set_effect(c, CLASS_PENDING, PLAN_NONE, true);
 }
 
-/* The class of the table, but for one attribute whose class depends on its value: the balloon
- * device is switched by the value 0, and a device cannot be changed in a running guest. */
-static enum attr_class class_of(
-    const struct attr *a, const struct value *have, const struct value *want)
+static bool has_word(const struct value *v, const char *word)
 {
+	return v->type == VALUE_SET && strs_has(&v->set, word);
+}
+
+/* The class of the table, but for attributes whose class depends on the value: the balloon device
+ * is switched by the value 0, and a device cannot be changed in a running guest; with processors or
+ * memory to plug, a guest is made in another way; of the agent's key only one part is looked at
+ * anew, when the key was there before. */
+static enum attr_class class_of(const struct planner *pl, const struct attr *a,
+    const struct value *have, const struct value *want)
+{
+	if (a->codec == CODEC_HOTPLUG) {
+		bool made = has_word(have, "cpu") || has_word(want, "cpu") ||
+			    has_word(have, "memory") || has_word(want, "memory");
+		return made ? CLASS_PENDING : a->class;
+	}
+	if (a->class == CLASS_SILENT && a->hotplug && effect_hotplugs(&pl->g->current, a->hotplug))
+		return CLASS_LIVE;
+	if (a->id == ATTR_agent_trim && !kv_has(&pl->g->current, a->key))
+		return CLASS_PENDING;
 	if (a->id == ATTR_memory_balloon) {
 		bool off = have->type == VALUE_INT && have->i == 0;
 		bool to_off = want->type == VALUE_INT && want->i == 0;
@@ -47,7 +73,7 @@ static enum attr_class class_of(
 void effect_of_leaf(
     const struct planner *pl, struct change *c, const struct value *have, const struct value *want)
 {
-	enum attr_class class = class_of(c->attr, have, want);
+	enum attr_class class = class_of(pl, c->attr, have, want);
 
 	if (!pl->running) {
 		set_effect(c, class, PLAN_NONE, false);
@@ -80,8 +106,10 @@ void effect_of_slot(const struct planner *pl, struct change *c, const char *slot
 	const char *bus = NULL;
 	unsigned index;
 
-	if (!form_slot_parse(slot, &bus, &index) || !pl->running)
+	if (!pl->running)
 		set_effect(c, CLASS_HOTPLUG, PLAN_NONE, false);
+	else if (!form_slot_parse(slot, &bus, &index)) /* efidisk0, tpmstate0 */
+		set_effect(c, CLASS_PENDING, PLAN_NONE, true);
 	else if (text_eq(bus, "ide") || text_eq(bus, "sata"))
 		set_effect(c, CLASS_PENDING, PLAN_NONE, true);
 	else

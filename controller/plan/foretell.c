@@ -77,7 +77,9 @@ static void put_storage(const struct planner *pl, struct kv *conf)
 		_cleanup_propstr_ struct propstr p = {0};
 		const char *bus;
 		unsigned index;
-		if (!form_slot_parse(item->key, &bus, &index) || text_eq(bus, "net") ||
+		bool slot = form_slot_parse(item->key, &bus, &index) && !text_eq(bus, "net");
+		if ((!slot && !text_starts(item->key, "efidisk") &&
+			!text_starts(item->key, "tpmstate")) ||
 		    drive_parse(item->value, &d, NULL) < 0 || d.cdrom ||
 		    propstr_parse(item->value, &p, NULL) < 0)
 			continue;

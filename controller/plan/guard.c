@@ -7,7 +7,7 @@
 static bool lists_slot(const struct resource *r, const char *slot, bool deleted)
 {
 	for (size_t i = 0; !deleted && i < r->slots.n; i++) {
-		const char *dot = strchr(r->slots.v[i], '.');
+		const char *dot = strrchr(r->slots.v[i], '.');
 		if (dot && text_eq(dot + 1, slot))
 			return true;
 	}
@@ -20,12 +20,19 @@ static bool lists_slot(const struct resource *r, const char *slot, bool deleted)
 	return false;
 }
 
+/* One of the names in "a|b". */
+static bool is_name(const char *names, const char *part)
+{
+	_cleanup_strs_ struct strs all = {0};
+	return names && text_split(names, "|", true, 8, &all) == 0 && strs_has(&all, part);
+}
+
 static const struct leaf *leaf_of(const struct resource *r, const char *key, const char *part)
 {
 	for (size_t i = 0; i < r->n_leaves; i++) {
 		const struct leaf *l = &r->leaves[i];
 		const char *k = pvecodec_key(l->attr, l->slot);
-		if (k && text_eq(k, key) && (!part || text_eq(part, l->attr->part)))
+		if (k && text_eq(k, key) && (!part || is_name(l->attr->part, part)))
 			return l;
 	}
 	return NULL;
@@ -34,7 +41,8 @@ static const struct leaf *leaf_of(const struct resource *r, const char *key, con
 static bool has_codec(const struct resource *r, const char *slot, enum attr_codec codec)
 {
 	for (size_t i = 0; i < r->n_leaves; i++)
-		if (r->leaves[i].attr->codec == codec && text_eq(r->leaves[i].slot, slot))
+		if (r->leaves[i].attr->codec == codec &&
+		    text_eq(pvecodec_key(r->leaves[i].attr, r->leaves[i].slot), slot))
 			return true;
 	return false;
 }
@@ -54,6 +62,10 @@ static char *check_part(
 		return NULL;
 	bool device = lists_slot(r, key, false);
 	if (eq && leaf_of(r, key, name))
+		return NULL;
+	/* A mark says for all parts but one whether they are in base64. */
+	const struct leaf *coded = leaf_of(r, key, NULL);
+	if (coded && coded->attr->codec == CODEC_BASE64 && !text_eq(name, "uuid"))
 		return NULL;
 	if (device && (text_eq(name, "size") || text_eq(name, "file")))
 		return NULL; /* mended after a move, or of another volume or medium */
@@ -97,7 +109,18 @@ static char *check_own(
 static bool is_whole(const struct attr *a)
 {
 	return a->codec == CODEC_SCALAR || a->codec == CODEC_LIST || a->codec == CODEC_TAGS ||
-	       a->codec == CODEC_DESCRIPTION;
+	       a->codec == CODEC_DESCRIPTION || a->codec == CODEC_BOOT ||
+	       a->codec == CODEC_HOTPLUG || a->codec == CODEC_SSH_KEYS || a->codec == CODEC_SECRET;
+}
+
+/* Something is said of the drive with the data of cloud-init. */
+static bool lists_data(const struct resource *r)
+{
+	for (size_t i = 0; i < r->n_leaves; i++)
+		if (r->leaves[i].attr->codec == CODEC_NONE &&
+		    schema_is_in(r->leaves[i].attr, "initialization"))
+			return true;
+	return false;
 }
 
 static char *check_set(
@@ -108,6 +131,8 @@ static char *check_set(
 	const struct leaf *l = leaf_of(r, key, NULL);
 	const char *old = NULL;
 
+	if (!l && lists_data(r) && text_ends(text, ":cloudinit"))
+		return NULL; /* the drive that PVE itself fills */
 	if (!l && (text_eq(key, "description") || text_eq(key, "tags")))
 		return check_own(in, seen, key, text);
 	if (!l && !lists_slot(r, key, false))
@@ -129,13 +154,18 @@ static char *check_set(
 	return NULL;
 }
 
-static char *check_del(const struct plan_input *in, const char *key)
+static char *check_del(const struct plan_input *in, const struct obs_guest *seen, const char *key)
 {
+	const char *bus;
+	unsigned index;
 	const struct leaf *l = leaf_of(in->want, key, NULL);
 
-	if (lists_slot(in->want, key, true))
+	const char *old = seen ? kv_get(&seen->pending, key) : NULL;
+	if (lists_slot(in->want, key, true) ||
+	    (old && strstr(old, "-cloudinit") && lists_data(in->want)))
 		return NULL;
-	if (lists_slot(in->want, key, false))
+	/* Of other devices, a part that is null takes the device with it. */
+	if (lists_slot(in->want, key, false) && (!l || form_slot_parse(key, &bus, &index)))
 		return mem_printf("%s would be removed and is listed", key);
 	if (l || text_eq(key, "tags") || text_eq(key, "description"))
 		return NULL;
@@ -166,7 +196,7 @@ static char *check_config(const struct plan_input *in, const struct step *s)
 			return wrong;
 	}
 	for (size_t i = 0; i < s->del.n; i++) {
-		char *wrong = check_del(in, s->del.v[i]);
+		char *wrong = check_del(in, seen, s->del.v[i]);
 		if (wrong)
 			return wrong;
 	}

@@ -29,6 +29,14 @@ static void learn_leaf(const struct change *c, const struct plan_input *in,
 
 	if (!l || !diff_is_walked(c->attr))
 		return;
+	if (c->attr->codec == CODEC_SECRET) {
+		const char *digest = in->secrets ? kv_get(in->secrets, c->path) : NULL;
+		if (digest && l->value.type == VALUE_STR)
+			kv_set(&rec->secrets, c->path, digest);
+		else
+			kv_del(&rec->secrets, c->path);
+		return;
+	}
 	pvecodec_want(c->attr, &l->value, env, &want);
 	if (pvecodec_get(c->attr, c->slot, &after->pending, env, &read, NULL) < 0)
 		return;

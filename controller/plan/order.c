@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cidrive.h"
 #include "diff.h"
 
 struct step *order_push(struct planner *pl, enum step_kind kind)
@@ -180,8 +181,16 @@ static bool is_listed_key(const struct planner *pl, const char *key)
 		if (slots && l->value.type == VALUE_SET && strs_has(&l->value.set, key))
 			return true;
 	}
+	if (cidrive_is_managed(pl, key))
+		return true;
+	for (size_t i = 0; i < pl->want->n_leaves; i++) {
+		const struct leaf *l = &pl->want->leaves[i];
+		if (l->attr->codec == CODEC_DRIVE_STORE &&
+		    text_eq(pvecodec_key(l->attr, l->slot), key) && !kv_has(&pl->g->current, key))
+			return true; /* a listed drive that is only just being made */
+	}
 	for (size_t i = 0; i < pl->want->slots.n; i++) {
-		const char *dot = strchr(pl->want->slots.v[i], '.');
+		const char *dot = strrchr(pl->want->slots.v[i], '.');
 		if (dot && text_eq(dot + 1, key) && !kv_has(&pl->g->current, key))
 			return true; /* a listed device that is only just being plugged */
 	}

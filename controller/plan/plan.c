@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "actions.h"
+#include "cidrive.h"
 #include "destroy.h"
 #include "diff.h"
 #include "drives.h"
@@ -182,6 +183,7 @@ static void compare(struct planner *pl)
 	diff_deletes(pl);
 	diff_devices(pl);
 	drives_plan(pl);
+	cidrive_plan(pl);
 	diff_leaves(pl);
 	if (pl->foretold)
 		preflight_clone(pl);

@@ -26,6 +26,7 @@ struct plan_policy {
 	const char *controller_id;
 	struct codec_env env;
 	uint32_t vmid_min, vmid_max; /* 0 = the datacenter's */
+	const char *secrets_dir;     /* files for manifests are read below it; NULL = none */
 	const struct strs *nodes, *pools, *templates, *datastores,
 	    *bridges;			     /* NULL or empty = all */
 	enum plan_drift drift;		     /* default for manifests */
@@ -65,7 +66,10 @@ struct plan_input {
 	const struct strs *fight; /* paths of leaves that came back too often */
 	int64_t wall_ms;	  /* for suspend.until */
 	struct plan_peril peril;
-	bool going;	   /* destroying it was begun by us */
+	bool going; /* destroying it was begun by us */
+	/* Of leaves whose value is in a file: path → "salt:digest" of what is in it now, or why it
+	 * cannot be read. NULL: nobody looked. */
+	const struct kv *secrets, *secret_errors;
 	const char *nonce; /* drawn by the caller, for the marker of an adoption; NULL = none
 			    */
 };

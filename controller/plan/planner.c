@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "policy.h"
+#include "pvekeys.h"
 
 #define SHOWN_CHARS 72
 
@@ -145,11 +146,39 @@ void change_hint(struct change *c, const char *fmt, ...)
 	va_end(ap);
 }
 
+/* As planner_show gives it: anything but nothing, and what is no device of the host. */
+static bool is_host_device(const char *shown)
+{
+	static const char *const harmless[] = {"absent", "socket", "spice"};
+	for (size_t i = 0; i < ARRAY_LEN(harmless); i++)
+		if (text_eq_nocase(shown, harmless[i]))
+			return false;
+	return true;
+}
+
 static bool is_root_only(const struct planner *pl, const struct change *c)
 {
 	bool root =
 	    pl->policy->token_is_root || (pl->in->cluster && pl->in->cluster->token_is_root);
-	return c->attr && (c->attr->flags & ATTR_ROOT_ONLY) && !root;
+	if (!c->attr || root)
+		return false;
+	if (c->attr->flags & ATTR_ROOT_DEVICE)
+		return is_host_device(c->from) || is_host_device(c->to);
+	return c->attr->flags & ATTR_ROOT_ONLY;
+}
+
+/* PVE of that version does not know the setting, and refuses the whole request. */
+static bool is_too_new(const struct planner *pl, struct change *c)
+{
+	const struct obs_cluster *cl = pl->in->cluster;
+	int major, minor;
+
+	if (!c->attr || !cl || !cl->version_major || !pvekeys_since(c->attr, &major, &minor) ||
+	    cl->version_major > major || (cl->version_major == major && cl->version_minor >= minor))
+		return false;
+	change_block(c, REASON_PVE_TOO_OLD, "it came with PVE %d.%d, and this cluster is %d.%d",
+	    major, minor, cl->version_major, cl->version_minor);
+	return true;
 }
 
 static bool is_fought_over(const struct planner *pl, const struct change *c)
@@ -180,6 +209,8 @@ bool planner_may(struct planner *pl, struct change *c)
 		change_block(c, REASON_FIGHT, "it was changed back again and again");
 		return false;
 	}
+	if (is_too_new(pl, c))
+		return false;
 	if (is_root_only(pl, c)) {
 		change_block(c, REASON_ROOT_ONLY,
 		    "PVE lets only root@pam with a password set it, and it is %s", c->from);
@@ -252,13 +283,22 @@ char *planner_show(const struct attr *a, const struct value *v)
 		return mem_printf("%s (default)", a->deflt);
 	if (nothing)
 		return mem_strdup("absent");
+	if (a && a->codec == CODEC_SECRET)
+		return mem_strdup(PVECODEC_SECRET);
 	_cleanup_str_ char *text = value_print(v);
 	return *text ? planner_shorten(text) : mem_strdup("\"\"");
 }
 
 char *planner_device(const struct attr *a, const char *slot)
 {
-	if (!slot || !strchr(a->path, '*'))
+	if (!strchr(a->path, '*')) {
+		/* A drive that there is one of: its block is the device. */
+		_cleanup_str_ char *block = mem_strndup(a->path, (size_t)(schema_key(a) - a->path));
+		return *block && planner_row(block, CODEC_DRIVE_STORE)
+			   ? mem_strndup(block, strlen(block) - 1)
+			   : NULL;
+	}
+	if (!slot)
 		return NULL;
 	size_t block = (size_t)(strchr(a->path, '*') - a->path);
 	return mem_printf("%.*s%s", (int)block, a->path, slot);
@@ -268,7 +308,7 @@ void planner_devices(struct planner *pl, enum attr_format slots,
     void (*each)(struct planner *pl, const char *device, const char *slot))
 {
 	for (size_t i = 0; i < pl->want->slots.n; i++) {
-		const char *device = pl->want->slots.v[i], *dot = strchr(device, '.');
+		const char *device = pl->want->slots.v[i], *dot = strrchr(device, '.');
 		if (!dot)
 			continue;
 		_cleanup_str_ char *block = mem_printf("%.*s.*", (int)(dot - device), device);

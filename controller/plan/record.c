@@ -22,6 +22,7 @@ void record_fini(struct record *r)
 	kv_fini(&r->unmet);
 	kv_fini(&r->owned);
 	kv_fini(&r->parting);
+	kv_fini(&r->secrets);
 	*r = (struct record){0};
 }
 
@@ -43,6 +44,7 @@ void record_copy(struct record *dst, const struct record *src)
 	kv_copy(&dst->unmet, &src->unmet);
 	kv_copy(&dst->owned, &src->owned);
 	kv_copy(&dst->parting, &src->parting);
+	kv_copy(&dst->secrets, &src->secrets);
 }
 
 bool record_eq(const struct record *a, const struct record *b)
@@ -56,7 +58,8 @@ bool record_eq(const struct record *a, const struct record *b)
 	       kv_eq(&a->volumes, &b->volumes) && kv_eq(&a->macs, &b->macs) &&
 	       kv_eq(&a->sizes, &b->sizes) && kv_eq(&a->stored, &b->stored) &&
 	       kv_eq(&a->silent, &b->silent) && kv_eq(&a->unmet, &b->unmet) &&
-	       kv_eq(&a->owned, &b->owned) && kv_eq(&a->parting, &b->parting);
+	       kv_eq(&a->owned, &b->owned) && kv_eq(&a->parting, &b->parting) &&
+	       kv_eq(&a->secrets, &b->secrets);
 }
 
 bool record_is_unmet(const struct record *r, const char *path)

@@ -40,6 +40,8 @@ struct record {
 	/* What the last manifest in force said about the VM's end: leaf path → text. */
 	struct kv parting;
 	struct kv unmet; /* leaf or device path → reason: what could not be done of that manifest */
+	/* leaf path → "salt:digest" of the secret that was written last; in the journal only */
+	struct kv secrets;
 	int64_t boot_mark; /* uptime-derived start time in wall seconds when `silent` was written */
 };
 

@@ -27,6 +27,7 @@ void controller_fill_policy(struct controller *c)
 	    .env = {.tag = k->cluster_tag, .suspend_tag = "ramet-suspend"},
 	    .vmid_min = (uint32_t)k->vmid_first,
 	    .vmid_max = (uint32_t)k->vmid_last,
+	    .secrets_dir = k->policy_secrets_directory,
 	    .nodes = &k->policy_nodes,
 	    .pools = &k->policy_pools,
 	    .templates = &k->policy_templates,

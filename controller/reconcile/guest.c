@@ -41,6 +41,8 @@ void turn_free(struct turn **tp)
 	record_fini(&t->record);
 	strs_fini(&t->fight);
 	strs_fini(&t->bridges);
+	kv_fini(&t->secrets);
+	kv_fini(&t->secret_errors);
 	bundle_unref(&t->bundle);
 	free(t);
 	*tp = NULL;

@@ -26,6 +26,7 @@ struct turn {
 	bool has_record;
 	struct strs fight;
 	struct strs bridges; /* of the node to clone to; empty = not known */
+	struct kv secrets, secret_errors;
 	struct plan_input in;
 	struct plan plan;
 	bool planned;

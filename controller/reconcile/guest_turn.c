@@ -1,5 +1,6 @@
 #include "guest_int.h"
 #include "log.h"
+#include "secretfile.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +21,8 @@ static void fill_input(struct guest *g)
 	t->has_record = g->rec.vmid != 0;
 	record_copy(&t->record, &g->rec);
 	guest_drift_fights(g, &t->fight);
+	secretfile_look(g->env->policy->secrets_dir, t->want, t->has_record ? &t->record : NULL,
+	    &t->secrets, &t->secret_errors);
 	if (!g->nonce)
 		g->nonce = mem_printf("%016llx", (unsigned long long)clock_random(g->env->clock));
 	t->in = (struct plan_input){.want = t->want,
@@ -36,6 +39,8 @@ static void fill_input(struct guest *g)
 	    .fight = &t->fight,
 	    .wall_ms = clock_wall(g->env->clock),
 	    .going = guest_is_departing(g),
+	    .secrets = &t->secrets,
+	    .secret_errors = &t->secret_errors,
 	    .nonce = g->nonce};
 	if (guest_is_leaving(g))
 		g->env->peril(g->env->arg, g, &t->in.peril);
@@ -432,7 +437,8 @@ static void run_step(struct guest *g)
 	    .want = t->want,
 	    .record = t->has_record ? &g->rec : NULL,
 	    .guest = t->has_guest ? &t->guest : NULL,
-	    .source = t->has_source ? &t->source : NULL};
+	    .source = t->has_source ? &t->source : NULL,
+	    .secrets_dir = g->env->policy->secrets_dir};
 
 	free(g->st.last_op);
 	const char *kind = step_kind_word(s->kind);

@@ -169,6 +169,7 @@ char *journal_line_record(const char *name, const struct record *rec)
 		jsn_put_bool(o, "owns", true);
 	put_kv(o, "owned", &rec->owned);
 	put_kv(o, "parting", &rec->parting);
+	put_kv(o, "secrets", &rec->secrets);
 	return print_line(o);
 }
 
@@ -226,6 +227,7 @@ int journal_line_get_record(const struct jsn *j, struct record *ret)
 	r.owns = jsn_get_bool(j, "owns", false);
 	get_kv(j, "owned", &r.owned);
 	get_kv(j, "parting", &r.parting);
+	get_kv(j, "secrets", &r.secrets);
 	*ret = r;
 	return 0;
 }

@@ -4,6 +4,7 @@
 #include "marker.h"
 #include "observe.h"
 #include "ops_int.h"
+#include "secretfile.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -226,8 +227,12 @@ static void refuse(struct op *op, char *why)
 	op->timer = clock_timer(op->env.clock, 0, on_refused, op);
 }
 
-static void config_request(struct op *op, const struct step *s, const struct obs_guest *g)
+static char *config_request(struct op *op, const struct op_job *job)
 {
+	const struct step *s = job->step;
+	const struct obs_guest *g = job->guest;
+	_cleanup_err_ struct err *err = NULL;
+
 	op->endpoint = s->task ? ENDPOINT_CONFIG_POST : ENDPOINT_CONFIG_PUT;
 	kv_copy(&op->params, &s->set);
 	if (s->del.n) {
@@ -236,6 +241,9 @@ static void config_request(struct op *op, const struct step *s, const struct obs
 		kv_set(&op->params, "delete", del);
 	}
 	kv_set(&op->params, "digest", g->digest);
+	if (secretfile_fill(job->secrets_dir, job->want, &op->params, &err) < 0)
+		return mem_strdup(err_msg(err));
+	return NULL;
 }
 
 static void pool_request(struct op *op, const struct step *s, const struct obs_guest *g)
@@ -265,12 +273,14 @@ static void power_request(struct op *op, enum endpoint_id endpoint)
 }
 
 /* NULL, or why the step cannot be turned into a request. */
-static char *make_request(struct op *op, const struct step *s, const struct obs_guest *g)
+static char *make_request(struct op *op, const struct op_job *job)
 {
+	const struct step *s = job->step;
+	const struct obs_guest *g = job->guest;
+
 	switch (s->kind) {
 	case STEP_CONFIG:
-		config_request(op, s, g);
-		return NULL;
+		return config_request(op, job);
 	case STEP_RESIZE:
 		op->endpoint = ENDPOINT_RESIZE;
 		kv_set(&op->params, "disk", s->slot);
@@ -346,7 +356,7 @@ struct op *op_start(const struct op_env *env, const struct op_job *job, op_cb cb
 	op->task_ms = resource_int(job->want, ATTR_timeouts_update);
 	why = op_identity(env->controller_id, job);
 	if (!why)
-		why = make_request(op, job->step, job->guest);
+		why = make_request(op, job);
 	if (why) {
 		refuse(op, why);
 		return op;

@@ -61,6 +61,7 @@ struct op_job {
 	const struct record *record;	/* NULL when creating */
 	const struct obs_guest *guest;	/* as read in this turn; NULL when creating */
 	const struct obs_guest *source; /* when creating */
+	const char *secrets_dir;	/* see secretfile.h */
 };
 
 typedef void (*op_cb)(void *arg, const struct op_result *r);

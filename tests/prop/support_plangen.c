@@ -43,6 +43,36 @@ static const char *text_of_form(enum attr_format f)
 	    [FMT_SERIAL] = {"DATA01", "x", "A1", "s"},
 	    [FMT_CDROM] = {"none", "cdrom", "local:iso/a.iso", "local:iso/b.iso"},
 	    [FMT_STORAGE] = {"local", "local-lvm", "ceph", "ceph"},
+	    [FMT_VOLUME] = {"local:snippets/a.yaml", "local:snippets/b.yaml", "ceph:snippets/c",
+		"local:snippets/a.yaml"},
+	    [FMT_SSH_KEY] = {"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ7L a@b",
+		"ssh-rsa AAAAB3NzaC1yc2EAAAADAQ+/= ops, 2nd & 100%",
+		"ecdsa-sha2-nistp256 AAAAE2VjZHNhLXNoYTItbmlzdHA=",
+		"sk-ssh-ed25519@openssh.com AAAAGnNrLXNzaC1l x"},
+	    [FMT_IPV4] = {"192.168.1.1", "10.0.0.1", "10.0.0.2", "10.0.0.3"},
+	    [FMT_IPV6] = {"fd00::1", "FD00::2", "fd00::3", "2001:db8::1"},
+	    [FMT_ADDRESS] = {"192.168.1.1", "fd00::1", "10.0.0.1", "9.9.9.9"},
+	    [FMT_CIDR4] = {"dhcp", "192.168.1.5/24", "10.0.0.5/8", "10.1.0.5/16"},
+	    [FMT_CIDR6] = {"dhcp", "auto", "fd00::5/64", "fd00::6/64"},
+	    [FMT_DOMAINS] = {"example.org", "a b.c", "lan", "x"},
+	    [FMT_CPU_RANGE] = {"0", "1-3", "4", "0-7"},
+	    [FMT_MACHINE] = {"pc", "q35", "pc-q35-9.2", "pc-i440fx-9.2+pve1"},
+	    [FMT_BOOT_DEVICE] = {"scsi0", "ide2", "net0", "usb1"},
+	    [FMT_HOTPLUG_WORD] = {"disk", "network", "usb", "cloudinit"},
+	    [FMT_SERIAL_DEVICE] = {"socket", "/dev/ttyS0", "/dev/ttyS1", "socket"},
+	    [FMT_PARALLEL_DEVICE] = {"/dev/parport0", "/dev/parport1", "/dev/usb/lp0",
+		"/dev/parport2"},
+	    [FMT_USB_HOST] = {"spice", "1234:abcd", "1-2.4", "0x1234:0xabcd"},
+	    [FMT_PCI_HOST] = {"01:00.0", "0000:01:00.1", "02:00", "01:00.0;01:00.1"},
+	    [FMT_PCI_ID] = {"0x10de", "0x1234", "0xABCD", "0x0001"},
+	    [FMT_MAPPING] = {"gpu1", "share-1", "key_1", "gpu2"},
+	    [FMT_WORD] = {"admin", "nvidia-35", "a:b", "x"},
+	    [FMT_WWN] = {"0x5000000000000001", "0x5000000000000002", "0x500a07511234abcd",
+		"0x5000000000000003"},
+	    [FMT_PRODUCT] = {"DATA", "a b", "x", "y-1"},
+	    [FMT_SHM_NAME] = {"shared", "a", "b", "c"},
+	    [FMT_START_DATE] = {"now", "2026-01-01", "2026-01-01T10:00:00", "2025-1-1"},
+	    [FMT_DISK_SLOT] = {"scsi0", "virtio1", "ide0", "sata3"},
 	};
 	const char *s = samples[f][plangen_below(4)];
 	return s ? s : "x";
@@ -55,7 +85,13 @@ static void random_set(const struct attr *a, struct value *v)
 		_cleanup_str_ char *item = schema_canon_item(a, text_of_form(a->format));
 		strs_add(&v->set, item);
 	}
-	strs_sort_unique(&v->set);
+	if (!(a->flags & ATTR_ORDERED))
+		strs_sort_unique(&v->set);
+	for (size_t i = 1; i < v->set.n; i++) /* an order has no doubles either */
+		if (strcmp(v->set.v[i], v->set.v[0]) == 0) {
+			while (v->set.n > 1)
+				free(v->set.v[--v->set.n]);
+		}
 }
 
 static void random_choice(const struct attr *a, struct value *v)
@@ -104,7 +140,8 @@ void plangen_value(const struct attr *a, struct value *v)
 
 bool plangen_is_leaf_of_guest(const struct attr *a)
 {
-	return a->codec != CODEC_NONE && !(a->flags & (ATTR_SPECIAL | ATTR_FIXED));
+	return a->codec != CODEC_NONE && a->codec != CODEC_SECRET &&
+	       !(a->flags & (ATTR_SPECIAL | ATTR_FIXED));
 }
 
 /* ---- random scenes ---- */
@@ -113,6 +150,43 @@ static const char *const nets[] = {"net0", "net1", "net5"};
 static const char *const disks[] = {"scsi0", "scsi1", "virtio2", "sata3", "ide0"};
 static const char *const drives[] = {"ide2", "sata5"};
 
+static bool is_core_of(const struct attr *core, const struct attr *a)
+{
+	size_t block = (size_t)(schema_key(a) - a->path);
+	return block && (core->flags & ATTR_CORE) && !strncmp(core->path, a->path, block);
+}
+
+/* What is nothing without another part is drawn when that is there. */
+static bool stands_alone(const struct attr *a)
+{
+	for (unsigned i = 0; i < ATTR_ID__MAX; i++)
+		if (is_core_of(schema_attr(i), a))
+			return a->flags & ATTR_CORE;
+	return true;
+}
+
+static bool has_core_in_conf(const struct kv *conf, const struct attr *a, const char *slot)
+{
+	for (unsigned i = 0; i < ATTR_ID__MAX; i++) {
+		_cleanup_value_ struct value v = {0};
+		if (is_core_of(schema_attr(i), a) &&
+		    pvecodec_get(schema_attr(i), slot, conf, NULL, &v, NULL) == 0 &&
+		    v.type != VALUE_ABSENT)
+			return true;
+	}
+	return false;
+}
+
+static bool has_core_in_list(const struct resource *r, const struct attr *a, const char *slot)
+{
+	for (size_t i = 0; i < r->n_leaves; i++) {
+		const struct leaf *l = &r->leaves[i];
+		if (is_core_of(l->attr, a) && text_eq(l->slot, slot) && l->value.type != VALUE_NULL)
+			return true;
+	}
+	return false;
+}
+
 /* Rows of a block, as a random part of them. */
 static void random_rows(struct kv *conf, const char *block, const char *slot, unsigned percent)
 {
@@ -120,7 +194,8 @@ static void random_rows(struct kv *conf, const char *block, const char *slot, un
 		const struct attr *a = schema_attr(i);
 		_cleanup_value_ struct value v = {0};
 		if (!plangen_is_leaf_of_guest(a) || !text_starts(a->path, block) ||
-		    !plangen_chance(percent) || (!slot && strchr(a->path, '*')))
+		    !plangen_chance(percent) || (!slot && strchr(a->path, '*')) ||
+		    (!stands_alone(a) && !has_core_in_conf(conf, a, slot)))
 			continue;
 		plangen_value(a, &v);
 		assert_int_equal(pvecodec_put(a, slot, &v, conf, NULL, NULL), 0);
@@ -130,7 +205,7 @@ static void random_rows(struct kv *conf, const char *block, const char *slot, un
 void plangen_conf(struct kv *conf, unsigned vmid)
 {
 	kv_fini(conf);
-	random_rows(conf, "", NULL, 40);
+	random_rows(conf, "", NULL, 15);
 	/* what the rules between attributes ask of a manifest holds for guests too */
 	if (kv_has(conf, "rng0"))
 		kv_set(conf, "rng0", "/dev/urandom,max_bytes=512");
@@ -147,7 +222,7 @@ void plangen_conf(struct kv *conf, unsigned vmid)
 			kv_setf(conf, disks[i], "%s:vm-%u-disk-%zu%s,size=%uG",
 			    plangen_chance(50) ? "local-lvm" : "ceph", vmid, i,
 			    plangen_chance(20) ? ",mbps=5" : "", 1 + plangen_below(20));
-			random_rows(conf, "disk.", disks[i], 20);
+			random_rows(conf, "disk.", disks[i], 8);
 		}
 	for (size_t i = 0; i < ARRAY_LEN(drives); i++)
 		if (plangen_chance(40))
@@ -176,7 +251,8 @@ static void list_rows(struct resource *r, const char *block, const char *slot, u
 	for (unsigned i = 0; i < ATTR_ID__MAX; i++) {
 		const struct attr *a = schema_attr(i);
 		if (plangen_is_leaf_of_guest(a) && text_starts(a->path, block) &&
-		    plangen_chance(percent) && (slot || !strchr(a->path, '*')))
+		    plangen_chance(percent) && (slot || !strchr(a->path, '*')) &&
+		    (stands_alone(a) || has_core_in_list(r, a, slot)))
 			list_leaf(r, a, slot);
 	}
 }
@@ -185,7 +261,7 @@ static void list_device(struct resource *r, const char *block, const char *slot)
 {
 	_cleanup_str_ char *device = mem_printf("%s%s", block, slot);
 	strs_add(&r->slots, device);
-	list_rows(r, block, slot, 30);
+	list_rows(r, block, slot, text_eq(block, "disk.") ? 10 : 30);
 }
 
 static void list_text(
@@ -227,7 +303,7 @@ struct resource *plangen_manifest(void)
 	    resource_draft("web-01", "node_name = pve1\nclone.source_vm_id = 9000\n");
 	_cleanup_strs_ struct strs no_nets = {0}, no_disks = {0};
 
-	list_rows(r, "", NULL, 20);
+	list_rows(r, "", NULL, 7);
 	if (plangen_chance(20))
 		add_leaf(r, "started", plangen_chance(50) ? "true" : "false");
 	if (plangen_chance(30))

@@ -120,19 +120,26 @@ static char *settle_nic(struct planmodel *m, const char *text)
 
 static bool is_live_key(const char *key)
 {
-	static const char *const keys[] = {
-	    "name", "description", "tags", "cpulimit", "cpuunits", "shares"};
+	static const char *const keys[] = {"name", "description", "tags", "cpulimit", "cpuunits",
+	    "shares", "onboot", "startup", "protection", "vmstatestorage", "hookscript",
+	    "migrate_downtime", "migrate_speed", "ciuser", "cipassword", "citype", "ciupgrade",
+	    "cicustom", "nameserver", "searchdomain", "sshkeys"};
 	for (size_t i = 0; i < ARRAY_LEN(keys); i++)
 		if (strcmp(key, keys[i]) == 0)
 			return true;
-	return is_net_slot(key);
+	return is_net_slot(key) || strncmp(key, "ipconfig", 8) == 0;
 }
 
 /* Both texts have the same parts, but for those that PVE writes at once, seen by the guest or not.
  */
 static bool differs_quietly(const char *a, const char *b)
 {
-	static const char *const quiet[] = {"backup", "replicate", "serial", "size", "mbps"};
+	static const char *const quiet[] = {"backup", "replicate", "serial", "size", "mbps",
+	    "mbps_max", "mbps_rd", "mbps_rd_max", "mbps_wr", "mbps_wr_max", "iops", "iops_max",
+	    "iops_rd", "iops_rd_max", "iops_wr", "iops_wr_max", "bps_max_length",
+	    "bps_rd_max_length", "bps_wr_max_length", "iops_max_length", "iops_rd_max_length",
+	    "iops_wr_max_length", "detect_zeroes", "rerror", "werror", "shared", "snapshot",
+	    "scsiblock", "wwn", "model"};
 	struct propstr x = {0}, y = {0};
 	bool same = propstr_parse(a, &x, NULL) == 0 && propstr_parse(b, &y, NULL) == 0;
 
@@ -148,6 +155,38 @@ static bool differs_quietly(const char *a, const char *b)
 	return same;
 }
 
+/* Of the agent, the trimming alone is looked at anew. */
+static bool is_only_trim(const char *a, const char *b)
+{
+	struct propstr x = {0}, y = {0};
+	bool same = a && b && propstr_parse(a, &x, NULL) == 0 && propstr_parse(b, &y, NULL) == 0;
+	if (same) {
+		propstr_del(&x, "fstrim_cloned_disks");
+		propstr_del(&y, "fstrim_cloned_disks");
+		char *p = propstr_print(&x), *q = propstr_print(&y);
+		same = strcmp(p, q) == 0;
+		free(p);
+		free(q);
+	}
+	propstr_fini(&x);
+	propstr_fini(&y);
+	return same;
+}
+
+static bool switches_now(const struct planmodel *m, const char *key, const char *text)
+{
+	const char *was = kv_get(&m->guest.current, key);
+	const char *plugs = kv_get(&m->guest.current, "hotplug");
+	if (strcmp(key, "agent") == 0)
+		return is_only_trim(was, text);
+	if (strcmp(key, "hotplug") == 0)
+		return !(was && (strstr(was, "cpu") || strstr(was, "memory"))) &&
+		       !(text && (strstr(text, "cpu") || strstr(text, "memory")));
+	if (strcmp(key, "tablet") == 0)
+		return !plugs || strcmp(plugs, "1") == 0 || strstr(plugs, "usb");
+	return false;
+}
+
 /* A running guest takes this text at once. */
 static bool takes_now(const struct planmodel *m, const char *key, const char *text)
 {
@@ -158,7 +197,7 @@ static bool takes_now(const struct planmodel *m, const char *key, const char *te
 		return !text_eq(was, "0") == !text_eq(text, "0"); /* 0 is no device */
 	}
 	if (!is_disk_slot(key))
-		return false;
+		return switches_now(m, key, text);
 	bool plugs = strncmp(key, "scsi", 4) == 0 || strncmp(key, "virtio", 6) == 0;
 	bool there = kv_has(&m->guest.current, key);
 	bool medium = text && strstr(text, "media=cdrom") && there;

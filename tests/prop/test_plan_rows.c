@@ -12,7 +12,7 @@
 	"boot: order=scsi0\ndescription: " MARKER "\ncpu: kvm64,hidden=1\n"         \
 	"ide2: local:iso/a.iso,media=cdrom\nname: web-01\nrng0: /dev/urandom,x=1\n" \
 	"net0: virtio=" MAC0 ",bridge=vmbr0,host-tunnel=1\n"                        \
-	"scsi0: local-lvm:vm-1204-disk-0,mbps=5,size=32G\nzork: keep\n"
+	"scsi0: local-lvm:vm-1204-disk-0,zz=5,size=32G\nzork: keep\n"
 
 struct row {
 	const struct attr *a;
@@ -24,10 +24,16 @@ struct row {
 
 static const char *slot_of(const struct attr *a)
 {
-	return text_starts(a->path, "network.") ? "net0"
-	       : text_starts(a->path, "disk.")	? "scsi0"
-	       : text_starts(a->path, "cdrom.") ? "ide2"
-						: NULL;
+	static char kept[32];
+	const struct attr_block *b = schema_slot_block(a);
+	if (!b)
+		return NULL;
+	char *word = form_slot_word(b->slot_format);
+	if (!word)
+		return b->slot_format == FMT_CDROM_SLOT ? "ide2" : "scsi0";
+	(void)snprintf(kept, sizeof(kept), "%.*s0", (int)strlen(word) - 1, word);
+	free(word);
+	return kept;
 }
 
 static void where(const struct row *r, const char *what)
@@ -50,7 +56,7 @@ static void set_manifest(struct row *r, const struct value *v)
 	}
 	if (r->slot) {
 		_cleanup_str_ char *device =
-		    mem_printf("%.*s.%s", (int)strcspn(r->a->path, "."), r->a->path, r->slot);
+		    mem_printf("%.*s%s", (int)strcspn(r->a->path, "*"), r->a->path, r->slot);
 		strs_add(&m->slots, device);
 	}
 	resource_seal(m);
@@ -82,7 +88,7 @@ static void expect_others_kept(
 				where(r, mem_printf("%s: %s changed", what, item->key));
 	}
 	const char *old = kv_get(before, key), *new = kv_get(after, key);
-	static const char *const kept[] = {"hidden=1", "host-tunnel=1", "mbps=5", "x=1", MAC0};
+	static const char *const kept[] = {",hidden=1", ",host-tunnel=1", ",zz=5", ",x=1", MAC0};
 	for (size_t i = 0; old && i < ARRAY_LEN(kept); i++)
 		if (strstr(old, kept[i]) && (!new || !strstr(new, kept[i])) &&
 		    r->a->codec != CODEC_NIC_MAC)
@@ -175,7 +181,8 @@ static bool should_wait(const struct row *r)
 {
 	return r->running &&
 	       (r->a->class == CLASS_PENDING || r->a->class == CLASS_SILENT ||
-		   (r->a->class == CLASS_HOTPLUG && strcmp(r->a->hotplug, "network")));
+		   (r->a->class == CLASS_HOTPLUG && strcmp(r->a->hotplug, "network") &&
+		       r->a->id != ATTR_tablet_device));
 }
 
 static void open_row(struct row *r)
@@ -195,6 +202,24 @@ static void open_row(struct row *r)
 		kv_set(&r->m.guest.current, "balloon", "64");
 }
 
+/* What the row's device is nothing without, unless that is the row itself. */
+static void make_device(struct row *r)
+{
+	size_t block = (size_t)(schema_key(r->a) - r->a->path);
+	for (unsigned i = 0; block && i < ATTR_ID__MAX; i++) {
+		const struct attr *core = schema_attr(i);
+		_cleanup_value_ struct value v = {0};
+		if (!(core->flags & ATTR_CORE) || strncmp(core->path, r->a->path, block) != 0)
+			continue;
+		if (core == r->a)
+			return;
+		assert_int_equal(schema_parse_value(core, core->example, &v), 0);
+		assert_int_equal(
+		    pvecodec_put(core, r->slot, &v, &r->m.guest.current, NULL, NULL), 0);
+		return;
+	}
+}
+
 static void live(struct row *r)
 {
 	_cleanup_value_ struct value first = {0}, wanted = {0}, hand = {0};
@@ -202,6 +227,7 @@ static void live(struct row *r)
 	_cleanup_str_ char *path = schema_path(r->a, r->slot);
 
 	open_row(r);
+	make_device(r);
 	kv_copy(&r->m.guest.pending, &r->m.guest.current);
 	assert_true(other_value(r, &null, NULL, &first));
 	if (r->has)

@@ -30,13 +30,15 @@ NOT_EXPRESSIBLE = {
     # other readers hand over a number, whatever its spelling
     "number-exponent", "number-octal",
     # an entry of a block against the entries of a list
-    "slot-deleted", "slot-twice",
+    "slot-deleted", "slot-twice", "data-slot",
+    # whatever belongs to the same device
+    "null-device",
     # two values compared with each other
     "balloon-too-large", "clones-itself", "depends-on-itself", "foreign-volume",
     "hugepages-size",
     "renamed-to-itself", "tag-twice", "too-many-vcpus", "adopt-without-id",
     # rules inside a text
-    "escaped-nul", "marker-in-description", "reserved-tag", "time-impossible", "volume-allocates",
+    "escaped-nul", "marker-in-description", "reserved-tag", "time-impossible", "address-impossible", "volume-allocates",
     # rules between documents
     "dependency-cycle", "duplicate-mac", "duplicate-name", "duplicate-vmid", "rename-clash",
     # only warnings

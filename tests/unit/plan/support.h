@@ -43,7 +43,7 @@ static inline void add_leaf(struct resource *r, const char *path, const char *te
 		fail_msg("%s is no value for %s", text, path);
 	if (slot) {
 		_cleanup_str_ char *device =
-		    mem_printf("%.*s.%s", (int)strcspn(a->path, "."), a->path, slot);
+		    mem_printf("%.*s%s", (int)strcspn(a->path, "*"), a->path, slot);
 		if (!strs_has(&r->slots, device))
 			strs_add(&r->slots, device);
 	}

@@ -18,11 +18,16 @@
 
 static const char *slot_of(const struct attr *a)
 {
-	if (!strchr(a->path, '*'))
+	static char kept[32];
+	const struct attr_block *b = schema_slot_block(a);
+	if (!b)
 		return NULL;
-	return text_starts(a->path, "network.") ? "net7"
-	       : text_starts(a->path, "cdrom.") ? "ide2"
-						: "scsi11";
+	char *word = form_slot_word(b->slot_format);
+	if (!word)
+		return b->slot_format == FMT_CDROM_SLOT ? "ide2" : "scsi11";
+	(void)snprintf(kept, sizeof(kept), "%.*s2", (int)strlen(word) - 1, word);
+	free(word);
+	return kept;
 }
 
 static char *block_of(const struct attr *a)
@@ -31,37 +36,37 @@ static char *block_of(const struct attr *a)
 	return mem_strndup(a->path, len ? len - 1 : 0);
 }
 
+static void add_line(struct buf *b, size_t depth, const char *key, const char *value)
+{
+	buf_addf(b, "%*s%s:%s%s\n", (int)(2 * depth), "", key, *value ? " " : "", value);
+}
+
 /* A manifest in which the row has that YAML value, with all that is required around it. */
 static char *manifest(const struct attr *a, const char *yaml)
 {
 	_cleanup_str_ char *block = block_of(a);
-	struct buf top, in;
-	buf_init(&top, 0);
-	buf_init(&in, 0);
-	buf_adds(&top, "apiVersion: ramet.dev/v1\nkind: ClonedVM\nmetadata: { name: x }\nspec:\n");
+	struct strs path = {0};
+	struct buf b;
+	buf_init(&b, 0);
+	buf_adds(&b, "apiVersion: ramet.dev/v1\nkind: ClonedVM\nmetadata: { name: x }\nspec:\n");
 	for (int id = 0; id < ATTR_ID__MAX; id++) {
 		const struct attr *r = schema_attr((enum attr_id)id);
-		bool mine = schema_is_in(r, block);
-		struct buf *b = *block && mine ? &in : &top;
-		if (r == a)
-			buf_addf(b, "%s%s: %s\n", b == &in ? "      " : "  ", schema_key(r), yaml);
-		else if ((r->flags & ATTR_REQUIRED) && mine)
-			buf_addf(
-			    b, "%s%s: %s\n", b == &in ? "      " : "  ", schema_key(r), r->example);
-		else if ((r->flags & ATTR_REQUIRED) && schema_is_in(r, ""))
-			buf_addf(b, "  %s: %s\n", schema_key(r), r->example);
+		if ((r->flags & ATTR_REQUIRED) && schema_is_in(r, "") && r != a)
+			add_line(&b, 1, schema_key(r), r->example);
 	}
 	if (strcmp(block, "clone") != 0)
-		buf_adds(&top, "  clone: { source_vm_id: 9000 }\n");
-	if (*block) {
-		size_t len = strcspn(block, ".");
-		buf_addf(&top, "  %.*s:\n", (int)len, block);
-		if (slot_of(a))
-			buf_addf(&top, "    %s:\n", slot_of(a));
-		buf_adds(&top, buf_str(&in));
+		buf_adds(&b, "  clone: { source_vm_id: 9000 }\n");
+	assert_int_equal(text_split(block, ".", true, 10, &path), 0);
+	for (size_t i = 0; i < path.n; i++)
+		add_line(&b, i + 1, strcmp(path.v[i], "*") == 0 ? slot_of(a) : path.v[i], "");
+	for (int id = 0; *block && id < ATTR_ID__MAX; id++) {
+		const struct attr *r = schema_attr((enum attr_id)id);
+		if ((r->flags & ATTR_REQUIRED) && schema_is_in(r, block) && r != a)
+			add_line(&b, path.n + 1, schema_key(r), r->example);
 	}
-	buf_fini(&in);
-	return buf_take(&top);
+	add_line(&b, path.n + 1, schema_key(a), yaml);
+	strs_fini(&path);
+	return buf_take(&b);
 }
 
 struct result {

@@ -1,0 +1,73 @@
+#include "pvekeys.h"
+
+#include <string.h>
+
+/* clang-format off */
+static const struct pvekey keys[] = {
+#define PVEKEY(name, kind, why) {name, PVEKEYS_##kind, why},
+#define PVESINCE(key, part, major, minor)
+#include "pvekeys.def"
+#undef PVEKEY
+#undef PVESINCE
+};
+
+static const struct since {
+	const char *key, *part;
+	int major, minor;
+} sinces[] = {
+#define PVEKEY(name, kind, why)
+#define PVESINCE(key, part, major, minor) {key, part, major, minor},
+#include "pvekeys.def"
+#undef PVEKEY
+#undef PVESINCE
+};
+/* clang-format on */
+
+size_t pvekeys_all(const struct pvekey **ret)
+{
+	*ret = keys;
+	return ARRAY_LEN(keys);
+}
+
+bool pvekeys_is_of(const struct attr *a, const char *name)
+{
+	const struct attr_block *b = schema_slot_block(a);
+
+	if (!a->key) /* brought about by an action of its own */
+		return a->class == CLASS_ACTION && strcmp(a->path, name) == 0;
+	if (strcmp(a->key, "*") != 0)
+		return strcmp(a->key, name) == 0;
+	if (!b || !text_ends(name, "[n]"))
+		return false;
+	_cleanup_str_ char *first = mem_printf("%.*s0", (int)strlen(name) - 3, name);
+	return form_check(b->slot_format, first, NULL, NULL);
+}
+
+static bool is_written(const char *name)
+{
+	for (int id = 0; id < ATTR_ID__MAX; id++)
+		if (pvekeys_is_of(schema_attr((enum attr_id)id), name))
+			return true;
+	return false;
+}
+
+bool pvekeys_is_managed(const struct pvekey *k)
+{
+	if (k->kind != PVEKEYS_SETTING)
+		return false;
+	return is_written(k->why ? k->why : k->name);
+}
+
+bool pvekeys_since(const struct attr *a, int *ret_major, int *ret_minor)
+{
+	for (size_t i = 0; i < ARRAY_LEN(sinces); i++) {
+		const struct since *s = &sinces[i];
+		if (!a->key || strcmp(a->key, s->key) != 0 ||
+		    (s->part && !text_eq(a->part, s->part)))
+			continue;
+		*ret_major = s->major;
+		*ret_minor = s->minor;
+		return true;
+	}
+	return false;
+}
