@@ -6,6 +6,7 @@
 #include "sim_api.h"
 #include "sim_conf.h"
 #include "sim_net.h"
+#include "sim_volume.h"
 
 static void conf_write(struct job *j)
 {
@@ -39,8 +40,8 @@ static void conf_locked(struct job *j)
 	wait = (int64_t)op->news * s->timing[TIMING_ALLOC];
 	if (j->task)
 		wait += s->timing[TIMING_WORK];
-	if (op->copies && s->bandwidth)
-		wait += op->copies * 1000 / s->bandwidth;
+	if (op->copies && volume_rate(s, "clone", 0))
+		wait += op->copies * 1000 / volume_rate(s, "clone", 0);
 	if (wait)
 		job_next(j, wait, conf_write);
 	else

@@ -486,7 +486,7 @@ void api_clone(struct job *j)
 	c->pool = mem_strdup(job_param(j, "pool"));
 	c->store = mem_strdup(job_param(j, "storage"));
 	c->format = mem_strdup(job_param(j, "format"));
-	c->bandwidth = kib && kib << 10 < j->sim->bandwidth ? kib << 10 : j->sim->bandwidth;
+	c->bandwidth = volume_rate(j->sim, "clone", kib);
 	if (!clone_check(j, c, &o)) {
 		job_oops(j, &o);
 		return;

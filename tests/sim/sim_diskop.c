@@ -237,7 +237,7 @@ static void move_locked(struct job *j)
 	struct volume *v, *made;
 	struct store *st;
 	const char *fmt;
-	int64_t wait = 0;
+	int64_t wait = 0, rate;
 
 	if (!g || !conf_unlocked(g, &o) || !move_check(j, g, &v, &st, &fmt, &o)) {
 		job_oops(j, &o);
@@ -251,8 +251,9 @@ static void move_locked(struct job *j)
 
 		job_log(j, "create full clone of drive %s (%s)", job_param(j, "disk"), id);
 	}
-	if (s->bandwidth)
-		wait = volume_data(v) * 1000 / s->bandwidth;
+	rate = volume_rate(s, "move", job_param_int(j, "bwlimit", 0));
+	if (rate)
+		wait = volume_data(v) * 1000 / rate;
 	made = volume_new(
 	    j, st, &(struct volume_ask){.vmid = j->vmid, .format = fmt, .size = v->size}, &o);
 	if (!made) {

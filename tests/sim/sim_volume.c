@@ -531,3 +531,30 @@ int64_t volume_used(const struct volume *v, bool v9)
 		return 3 * BLOCK + v->data; /* header and description */
 	return v->data ? whole(v->data, BLOCK) * BLOCK : v->size < BLOCK ? v->size : BLOCK;
 }
+
+static int64_t limit_of(const char *list, const char *what)
+{
+	_cleanup_strs_ struct strs l = {0};
+	int64_t n;
+
+	if (!list || text_split(list, ", ", true, 16, &l) < 0)
+		return -1;
+	for (size_t i = 0; i < l.n; i++) {
+		const char *v = text_after(l.v[i], what);
+
+		if (v && *v == '=' && !text_to_int(v + 1, 0, INT64_MAX >> 10, &n))
+			return n;
+	}
+	return -1;
+}
+
+int64_t volume_rate(const struct sim *s, const char *what, int64_t kib)
+{
+	const char *limits = kv_get(&s->options, "bwlimit");
+
+	if (kib <= 0)
+		kib = limit_of(limits, what);
+	if (kib < 0)
+		kib = limit_of(limits, "default");
+	return kib > 0 && (!s->bandwidth || kib << 10 < s->bandwidth) ? kib << 10 : s->bandwidth;
+}

@@ -51,6 +51,9 @@ void volume_log_copy(struct job *j, const struct volume *src, int64_t size, int 
 int64_t volume_used(const struct volume *v, bool v9);
 /* Bytes that a copy has to move: files are sparse. */
 int64_t volume_data(const struct volume *v);
+/* Bytes a second of a copy: what the hardware does, or less where the options of the data center
+ * limit it ("clone", "move" …); kib > 0: what the request says instead of these. 0 = no time. */
+int64_t volume_rate(const struct sim *s, const char *what, int64_t kib);
 char *volume_amount(int64_t bytes); /* "1.5 GiB"; owned */
 void volume_free(struct sim *s, struct volume *v);
 void volume_rename(struct sim *s, struct volume *v, const char *own);
