@@ -8,6 +8,7 @@
 #include "sim_conf.h"
 #include "sim_volume.h"
 
+#define MIRROR_LEAST_MS 1000  /* a mirror is looked after once a second */
 #define COPY_STEPS 50	      /* how often a slow copy tells how far it is */
 #define COPY_AHEAD (16 << 20) /* what qemu-img has begun when it counts: 8 chunks of 2 MiB */
 
@@ -294,7 +295,10 @@ static void disk_write(struct job *j)
 	c->copying = 0;
 	write_conf(s, guest_find(s, c->newid), &c->conf);
 	c->next++;
-	disk_begin(j);
+	if (c->next < c->drives.n)
+		job_next(j, s->timing[TIMING_CLONE_GAP], disk_begin);
+	else
+		disk_begin(j);
 }
 
 static void disk_done(struct job *j)
@@ -386,6 +390,8 @@ static void disk_make(struct job *j)
 	job_unlock_store(j, st);
 	if (c->full && !drive_is_cloudinit(&d) && c->bandwidth)
 		wait = volume_data(volume_find(s, j->node, d.file)) * 1000 / c->bandwidth;
+	if (wait && mirrored(j) && wait < MIRROR_LEAST_MS)
+		wait = MIRROR_LEAST_MS;
 	c->copied = -1;
 	c->copying = wait;
 	c->since = s->now;
@@ -398,8 +404,13 @@ static void disk_make(struct job *j)
 static void disk_wait(struct job *j)
 {
 	struct clone *c = j->data;
+	_cleanup_drive_ struct drive d = {0};
+	const char *key = c->drives.v[c->next];
+	enum timing what = c->full ? TIMING_CLONE_IMAGE : TIMING_LINK;
 
-	job_next(j, j->sim->timing[c->full ? TIMING_ALLOC : TIMING_LINK], disk_make);
+	if (drive_parse(j->sim, key, kv_get(&c->values, key), &d) && drive_is_cloudinit(&d))
+		what = TIMING_CLONE_DRIVE;
+	job_next(j, j->sim->timing[what], disk_make);
 }
 
 static void disk_begin(struct job *j)

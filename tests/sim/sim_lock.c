@@ -5,6 +5,8 @@
 
 #include "sim_job.h"
 
+#define WAKE_MS 1 /* until a process that waited goes on */
+
 /* A lock file. */
 struct flock {
 	char *name;
@@ -33,11 +35,13 @@ static void lock_pump(struct flock *l)
 		j->locks[j->nlocks++] = l;
 		j->waiting = NULL;
 		mem_free_str(&j->wait_msg);
-		if (j->timer) { /* it had to wait */
-			sim_unschedule(j->sim, j->timer);
-			job_log(j, " OK");
+		if (!j->timer) {
+			job_next(j, 0, j->fn);
+			continue;
 		}
-		job_next(j, 0, j->fn);
+		sim_unschedule(j->sim, j->timer);
+		job_log(j, " OK");
+		job_next(j, WAKE_MS, j->fn);
 	}
 }
 

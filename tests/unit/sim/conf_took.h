@@ -11,7 +11,8 @@
 #ifndef RAMET_CONF_TOOK_H
 #define RAMET_CONF_TOOK_H
 
-#define TOOK_SHORT_MS 500    /* beyond that something was waited for */
+#define TOOK_SHORT_MS 500 /* beyond that something was waited for */
+#define TOGETHER_MS 30
 #define UNSEEN_PAUSE_MS 2000 /* a shorter pause is not looked at */
 
 /* When the task that the answer names was forked, in ticks, or 0. */
@@ -39,6 +40,21 @@ static int64_t host_start(const struct run *r)
 	return at;
 }
 
+/* What had to wait was taken up after what came with it and had not to. */
+static int64_t after_others(const struct run *r, const struct step *s)
+{
+	int64_t last = s->start;
+
+	for (size_t i = 0; i < r->n; i++) {
+		const struct step *q = &r->v[i];
+
+		if (q->end - q->start < TOOK_SHORT_MS && q->start <= s->start + TOGETHER_MS &&
+		    q->end > last && q->end - s->start < TOOK_SHORT_MS)
+			last = q->end;
+	}
+	return last > s->start ? last - s->start + 1 : 0;
+}
+
 static void learn_took(struct run *r)
 {
 	int64_t up = host_start(r);
@@ -50,6 +66,8 @@ static void learn_took(struct run *r)
 			s->took = s->end - s->start;
 		else if (fork_tick(s) && fork_tick(s) * 10 + up > s->start)
 			s->took = fork_tick(s) * 10 + up - s->start;
+		else if (strcmp(s->method ? s->method : "GET", "GET") != 0)
+			s->took = after_others(r, s);
 	}
 }
 
