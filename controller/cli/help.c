@@ -88,16 +88,37 @@ static char *option_doc(enum cli_opt o, const struct cli_command *cmd)
 	return mem_printf("%s: %s; %s is the default", options[o].doc, all, forms.v[0]);
 }
 
-static void put_options(struct buf *out, const struct cli_command *cmd, bool common)
+static void put_option(void *arg, const char *left, const char *doc)
+{
+	put_pair(arg, left, 19, doc);
+}
+
+static void put_exit(void *arg, int code, const char *doc)
+{
+	_cleanup_str_ char *left = mem_printf("%d", code);
+	put_pair(arg, left, 4, doc);
+}
+
+void help_each_option(const struct cli_command *cmd,
+    void (*each)(void *arg, const char *left, const char *doc), void *arg)
 {
 	for (int i = 0; i < CLI_OPT__MAX; i++) {
 		enum cli_opt o = (enum cli_opt)i;
-		if (options[o].common != common || (!common && !cli_command_takes(cmd, o)))
+		if (options[o].common != !cmd || (cmd && !cli_command_takes(cmd, o)))
 			continue;
 		_cleanup_str_ char *left = option_left(o);
 		_cleanup_str_ char *doc = option_doc(o, cmd);
-		put_pair(out, left, 19, doc);
+		each(arg, left, doc);
 	}
+}
+
+void help_each_exit(
+    const struct cli_command *cmd, void (*each)(void *arg, int code, const char *doc), void *arg)
+{
+	for (size_t i = 0; i < ARRAY_LEN(exits); i++)
+		if (strcmp(exits[i].command, cmd->name) == 0)
+			each(arg, exits[i].code, exits[i].doc);
+	each(arg, CLI_USAGE, usage_exit);
 }
 
 static bool has_own_options(const struct cli_command *cmd)
@@ -120,7 +141,7 @@ void help_overview(struct buf *out)
 		put_pair(out, left, 19, cmd->brief);
 	}
 	buf_adds(out, "\nCommon options:\n");
-	put_options(out, NULL, true);
+	help_each_option(NULL, put_option, out);
 	buf_adds(out, "\n\"ramet help COMMAND\" tells what a command does and how it ends.\n");
 }
 
@@ -131,34 +152,30 @@ void help_command(struct buf *out, const struct cli_command *cmd)
 	put_wrapped(out, cmd->doc, 0, 0);
 	if (has_own_options(cmd)) {
 		buf_adds(out, "\nOptions:\n");
-		put_options(out, cmd, false);
+		help_each_option(cmd, put_option, out);
 	}
 	buf_adds(out, "\nCommon options:\n");
-	put_options(out, cmd, true);
+	help_each_option(NULL, put_option, out);
 	buf_adds(out, "\nExit status:\n");
-	for (size_t i = 0; i < ARRAY_LEN(exits); i++) {
-		if (strcmp(exits[i].command, cmd->name) != 0)
-			continue;
-		_cleanup_str_ char *left = mem_printf("%d", exits[i].code);
-		put_pair(out, left, 4, exits[i].doc);
-	}
-	_cleanup_str_ char *left = mem_printf("%d", CLI_USAGE);
-	put_pair(out, left, 4, usage_exit);
+	help_each_exit(cmd, put_exit, out);
 }
 
 /* ---- the reference ---- */
 
-static void put_markdown_options(struct buf *out, const struct cli_command *cmd, bool common)
+static void put_markdown_option(void *arg, const char *left, const char *doc)
+{
+	buf_addf(arg, "| `%s` | %s |\n", left, doc);
+}
+
+static void put_markdown_exit(void *arg, int code, const char *doc)
+{
+	buf_addf(arg, "| %d | %s |\n", code, doc);
+}
+
+static void put_markdown_options(struct buf *out, const struct cli_command *cmd)
 {
 	buf_adds(out, "\n| option | |\n| --- | --- |\n");
-	for (int i = 0; i < CLI_OPT__MAX; i++) {
-		enum cli_opt o = (enum cli_opt)i;
-		if (options[o].common != common || (!common && !cli_command_takes(cmd, o)))
-			continue;
-		_cleanup_str_ char *left = option_left(o);
-		_cleanup_str_ char *doc = option_doc(o, cmd);
-		buf_addf(out, "| `%s` | %s |\n", left, doc);
-	}
+	help_each_option(cmd, put_markdown_option, out);
 }
 
 static void put_markdown_command(struct buf *out, const struct cli_command *cmd)
@@ -169,12 +186,9 @@ static void put_markdown_command(struct buf *out, const struct cli_command *cmd)
 		buf_adds(out, *p == '\n' ? "\n\n" : (char[]){*p, '\0'});
 	buf_addc(out, '\n');
 	if (has_own_options(cmd))
-		put_markdown_options(out, cmd, false);
+		put_markdown_options(out, cmd);
 	buf_adds(out, "\n| exit status | |\n| --- | --- |\n");
-	for (size_t i = 0; i < ARRAY_LEN(exits); i++)
-		if (strcmp(exits[i].command, cmd->name) == 0)
-			buf_addf(out, "| %d | %s |\n", exits[i].code, exits[i].doc);
-	buf_addf(out, "| %d | %s |\n", CLI_USAGE, usage_exit);
+	help_each_exit(cmd, put_markdown_exit, out);
 }
 
 void help_markdown(struct buf *out)
@@ -185,7 +199,7 @@ void help_markdown(struct buf *out)
 		buf_addf(out, "| [`%s`](#ramet-%s) | %s |\n", cli_commands[i].name,
 		    cli_commands[i].name, cli_commands[i].brief);
 	buf_adds(out, "\n## Common options\n");
-	put_markdown_options(out, NULL, true);
+	put_markdown_options(out, NULL);
 	for (size_t i = 0; i < cli_n_commands; i++)
 		put_markdown_command(out, &cli_commands[i]);
 }
@@ -204,6 +218,8 @@ int cmd_help(const struct cli *c)
 		help_command(&out, cmd);
 	} else if (cli_form_is(c, "markdown")) {
 		help_markdown(&out);
+	} else if (cli_form_is(c, "man")) {
+		help_man(&out);
 	} else {
 		help_overview(&out);
 	}

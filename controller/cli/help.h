@@ -18,4 +18,13 @@ void help_command(struct buf *out, const struct cli_command *cmd);
 /* docs/cli.md, which is generated. */
 void help_markdown(struct buf *out);
 
+/* The page for man(1): docs/ramet.1. */
+void help_man(struct buf *out);
+
+/* The options of the command but for the common ones; NULL = the common ones. */
+void help_each_option(const struct cli_command *cmd,
+    void (*each)(void *arg, const char *left, const char *doc), void *arg);
+void help_each_exit(
+    const struct cli_command *cmd, void (*each)(void *arg, int code, const char *doc), void *arg);
+
 #endif

@@ -91,7 +91,7 @@ int pass_start(struct pass *p, struct setup *s, const struct controller_opts *o,
 	/* With a PATH nobody else's VM is anybody's business, whatever markers are found. */
 	for (size_t i = 0; o->desired && i < o->desired->n; i++)
 		strs_add(&only, o->desired->v[i].res->name);
-	opts.only = o->desired ? &only : NULL;
+	opts.only = o->desired ? &only : o->only;
 	opts.ports.note = on_note;
 	opts.ports.note_arg = p;
 	p->setup = s;

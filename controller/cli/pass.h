@@ -38,8 +38,8 @@ struct pass {
 
 #define _cleanup_pass_ _cleanup_(pass_finish)
 
-/* Mode, desired state and notes are the caller's; ports and configuration are those of the set-up,
- * the scope is that of a desired state given. */
+/* Mode, desired state, scope and notes are the caller's; ports and configuration are those of the
+ * set-up; of a desired state given the scope is its own. */
 int pass_start(
     struct pass *p, struct setup *s, const struct controller_opts *o, struct err **err) MUST_CHECK;
 /* Blocks in the loop. */

@@ -39,12 +39,13 @@ static int load(const struct cli *c, unsigned *parts, struct config **ret)
 		*parts |= reports_to_files(config) ? SETUP_REPORT : SETUP_GIT;
 	if (rc == 0)
 		rc = config_require(config, needs(*parts), &diags);
-	setup_print_diags(c, &diags);
+	if (!(*parts & SETUP_QUIET))
+		setup_print_diags(c, &diags);
 	if (rc == 0) {
 		*ret = config;
 		return CLI_OK;
 	}
-	if (config && !config->path)
+	if (config && !config->path && !(*parts & SETUP_QUIET))
 		fputs("  hint: no configuration was found: name one with --config, or write "
 		      "ramet.yaml here\n",
 		    stderr);
@@ -194,7 +195,7 @@ int setup_open(const struct cli *c, unsigned parts, struct setup *ret)
 	take_log(c, s.config);
 	if (open_all(&s, &err) != 0) {
 		setup_close(&s);
-		return cli_fail(c, err);
+		return parts & SETUP_QUIET ? CLI_ERROR : cli_fail(c, err);
 	}
 	*ret = s;
 	return CLI_OK;

@@ -25,6 +25,7 @@ enum setup_part {
 	SETUP_STORE = 4,    /* the journal, locked; without it a copy to look at */
 	SETUP_REPORT = 8,   /* the report directory, with report.mode: files */
 	SETUP_JOURNAL = 32, /* the journal as it stands, to look at */
+	SETUP_QUIET = 64,   /* says nothing of what is wrong: the command can do without */
 	SETUP_STATUS = 16,  /* whatever the report is read from: SETUP_GIT or SETUP_REPORT */
 	SETUP_HTTP = 32,    /* secrets of the listener; who listens is telemetry.h */
 };

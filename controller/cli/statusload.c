@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "log.h"
 #include "setup.h"
 #include "tree.h"
 
@@ -153,4 +154,37 @@ static int from_branch(struct setup *s, struct statusload *ret, struct err **err
 int statusload_get(struct setup *s, struct statusload *ret, struct err **err)
 {
 	return s->outdir ? from_directory(s, ret, err) : from_branch(s, ret, err);
+}
+
+/* ---- for commands ---- */
+
+int statusload_open(const struct cli *c, struct statusload *ret)
+{
+	_cleanup_setup_ struct setup s = SETUP_NONE;
+	_cleanup_err_ struct err *err = NULL;
+	int rc = setup_open(c, SETUP_STATUS, &s);
+	if (rc != CLI_OK)
+		return rc;
+	if (statusload_get(&s, ret, &err) != 0)
+		return cli_fail(c, err);
+	for (size_t i = 0; i < ret->problems.n; i++)
+		log_warn("status", "%s, ignoring", ret->problems.v[i]);
+	return CLI_OK;
+}
+
+int statusload_unknown(const struct cli *c, const struct statusload *l, const char *name)
+{
+	_cleanup_err_ struct err *err = NULL;
+	const char **names = mem_calloc(l->n ? l->n : 1, sizeof(*names));
+	for (size_t i = 0; i < l->n; i++)
+		names[i] = l->vms[i].name;
+	const char *near = text_nearest(name, names, l->n);
+	(void)err_set(&err, ERR_NOTFOUND, "the controller reports no VM named %s", name);
+	if (near)
+		(void)err_hint(&err, "did you mean %s?", near);
+	else
+		(void)err_hint(&err, "\"ramet status\" lists all; a manifest is reported once its "
+				     "revision has been read");
+	free(names);
+	return cli_fail(c, err);
 }

@@ -6,6 +6,7 @@
 #include "term.h"
 
 #define REV_CHARS 10
+#define CORRECTED_SHOWN 3
 #define MARGIN 14 /* of values below their names */
 
 static enum term_color state_color(enum vmstat_state s)
@@ -316,17 +317,45 @@ static void put_sentence(const struct statusview *o, struct buf *out, const char
 	term_wrap(out, s, 2, o->columns ? o->columns : SIZE_MAX);
 }
 
-static void explain_rest(const struct statusview *o, const struct vmstat *v, struct buf *out)
+static void explain_drifts(const struct statusview *o, const struct drifts *l, struct buf *out)
 {
-	for (size_t i = 0; i < v->drifts.n; i++) {
-		const struct drift *d = &v->drifts.v[i];
-		_cleanup_str_ char *text = drift_text(d);
-		_cleanup_str_ char *line = mem_printf("%s%s%s.", text, d->why ? "; " : "",
+	for (size_t i = 0; i < l->n; i++) {
+		const struct drift *d = &l->v[i];
+		_cleanup_str_ char *text = drift_text(d), *since = short_time(d->since_wall);
+		_cleanup_str_ char *line = mem_printf("%s%s%s%s%s.", text, since ? ", since " : "",
+		    since ? since : "", d->why || d->fight ? "; " : "",
 		    d->fight ? "left alone because it keeps coming back"
 		    : d->why ? d->why
 			     : "");
 		put_sentence(o, out, line);
 	}
+}
+
+static void explain_corrected(const struct statusview *o, const struct drifts *l, struct buf *out)
+{
+	for (size_t i = 0; i < l->n && i < CORRECTED_SHOWN; i++) {
+		const struct drift *d = &l->v[i];
+		_cleanup_str_ char *when = short_time(d->corrected_wall);
+		_cleanup_str_ char *line = mem_printf("Corrected%s%s: %s was %s, wanted %s, by %s.",
+		    when ? " " : "", when ? when : "", d->path, d->found ? d->found : "absent",
+		    d->wanted ? d->wanted : "absent", d->who ? d->who : "unknown");
+		put_sentence(o, out, line);
+	}
+}
+
+static void explain_operation(const struct statusview *o, const struct vmstat *v, struct buf *out)
+{
+	if (!v->last_op)
+		return;
+	_cleanup_str_ char *line = mem_printf("The last operation was \"%s\"%s%s%s%s.", v->last_op,
+	    v->last_result ? "; it ended with " : "", v->last_result ? v->last_result : "",
+	    v->last_upid ? "; its task was " : "", v->last_upid ? v->last_upid : "");
+	put_sentence(o, out, line);
+}
+
+static void explain_rest(const struct statusview *o, const struct vmstat *v, struct buf *out)
+{
+	explain_drifts(o, &v->drifts, out);
 	for (size_t i = 0; i < v->blocked.n; i++) {
 		if (text_eq(v->blocked.v[i], v->message))
 			continue;
@@ -339,15 +368,60 @@ static void explain_rest(const struct statusview *o, const struct vmstat *v, str
 		    "Written, and in force after the next stop and start of the guest: %s.", keys);
 		put_sentence(o, out, line);
 	}
-	if (v->last_op) {
-		_cleanup_str_ char *line = mem_printf("The last operation was \"%s\"%s%s.",
-		    v->last_op, v->last_result ? "; it ended with " : "",
-		    v->last_result ? v->last_result : "");
-		put_sentence(o, out, line);
-	}
+	explain_corrected(o, &v->corrected, out);
+	explain_operation(o, v, out);
+	if (v->record.vmid && v->record.uuid && !v->record.proven)
+		put_sentence(o, out,
+		    "Its record was rebuilt from the marker alone: it is updated, but "
+		    "never destroyed before a person confirms it.");
 }
 
-void statusview_explain(const struct statusview *o, const struct vmstat *v, struct buf *out)
+const char *statusview_waits_for(const struct vmstat *v)
+{
+	static const struct {
+		enum reason reason;
+		const char *what;
+	} waits[] = {
+	    {REASON_LOCKED, "PVE's lock to go"},
+	    {REASON_SOURCE_LOCKED, "the template's lock to go"},
+	    {REASON_NO_SLOT, "its turn: other operations come first"},
+	    {REASON_DEPENDENCY, "a VM that it depends on"},
+	    {REASON_NO_QUORUM, "the cluster's quorum"},
+	    {REASON_QUORUM_YOUNG, "quorum to have lasted"},
+	    {REASON_NODE_OFFLINE, "the node"},
+	    {REASON_CLUSTER_UNREACHABLE, "the cluster"},
+	    {REASON_UNAUTHENTICATED, "a valid token"},
+	    {REASON_OBSERVE_ONLY, "a controller that may change something"},
+	    {REASON_UNCONFIRMED, "the outcome of a request"},
+	    {REASON_TASK_STUCK, "a task of PVE"},
+	};
+	if (v->verdict == PLAN_STALLED || v->stale)
+		return "a person";
+	if (v->verdict == PLAN_OFF)
+		return v->reason == REASON_ORPHANED ? NULL : "a person who gives it back";
+	for (size_t i = 0; v->verdict == PLAN_WAIT && i < ARRAY_LEN(waits); i++)
+		if (waits[i].reason == v->reason)
+			return waits[i].what;
+	if (v->verdict == PLAN_WAIT)
+		return "the next attempt";
+	return v->verdict == PLAN_IN_SYNC && vmstat_is_pending(v) ? "a stop and start of the guest"
+								  : NULL;
+}
+
+static void explain_manifest(const struct statusview *o, const struct vmstat *v,
+    const struct statusview_now *now, struct buf *out)
+{
+	const char *at = now->place ? now->place : v->file;
+	_cleanup_str_ char *rev = v->rev ? short_rev(v->rev) : NULL;
+	if (!at)
+		return;
+	_cleanup_str_ char *line = mem_printf(
+	    "Its manifest is %s%s%s.", at, rev ? ", in force as of revision " : "", rev ? rev : "");
+	put_sentence(o, out, line);
+}
+
+void statusview_explain(const struct statusview *o, const struct vmstat *v,
+    const struct statusview_now *now, struct buf *out)
 {
 	enum vmstat_state state = vmstat_state(v);
 	enum reason why = vmstat_reason(v);
@@ -365,7 +439,12 @@ void statusview_explain(const struct statusview *o, const struct vmstat *v, stru
 		    mem_printf("In force is the version of %s: %s", rev, reason_doc(v->reason));
 		put_sentence(o, out, line);
 	}
+	if (statusview_waits_for(v)) {
+		_cleanup_str_ char *line = mem_printf("It waits for %s.", statusview_waits_for(v));
+		put_sentence(o, out, line);
+	}
 	explain_rest(o, v, out);
+	explain_manifest(o, v, now, out);
 	if (v->findings.n > 0) {
 		buf_addc(out, '\n');
 		diags_print_text(&v->findings, o->colors, out);
@@ -375,4 +454,14 @@ void statusview_explain(const struct statusview *o, const struct vmstat *v, stru
 	    mem_printf("Next: %s", next ? next : "nothing to be done by a person.");
 	buf_addc(out, '\n');
 	term_wrap(out, line, 0, o->columns ? o->columns : SIZE_MAX);
+	if (now->plan)
+		buf_addf(out, "\nLooked at now:\n\n%s", now->plan);
+	if (now->problem) {
+		_cleanup_str_ char *problem = text_oneline(now->problem, 1000);
+		_cleanup_str_ char *more = mem_printf("This is what was reported; how it is now "
+						      "cannot be said: %s.",
+		    problem);
+		buf_addc(out, '\n');
+		term_wrap(out, more, 0, o->columns ? o->columns : SIZE_MAX);
+	}
 }

@@ -22,8 +22,17 @@ void statusview_problems(const struct statusview *o, const struct status *s, str
 /* Problems, headline, the table, next steps. */
 void statusview_all(const struct statusview *o, const struct status *s, struct buf *out);
 void statusview_one(const struct statusview *o, const struct vmstat *v, struct buf *out);
-/* In sentences: what is so, why, what it waits for, what to do. */
-void statusview_explain(const struct statusview *o, const struct vmstat *v, struct buf *out);
+/* What a look at the cluster adds to a report; each may be NULL. Borrowed. */
+struct statusview_now {
+	const char *place;   /* of the manifest: "vms/web.yaml:3:1" */
+	const char *plan;    /* rendered */
+	const char *problem; /* why there is none */
+};
+/* In sentences: what is so, why, what it waits for, who changed what, what to do. */
+void statusview_explain(const struct statusview *o, const struct vmstat *v,
+    const struct statusview_now *now, struct buf *out);
+/* "PVE's lock to go", "a person"; NULL = for nothing. */
+const char *statusview_waits_for(const struct vmstat *v);
 /* Both end in a line end. */
 char *statusview_all_json(const struct status *s);
 char *statusview_one_json(const struct vmstat *v);

@@ -69,17 +69,34 @@ static void test_one_explained(void **state)
 	(void)state;
 	struct vmstat v = drifted();
 	_cleanup_buf_ struct buf out = {0};
-	statusview_explain(&(struct statusview){.columns = 60}, &v, &out);
+	const struct statusview_now now = {
+	    .place = "vms/web.yaml:3:1", .problem = "no endpoint answers"};
+	v.last_upid = mem_strdup("UPID:pve1:1");
+	*drifts_add(&v.corrected) = (struct drift){.path = mem_strdup("memory.size"),
+	    .wanted = mem_strdup("2048"),
+	    .found = mem_strdup("1024"),
+	    .corrected_wall = T0};
+	statusview_explain(&(struct statusview){.columns = 60}, &v, &now, &out);
 	assert_string_equal(buf_str(&out),
 	    "web is Drifted since 2026-11-21 18:00:00Z (DriftReported).\n"
 	    "  Something differs and the manifest says that drift is only\n"
 	    "  reported.\n"
-	    "  cpu.cores is 8, wanted 4, by ops@pam.\n"
+	    "  It waits for a stop and start of the guest.\n"
+	    "  cpu.cores is 8, wanted 4, by ops@pam, since 2026-11-21\n"
+	    "  18:00:00Z.\n"
 	    "  Written, and in force after the next stop and start of the\n"
 	    "  guest: memory.\n"
-	    "  The last operation was \"set cores=4\"; it ended with OK.\n"
+	    "  Corrected 2026-11-21 18:00:00Z: memory.size was 1024,\n"
+	    "  wanted 2048, by unknown.\n"
+	    "  The last operation was \"set cores=4\"; it ended with OK;\n"
+	    "  its task was UPID:pve1:1.\n"
+	    "  Its manifest is vms/web.yaml:3:1, in force as of revision\n"
+	    "  0123456789.\n"
 	    "\n"
-	    "Next: Change the manifest or the VM, or set drift: correct.\n");
+	    "Next: Change the manifest or the VM, or set drift: correct.\n"
+	    "\n"
+	    "This is what was reported; how it is now cannot be said: no\n"
+	    "endpoint answers.\n");
 	vmstat_fini(&v);
 }
 
@@ -187,7 +204,7 @@ static void test_hostile_texts(void **state)
 	_cleanup_buf_ struct buf out = {0};
 	statusview_all(&plain, &s, &out);
 	statusview_one(&plain, &v, &out);
-	statusview_explain(&plain, &v, &out);
+	statusview_explain(&plain, &v, &(struct statusview_now){.problem = evil}, &out);
 	assert_null(strchr(buf_str(&out), '\x1b'));
 	assert_null(strstr(buf_str(&out), "\xe2\x80\xae"));
 	assert_null(strstr(buf_str(&out), "\ny"));
