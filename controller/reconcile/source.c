@@ -346,17 +346,17 @@ static void set_doubt(struct source *s, const char *base, enum gitport_relation 
 
 	s->compared = true;
 	mem_replace(&s->new_doubt, NULL);
-	if (r == GITPORT_SAME || r == GITPORT_AHEAD)
-		s->o.on_followed(s->o.arg, s->rev);
-	else
+	if (r != GITPORT_SAME && r != GITPORT_AHEAD)
 		s->new_doubt = mem_printf(
 		    "the branch %s the revision %.12s, which was in force before", words[r], base);
+	else if (s->o.on_followed)
+		s->o.on_followed(s->o.arg, s->rev);
 }
 
 static void on_compare(void *arg, const struct gitport_result *res)
 {
 	struct source *s = arg;
-	const char *base = s->o.followed(s->o.arg);
+	const char *base = s->o.followed ? s->o.followed(s->o.arg) : NULL;
 
 	s->job = 0;
 	if (res->err && res->err->code != ERR_NOTFOUND) {
@@ -374,7 +374,7 @@ static void on_compare(void *arg, const struct gitport_result *res)
 /* A revision that a person named is meant, and does not count as the branch. */
 static void compare(struct source *s)
 {
-	const char *base = s->o.rev ? NULL : s->o.followed(s->o.arg);
+	const char *base = s->o.rev || !s->o.followed ? NULL : s->o.followed(s->o.arg);
 
 	if (base && !text_eq(base, s->rev)) {
 		s->job = gitport_compare(s->o.git, s->rev, base, on_compare, s);

@@ -32,7 +32,8 @@ struct source_opts {
 	bool once;	    /* no more polls after the first good revision */
 	/* Each listing: the head of the status branch, "" = there is none. May be NULL. */
 	void (*on_listed)(void *arg, const char *status_head);
-	/* The revision that was followed last without a break, or NULL; and the next one. */
+	/* The revision that was followed last without a break, or NULL; and the next one. Both may
+	 * be NULL. */
 	const char *(*followed)(void *arg);
 	void (*on_followed)(void *arg, const char *rev);
 	/* A new bundle is in force: bundle_ref what is kept. */
