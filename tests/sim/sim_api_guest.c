@@ -68,6 +68,7 @@ static void conf_fork_locked(struct job *j)
 		job_oops(j, &o);
 		return;
 	}
+	conf_say(j, j->data);
 	job_fork(j, "qmconfig", id, conf_locked);
 }
 

@@ -91,6 +91,7 @@ void api_ticket(struct job *j)
 		job_next(j, s->timing[TIMING_AUTH_DELAY], api_ticket);
 		return;
 	}
+	clog_add(s, j->node, "root@pam", 6, "successful auth for user '%s'", full);
 	d = jsn_new_object();
 	jsn_put_str(d, "username", full);
 	jsn_put_str(d, "ticket", ticket);

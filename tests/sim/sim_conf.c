@@ -545,6 +545,14 @@ static void take_reverts(struct update *u)
 	}
 }
 
+void conf_say(struct job *j, struct confop *op)
+{
+	if (!op->said)
+		clog_add(j->sim, j->node, j->who.full, 6, "update VM %" PRId64 ": %s", op->vmid,
+		    op->summary);
+	op->said = true;
+}
+
 bool conf_apply(struct job *j, struct confop *op, struct oops *o)
 {
 	struct update u = {.j = j, .op = op, .g = guest_find(j->sim, op->vmid), .o = o};
@@ -553,8 +561,7 @@ bool conf_apply(struct job *j, struct confop *op, struct oops *o)
 	take_reverts(&u);
 	if (!balloon_fits(&u))
 		return false;
-	clog_add(
-	    j->sim, j->node, j->who.full, 6, "update VM %" PRId64 ": %s", op->vmid, op->summary);
+	conf_say(j, op);
 	job_log(j, "update VM %" PRId64 ": %s", op->vmid, op->summary);
 	boot_order(kv_get(&u.g->conf, "boot"), &u.order);
 	ok = true;

@@ -23,6 +23,7 @@ struct confop {
 	char *digest;
 	char *summary;	/* for the logs: "-cores 4 -delete tags" */
 	size_t news;	/* volumes it makes */
+	bool said;	/* the log of the cluster has it already */
 	int64_t copies; /* bytes it copies from import sources */
 };
 void confop_fini(struct confop *op);
@@ -32,6 +33,8 @@ void confop_free(void *op);
 bool conf_prepare(struct job *j, struct confop *op, struct oops *o);
 /* The guest on this node, if it is there, unlocked and has the digest. */
 struct guest *conf_enter(struct job *j, const struct confop *op, struct oops *o);
+/* Tells the log of the cluster what is to be changed, once. */
+void conf_say(struct job *j, struct confop *op);
 /* All changes, at once. The guest exists. */
 bool conf_apply(struct job *j, struct confop *op, struct oops *o);
 

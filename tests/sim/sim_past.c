@@ -42,12 +42,14 @@ int past_event(const struct seed *c, const struct ynode *map)
 	int64_t ago = field_duration(field_str(map, "ago", "60s")),
 		count = field_number(map, "count", 1);
 
-	if (field_known(c, map, "|task|log|id|user|status|ago|count|node|priority|") < 0)
+	if (field_known(c, map, "|task|log|uid|id|user|status|ago|count|node|priority|") < 0)
 		return -1;
 	if (!type == !line || !n || ago < 0 || count < 1 || count > 10000)
 		return field_bad(c, map,
 		    "what happened before is a task or a log, on a node, some time "
 		    "ago");
+	if (field_str(map, "uid", NULL))
+		s->log_uid = (uint64_t)field_number(map, "uid", 1) - 1;
 	s->now = -ago;
 	for (int64_t i = 0; type && i < count; i++)
 		add_task(

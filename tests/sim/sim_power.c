@@ -104,6 +104,27 @@ void power_on(struct job *j, struct guest *g)
 	g->deaf = !boots(j->sim, g);
 }
 
+/* The script that QEMU calls for each NIC: a VLAN needs a bridge with a port. */
+static bool vlans_go_out(struct job *j, const struct guest *g)
+{
+	KV_FOREACH (i, &g->conf) {
+		_cleanup_kv_ struct kv p = {0};
+
+		if (!g->node->portless || !prop_is_net(i->key) ||
+		    !net_parse(j->sim, i->key, i->value, &p) || !kv_has(&p, "tag"))
+			continue;
+		job_log(j, "no physical interface on bridge '%s'", kv_get(&p, "bridge"));
+		job_log(j,
+		    "kvm: -netdev type=tap,id=%s,ifname=tap%" PRId64 "i%s,"
+		    "script=/usr/libexec/qemu-server/pve-bridge,"
+		    "downscript=/usr/libexec/qemu-server/pve-bridgedown: network script "
+		    "/usr/libexec/qemu-server/pve-bridge failed with status 65280",
+		    i->key, g->vmid, i->key + strlen("net"));
+		return false;
+	}
+	return true;
+}
+
 static void started(struct job *j)
 {
 	_cleanup_oops_ struct oops o = {0};
@@ -111,6 +132,10 @@ static void started(struct job *j)
 
 	if (!g || !power_can_start(j, g, &o)) {
 		job_oops(j, &o);
+		return;
+	}
+	if (!vlans_go_out(j, g)) {
+		job_die(j, "start failed: QEMU exited with code 1");
 		return;
 	}
 	power_on(j, g);

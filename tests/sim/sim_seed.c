@@ -56,7 +56,7 @@ static int load_cluster(const struct seed *c, const struct ynode *map)
 	if (!map)
 		return 0;
 	if (field_known(c, map,
-		"|name|version|options|files|hosts|nameserver|log-uid|cpuunits-max|image-data|"
+		"|name|version|options|files|hosts|nameserver|cpuunits-max|image-data|"
 		"qemu|bridge-warning|") < 0)
 		return -1;
 	mem_replace(&c->s->name, field_str(map, "name", NULL));
@@ -437,7 +437,6 @@ static int load_all(const struct seed *c, const struct ynode *root)
 		return -1;
 	if (each(c, root, "heard", past_heard) < 0 || each(c, root, "guests", load_guest) < 0)
 		return -1;
-	s->log_uid = (uint64_t)field_number(ynode_get(root, "cluster"), "log-uid", 0);
 	if (each(c, root, "volumes", past_volume) < 0)
 		return -1;
 	return each(c, root, "past", past_event);

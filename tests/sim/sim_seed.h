@@ -27,8 +27,9 @@
  *     volumes:  - {storage: local, name: 310/vm-310-disk-0.raw, size: 1G}   that no guest has
  *     heard:    - {id: 310, status: running, name: x, memory: 1G}           of guests just gone
  *
- * The past is in order, oldest first. In cluster, hosts: {name: address} are names that are no
- * nodes and are found all the same. A guest that is "new" was made just before.
+ * The past is in order, oldest first; uid: 41 is the number of the first line in the log. In
+ * cluster, hosts: {name: address} are names that are no nodes and are found all the same. A guest
+ * that is "new" was made just before.
  *
  * With "bridge-warning" each NIC of a guest that starts in 9 puts that line into the task's log, as
  * it is where the Perl of the node is older than the scripts. A guest with "inside: {agent: 7.2.22,

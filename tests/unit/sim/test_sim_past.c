@@ -2,7 +2,6 @@
 #include "sim_client.h"
 
 static const char *const seed =
-    "cluster: {log-uid: 40}\n"
     "timing: {statd: 10s}\n"
     "nodes: [{name: alpha, bridges: [vmbr0], statd-at: 4s}]\n"
     "storages: [{name: disks, type: dir, content: [images], size: 100G}]\n"
@@ -17,7 +16,7 @@ static const char *const seed =
     "heard: [{id: 312, status: running, name: late, memory: 1G, cpus: 3}]\n"
     "volumes: [{storage: disks, name: 377/vm-377-disk-1.raw, size: 5M}]\n"
     "past:\n"
-    "  - {task: qmclone, id: 310, user: \"ops@pam!x\", ago: 10m, count: 30}\n"
+    "  - {task: qmclone, id: 310, user: \"ops@pam!x\", ago: 10m, count: 30, uid: 41}\n"
     "  - {log: \"update VM 310: -cores 2\", user: ops@pam, ago: 9m}\n"
     "  - {task: qmstart, id: 310, user: ops@pam, status: no luck, ago: 8m}\n";
 
