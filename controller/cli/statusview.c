@@ -394,6 +394,8 @@ const char *statusview_waits_for(const struct vmstat *v)
 	    {REASON_OBSERVE_ONLY, "a controller that may change something"},
 	    {REASON_UNCONFIRMED, "the outcome of a request"},
 	    {REASON_TASK_STUCK, "a task of PVE"},
+	    {REASON_DEPENDENTS, "a VM that depends on it to go first"},
+	    {REASON_ORDER_STALE, "Git to say that it is still to be destroyed"},
 	};
 	if (v->verdict == PLAN_STALLED || v->stale)
 		return "a person";

@@ -200,12 +200,8 @@ static void compare(struct planner *pl)
 
 static void end(struct planner *pl)
 {
-	struct plan *p = pl->out;
-
 	destroy_plan(pl);
-	planner_place(pl);
-	if (p->n_changes > 1)
-		qsort(p->changes, p->n_changes, sizeof(*p->changes), compare_changes);
+	finish_changes(pl);
 	verdict_give(pl);
 	guard(pl);
 }

@@ -105,6 +105,7 @@ static struct jsn *vm(const struct render_item *item)
 	jsn_put_str(j, "message", p->message);
 	jsn_put_str(j, "hint", p->hint);
 	jsn_put_bool(j, "create", p->create);
+	jsn_put_bool(j, "destroy", p->destroy);
 	for (size_t i = 0; i < p->n_changes; i++)
 		jsn_push(changes, change(p, &p->changes[i]));
 	for (size_t i = 0; i < p->n_steps; i++)
@@ -124,6 +125,7 @@ char *render_json(const struct render_item *v, size_t n)
 	struct renderkit_counts c;
 
 	renderkit_count(v, n, &c);
+	jsn_put_int(sum, "destroy", (int64_t)c.destroy);
 	jsn_put_int(sum, "create", (int64_t)c.create);
 	jsn_put_int(sum, "change", (int64_t)c.change);
 	jsn_put_int(sum, "blocked", (int64_t)c.blocked);

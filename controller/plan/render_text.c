@@ -150,8 +150,9 @@ static void add_item(struct buf *out, const struct render_item *item, bool colou
 		buf_addf(out, ": %s%s%s", reason_word(p->reason), *message ? ": " : "", message);
 	} else {
 		_cleanup_str_ char *extent = renderkit_extent(p), *felt = renderkit_felt(p);
-		buf_addf(out, ": %s%s%s%s%s", p->create ? renderkit_deed(p) : "",
-		    p->create && *extent ? ", " : "", extent, *felt ? "; " : "", felt);
+		bool loud = p->create || p->destroy;
+		buf_addf(out, ": %s%s%s%s%s", loud ? renderkit_deed(p) : "",
+		    loud && *extent ? ", " : "", extent, *felt ? "; " : "", felt);
 	}
 	buf_addc(out, '\n');
 	measure(p, &path, &value);

@@ -13,9 +13,11 @@ static size_t count(const struct plan *p, enum change_state state)
 	return n;
 }
 
-/* Smaller is worse. */
+/* Smaller is worse. What is to be destroyed comes before everything. */
 static int rank(const struct plan *p)
 {
+	if (p->destroy && p->verdict == PLAN_ACT)
+		return -1;
 	switch (p->verdict) {
 	case PLAN_STALLED:
 		return 0;
@@ -95,7 +97,9 @@ void renderkit_count(const struct render_item *v, size_t n, struct renderkit_cou
 	for (size_t i = 0; i < n; i++) {
 		const struct plan *p = v[i].plan;
 		bool acts = p->verdict == PLAN_ACT;
-		if (acts && p->create)
+		if (acts && p->destroy)
+			ret->destroy++;
+		else if (acts && p->create)
 			ret->create++;
 		else if (acts)
 			ret->change++;
@@ -123,6 +127,7 @@ char *renderkit_summary(const struct renderkit_counts *c)
 		size_t n;
 		const char *what;
 	} parts[] = {
+	    {c->destroy, "to destroy"},
 	    {c->create, "to create"},
 	    {c->change, "to change"},
 	    {c->blocked, "blocked"},
@@ -168,9 +173,9 @@ const char *renderkit_deed(const struct plan *p)
 {
 	switch (p->verdict) {
 	case PLAN_ACT:
-		return p->create ? "create" : "change";
+		return p->destroy ? "destroy" : p->create ? "create" : "change";
 	case PLAN_STALLED:
-		return "blocked";
+		return p->destroy ? "not destroyed" : p->create ? "not created" : "blocked";
 	case PLAN_WAIT:
 		return "waits";
 	case PLAN_OFF:
@@ -243,7 +248,7 @@ char renderkit_item_symbol(const struct plan *p)
 {
 	switch (p->verdict) {
 	case PLAN_ACT:
-		return p->create ? '+' : '~';
+		return p->destroy ? '-' : p->create ? '+' : '~';
 	case PLAN_STALLED:
 		return '!';
 	case PLAN_WAIT:

@@ -13,7 +13,7 @@
 #include "render.h"
 
 struct renderkit_counts {
-	size_t create, change, blocked, waiting, pending, reported, off, in_sync;
+	size_t destroy, create, change, blocked, waiting, pending, reported, off, in_sync;
 	size_t felt,
 	    restarted; /* running guests that notice at once, or are restarted or stopped */
 	size_t later;  /* guests that see some of it only after a stop and start */

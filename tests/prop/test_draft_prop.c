@@ -90,6 +90,38 @@ static bool says_why_not(const char *text, const char *key)
 	return false;
 }
 
+static bool is_nothing(const struct value *v)
+{
+	return v->type == VALUE_ABSENT || (v->type == VALUE_SET && !v->set.n) ||
+	       (v->type == VALUE_STR && !*v->s);
+}
+
+/* The leaves of devices, in blocks below them too. */
+static void expect_devices(
+    uint64_t seed, struct stage *t, const struct resource *r, const char *text)
+{
+	for (unsigned i = 0; i < ATTR_ID__MAX; i++) {
+		const struct attr *a = schema_attr(i);
+		bool net = text_starts(a->path, "network.*."),
+		     disk = text_starts(a->path, "disk.*.");
+		if (a->codec == CODEC_NONE || (!net && !disk) || a->id == ATTR_disk_file)
+			continue;
+		KV_FOREACH (item, &t->m.guest.current) {
+			_cleanup_value_ struct value v = {0};
+			const char *bus;
+			unsigned index;
+			if (!form_slot_parse(item->key, &bus, &index) ||
+			    text_eq(bus, "net") != net || strstr(item->value, "media=cdrom") ||
+			    pvecodec_get(a, item->key, &t->m.guest.current, NULL, &v, NULL) < 0 ||
+			    is_nothing(&v) || resource_find(r, a->id, item->key) ||
+			    says_why_not(text, schema_key(a)))
+				continue;
+			fail_msg("seed %llu: %s of %s is not there\n%s", (unsigned long long)seed,
+			    a->path, item->key, text);
+		}
+	}
+}
+
 /* Every leaf that the guest has is listed, or stands there with the reason why not. */
 static void expect_complete(
     uint64_t seed, struct stage *t, const struct resource *r, const char *text)
@@ -99,8 +131,7 @@ static void expect_complete(
 		_cleanup_value_ struct value v = {0};
 		if (a->codec == CODEC_NONE || strchr(a->path, '*') ||
 		    pvecodec_get(a, NULL, &t->m.guest.current, &t->s.policy.env, &v, NULL) < 0 ||
-		    v.type == VALUE_ABSENT || (v.type == VALUE_SET && !v.set.n) ||
-		    (v.type == VALUE_STR && !*v.s) || resource_find(r, a->id, NULL))
+		    is_nothing(&v) || resource_find(r, a->id, NULL))
 			continue;
 		if (!says_why_not(text, schema_key(a)))
 			fail_msg("seed %llu: %s is not there\n%s", (unsigned long long)seed,
@@ -144,6 +175,7 @@ static void with_all_leaves(void **state)
 		_cleanup_str_ char *text = draft(&t, true);
 		struct bundle *b = read_back(seed, text);
 		expect_complete(seed, &t, b->v[0].res, text);
+		expect_devices(seed, &t, b->v[0].res, text);
 		t.s.in.want = b->v[0].res;
 		adopt_and_expect_nothing(seed, &t, text);
 		bundle_unref(&b);

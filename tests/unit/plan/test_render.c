@@ -62,6 +62,28 @@ static void text_of_a_new_vm(void **state)
 	scene_close(&s);
 }
 
+/* The worst that can happen to a VM is seen first. */
+static void what_is_destroyed_comes_first(void **state)
+{
+	struct scene a, b;
+	(void)state;
+	scene_open(&a, "disk.scsi0.size_gb = 8\n"); /* blocked */
+	scene_open(&b, "state = absent\n");
+	const struct render_item v[] = {
+	    {.name = "a", .vmid = 1203, .node = "pve1", .plan = scene_plan(&a), .want = a.want},
+	    {.name = "b", .vmid = 1204, .node = "pve1", .plan = scene_plan(&b), .want = b.want},
+	};
+	_cleanup_str_ char *out = render_text(v, 2, false);
+	assert_ptr_equal(strstr(out, "- b (1204 on pve1): destroy, "), out);
+	assert_non_null(strstr(out, "local-lvm:vm-1204-disk-0"));
+	assert_non_null(strstr(out, "\nPlan: 1 to destroy, 1 blocked.\n"));
+	_cleanup_str_ char *md = render_markdown(v, 2);
+	assert_non_null(
+	    strstr(md, "\n|---|---|---|---|---|\n| `-` | `b` (1204 on pve1) | **destroy**"));
+	scene_close(&a);
+	scene_close(&b);
+}
+
 static void nothing_to_do(void **state)
 {
 	struct scene s;
@@ -179,8 +201,9 @@ static void blocked_rows_say_where_and_what_next(void **state)
 	scene_create(&s, "disk.scsi0.size_gb = 8\n");
 	struct render_item v = {.name = "web-01", .plan = scene_plan(&s), .want = s.want};
 	_cleanup_str_ char *out = render_markdown(&v, 1);
-	assert_non_null(strstr(out, "| `!` | `web-01` (new on pve1) | **blocked**<br>1 change, 1 "
-				    "blocked |  | `DiskShrink`: "));
+	assert_non_null(
+	    strstr(out, "| `!` | `web-01` (new on pve1) | **not created**<br>1 change, 1 "
+			"blocked |  | `DiskShrink`: "));
 	assert_non_null(strstr(out, "**blocked: DiskShrink**: "));
 	assert_non_null(strstr(out, "**Next:** write size\\_gb: 32 for scsi0"));
 	scene_close(&s);
@@ -317,6 +340,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(text_lines_up),
 	    cmocka_unit_test(text_of_a_new_vm),
+	    cmocka_unit_test(what_is_destroyed_comes_first),
 	    cmocka_unit_test(nothing_to_do),
 	    cmocka_unit_test(stalled_comes_first_and_says_what_next),
 	    cmocka_unit_test(control_characters_do_not_reach_the_terminal),
