@@ -91,15 +91,20 @@ static bool is_our_uuid(const struct record *r, const struct obs_guest *g)
 	return r && r->uuid && *r->uuid && text_eq_nocase(r->uuid, g->uuid);
 }
 
-/* The annotation names the VM by number and UUID, and nobody else owns it. */
-static bool may_adopt(const struct planner *pl, enum marker_found found)
+/* The annotation names the VM by number and UUID. */
+static bool is_named(const struct planner *pl)
 {
 	const struct obs_guest *g = pl->in->guest;
 	const char *uuid = pl->want->adopt;
 
 	return uuid && *uuid && g->uuid && text_eq_nocase(uuid, g->uuid) &&
-	       (found == MARKER_NONE || found == MARKER_GARBLED) &&
 	       resource_int(pl->want, ATTR_id) == (int64_t)g->vmid;
+}
+
+/* It is named, and nobody else owns it. */
+static bool may_adopt(const struct planner *pl, enum marker_found found)
+{
+	return is_named(pl) && (found == MARKER_NONE || found == MARKER_GARBLED);
 }
 
 static enum match unmarked(struct planner *pl, enum marker_found found)
@@ -141,13 +146,14 @@ static enum match marked(struct planner *pl, const struct marker *m)
 		return done(pl, PLAN_STALLED, REASON_FOREIGN_VM,
 		    "VM %u belongs to %s/%s and is not touched", g->vmid, m->controller, m->name);
 	}
-	bool known = r && r->uuid && *r->uuid;
+	/* A person's word for this very VM is more than a record, which may be older than it. */
+	bool known = r && r->uuid && *r->uuid && !is_named(pl);
 	if (known && !is_our_uuid(r, g))
 		return done(pl, PLAN_STALLED, REASON_FOREIGN_VM,
 		    "VM %u has the SMBIOS UUID %s, recorded was %s: it is another VM and not "
 		    "touched",
 		    g->vmid, g->uuid && *g->uuid ? g->uuid : "(none)", r->uuid);
-	if (!known && r && r->nonce && !text_eq(r->nonce, m->nonce))
+	if (!known && r && r->nonce && !is_named(pl) && !text_eq(r->nonce, m->nonce))
 		return done(pl, PLAN_STALLED, REASON_FOREIGN_VM,
 		    "the marker of VM %u is not the one that was drawn for it", g->vmid);
 	mem_replace(&pl->out->learned.nonce, m->nonce);

@@ -198,7 +198,11 @@ static void on_claims(void *arg)
 	if (c->wide)
 		scan_done(c);
 	for (size_t i = 0; i < c->n_guests; i++) {
-		if (!guest_record(c->guests[i])->vmid)
+		enum reason r = guest_status(c->guests[i])->reason;
+		bool stranger = r == REASON_FOREIGN_VM || r == REASON_COPIED_MARKER;
+
+		if (!guest_record(c->guests[i])->vmid ||
+		    (stranger && claims_find(c->claims, guest_name(c->guests[i]))))
 			guest_wake(c->guests[i]);
 	}
 	reporter_dirty(c->reporter, NULL);

@@ -162,13 +162,22 @@ void guest_restore(struct guest *g, const struct vmstat *old)
 
 void guest_take_claim(struct guest *g, const struct claim *c)
 {
-	if (g->rec.vmid || journal_intent(g->env->journal, g->name))
+	struct record rec = {.vmid = c->vmid,
+	    .uuid = mem_strdup(c->uuid),
+	    .nonce = mem_strdup(c->nonce),
+	    .node = mem_strdup(c->node)};
+
+	if (g->rec.vmid || journal_intent(g->env->journal, g->name)) {
+		record_fini(&rec);
 		return;
-	g->rec.vmid = c->vmid;
-	mem_replace(&g->rec.nonce, c->nonce);
-	mem_replace(&g->rec.uuid, c->uuid);
-	mem_replace(&g->rec.node, c->node);
-	g->rec.proven = false;
+	}
+	/* Whatever else is remembered is of another VM, but for what the manifest said. */
+	rec.good_rev = TAKE(g->rec.good_rev);
+	rec.good_path = TAKE(g->rec.good_path);
+	rec.parting = g->rec.parting;
+	g->rec.parting = (struct kv){0};
+	record_fini(&g->rec);
+	g->rec = rec;
 	log_warn(
 	    g->name, "the record was lost; VM %u carries its marker and is taken as it", c->vmid);
 	guest_save_record(g);

@@ -180,6 +180,25 @@ static void may_act(struct guest *g, bool new_drift)
 	act(g);
 }
 
+/* The number on record belongs to somebody else, and another guest carries our marker for this
+ * name: the record is older than that one, as after a loss. */
+static bool take_newer(struct guest *g)
+{
+	const struct claim *c = claims_find(g->env->claims, g->name);
+
+	enum reason r = g->turn->plan.reason;
+
+	if ((r != REASON_FOREIGN_VM && r != REASON_COPIED_MARKER) || !c || c->locked ||
+	    c->vmid == g->rec.vmid || guest_is_departing(g) ||
+	    journal_intent(g->env->journal, g->name))
+		return false;
+	g->rec.vmid = 0;
+	guest_take_claim(g, c);
+	guest_enter(g, GUEST_WAIT);
+	guest_begin(g);
+	return true;
+}
+
 void guest_plan_turn(struct guest *g)
 {
 	const struct plan *p;
@@ -207,6 +226,8 @@ void guest_plan_turn(struct guest *g)
 	g->turn->planned = true;
 	g->current = true;
 	p = &g->turn->plan;
+	if (take_newer(g))
+		return;
 	take_learned(g);
 	fill_status(g);
 	new_drift = guest_drift_update(g);

@@ -1,0 +1,180 @@
+/* What is remembered of VMs is lost, in part or whole, or people edit what a VM is known by. */
+#include "log.h"
+#include "support_world.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define HOUR_MS 3600000
+
+static const char web_yaml[] = "apiVersion: ramet.dev/v1\nkind: ClonedVM\nmetadata: { name: "
+			       "web-01 }\nspec:\n  node_name: pve2\n  clone: { source_vm_id: 9001, "
+			       "full: false }\n  cpu: { cores: 2 }\n  on_missing: recreate\n";
+
+static struct world *ready_world(uint64_t seed)
+{
+	struct world *w = world_new(seed, NULL);
+	_cleanup_kv_ struct kv files = {0};
+
+	w->tell = getenv("RAMET_WORLD_TELL") != NULL;
+	kv_set(&files, "web.yaml", web_yaml);
+	memgit_commit(w->git, &files, "first");
+	world_start(w, CONTROLLER_RUN);
+	if (!world_run(w, HOUR_MS, world_all_ready, NULL))
+		fail_msg("not Ready: %s", buf_str(&w->story));
+	world_run(w, 60000, NULL, NULL);
+	return w;
+}
+
+static void must_be_ready(struct world *w)
+{
+	if (!world_run(w, HOUR_MS, world_all_ready, NULL)) {
+		const struct vmstat *v = world_vmstat(w, "web-01");
+
+		fail_msg("not Ready (%s): %s", v ? reason_word(v->reason) : "nothing",
+		    buf_str(&w->story));
+	}
+}
+
+static int64_t first;
+
+static bool is_made_anew(struct world *w)
+{
+	int64_t vmid = world_find(w, "web-01", NULL);
+
+	return vmid && vmid != first;
+}
+
+/* The report is older than the VM that was made in place of another one, whose number a stranger
+ * has, and the journal is lost: the VM that carries the marker is the one. */
+static void test_old_record_and_a_stranger(void **state)
+{
+	struct world *w = ready_world(1);
+	int64_t second;
+	size_t n = 0;
+
+	(void)state;
+	first = world_find(w, "web-01", NULL);
+	memgit_set_down(w->git, true);
+	assert_int_equal(sim_human_delete(w->sim, first, "ops@pam", NULL), 0);
+	assert_true(world_run(w, HOUR_MS, is_made_anew, NULL));
+	second = world_find(w, "web-01", NULL);
+	world_run(w, 60000, NULL, NULL);
+	world_kill(w);
+	memstore_drop(w->store);
+	assert_int_equal(sim_human_create(w->sim, first, "pve3", "ops@pam", NULL, NULL), 0);
+	memgit_set_down(w->git, false);
+	world_start(w, CONTROLLER_RUN);
+	must_be_ready(w);
+	assert_int_equal(world_find(w, "web-01", &n), second);
+	assert_int_equal(n, 1);
+	assert_int_equal(world_vmstat(w, "web-01")->record.vmid, second);
+	assert_false(world_vmstat(w, "web-01")->record.proven);
+	assert_null(sim_guest_get(w->sim, first, "description"));
+	world_free(&w);
+}
+
+/* The tag is decoration: without it the VM is still known. */
+static void test_tag_is_no_identity(void **state)
+{
+	struct world *w = ready_world(2);
+	_cleanup_kv_ struct kv set = {0};
+	int64_t vmid = world_find(w, "web-01", NULL);
+	size_t n = 0;
+
+	(void)state;
+	kv_set(&set, "cores", "7");
+	assert_int_equal(sim_human_edit(w->sim, vmid, "ops@pam", &set, "tags", NULL), 0);
+	world_run(w, HOUR_MS, NULL, NULL);
+	must_be_ready(w);
+	assert_string_equal(sim_guest_get(w->sim, vmid, "cores"), "2");
+	world_kill(w);
+	memstore_drop(w->store);
+	memgit_drop_status(w->git);
+	assert_int_equal(sim_human_edit(w->sim, vmid, "ops@pam", NULL, "tags", NULL), 0);
+	world_start(w, CONTROLLER_RUN);
+	must_be_ready(w);
+	assert_int_equal(world_find(w, "web-01", &n), vmid);
+	assert_int_equal(n, 1);
+	world_free(&w);
+}
+
+/* Text around the marker is nobody's business; without the marker the VM is let go. */
+static void test_description_edited(void **state)
+{
+	struct world *w = ready_world(3);
+	int64_t vmid = world_find(w, "web-01", NULL);
+	_cleanup_kv_ struct kv set = {0}, off = {0};
+	const char *marker = strstr(sim_guest_get(w->sim, vmid, "description"), "ramet: ");
+	const struct vmstat *v;
+	size_t entries;
+
+	(void)state;
+	assert_non_null(marker);
+	kv_setf(&set, "description", "Ask Jo before touching it\n%s\nReally", marker);
+	assert_int_equal(sim_human_edit(w->sim, vmid, "ops@pam", &set, NULL, NULL), 0);
+	world_run(w, HOUR_MS, NULL, NULL);
+	must_be_ready(w);
+	assert_non_null(strstr(sim_guest_get(w->sim, vmid, "description"), "Jo"));
+	kv_set(&off, "description", "Mine now");
+	kv_set(&off, "cores", "7");
+	assert_int_equal(sim_human_edit(w->sim, vmid, "ops@pam", &off, NULL, NULL), 0);
+	entries = sim_journal_len(w->sim);
+	world_run(w, HOUR_MS, NULL, NULL);
+	v = world_vmstat(w, "web-01");
+	assert_int_equal(v->reason, REASON_RELEASED);
+	assert_int_equal(sim_journal_len(w->sim), entries);
+	/* Also after a restart without journal: the report knows it. */
+	world_kill(w);
+	memstore_drop(w->store);
+	world_start(w, CONTROLLER_RUN);
+	world_run(w, HOUR_MS, NULL, NULL);
+	assert_int_equal(world_vmstat(w, "web-01")->reason, REASON_RELEASED);
+	assert_int_equal(sim_journal_len(w->sim), entries);
+	world_free(&w);
+}
+
+/* Only the journal is lost: everything is as it was. */
+static void test_journal_lost(void **state)
+{
+	struct world *w = ready_world(4);
+	int64_t vmid = world_find(w, "web-01", NULL);
+	struct record before = {0};
+	size_t entries = sim_journal_len(w->sim);
+
+	(void)state;
+	record_copy(&before, &world_vmstat(w, "web-01")->record);
+	world_kill(w);
+	memstore_drop(w->store);
+	world_start(w, CONTROLLER_RUN);
+	must_be_ready(w);
+	world_run(w, 60000, NULL, NULL);
+	assert_true(record_eq(&before, &world_vmstat(w, "web-01")->record));
+	assert_int_equal(world_find(w, "web-01", NULL), vmid);
+	assert_int_equal(sim_journal_len(w->sim), entries);
+	record_fini(&before);
+	world_free(&w);
+}
+
+static void drop_log(const char *line, void *arg)
+{
+	(void)line, (void)arg;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_old_record_and_a_stranger),
+	    cmocka_unit_test(test_tag_is_no_identity),
+	    cmocka_unit_test(test_description_edited),
+	    cmocka_unit_test(test_journal_lost),
+	};
+
+	log_set_sink(drop_log, NULL);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
