@@ -323,8 +323,7 @@ void api_roles(struct job *j)
 		strs_fini(&l);
 		jsn_put_str(o, "roleid", s->roles[i].name);
 		jsn_put_str(o, "privs", list);
-		if (s->roles[i].special)
-			jsn_put_int(o, "special", 1);
+		jsn_put_int(o, "special", s->roles[i].special);
 		jsn_push(a, o);
 	}
 	job_ok(j, a);

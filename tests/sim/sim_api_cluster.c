@@ -63,6 +63,12 @@ void api_replication(struct job *j)
 	job_ok(j, a);
 }
 
+/* No service is ever managed here. */
+void api_ha_remove(struct job *j)
+{
+	job_die(j, "cannot delete service '%s', not HA managed!", job_param(j, "sid"));
+}
+
 void api_ha_status(struct job *j)
 {
 	struct jsn *a = jsn_new_array(), *q = jsn_new_object();

@@ -96,7 +96,6 @@ void auth_builtin_roles(struct sim *s)
 	role_add(s, "PVEMappingUser", PRIV_BIT(MAPPING_AUDIT) | PRIV_BIT(MAPPING_USE));
 	role_add(s, "PVEMappingAdmin",
 	    PRIV_BIT(MAPPING_AUDIT) | PRIV_BIT(MAPPING_USE) | PRIV_BIT(MAPPING_MODIFY));
-	role_add(s, "PVEMappingAuditor", PRIV_BIT(MAPPING_AUDIT));
 }
 
 /* --- who --- */

@@ -136,6 +136,7 @@ static bool import_into(struct job *j, const struct making *m, char **ret, struc
 	    o);
 	if (!v)
 		return false;
+	v->written = src && src->written;
 	{
 		_cleanup_str_ char *id = volume_id(v);
 
@@ -177,8 +178,12 @@ static bool make_new(struct job *j, const struct making *m, double gib, char **r
 	    &(struct volume_ask){.vmid = m->guest->vmid, .format = fmt, .size = size}, o);
 	if (!v)
 		return false;
-	if (!strcmp(key, "efidisk0"))
-		v->data = size; /* the firmware's variables are copied into it */
+	if (!strcmp(key, "efidisk0")) { /* the firmware's variables are copied into it */
+		const struct volume vars = {.format = "raw"};
+
+		volume_log_copy(j, &vars, size, -1, 100);
+		v->data = size;
+	}
 	shown = size_print(size);
 	kv_set(&d->opts, "size", shown);
 	return made(j, m, v, ret);

@@ -92,6 +92,19 @@ static void create_undo(struct job *j, const char *why)
 	job_die(j, "unable to create VM %" PRId64 " - %s", j->vmid, why);
 }
 
+/* There is no manager of services on these nodes. */
+static void log_no_ha(struct job *j)
+{
+	_cleanup_str_ char *cmd = mem_printf("ha-manager add vm:%" PRId64 " --state %s", j->vmid,
+	    job_param_bool(j, "start") ? "started" : "stopped");
+
+	job_log(j, "Add as HA resource");
+	job_log(j,
+	    "command '%s' failed: open3: exec of %s failed: No such file or directory at "
+	    "/usr/share/perl5/PVE/Cmd.pm line 174.",
+	    cmd, cmd);
+}
+
 static void create_make(struct job *j)
 {
 	struct confop *op = j->data;
@@ -123,6 +136,8 @@ static void create_make(struct job *j)
 	if (pool && pool_find(s, pool))
 		guest_pool(s, g, pool);
 	job_unlock_all(j);
+	if (job_param_bool(j, "ha-managed"))
+		log_no_ha(j);
 	if (job_param_bool(j, "start"))
 		job_next(j, s->timing[TIMING_START], create_start);
 	else

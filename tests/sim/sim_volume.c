@@ -344,6 +344,13 @@ struct volume *volume_new(
 		return NULL;
 	}
 	if (store_is_file(st) && !base && ask->size > (int64_t)16 << 40) {
+		const struct volume tried = {.store = st,
+		    .own = own,
+		    .format = ask->format,
+		    .vmid = ask->vmid,
+		    .size = ask->size};
+
+		log_made(j, &tried, NULL);
 		oops_die(o,
 		    "unable to create image: qemu-img.distrib: %s/images/%s: The image size is "
 		    "too large for file format '%s'",

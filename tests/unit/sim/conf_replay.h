@@ -36,6 +36,7 @@ struct step {
 	const char *name, *method, *path;
 	int64_t start, end; /* ms of the recording */
 	int64_t took;	    /* see conf_took.h */
+	bool waited;
 	size_t number;
 	int status;
 	bool done, polled;

@@ -47,10 +47,11 @@ static int64_t after_others(const struct run *r, const struct step *s)
 
 	for (size_t i = 0; i < r->n; i++) {
 		const struct step *q = &r->v[i];
+		int64_t until = q->start + q->took;
 
-		if (q->end - q->start < TOOK_SHORT_MS && q->start <= s->start + TOGETHER_MS &&
-		    q->end > last && q->end - s->start < TOOK_SHORT_MS)
-			last = q->end;
+		if (q->took && !q->waited && q->start <= s->start + TOGETHER_MS && until > last &&
+		    until - s->start < TOOK_SHORT_MS)
+			last = until;
 	}
 	return last > s->start ? last - s->start + 1 : 0;
 }
@@ -66,9 +67,12 @@ static void learn_took(struct run *r)
 			s->took = s->end - s->start;
 		else if (fork_tick(s) && fork_tick(s) * 10 + up > s->start)
 			s->took = fork_tick(s) * 10 + up - s->start;
-		else if (strcmp(s->method ? s->method : "GET", "GET") != 0)
-			s->took = after_others(r, s);
+		else
+			s->waited = s->method && strcmp(s->method, "GET") != 0;
 	}
+	for (size_t i = 0; i < r->n; i++)
+		if (r->v[i].waited)
+			r->v[i].took = after_others(r, &r->v[i]);
 }
 
 /* What the recorder did unseen it did after what it had waited for, not at once. */

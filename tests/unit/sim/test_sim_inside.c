@@ -213,6 +213,67 @@ static void a_purge_clears_backup_jobs(void **state)
 	client_fini(&c);
 }
 
+static void bulk_actions_are_of_nine(void **state)
+{
+	struct client c;
+
+	(void)state;
+	start(&c, "8.4");
+	assert_int_equal(call(&c, "POST", "/cluster/bulk-action/guest/start", "vms=701"), 501);
+	client_fini(&c);
+	start(&c, "9.2");
+	assert_int_equal(call(&c, "GET", "/cluster/bulk-action/guest", NULL), 200);
+	assert_int_equal(jsn_len(c.a.data), 4);
+	assert_string_equal(
+	    call_task(&c, "POST", "/cluster/bulk-action/guest/start", "vms=701,702"), "OK");
+	assert_false(sim_guest_running(c.sim, 700));
+	assert_true(sim_guest_running(c.sim, 701));
+	assert_true(sim_guest_running(c.sim, 702));
+	assert_string_equal(
+	    call_task(&c, "POST", "/cluster/bulk-action/guest/shutdown", NULL), "OK");
+	assert_false(sim_guest_running(c.sim, 701));
+	assert_false(sim_guest_running(c.sim, 702));
+	client_fini(&c);
+}
+
+static void nothing_is_managed_by_ha(void **state)
+{
+	struct client c;
+
+	(void)state;
+	start(&c, "9.2");
+	assert_int_equal(call(&c, "DELETE", "/cluster/ha/resources/vm:701", NULL), 500);
+	assert_string_equal(c.a.reason, "cannot delete service 'vm:701', not HA managed!");
+	client_fini(&c);
+}
+
+/* The firmware's variables are copied into their disk; a size that no image can have is refused by
+ * the tool that was to make it, after it said what it does. */
+static void logs_of_making(void **state)
+{
+	struct client c;
+	_cleanup_str_ char *enc = NULL;
+	_cleanup_str_ char *log = NULL;
+	static const char *const lines[] = {"Formatting '/pile/images/720/vm-720-disk-0.raw', "
+					    "fmt=raw size=131072 preallocation=off",
+	    "transferred 0.0 B of 128.0 KiB (0.00%)",
+	    "transferred 128.0 KiB of 128.0 KiB (100.00%)",
+	    "transferred 128.0 KiB of 128.0 KiB (100.00%)"};
+
+	(void)state;
+	start(&c, "8.4");
+	assert_int_equal(
+	    call(&c, "POST", "/nodes/alpha/qemu", "vmid=720&bios=ovmf&efidisk0=pile:1,efitype=2m"),
+	    200);
+	enc = text_url_encode(jsn_text(c.a.data));
+	log = mem_printf("/nodes/alpha/tasks/%s/log", enc);
+	sim_run_until(c.sim, sim_now(c.sim) + 5000);
+	assert_int_equal(call(&c, "GET", log, NULL), 200);
+	for (size_t i = 0; i < ARRAY_LEN(lines); i++)
+		assert_string_equal(jsn_get_text(jsn_at(c.a.data, i), "t"), lines[i]);
+	client_fini(&c);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -221,6 +282,9 @@ int main(void)
 	    cmocka_unit_test(cloudinit_files),
 	    cmocka_unit_test(cloudinit_waits_for_a_running_guest),
 	    cmocka_unit_test(a_purge_clears_backup_jobs),
+	    cmocka_unit_test(bulk_actions_are_of_nine),
+	    cmocka_unit_test(nothing_is_managed_by_ha),
+	    cmocka_unit_test(logs_of_making),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
