@@ -80,11 +80,12 @@ static int read_token(void *arg, char **ret, struct err **err)
 	return secret_read(token->file, ret, &loose, err);
 }
 
-static int open_cluster(struct setup *s, struct err **err)
+int setup_pveport(struct setup *s, const char *endpoint, struct pveport **ret, struct err **err)
 {
 	struct config *f = s->config;
-	struct pveport_opts o = {.endpoints = (const char *const *)f->cluster_endpoints.v,
-	    .n_endpoints = f->cluster_endpoints.n,
+	struct pveport_opts o = {
+	    .endpoints = endpoint ? &endpoint : (const char *const *)f->cluster_endpoints.v,
+	    .n_endpoints = endpoint ? 1 : f->cluster_endpoints.n,
 	    .token = f->cluster_token.value,
 	    .read_token = read_token,
 	    .token_arg = &f->cluster_token,
@@ -93,7 +94,13 @@ static int open_cluster(struct setup *s, struct err **err)
 	    .n_fingerprints = f->cluster_fingerprints.n,
 	    .connections = (unsigned)f->cluster_connections,
 	    .connect_timeout_ms = f->cluster_connect_timeout};
-	if (pveport_new(s->loop, &o, &s->pve, err) != 0)
+	return pveport_new(s->loop, &o, ret, err);
+}
+
+static int open_cluster(struct setup *s, struct err **err)
+{
+	struct config *f = s->config;
+	if (setup_pveport(s, NULL, &s->pve, err) != 0)
 		return -1;
 	s->ports.cluster = pveport_port(s->pve);
 	const char *secret = strchr(f->cluster_token.value, '=');

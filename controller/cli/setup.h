@@ -53,6 +53,10 @@ struct setup {
 int setup_open(const struct cli *c, unsigned parts, struct setup *ret) MUST_CHECK;
 void setup_close(struct setup *s);
 
+/* Another port to the cluster, by one endpoint alone (NULL = by all); freed before setup_close. */
+int setup_pveport(
+    struct setup *s, const char *endpoint, struct pveport **ret, struct err **err) MUST_CHECK;
+
 /* Reads the configuration anew, for SIGHUP: tells what is wrong, logs what changed. True when there
  * are good and other settings, which a new set-up would take over; this one keeps its own. */
 bool setup_reload(struct setup *s);

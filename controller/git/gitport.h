@@ -99,6 +99,9 @@ struct gitport_ops {
 	/* How rev, of the watched branch, lies to base. Fetches when rev is not known yet. */
 	gitport_job (*compare)(
 	    struct gitport *p, const char *rev, const char *base, gitport_cb cb, void *arg);
+	/* Connects as a push would, and pushes nothing: whether the server would let us. new_head
+	 * is that of the status branch. May be NULL. */
+	gitport_job (*can_push)(struct gitport *p, gitport_cb cb, void *arg);
 	/* One commit on the status branch and its push, never forced. When nothing differs from the
 	 * parent there is no commit, and new_head is the parent. */
 	gitport_job (*publish)(
@@ -136,6 +139,12 @@ static inline gitport_job gitport_compare(
     struct gitport *p, const char *rev, const char *base, gitport_cb cb, void *arg)
 {
 	return p->ops->compare ? p->ops->compare(p, rev, base, cb, arg) : 0;
+}
+
+/* 0 when the implementer cannot tell. */
+static inline gitport_job gitport_can_push(struct gitport *p, gitport_cb cb, void *arg)
+{
+	return p->ops->can_push ? p->ops->can_push(p, cb, arg) : 0;
 }
 
 static inline gitport_job gitport_publish(

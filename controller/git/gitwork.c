@@ -50,6 +50,7 @@ static const char *const kind_words[GITWORK__MAX] = {
     [GITWORK_READ_OLD] = "reading an older version",
     [GITWORK_READ_STATUS] = "reading the status branch",
     [GITWORK_COMPARE] = "comparing two revisions",
+    [GITWORK_CAN_PUSH] = "asking whether a push is allowed",
     [GITWORK_PUBLISH] = "publishing the report",
 };
 
@@ -63,6 +64,7 @@ void gitwork_defaults(struct gitwork_opts *opts)
 		    [GITWORK_READ_OLD] = 300000,
 		    [GITWORK_READ_STATUS] = 120000,
 		    [GITWORK_COMPARE] = 300000,
+		    [GITWORK_CAN_PUSH] = 120000,
 		    [GITWORK_PUBLISH] = 120000,
 		},
 	};
@@ -233,7 +235,7 @@ static void take_answer(struct gitwork *w, const struct gitproto_msg *msg)
 		}
 		break;
 	case GITPROTO_PUBLISHED:
-		if (kind == GITWORK_PUBLISH) {
+		if (kind == GITWORK_PUBLISH || kind == GITWORK_CAN_PUSH) {
 			struct gitport_result res = {
 			    .head = "", .status_head = "", .note = "", .new_head = msg->head};
 			finish(w, &res);
@@ -248,6 +250,7 @@ static void take_answer(struct gitwork *w, const struct gitproto_msg *msg)
 	case GITPROTO_READ:
 	case GITPROTO_READ_STATUS:
 	case GITPROTO_COMPARE:
+	case GITPROTO_CAN_PUSH:
 	case GITPROTO_PUT:
 	case GITPROTO_DEL:
 	case GITPROTO_PUBLISH:
@@ -430,6 +433,13 @@ static gitport_job port_read_status(struct gitport *p, gitport_cb cb, void *arg)
 	return j->id;
 }
 
+static gitport_job port_can_push(struct gitport *p, gitport_cb cb, void *arg)
+{
+	struct job *j = job_new(of_port(p), GITWORK_CAN_PUSH, cb, arg);
+	add_frame(j, &(struct gitproto_msg){.type = GITPROTO_CAN_PUSH});
+	return j->id;
+}
+
 static gitport_job port_compare(
     struct gitport *p, const char *rev, const char *base, gitport_cb cb, void *arg)
 {
@@ -502,6 +512,7 @@ static const struct gitport_ops port_ops = {
     .read_old = port_read_old,
     .read_status = port_read_status,
     .compare = port_compare,
+    .can_push = port_can_push,
     .publish = port_publish,
     .cancel = port_cancel,
 };

@@ -115,6 +115,22 @@ static int need_commit(struct worker *w, const char *hex, git_oid *ret, struct e
 			     "poll");
 }
 
+static int run_can_push(struct worker *w, struct err **err)
+{
+	struct gitproto_msg msg = {.type = GITPROTO_PUBLISHED};
+	git_remote *remote = NULL;
+	git_oid at;
+	char hex[GIT_OID_HEXSZ + 1] = "";
+
+	if (gitrepo_connect_push(&w->repo, &remote, err) != 0)
+		return -1;
+	if (gitrepo_advertised(remote, w->repo.ref[GITREPO_STATUS], &at))
+		git_oid_tostr(hex, sizeof(hex), &at);
+	git_remote_free(remote);
+	msg.head = hex;
+	return answer(w, &msg, err);
+}
+
 static int run_compare(struct worker *w, const struct gitproto_msg *req, struct err **err)
 {
 	struct gitproto_msg msg = {.type = GITPROTO_COMPARED, .relation = GITPORT_UNKNOWN};
@@ -333,6 +349,8 @@ static int run(
 		return run_reading(w, req, err);
 	case GITPROTO_COMPARE:
 		return run_compare(w, req, err);
+	case GITPROTO_CAN_PUSH:
+		return run_can_push(w, err);
 	case GITPROTO_PUBLISH:
 		return run_publish(w, req, ret_rejected, err);
 	case GITPROTO_PUT:

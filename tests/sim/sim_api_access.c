@@ -236,18 +236,15 @@ void api_token_delete(struct job *j)
 		job_ok(j, NULL);
 }
 
-void api_role_post(struct job *j)
+/* The privileges of a request; false after answering what is wrong with them. */
+static bool role_privs(struct job *j, uint64_t *ret)
 {
 	struct sim *s = j->sim;
-	const char *id = job_param(j, "roleid"), *list = job_param(j, "privs");
+	const char *list = job_param(j, "privs");
 	_cleanup_strs_ struct strs l = {0};
 	_cleanup_oops_ struct oops o = {0};
-	uint64_t bits = 0;
 
-	if (role_find(s, id)) {
-		job_die(j, "create role failed: role '%s' already exists", id);
-		return;
-	}
+	*ret = 0;
 	if (list && text_split(list, ",; ", true, 64, &l) < 0)
 		l = (struct strs){0};
 	for (size_t i = 0; i < l.n; i++) {
@@ -257,10 +254,46 @@ void api_role_post(struct job *j)
 			oops_param(
 			    &o, "privs", "invalid format - invalid privilege '%s'\n", l.v[i]);
 			job_oops(j, &o);
-			return;
+			return false;
 		}
-		bits |= b;
+		*ret |= b;
 	}
+	return true;
+}
+
+/* A change replaces the privileges, with append it adds to them. */
+void api_role_put(struct job *j)
+{
+	const char *id = job_param(j, "roleid");
+	struct srole *r = role_find(j->sim, id);
+	uint64_t bits;
+
+	if (!role_privs(j, &bits))
+		return;
+	if (!r) {
+		job_die(j, "update role failed: role '%s' does not exist", id);
+		return;
+	}
+	if (r->special) {
+		job_die(j, "auto-generated role '%s' cannot be modified", id);
+		return;
+	}
+	r->privs = bits | (job_param_bool(j, "append") ? r->privs : 0);
+	job_ok(j, NULL);
+}
+
+void api_role_post(struct job *j)
+{
+	struct sim *s = j->sim;
+	const char *id = job_param(j, "roleid");
+	uint64_t bits;
+
+	if (role_find(s, id)) {
+		job_die(j, "create role failed: role '%s' already exists", id);
+		return;
+	}
+	if (!role_privs(j, &bits))
+		return;
 	MEM_PUSH_ROOM(s->roles, s->nroles, s->rolecap);
 	s->roles[s->nroles++] = (struct srole){mem_strdup(id), bits, false};
 	job_ok(j, NULL);

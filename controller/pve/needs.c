@@ -1,0 +1,199 @@
+#include "needs.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "drive.h"
+#include "endpoints.h"
+#include "propstr.h"
+
+static void need_fini(struct need *n)
+{
+	free(n->privilege);
+	free(n->path);
+	free(n->or_path);
+	free(n->who);
+}
+
+void needs_fini(struct needs *l)
+{
+	for (size_t i = 0; i < l->n; i++)
+		need_fini(&l->v[i]);
+	free(l->v);
+	*l = (struct needs){0};
+}
+
+/* Takes the paths over. */
+static struct need *add(struct needs *l, const char *privilege, char *path, char *or_path,
+    const struct resource *r, const char *of)
+{
+	for (size_t i = 0; i < l->n; i++) {
+		struct need *n = &l->v[i];
+		if (!text_eq(n->privilege, privilege) || !text_eq(n->path, path) ||
+		    !text_eq(n->or_path, or_path))
+			continue;
+		/* Manifests come one after the other. */
+		n->n += r && !text_eq(n->who, r->name) && !text_eq(n->of, of);
+		free(path);
+		free(or_path);
+		return n;
+	}
+	if (l->n >= NEEDS_MAX) {
+		l->overflow = true;
+		free(path);
+		free(or_path);
+		return NULL;
+	}
+	MEM_PUSH_ROOM(l->v, l->n, l->cap);
+	struct need *n = &l->v[l->n++];
+	*n = (struct need){.privilege = mem_strdup(privilege),
+	    .path = path,
+	    .or_path = or_path,
+	    .who = mem_strdup(r ? r->name : NULL),
+	    .of = of,
+	    .n = r != NULL};
+	return n;
+}
+
+/* ---- from endpoints.def ---- */
+
+/* "Sys.Audit on /": a place without anything to fill in is one that the controller needs anyhow. */
+static void add_fixed(struct needs *l, const struct endpoint *e, const char *item)
+{
+	const char *on = strstr(item, " on ");
+	if (!on || strchr(on, '{'))
+		return;
+	_cleanup_str_ char *name = mem_strndup(item, (size_t)(on - item));
+	struct need *n = add(l, name, mem_strdup(on + strlen(" on ")), NULL, NULL, e->doc);
+	if (n)
+		n->wished = e - endpoint_get(0) == ENDPOINT_CLUSTER_LOG;
+}
+
+void needs_add_controller(struct needs *l)
+{
+	for (enum endpoint_id id = 0; id < ENDPOINT__MAX; id++) {
+		const struct endpoint *e = endpoint_get(id);
+		_cleanup_strs_ struct strs items = {0};
+		if (text_split(e->privilege, ";", true, 16, &items) != 0)
+			continue;
+		for (size_t i = 0; i < items.n; i++)
+			add_fixed(l, e, items.v[i] + strspn(items.v[i], " "));
+	}
+}
+
+/* ---- from a manifest ---- */
+
+static char *vm_path(const struct resource *r)
+{
+	return resource_is_listed(r, ATTR_id)
+		   ? mem_printf("/vms/%lld", (long long)resource_int(r, ATTR_id))
+		   : mem_strdup("/vms");
+}
+
+static char *pool_path(const struct resource *r)
+{
+	const char *pool = resource_str(r, ATTR_clone_pool_id);
+	return pool ? mem_printf("/pool/%s", pool) : NULL;
+}
+
+/* A right over the VM itself may also come from its pool. */
+static void add_vm(struct needs *l, const struct resource *r, const char *privilege, const char *of)
+{
+	char *pool = pool_path(r);
+	add(l, privilege, pool ? pool : vm_path(r), pool ? vm_path(r) : NULL, r, of);
+}
+
+static void add_storage(
+    struct needs *l, const struct resource *r, const char *storage, const char *of)
+{
+	add(l, "Datastore.AllocateSpace", mem_printf("/storage/%s", storage), NULL, r, of);
+	add(l, "Datastore.Audit", mem_printf("/storage/%s", storage), NULL, r, of);
+}
+
+static void add_bridge(
+    struct needs *l, const struct resource *r, const char *bridge, const char *of)
+{
+	add(l, "SDN.Use", mem_printf("/sdn/zones/localnetwork/%s", bridge), NULL, r, of);
+}
+
+static void add_leaf(struct needs *l, const struct resource *r, const struct leaf *leaf)
+{
+	const struct attr *a = leaf->attr;
+	/* A whole word only: some cells say in words what is needed. */
+	if (a->privilege && !strchr(a->privilege, ' ') && a->id != ATTR_node_name)
+		add_vm(l, r, a->privilege, a->path);
+	if (leaf->value.type != VALUE_STR)
+		return;
+	if (a->format == FMT_STORAGE)
+		add_storage(l, r, leaf->value.s, a->path);
+	else if (a->format == FMT_BRIDGE)
+		add_bridge(l, r, leaf->value.s, a->path);
+}
+
+void needs_add_manifest(struct needs *l, const struct resource *r)
+{
+	char *pool = pool_path(r);
+	if (pool)
+		add(l, "Pool.Allocate", pool, NULL, r, "clone.pool_id");
+	add(l, "VM.Clone",
+	    mem_printf("/vms/%lld", (long long)resource_int(r, ATTR_clone_source_vm_id)), NULL, r,
+	    "clone.source_vm_id");
+	/* It is read as well, and what stands on a path replaces what it would inherit. */
+	add(l, "VM.Audit",
+	    mem_printf("/vms/%lld", (long long)resource_int(r, ATTR_clone_source_vm_id)), NULL, r,
+	    "clone.source_vm_id");
+	add_vm(l, r, "VM.Allocate", "the clone itself");
+	add_vm(l, r, "VM.Audit", "reading it");
+	/* Marker, tag and name are Ramet's own. */
+	add_vm(l, r, "VM.Config.Options", "the marker");
+	for (size_t i = 0; i < r->n_leaves; i++)
+		add_leaf(l, r, &r->leaves[i]);
+	if (text_eq(resource_str(r, ATTR_placement), "pin"))
+		add_vm(l, r, "VM.Migrate", "placement");
+	if (text_eq(resource_str(r, ATTR_state), "absent") ||
+	    text_eq(resource_str(r, ATTR_max_disruption), "reboot"))
+		add_vm(l, r, "VM.PowerMgmt", "max_disruption or state");
+}
+
+/* ---- from the source of a clone ---- */
+
+static bool is_slot(const char *key, const char *bus)
+{
+	const char *number = text_after(key, bus);
+	return number && *number && strspn(number, "0123456789") == strlen(number);
+}
+
+void needs_add_source(struct needs *l, const struct resource *r, const char *key, const char *value)
+{
+	static const char *const buses[] = {"ide", "sata", "scsi", "virtio", "efidisk", "tpmstate"};
+	if (is_slot(key, "net")) {
+		_cleanup_propstr_ struct propstr p = {0};
+		if (propstr_parse(value, &p, NULL) != 0)
+			return;
+		const char *bridge = propstr_get(&p, "bridge");
+		if (bridge)
+			add_bridge(l, r, bridge, "the NICs of its template");
+		return;
+	}
+	if (resource_is_listed(r, ATTR_clone_target_datastore))
+		return;
+	for (size_t i = 0; i < ARRAY_LEN(buses); i++) {
+		_cleanup_drive_ struct drive d = {0};
+		if (is_slot(key, buses[i]) && drive_parse(value, &d, NULL) == 0 && *d.storage &&
+		    !d.cdrom)
+			add_storage(l, r, d.storage, "the disks of its template");
+	}
+}
+
+static int by_path(const void *a, const void *b)
+{
+	const struct need *x = a, *y = b;
+	int c = strcmp(x->path, y->path);
+	return c ? c : strcmp(x->privilege, y->privilege);
+}
+
+void needs_sort(struct needs *l)
+{
+	if (l->n > 1)
+		qsort(l->v, l->n, sizeof(*l->v), by_path);
+}

@@ -1,0 +1,137 @@
+/* Expected privileges are those of PVE::API2::Qemu and the tables, written down by hand. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "bundle.h"
+#include "needs.h"
+
+static const struct need *find(const struct needs *l, const char *privilege, const char *path)
+{
+	for (size_t i = 0; i < l->n; i++)
+		if (text_eq(l->v[i].privilege, privilege) && text_eq(l->v[i].path, path))
+			return &l->v[i];
+	return NULL;
+}
+
+#define HEAD(name)                                                                        \
+	"apiVersion: ramet.dev/v1\nkind: ClonedVM\nmetadata: { name: " name " }\nspec:\n" \
+	"  node_name: pve1\n"
+
+static struct bundle *load(const char *text)
+{
+	struct bundle_file f = {.path = "a.yaml", .data = text, .len = strlen(text)};
+	struct bundle *b = NULL;
+	assert_int_equal(bundle_build("rev", &f, 1, NULL, &b, NULL), 0);
+	return b;
+}
+
+static void the_controller_itself(void **state UNUSED)
+{
+	_cleanup_needs_ struct needs l = {0};
+	needs_add_controller(&l);
+	assert_non_null(find(&l, "Sys.Audit", "/"));
+	assert_non_null(find(&l, "VM.Audit", "/vms"));
+	assert_false(find(&l, "Sys.Audit", "/")->wished);
+	assert_true(find(&l, "Sys.Syslog", "/")->wished);
+	/* What depends on a VM is not asked for without one. */
+	for (size_t i = 0; i < l.n; i++)
+		assert_null(strchr(l.v[i].path, '{'));
+}
+
+static void a_manifest_without_a_pool(void **state UNUSED)
+{
+	_cleanup_needs_ struct needs l = {0};
+	struct bundle *b =
+	    load(HEAD("web-01") "  id: 1204\n"
+				"  clone: { source_vm_id: 9000, target_datastore: fast }\n"
+				"  cpu: { cores: 2 }\n"
+				"  network: { net0: { bridge: vmbr1 } }\n"
+				"  disk: { scsi1: { datastore_id: slow, size_gb: 4 } }\n");
+	assert_int_equal(b->n, 1);
+	needs_add_manifest(&l, b->v[0].res);
+	assert_non_null(find(&l, "VM.Clone", "/vms/9000"));
+	assert_non_null(find(&l, "VM.Allocate", "/vms/1204"));
+	assert_non_null(find(&l, "VM.Config.CPU", "/vms/1204"));
+	assert_non_null(find(&l, "VM.Config.Network", "/vms/1204"));
+	assert_non_null(find(&l, "VM.Config.Disk", "/vms/1204"));
+	assert_non_null(find(&l, "VM.Config.Options", "/vms/1204"));
+	assert_non_null(find(&l, "Datastore.AllocateSpace", "/storage/fast"));
+	assert_non_null(find(&l, "Datastore.AllocateSpace", "/storage/slow"));
+	assert_non_null(find(&l, "SDN.Use", "/sdn/zones/localnetwork/vmbr1"));
+	assert_null(find(&l, "VM.Config.Memory", "/vms/1204"));
+	assert_null(find(&l, "VM.PowerMgmt", "/vms/1204"));
+	assert_null(find(&l, "VM.Migrate", "/vms/1204"));
+	assert_string_equal(find(&l, "VM.Config.CPU", "/vms/1204")->who, "web-01");
+	bundle_unref(&b);
+}
+
+static void a_pool_gives_rights_too(void **state UNUSED)
+{
+	_cleanup_needs_ struct needs l = {0};
+	struct bundle *b = load(
+	    HEAD("a") "  clone: { source_vm_id: 9000, pool_id: web }\n  started: true\n"
+		      "---\n" HEAD(
+			  "b") "  clone: { source_vm_id: 9000, pool_id: web }\n  placement: pin\n");
+	assert_int_equal(b->n, 2);
+	for (size_t i = 0; i < b->n; i++)
+		needs_add_manifest(&l, b->v[i].res);
+	const struct need *n = find(&l, "VM.Allocate", "/pool/web");
+	assert_non_null(n);
+	assert_string_equal(n->or_path, "/vms");
+	assert_non_null(find(&l, "Pool.Allocate", "/pool/web"));
+	assert_non_null(find(&l, "VM.PowerMgmt", "/pool/web"));
+	assert_non_null(find(&l, "VM.Migrate", "/pool/web"));
+	bundle_unref(&b);
+}
+
+static void the_source_tells_storages_and_bridges(void **state UNUSED)
+{
+	_cleanup_needs_ struct needs l = {0};
+	struct bundle *b = load(HEAD("a") "  clone: { source_vm_id: 9000 }\n");
+	const struct resource *r = b->v[0].res;
+	needs_add_source(&l, r, "scsi0", "local-lvm:base-9000-disk-0,size=8G");
+	needs_add_source(&l, r, "efidisk0", "ceph:base-9000-disk-1,size=4M");
+	needs_add_source(&l, r, "ide2", "local:iso/debian.iso,media=cdrom");
+	needs_add_source(&l, r, "ide3", "none,media=cdrom");
+	needs_add_source(&l, r, "net0", "virtio=BC:24:11:00:00:01,bridge=vmbr7,tag=5");
+	needs_add_source(&l, r, "scsihw", "virtio-scsi-single");
+	needs_add_source(&l, r, "network", "net0");
+	assert_int_equal(l.n, 5);
+	assert_non_null(find(&l, "Datastore.Audit", "/storage/ceph"));
+	assert_non_null(find(&l, "Datastore.AllocateSpace", "/storage/local-lvm"));
+	assert_non_null(find(&l, "Datastore.AllocateSpace", "/storage/ceph"));
+	assert_non_null(find(&l, "SDN.Use", "/sdn/zones/localnetwork/vmbr7"));
+	bundle_unref(&b);
+}
+
+static void the_list_has_an_end(void **state UNUSED)
+{
+	_cleanup_needs_ struct needs l = {0};
+	struct bundle *b = load(HEAD("a") "  clone: { source_vm_id: 9000 }\n");
+	for (int i = 0; i <= NEEDS_MAX; i++) {
+		char value[64];
+		snprintf(value, sizeof(value), "s%d:vm-9000-disk-0", i);
+		needs_add_source(&l, b->v[0].res, "scsi0", value);
+	}
+	assert_int_equal(l.n, NEEDS_MAX);
+	assert_true(l.overflow);
+	bundle_unref(&b);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(the_controller_itself),
+	    cmocka_unit_test(a_manifest_without_a_pool),
+	    cmocka_unit_test(a_pool_gives_rights_too),
+	    cmocka_unit_test(the_source_tells_storages_and_bridges),
+	    cmocka_unit_test(the_list_has_an_end),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
