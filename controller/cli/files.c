@@ -1,4 +1,5 @@
 #include "files.h"
+#include "fileignore.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -62,12 +63,19 @@ static int load_file(struct files *f, int fd, const char *path, struct err **err
 	return add(f, path, &data, NULL, err);
 }
 
-static int load_folder(struct files *f, int fd, const char *path, unsigned depth, struct err **err);
+/* Of one path of the command line. */
+struct walk {
+	struct files *f;
+	struct fileignore ignore;
+};
+
+static int load_folder(struct walk *w, int fd, const char *path, unsigned depth, struct err **err);
 
 /* One entry of a folder. What is no manifest by its name is nobody's business. */
-static int load_entry(struct files *f, int dirfd, const char *folder, const char *name,
+static int load_entry(struct walk *w, int dirfd, const char *folder, const char *name,
     unsigned depth, struct err **err)
 {
+	struct files *f = w->f;
 	struct stat st;
 	_cleanup_str_ char *path = mem_printf(
 	    "%s%s%s", folder, *folder && folder[strlen(folder) - 1] != '/' ? "/" : "", name);
@@ -77,6 +85,11 @@ static int load_entry(struct files *f, int dirfd, const char *folder, const char
 		return manifest ? add(f, path, NULL, why, err) : 0;
 	}
 	if (!S_ISDIR(st.st_mode) && !manifest)
+		return 0;
+	bool ignored;
+	if (fileignore_covers(&w->ignore, path, S_ISDIR(st.st_mode), &ignored, err) != 0)
+		return -1;
+	if (ignored)
 		return 0;
 	if (S_ISLNK(st.st_mode))
 		return add(f, path, NULL, "a symbolic link", err);
@@ -88,14 +101,14 @@ static int load_entry(struct files *f, int dirfd, const char *folder, const char
 		return add(f, path, NULL, why, err);
 	}
 	if (S_ISDIR(st.st_mode))
-		return load_folder(f, fd, path, depth + 1, err);
+		return load_folder(w, fd, path, depth + 1, err);
 	return load_file(f, fd, path, err);
 }
 
-static int load_folder(struct files *f, int fd, const char *path, unsigned depth, struct err **err)
+static int load_folder(struct walk *w, int fd, const char *path, unsigned depth, struct err **err)
 {
 	if (depth > FILES_DEPTH_MAX)
-		return add(f, path, NULL, "folders are nested too deep", err);
+		return add(w->f, path, NULL, "folders are nested too deep", err);
 	int own = fcntl(fd, F_DUPFD_CLOEXEC, 3);
 	DIR *dir = own >= 0 ? fdopendir(own) : NULL;
 	if (!dir) {
@@ -107,8 +120,18 @@ static int load_folder(struct files *f, int fd, const char *path, unsigned depth
 	int rc = 0;
 	for (struct dirent *e; rc == 0 && (e = readdir(dir));)
 		if (e->d_name[0] != '.')
-			rc = load_entry(f, fd, path, e->d_name, depth, err);
+			rc = load_entry(w, fd, path, e->d_name, depth, err);
 	(void)closedir(dir);
+	return rc;
+}
+
+static int load_root(struct files *f, int fd, const char *path, struct err **err)
+{
+	struct walk w = {.f = f};
+	if (fileignore_open(&w.ignore, path, err) != 0)
+		return -1;
+	int rc = load_folder(&w, fd, path, 0, err);
+	fileignore_fini(&w.ignore);
 	return rc;
 }
 
@@ -123,7 +146,7 @@ static int load_path(struct files *f, const char *path, struct err **err)
 		return err_hint(err, "name a manifest, or a folder with manifests");
 	}
 	if (S_ISDIR(st.st_mode))
-		return load_folder(f, fd, path, 0, err);
+		return load_root(f, fd, path, err);
 	if (!S_ISREG(st.st_mode))
 		return err_set(err, ERR_IO, "%s is neither a file nor a folder", path);
 	return load_file(f, fd, path, err);

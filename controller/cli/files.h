@@ -24,7 +24,8 @@ struct files {
 #define _cleanup_files_ _cleanup_(files_fini)
 
 /* Each path is a file, whatever its name, or a folder, whose manifests (bundle_is_manifest_path)
- * are taken at any depth, hidden folders and symbolic links left out. What cannot be read is in the
+ * are taken at any depth, hidden folders, symbolic links and what an ignore file names
+ * (fileignore.h) left out. What cannot be read is in the
  * set with the reason. ERR_NOTFOUND or ERR_IO when a path itself cannot be opened, ERR_LIMIT beyond
  * bundle_limits_default. */
 int files_load(char *const *paths, size_t n, struct files *ret, struct err **err) MUST_CHECK;

@@ -1,4 +1,5 @@
 #include "gitread.h"
+#include "gitignore.h"
 #include "gitname.h"
 #include "text.h"
 
@@ -7,11 +8,6 @@
 #define PATH_BYTES 4096
 /* Entries looked at for each file that may be read: the rest of a tree is other people's. */
 #define VISITS_PER_FILE 10
-/* Of the ignore file. */
-#define IGNORE_BYTES ((size_t)64 << 10)
-#define IGNORE_LINES 1000
-#define IGNORE_LINE_BYTES 256
-#define IGNORE_LINE_STARS 8
 /* Seconds that a commit may claim to be from, either way of 1970; far beyond any calendar. */
 #define TIME_MAX ((int64_t)1 << 40)
 
@@ -21,8 +17,8 @@ struct walk {
 	git_odb *odb;
 	struct buf path; /* of the entry at hand, relative to the folder */
 	int64_t visits, files, bytes, depth;
-	bool ignores; /* the folder has an ignore file */
-	bool full;    /* a limit on the whole was reached */
+	struct gitignore *ignores; /* NULL = none */
+	bool full;		   /* a limit on the whole was reached */
 };
 
 static int emit(struct walk *w, const git_oid *oid, const char *skipped, const char *data,
@@ -97,71 +93,22 @@ static int read_blob(struct walk *w, const git_oid *oid, struct err **err)
 	return r;
 }
 
-/* --- the ignore file --- */
-
-/* NULL, or why it is refused: matching a line costs the more the longer and the more starred it
- * is, for every file anew. */
-static const char *ignore_fault(const char *text, size_t len)
-{
-	size_t lines = 0, start = 0, stars = 0;
-
-	if (len > IGNORE_BYTES || memchr(text, 0, len))
-		return "is too large or no text";
-	for (size_t i = 0; i < len; i++) {
-		stars += text[i] == '*';
-		if (text[i] != '\n' && i + 1 < len)
-			continue;
-		if (i - start > IGNORE_LINE_BYTES || stars > IGNORE_LINE_STARS)
-			return "has a line that is too long or has too many stars";
-		if (++lines > IGNORE_LINES)
-			return "has too many lines";
-		start = i + 1;
-		stars = 0;
-	}
-	return NULL;
-}
-
 static int load_ignores(struct walk *w, const git_oid *folder, struct err **err)
 {
 	git_tree *tree = NULL;
 	git_blob *blob = NULL;
-	const char *fault = NULL;
+	int r = 0;
 
-	git_ignore_clear_internal_rules(w->g->repo);
 	const git_tree_entry *e = NULL;
 	if (git_tree_lookup(&tree, w->g->repo, folder) == 0)
-		e = git_tree_entry_byname(tree, GITREAD_IGNORE_FILE);
+		e = git_tree_entry_byname(tree, GITIGNORE_FILE);
 	if (e && git_tree_entry_type(e) == GIT_OBJECT_BLOB &&
-	    git_blob_lookup(&blob, w->g->repo, git_tree_entry_id(e)) == 0) {
-		size_t len = (size_t)git_blob_rawsize(blob);
-		const char *raw = git_blob_rawcontent(blob);
-		fault = ignore_fault(raw, len);
-		_cleanup_str_ char *text = fault ? NULL : mem_strndup(raw, len);
-		w->ignores = text && git_ignore_add_rule(w->g->repo, text) == 0;
-	}
+	    git_blob_lookup(&blob, w->g->repo, git_tree_entry_id(e)) == 0)
+		r = gitignore_new(
+		    &w->ignores, git_blob_rawcontent(blob), (size_t)git_blob_rawsize(blob), err);
 	git_blob_free(blob);
 	git_tree_free(tree);
-	if (!fault)
-		return 0;
-	/* Without it files would be taken that nobody meant to be taken. */
-	err_set(err, ERR_LIMIT, "%s %s", GITREAD_IGNORE_FILE, fault);
-	return err_hint(err, "keep it below %d lines of %d bytes and %d stars each", IGNORE_LINES,
-	    IGNORE_LINE_BYTES, IGNORE_LINE_STARS);
-}
-
-static bool is_ignored(struct walk *w, git_filemode_t mode)
-{
-	int ignored = 0;
-	size_t len = w->path.len;
-
-	if (!w->ignores)
-		return false;
-	/* The library takes no entry of a bare repository for a folder, but all above one. */
-	if (mode == GIT_FILEMODE_TREE || mode == GIT_FILEMODE_COMMIT)
-		buf_adds(&w->path, "/+");
-	bool known = git_ignore_path_is_ignored(&ignored, w->g->repo, buf_str(&w->path)) == 0;
-	buf_cut(&w->path, len);
-	return known && ignored;
+	return r;
 }
 
 static int walk_tree(struct walk *w, const git_oid *oid, struct err **err);
@@ -184,9 +131,12 @@ static int visit(
     struct walk *w, const char *name, git_filemode_t mode, const git_oid *oid, struct err **err)
 {
 	const char *fault = gitname_fault(name);
-	bool wanted = gitname_has_suffix(name, w->job->suffixes);
+	bool wanted = gitname_has_suffix(name, w->job->suffixes), ignored;
+	bool folder = mode == GIT_FILEMODE_TREE || mode == GIT_FILEMODE_COMMIT;
 
-	if (is_ignored(w, mode))
+	if (gitignore_covers(w->ignores, buf_str(&w->path), folder, &ignored, err) != 0)
+		return -1;
+	if (ignored)
 		return 0;
 	switch (mode) {
 	case GIT_FILEMODE_TREE:
@@ -304,6 +254,7 @@ int gitread_run(
 		};
 	}
 	buf_fini(&w.path);
+	gitignore_free(&w.ignores);
 	git_odb_free(w.odb);
 	git_tree_free(root);
 	git_commit_free(commit);

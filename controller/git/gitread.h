@@ -12,15 +12,12 @@
 
 #include "gitrepo.h"
 
-/* In the folder itself: what of it is to be left out, in the syntax of gitignore. */
-#define GITREAD_IGNORE_FILE ".rametignore"
-
 struct gitread_job {
 	git_oid rev;	      /* of a commit in the cache */
 	const char *folder;   /* "" = whole tree */
 	const char *only;     /* one file within the folder, "" = all */
 	const char *suffixes; /* of names worth reading, "" = all */
-	bool ignores;	      /* heed the ignore file */
+	bool ignores;	      /* heed the ignore file of the folder (gitignore.h) */
 	/* An object that is not there fails the reading (and makes the cache suspect) instead of
 	 * being skipped. */
 	bool strict;

@@ -140,9 +140,65 @@ static void test_a_missing_path(void **state)
 	assert_non_null(err->hint);
 }
 
+/* The nearest ignore file counts, whether a folder is named by itself or as a part; a file that is
+ * named by itself is always taken. */
+static void test_ignored(void **state)
+{
+	(void)state;
+	static const char *const whole[] = {"vms"}, *const part[] = {"vms/lab/"},
+				 *const file[] = {"vms/old/b.yaml"}, *const dot[] = {"."};
+	folder(".git");
+	folder("vms");
+	folder("vms/old");
+	folder("vms/lab");
+	folder("vms/lab/tmp");
+	put("vms/.rametignore", "# comment\nold/\n*.example.yaml\n!keep.example.yaml\n/lab/tmp\n");
+	put("vms/a.yaml", "a");
+	put("vms/a.example.yaml", "a");
+	put("vms/keep.example.yaml", "k");
+	put("vms/old/b.yaml", "b");
+	put("vms/lab/c.yaml", "c");
+	put("vms/lab/tmp/d.yaml", "d");
+	put("vms/lab/x.example.yaml", "x");
+	assert_int_equal(symlink("/nowhere", "vms/old/link.yaml"), 0);
+	struct files f = load(whole, 1);
+	assert_int_equal(f.n, 3);
+	assert_string_equal(f.v[0].path, "vms/a.yaml");
+	assert_string_equal(f.v[1].path, "vms/keep.example.yaml");
+	assert_string_equal(f.v[2].path, "vms/lab/c.yaml");
+	files_fini(&f);
+	f = load(part, 1);
+	assert_int_equal(f.n, 1);
+	assert_string_equal(f.v[0].path, "vms/lab/c.yaml");
+	files_fini(&f);
+	f = load(file, 1);
+	assert_int_equal(f.n, 1);
+	files_fini(&f);
+	/* Only the folder that is watched has one; this one is above it. */
+	f = load(dot, 1);
+	assert_int_equal(f.n, 8);
+	files_fini(&f);
+	/* One that is a bomb is told, not followed. */
+	_cleanup_str_ char *line = mem_alloc(300);
+	memset(line, 'a', 299);
+	put("vms/.rametignore", line);
+	struct err *err = NULL;
+	assert_int_equal(files_load((char *const *)whole, 1, &f, &err), -1);
+	assert_int_equal(err->code, ERR_LIMIT);
+	assert_non_null(strstr(err->hint, "256 bytes"));
+	err_free(&err);
+	/* Outside of a working tree nothing above the folder counts. */
+	put("vms/.rametignore", "*.yaml\n");
+	assert_int_equal(rmdir(".git"), 0);
+	f = load(part, 1);
+	assert_int_equal(f.n, 3);
+	files_fini(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test_setup_teardown(test_ignored, setup, teardown),
 	    cmocka_unit_test_setup_teardown(
 		test_a_folder_gives_its_manifests_sorted, setup, teardown),
 	    cmocka_unit_test_setup_teardown(

@@ -362,9 +362,9 @@ static void test_ignored(void **state UNUSED)
 	assert_int_equal(f.n_files, 11);
 
 	_cleanup_str_ char *wild =
-	    commit("ignored", "printf 'a*a*a*a*a*a*a*a*a*b\\n' >vms/.rametignore");
+	    commit("ignored", "head -c 300 /dev/zero | tr '\\0' a >vms/.rametignore");
 	fix_read(&f, wild);
-	fix_failed(&f, ERR_LIMIT, ".rametignore has a line that is too long or has too many stars");
+	fix_failed(&f, ERR_LIMIT, ".rametignore has a line that is too long");
 	assert_non_null(f.hint);
 	fix_close(&f);
 }
