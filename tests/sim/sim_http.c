@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "sim_form.h"
 #include "sim_state.h"
@@ -36,6 +37,8 @@ struct front {
 struct conn {
 	struct front *front;
 	struct bufferevent *bev;
+	struct event *first; /* until its first byte tells TLS from plain HTTP; then bev is there */
+	evutil_socket_t fd;
 	struct conn *next, *prev;
 	unsigned served;
 	bool waiting; /* a request is with the simulation */
@@ -44,7 +47,8 @@ struct conn {
 	/* the request at hand */
 	bool have_head;
 	size_t body_len;
-	char *method, *target, *type, *authorization, *cookie, *csrf;
+	char *method, *target, *type, *authorization, *cookie, *csrf, *host;
+	bool insecure; /* plain HTTP where TLS is spoken */
 	bool keep_alive;
 	int refuse; /* status to be answered instead */
 	const char *refuse_reason;
@@ -102,6 +106,7 @@ static void request_fini(struct conn *c)
 	mem_free_secret(&c->authorization);
 	mem_free_secret(&c->cookie);
 	mem_free_str(&c->csrf);
+	mem_free_str(&c->host);
 	c->have_head = false;
 	c->body_len = 0;
 	c->refuse = 0;
@@ -118,7 +123,12 @@ static void conn_free(struct conn *c)
 	if (c->next)
 		c->next->prev = c->prev;
 	request_fini(c);
-	bufferevent_free(c->bev);
+	if (c->first) {
+		event_free(c->first);
+		close(c->fd);
+	}
+	if (c->bev)
+		bufferevent_free(c->bev);
 	free(c);
 }
 
@@ -160,6 +170,8 @@ static void send_answer(struct conn *c, const struct sim_reply *r)
 	if (r->len)
 		evbuffer_add_printf(out, "Content-Length: %zu\r\n%s", announced,
 		    r->plain ? "" : "Content-Type: application/json;charset=UTF-8\r\n");
+	if (r->status == 301)
+		evbuffer_add_printf(out, "Location: https://%s%s\r\n", c->host, c->target);
 	evbuffer_add_printf(out, "Expires: %s\r\n\r\n", date);
 	evbuffer_add(out, r->body, r->len);
 	request_fini(c);
@@ -265,7 +277,9 @@ static void header(struct conn *c, char *line)
 			c->refuse = 400, c->refuse_reason = "bad content length";
 		else
 			c->body_len = (size_t)n;
-	} else if (text_eq_nocase(line, "transfer-encoding"))
+	} else if (text_eq_nocase(line, "host"))
+		mem_replace(&c->host, v);
+	else if (text_eq_nocase(line, "transfer-encoding"))
 		c->refuse = 501, c->refuse_reason = "chunked transfer encoding not supported";
 	else if (text_eq_nocase(line, "content-type"))
 		mem_replace(&c->type, v);
@@ -333,6 +347,19 @@ static bool read_head(struct conn *c)
 	return true;
 }
 
+/* To the same place, with TLS. */
+static void redirect(struct conn *c)
+{
+	static const char why[] = "Moved Permanently";
+	const struct sim_reply r = {
+	    .status = 301, .reason = why, .body = why, .len = strlen(why), .plain = true};
+
+	if (!c->host)
+		c->host = mem_strdup("localhost");
+	c->have_head = false;
+	send_answer(c, &r);
+}
+
 static void conn_next(struct conn *c)
 {
 	static const char *const methods[] = {"GET", "POST", "PUT", "DELETE"};
@@ -344,6 +371,10 @@ static void conn_next(struct conn *c)
 	if (c->waiting || c->closing)
 		return;
 	if (!c->have_head && !read_head(c)) {
+		return;
+	}
+	if (c->insecure) {
+		redirect(c);
 		return;
 	}
 	for (size_t i = 0; i < ARRAY_LEN(methods); i++)
@@ -400,6 +431,38 @@ static void on_event(struct bufferevent *bev, short what, void *arg)
 	conn_free(c);
 }
 
+static void conn_start(struct conn *c, bool tls)
+{
+	struct sim_http *h = c->front->h;
+	const struct timeval patience = {READ_S, 0};
+	const int how = BEV_OPT_CLOSE_ON_FREE | BEV_OPT_DEFER_CALLBACKS;
+
+	c->bev = tls ? bufferevent_openssl_socket_new(
+			   h->base, c->fd, SSL_new(h->opts.tls), BUFFEREVENT_SSL_ACCEPTING, how)
+		     : bufferevent_socket_new(h->base, c->fd, how);
+	if (tls)
+		bufferevent_openssl_set_allow_dirty_shutdown(c->bev, 1);
+	bufferevent_setcb(c->bev, on_read, on_written, on_event, c);
+	bufferevent_set_timeouts(c->bev, &patience, NULL);
+	bufferevent_enable(c->bev, EV_READ | EV_WRITE);
+}
+
+/* A TLS record of a handshake begins with 22, and no method of HTTP does. */
+static void on_first(evutil_socket_t fd, short what, void *arg)
+{
+	struct conn *c = arg;
+	unsigned char byte = 0;
+
+	if ((what & EV_TIMEOUT) || recv(fd, &byte, 1, MSG_PEEK) != 1) {
+		conn_free(c);
+		return;
+	}
+	event_free(c->first);
+	c->first = NULL;
+	c->insecure = byte != 22;
+	conn_start(c, !c->insecure);
+}
+
 static void on_accept(
     struct evconnlistener *l, evutil_socket_t fd, struct sockaddr *addr, int len, void *arg)
 {
@@ -415,20 +478,17 @@ static void on_accept(
 	/* Without this an answer waits for the client's delayed acknowledgement. */
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	c->front = f;
-	c->bev = h->opts.tls ? bufferevent_openssl_socket_new(h->base, fd, SSL_new(h->opts.tls),
-				   BUFFEREVENT_SSL_ACCEPTING,
-				   BEV_OPT_CLOSE_ON_FREE | BEV_OPT_DEFER_CALLBACKS)
-			     : bufferevent_socket_new(
-				   h->base, fd, BEV_OPT_CLOSE_ON_FREE | BEV_OPT_DEFER_CALLBACKS);
+	c->fd = fd;
 	c->next = h->conns;
 	if (h->conns)
 		h->conns->prev = c;
 	h->conns = c;
-	if (h->opts.tls)
-		bufferevent_openssl_set_allow_dirty_shutdown(c->bev, 1);
-	bufferevent_setcb(c->bev, on_read, on_written, on_event, c);
-	bufferevent_set_timeouts(c->bev, &patience, NULL);
-	bufferevent_enable(c->bev, EV_READ | EV_WRITE);
+	if (!h->opts.tls) {
+		conn_start(c, false);
+		return;
+	}
+	c->first = event_new(h->base, fd, EV_READ, on_first, c);
+	event_add(c->first, &patience);
 }
 
 /* --- start and end --- */

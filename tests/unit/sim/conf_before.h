@@ -51,6 +51,10 @@ static void unrecorded(struct run *r, const char *line)
 		    w.v[2]);
 		return;
 	}
+	if (!strcmp(w.v[1], "plain")) {
+		mem_replace(&r->plain, w.v[2]);
+		return;
+	}
 	if (!strcmp(w.v[1], "pad")) {
 		MUST(!text_to_int(w.v[2], 0, 1 << 20, &r->pad));
 		return;

@@ -18,6 +18,13 @@ static int by_end(const void *a, const void *b)
 	return x->end != y->end ? (x->end < y->end ? -1 : 1) : 0;
 }
 
+/* Compressed bodies were recorded as texts, damaged: no text holds a NUL. */
+static void without_nul(char *line)
+{
+	for (char *p = line; (p = strstr(p, "\\u0000")); p += 6)
+		memcpy(p, "\\ufffd", 6);
+}
+
 static int load_steps(struct run *r, const char *path, bool quiet)
 {
 	FILE *f = fopen(path, "re");
@@ -33,6 +40,7 @@ static int load_steps(struct run *r, const char *path, bool quiet)
 		const struct jsn *q;
 		bool timed;
 
+		without_nul(line);
 		if (jsn_parse(line, strlen(line), &s.rec, NULL) < 0)
 			continue;
 		q = jsn_get(s.rec, "request");
@@ -43,6 +51,11 @@ static int load_steps(struct run *r, const char *path, bool quiet)
 		timed = !jsn_is_null(jsn_get(s.rec, "t"));
 		s.wire = jsn_has(jsn_get(jsn_get(s.rec, "response"), "headers"), "Date") ||
 			 jsn_get_text(jsn_get(q, "params"), "RAW");
+		if (!q && s.wire) { /* without TLS: a line "plain PATH" says what for */
+			s.plain = true;
+			s.method = "GET";
+			s.path = "/";
+		}
 		if (!q && s.name && timed)
 			s.event = true;
 		else if (!s.method || !s.path || !s.status || !(timed || s.wire)) {

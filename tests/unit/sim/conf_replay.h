@@ -43,6 +43,7 @@ struct step {
 	bool quiet; /* what stood before: played, not compared */
 	bool event; /* no request: something was done to the nodes */
 	bool wire;  /* told with its bytes and the head of its answer */
+	bool plain; /* sent without TLS where TLS is spoken */
 	char *got_head;
 	bool matched, over; /* of a watcher, see conf_watch.h */
 	unsigned probes;
@@ -69,7 +70,8 @@ struct run {
 	char *csrf_as, *cookie_as; /* what the client sent instead of its own, "none" = nothing */
 	char *type;		   /* content type of a body that is told as it was */
 	int64_t pad;		   /* its length when it was cut in the record */
-	struct sim_http *front;
+	struct sim_http *front, *tls_front;
+	char *plain;	    /* what was asked without TLS */
 	struct strs before; /* "number method path params" */
 	const char *node;
 	bool watching, at_end;
@@ -242,16 +244,18 @@ static void wire_ask(struct run *r, struct step *s)
 	_cleanup_str_ char *head = NULL;
 	struct jsn_iter it;
 	struct buf out, body, in;
+	struct sim_http **front = s->plain ? &r->tls_front : &r->front;
 
-	if (!r->front)
-		r->front = wire_new(r->sim);
+	if (!*front)
+		*front = wire_new(r->sim, s->plain);
 	buf_init(&out, 0);
 	buf_init(&body, 0);
 	buf_init(&in, 0);
 	wire_bytes(&body, text ? text : "");
 	while ((int64_t)body.len < r->pad)
 		buf_addc(&body, body.data[body.len - 1]);
-	buf_addf(&out, "%s %s HTTP/1.1\r\nHost: x\r\n", s->method, s->path);
+	buf_addf(&out, "%s %s HTTP/1.1\r\nHost: 127.0.0.1:8006\r\n", s->method,
+	    s->plain && r->plain ? r->plain : s->path);
 	if (raw)
 		buf_addf(&out, "Authorization: %s\r\nContent-Type: %s\r\n", TOKEN,
 		    r->type ? r->type : "application/json");
@@ -261,7 +265,7 @@ static void wire_ask(struct run *r, struct step *s)
 		buf_addf(&out, "Content-Length: %zu\r\n", body.len);
 	buf_adds(&out, "\r\n");
 	buf_add(&out, body.data, body.len);
-	wire_talk(r->front, &out, &in);
+	wire_talk(*front, &out, &in);
 	end = strstr(buf_str(&in), "\r\n\r\n");
 	s->done = true;
 	if (end) {
@@ -515,8 +519,9 @@ static int replay_file(const char *path, const char *version, const char *start,
 	free(r.cookie_as);
 	free(r.type);
 	free(r.as);
-	if (r.front)
-		sim_http_free(&r.front);
+	wire_free(&r.front);
+	wire_free(&r.tls_front);
+	free(r.plain);
 	strs_fini(&r.before);
 	sim_free(&r.sim);
 	return rc;

@@ -64,7 +64,8 @@ static char *rec_side(const struct step *s)
 
 static char *got_side(const struct step *s)
 {
-	_cleanup_str_ char *body = body_side(s->got_body, s->got_text);
+	bool told = jsn_has(jsn_get(s->rec, "response"), "body");
+	_cleanup_str_ char *body = told ? body_side(s->got_body, s->got_text) : mem_strdup("");
 	_cleanup_str_ char *head = head_side(s, true);
 	_cleanup_str_ char *both = mem_printf("%s%s", head, body);
 

@@ -24,14 +24,26 @@ static int64_t wire_clock(void)
 	return sim_now(wire_sim) * 1000;
 }
 
-static struct sim_http *wire_new(struct sim *sim)
+static SSL_CTX *wire_ctx; /* nothing is ever encrypted with it */
+
+static struct sim_http *wire_new(struct sim *sim, bool tls)
 {
 	struct sim_http_opts o = {.address = "127.0.0.1", .speed = 1, .clock_us = wire_clock};
 	struct sim_http *h = NULL;
 
+	if (tls)
+		o.tls = wire_ctx = SSL_CTX_new(TLS_server_method());
 	wire_sim = sim;
 	MUST(sim_http_start(NULL, sim, &o, &h, NULL) == 0);
 	return h;
+}
+
+static void wire_free(struct sim_http **h)
+{
+	if (*h)
+		sim_http_free(h);
+	SSL_CTX_free(wire_ctx);
+	wire_ctx = NULL;
 }
 
 /* Whether the answer is whole: its head says how long the body is, or the server closes. */

@@ -270,6 +270,20 @@ static void tls_with_its_own_ca(void **state)
 	close(fd);
 }
 
+static void plain_http_where_tls_is_spoken(void **state)
+{
+	char buf[8192];
+	int fd = connect_to(0);
+
+	(void)state;
+	assert_true(ask(fd, "GET /api2/json/nodes?x=1 HTTP/1.1\r\nHost: pve.example:8006\r\n\r\n",
+	    buf, sizeof(buf)));
+	assert_first_line(buf, "HTTP/1.1 301 Moved Permanently");
+	assert_non_null(
+	    strstr(buf, "\r\nLocation: https://pve.example:8006/api2/json/nodes?x=1\r\n"));
+	close(fd);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -279,6 +293,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(semicolons_separate, start_plain, stop),
 	    cmocka_unit_test_setup_teardown(each_node_has_its_port, start_plain, stop),
 	    cmocka_unit_test_setup_teardown(tls_with_its_own_ca, start_tls, stop),
+	    cmocka_unit_test_setup_teardown(plain_http_where_tls_is_spoken, start_tls, stop),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
