@@ -196,6 +196,13 @@ size_t sim_volumes_of(const struct sim *s, int64_t vmid)
 	return n;
 }
 
+bool sim_task_running(const struct sim *s, const char *upid)
+{
+	const struct task *t = task_find(s, upid);
+
+	return t && t->job;
+}
+
 size_t sim_tasks_running(const struct sim *s)
 {
 	size_t n = 0;

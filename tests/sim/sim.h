@@ -151,6 +151,8 @@ int sim_node_daemon(struct sim *sim, const char *node, bool up, struct err **err
 int sim_node_quorum(struct sim *sim, const char *node, bool quorate, struct err **err) MUST_CHECK;
 /* pvestatd stops or goes on broadcasting; NULL = all. */
 int sim_node_statd(struct sim *sim, const char *node, bool on, struct err **err) MUST_CHECK;
+/* Its pvestatd begins a round in so many milliseconds, and from then on as often as usual. */
+int sim_node_round(struct sim *sim, const char *node, int64_t ms, struct err **err) MUST_CHECK;
 /* pveproxy stopped: nothing of the node answers, through whichever node one asks. */
 int sim_node_proxy(struct sim *sim, const char *node, bool up, struct err **err) MUST_CHECK;
 /* A daemon, "pvedaemon" or "pveproxy", stands still or goes on. */
@@ -183,6 +185,7 @@ size_t sim_guests(const struct sim *sim, int64_t *ret, size_t max); /* ascending
 int64_t sim_volume_size(const struct sim *sim, const char *node, const char *volid);
 size_t sim_volumes_of(const struct sim *sim, int64_t vmid); /* volumes owned, attached or not */
 size_t sim_tasks_running(const struct sim *sim);
+bool sim_task_running(const struct sim *sim, const char *upid);
 
 /* --- the journal: every change of state, in order --- */
 

@@ -1,23 +1,16 @@
-/* Tasks: their lists, states and logs. */
+/* Tasks: their states and logs. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "sim_api.h"
 
-#define LIST_MAX 2000
 #define STOP_SECONDS 5
 
-/* user@realm of user@realm!token. */
-static char *user_of(const char *full)
-{
-	return mem_strndup(full, strcspn(full, "!"));
-}
-
-static void put_who(struct jsn *o, const char *full)
+void task_put_who(struct jsn *o, const char *full)
 {
 	const char *bang = strchr(full, '!');
-	_cleanup_str_ char *user = user_of(full);
+	_cleanup_str_ char *user = mem_strndup(full, strcspn(full, "!"));
 
 	jsn_put_str(o, "user", user);
 	if (bang)
@@ -33,102 +26,8 @@ static struct jsn *task_json(const struct task *t)
 	jsn_put_str(o, "type", t->type);
 	jsn_put_str(o, "id", t->id);
 	jsn_put_int(o, "starttime", t->start);
-	put_who(o, t->full);
+	task_put_who(o, t->full);
 	return o;
-}
-
-/* The list of the active ones keeps the caller's whole name, and whether it was written down. */
-static void put_active(struct jsn *o, const struct task *t)
-{
-	jsn_put_str(o, "status", "RUNNING");
-	jsn_put_str(o, "saved", "0");
-	jsn_put_str(o, "user", t->full);
-	jsn_del(o, "tokenid");
-}
-
-static bool whole(const struct job *j)
-{
-	return auth_has(j->sim, &j->who, "/", PRIV_BIT(SYS_AUDIT));
-}
-
-void api_cluster_tasks(struct job *j)
-{
-	struct sim *s = j->sim;
-	struct jsn *a = jsn_new_array();
-	bool all = whole(j);
-	size_t n = 0;
-
-	for (size_t i = s->ntasks; i-- && n < 25 * s->nnodes;) {
-		const struct task *t = s->tasks[i];
-		_cleanup_str_ char *user = user_of(t->full);
-		struct jsn *o;
-
-		/* The owner without the token is compared with who asks: a token never finds its
-		 * own tasks here. */
-		if (!all && strcmp(user, j->who.full) != 0)
-			continue;
-		n++;
-		o = task_json(t);
-		if (!t->job && !t->lost) {
-			jsn_put_str(o, "status", t->status);
-			jsn_put_int(o, "endtime", t->end);
-			/* Read back from the list it is a text. */
-			if (t == t->node->just && last_broadcast(s, t->node) <= t->node->just_at)
-				jsn_put_int(o, "saved", 1);
-			else
-				jsn_put_str(o, "saved", "1");
-		}
-		jsn_push(a, o);
-	}
-	job_ok(j, a);
-}
-
-static bool wanted(const struct job *j, const struct task *t, bool mine)
-{
-	const char *type = job_param(j, "typefilter"), *vm = job_param(j, "vmid"),
-		   *user = job_param(j, "userfilter"), *source = job_param(j, "source");
-	bool active = t->job != NULL;
-	bool failed = t->status && strcmp(t->status, "OK") != 0;
-
-	if (t->node != j->node || !mine || (type && strcmp(type, t->type) != 0) ||
-	    (vm && strcmp(vm, t->id) != 0) || (user && !strstr(t->full, user)) ||
-	    t->start < job_param_int(j, "since", 0) ||
-	    t->start > job_param_int(j, "until", INT64_MAX) ||
-	    (job_param_bool(j, "errors") && !failed))
-		return false;
-	if (source && !strcmp(source, "all"))
-		return true;
-	return source && !strcmp(source, "active") ? active : !active;
-}
-
-void api_node_tasks(struct job *j)
-{
-	struct sim *s = j->sim;
-	struct jsn *a = jsn_new_array();
-	_cleanup_str_ char *path = mem_printf("/nodes/%s", j->node->name);
-	bool all = auth_has(s, &j->who, path, PRIV_BIT(SYS_AUDIT));
-	int64_t start = job_param_int(j, "start", 0), limit = job_param_int(j, "limit", 50), n = 0;
-
-	for (size_t i = s->ntasks; i-- && n < start + LIST_MAX;) {
-		const struct task *t = s->tasks[i];
-		struct jsn *o;
-		bool mine = all || !strcmp(t->full, j->who.full) || !strcmp(t->full, j->who.user);
-
-		if (!wanted(j, t, mine))
-			continue;
-		if (n++ < start || (limit && n > start + limit))
-			continue;
-		o = task_json(t);
-		jsn_put_int(o, "pid", t->pid);
-		jsn_put_int(o, "pstart", t->pstart);
-		if (!t->job && !t->lost) {
-			jsn_put_str(o, "status", t->status);
-			jsn_put_int(o, "endtime", t->end);
-		} else
-			put_active(o, t);
-		jsn_push(a, o);
-	}
-	job_ok_total(j, a, n);
 }
 
 /* Whether the caller may see the task of the path, which may be none; otherwise the answer is on

@@ -8,9 +8,10 @@
 #include "sim_conf.h"
 #include "sim_volume.h"
 
-#define MIRROR_LEAST_MS 1000  /* a mirror is looked after once a second */
-#define COPY_STEPS 50	      /* how often a slow copy tells how far it is */
-#define COPY_AHEAD (16 << 20) /* what qemu-img has begun when it counts: 8 chunks of 2 MiB */
+#define MIRROR_LEAST_MS 1000 /* a mirror is looked after once a second */
+#define COPY_STEPS 50	     /* how often a slow copy tells how far it is */
+#define CHUNK (2 << 20)
+#define COPY_AHEAD (8 * CHUNK) /* what qemu-img has begun when it counts */
 
 static void clone_free(void *data)
 {
@@ -68,13 +69,21 @@ static void log_progress(struct job *j)
 	struct clone *c = j->data;
 	_cleanup_drive_ struct drive d = {0};
 	const struct volume *src = copied_from(j, &d);
-	int64_t done = j->sim->now - c->since + (int64_t)COPY_AHEAD * 1000 / c->bandwidth;
-	int to = done >= c->copying ? 98 : (int)(done * 100 / c->copying);
+	struct volume *dst = c->fresh ? volume_find(j->sim, j->node, c->fresh) : NULL;
+	int64_t all = src ? volume_data(src) : 0, past = j->sim->now - c->since, written, to;
 
-	if (!src || mirrored(j) || to <= c->copied)
+	if (!all || !c->copying || mirrored(j))
 		return;
-	volume_log_copy(j, src, src->size, c->copied, to < 98 ? to : 98);
-	c->copied = to;
+	written = all * (past < c->copying ? past : c->copying) / c->copying / CHUNK * CHUNK;
+	to = ((written + COPY_AHEAD) * 10000 + all / 2) / all / 100; /* it prints two digits */
+	if (to > 98)
+		to = 98;
+	if (dst)
+		dst->data = written;
+	if (to <= c->copied)
+		return;
+	volume_log_copy(j, src, src->size, c->copied, (int)to);
+	c->copied = (int)to;
 }
 
 /* What the copy that was cut off is called in the complaint. */
@@ -211,6 +220,34 @@ static bool copy_goes_on(struct job *j)
 	return false;
 }
 
+static void debris_end(struct job *j)
+{
+	_cleanup_str_ char *msg = TAKE(j->fault_text);
+
+	job_die(j, "clone failed: %s", msg);
+}
+
+/* The cluster's file system takes nothing any more, and gives no lock to free what was made. */
+static void debris_stays(struct job *j, const char *msg)
+{
+	const struct clone *c = j->data;
+	int64_t wait = 0;
+
+	for (size_t i = 0; i < c->volumes.n; i++) {
+		struct volume *v = volume_find(j->sim, j->node, c->volumes.v[i]);
+
+		if (v && v->store->shared) {
+			job_log_no_lock(j, v->store);
+			job_log(j, "cfs-lock 'storage-%s' error: no quorum!", v->store->name);
+			wait += j->sim->timing[TIMING_CFS_LOCK];
+		} else if (v)
+			volume_free(j->sim, v);
+	}
+	mem_replace(&j->fault_text, msg);
+	j->on_abort = NULL;
+	job_next(j, wait, debris_end);
+}
+
 static bool still_there(struct job *j)
 {
 	struct clone *c = j->data;
@@ -219,9 +256,8 @@ static bool still_there(struct job *j)
 	if (!j->node->quorate) {
 		_cleanup_oops_ struct oops o = {0};
 
-		/* The cluster's file system takes nothing any more: the debris stays. */
 		pmxcfs_check(j, c->newid, &o);
-		job_die(j, "clone failed: %s", o.msg);
+		debris_stays(j, o.msg);
 		return false;
 	}
 	if (g && g->node == j->node)
@@ -269,9 +305,7 @@ static void disk_write(struct job *j)
 	struct volume *v = volume_find(s, j->node, c->fresh);
 	const struct volume *src;
 
-	if (!still_there(j))
-		return;
-	if (!drive_parse(s, key, kv_get(&c->values, key), &d))
+	if (!copy_goes_on(j) || !drive_parse(s, key, kv_get(&c->values, key), &d))
 		return;
 	src = volume_find(s, j->node, d.file);
 	if (c->full && v && src && !drive_is_cloudinit(&d)) {
@@ -282,6 +316,8 @@ static void disk_write(struct job *j)
 		v->written = src->written;
 		v->data = src->data;
 	}
+	if (!still_there(j))
+		return;
 	if (v) {
 		free(d.file);
 		d.file = TAKE(c->fresh);
@@ -309,15 +345,16 @@ static void disk_done(struct job *j)
 static void disk_copy(struct job *j)
 {
 	struct clone *c = j->data;
-	int64_t left = c->since + c->copying - j->sim->now;
+	int64_t past = j->sim->now - c->since, step = past * COPY_STEPS / c->copying + 1,
+		next = (step * c->copying + COPY_STEPS - 1) / COPY_STEPS;
 
 	if (!copy_goes_on(j))
 		return;
 	log_progress(j);
-	if (left > c->copying / COPY_STEPS)
-		job_next(j, c->copying / COPY_STEPS, disk_copy);
+	if (next < c->copying)
+		job_next(j, next - past, disk_copy);
 	else
-		job_next(j, left > 0 ? left : 0, disk_done);
+		job_next(j, past < c->copying ? c->copying - past : 0, disk_done);
 }
 
 static struct store *store_for(struct job *j, const struct clone *c, const char *volid)

@@ -124,7 +124,7 @@ int64_t last_broadcast(const struct sim *s, const struct node *n)
 		t = n->statd_until;
 	if (period <= 0)
 		return t;
-	return t < n->phase ? NOT_DIRTY + 1 : n->phase + (t - n->phase) / period * period;
+	return t < n->phase ? n->phase - period : n->phase + (t - n->phase) / period * period;
 }
 
 static void heard_take(struct guest *g)

@@ -420,6 +420,17 @@ int sim_node_statd(struct sim *s, const char *node, bool on, struct err **err)
 	return each_node(s, node, err, set_statd, on);
 }
 
+int sim_node_round(struct sim *s, const char *node, int64_t ms, struct err **err)
+{
+	struct node *n = node_find(s, node);
+	int64_t period = s->timing[TIMING_STATD];
+
+	if (!n)
+		return err_set(err, ERR_NOTFOUND, "there is no node %s", node);
+	n->phase = period > 0 ? (s->now + ms) % period : 0;
+	return 0;
+}
+
 /* --- storages --- */
 
 static int set_store(struct sim *s, const char *name, struct store **ret, struct err **err)

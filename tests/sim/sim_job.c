@@ -179,7 +179,7 @@ void job_ok_total(struct job *j, struct jsn *data, int64_t total)
 	struct jsn *body = jsn_new_object();
 
 	jsn_put(body, "data", data ? data : jsn_new_null());
-	if (total >= 0)
+	if (total > 0) /* none is not said */
 		jsn_put_int(body, "total", total);
 	send_json(j, 200, "OK", body);
 	job_end(j);
@@ -335,26 +335,48 @@ static void forked(struct job *j)
 	job_next(j, strcmp(j->task->type, "qmclone") ? j->sim->timing[TIMING_BEGIN] : 1, fn);
 }
 
-void job_fork(struct job *j, const char *type, const char *id, void (*fn)(struct job *j))
+static struct task *task_new(
+    struct sim *s, struct node *n, const char *type, const char *id, const char *who, int64_t start)
 {
-	struct sim *s = j->sim;
 	struct task *t = mem_alloc(sizeof(*t));
-	int64_t pstart = (s->now - j->node->up_since) / 10 + 100000;
 
 	t->type = mem_strdup(type);
 	t->id = mem_strdup(id);
-	t->full = mem_strdup(j->who.full);
-	t->node = j->node;
-	t->start = sim_secs(s);
-	t->pid = node_fork(s, j->node);
-	t->pstart = pstart;
-	t->upid = mem_printf("UPID:%s:%08X:%08" PRIX64 ":%08" PRIX64 ":%s:%s:%s:", j->node->name,
-	    t->pid, (uint64_t)pstart, (uint64_t)t->start, type, id, j->who.full);
-	t->job = j;
+	t->full = mem_strdup(who);
+	t->node = n;
+	t->start = start;
+	t->pid = node_fork(s, n);
+	t->pstart = (s->now > n->up_since ? s->now - n->up_since : 0) / 10 + 100000;
+	t->upid = mem_printf("UPID:%s:%08X:%08" PRIX64 ":%08" PRIX64 ":%s:%s:%s:", n->name, t->pid,
+	    (uint64_t)t->pstart, (uint64_t)t->start, type, id, who);
 	MEM_PUSH_ROOM(s->tasks, s->ntasks, s->taskcap);
 	s->tasks[s->ntasks++] = t;
-	j->node->just = NULL;
 	smap_put(&s->taskmap, t->upid, t);
+	return t;
+}
+
+void task_past(struct sim *s, struct node *n, const char *type, const char *id, const char *who,
+    const struct task *as)
+{
+	struct task *t = task_new(s, n, type, id, who, as->start);
+	bool good = !strcmp(as->status, "OK") || text_starts(as->status, "WARNINGS");
+
+	t->end = as->end;
+	t->start_ms = as->start * 1000 - s->wall0;
+	t->end_ms = as->end * 1000 - s->wall0;
+	t->status = mem_strdup(as->status);
+	strs_add_take(&t->log, mem_printf("TASK %s%s", good ? "" : "ERROR: ", as->status));
+	clog_add(s, n, who, 6, "starting task %s", t->upid);
+	clog_add(s, n, who, good ? 6 : 3, "end task %s %s", t->upid, as->status);
+}
+
+void job_fork(struct job *j, const char *type, const char *id, void (*fn)(struct job *j))
+{
+	struct sim *s = j->sim;
+	struct task *t = task_new(s, j->node, type, id, j->who.full, sim_secs(s));
+
+	t->start_ms = s->now;
+	t->job = j;
 	clog_add(s, j->node, j->who.full, 6, "starting task %s", t->upid);
 
 	j->task = t;
@@ -411,9 +433,8 @@ static void task_close(struct job *j)
 	struct task *t = j->task;
 
 	t->end = sim_secs(j->sim);
+	t->end_ms = j->sim->now;
 	t->job = NULL;
-	t->node->just = t;
-	t->node->just_at = j->sim->now;
 	if (t->lost) {
 		mem_replace(&t->status, "unexpected status");
 		return;

@@ -28,7 +28,8 @@ struct task {
 	char *id;
 	char *full; /* who, with token */
 	struct node *node;
-	int64_t start, end; /* s; end 0 = running */
+	int64_t start, end;	  /* s; end 0 = running */
+	int64_t start_ms, end_ms; /* the same by the clock of the simulation */
 	int64_t pstart;
 	uint32_t pid;
 	char *status; /* NULL while running */
@@ -100,6 +101,8 @@ void job_lock(
     struct job *j, const char *file, bool excl, int64_t timeout_ms, void (*fn)(struct job *j));
 /* A lock of the cluster's file system, which is asked for until it is there; without quorum it
  * never is. "what" stands before the error, may be NULL. */
+/* What its log says of trying to lock a shared storage without quorum. */
+void job_log_no_lock(struct job *j, const struct store *st);
 void job_lock_cfs(struct job *j, const char *name, const char *what, void (*fn)(struct job *j));
 /* The same for the lock of a storage: on the node, or in the cluster's file system if shared. */
 void job_lock_store(struct job *j, const struct store *st, void (*fn)(struct job *j));
@@ -141,6 +144,11 @@ void worker_take(struct job *j, void (*fn)(struct job *j));
 void journal_clear(struct sim *s);
 
 struct task *task_find(const struct sim *s, const char *upid);
+/* One that ran before the simulation began, its times in seconds since 1970. */
+void task_past(struct sim *s, struct node *n, const char *type, const char *id, const char *who,
+    const struct task *as);
+/* "user" and "tokenid" of user@realm!token. */
+void task_put_who(struct jsn *o, const char *full);
 void task_stop(struct task *t);
 void task_kill(struct task *t); /* at once, without an end line */
 void tasks_free(struct sim *s);

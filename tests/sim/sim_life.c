@@ -278,8 +278,7 @@ static void free_value(struct job *j, struct guest *g, const char *key, const ch
 		return;
 	}
 	if (v->store->shared && !j->node->quorate) {
-		for (int64_t t = 0; t < s->timing[TIMING_CFS_LOCK]; t += CFS_RETRY_MS)
-			job_log(j, "trying to acquire cfs lock 'storage-%s' ...", v->store->name);
+		job_log_no_lock(j, v->store);
 		job_warn(j,
 		    "Could not remove disk '%s', check manually: cfs-lock 'storage-%s' error: no "
 		    "quorum!",

@@ -167,6 +167,12 @@ static void cfs_try(struct job *j)
 	    cfs_try);
 }
 
+void job_log_no_lock(struct job *j, const struct store *st)
+{
+	for (int64_t t = 0; t < j->sim->timing[TIMING_CFS_LOCK]; t += CFS_RETRY_MS)
+		job_log(j, "trying to acquire cfs lock 'storage-%s' ...", st->name);
+}
+
 void job_lock_cfs(struct job *j, const char *name, const char *what, void (*fn)(struct job *j))
 {
 	for (size_t i = 0; i < j->nlocks; i++)

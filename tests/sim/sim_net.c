@@ -75,6 +75,19 @@ int64_t net_heard_at(const struct sim *s, const struct node *by, const struct no
 	return lost - (last - lost) % (s->timing[TIMING_STATD] > 0 ? s->timing[TIMING_STATD] : 1);
 }
 
+int64_t net_known_until(const struct sim *s, const struct node *by, const struct node *n)
+{
+	int64_t until = s->now;
+
+	if (by == n || (net_linked(by, n) && net_sees(by, n)))
+		return until;
+	if ((by->cut || by->ring) && by->lost_since < until)
+		until = by->lost_since;
+	if ((n->cut || n->ring || !n->up) && n->lost_since < until)
+		until = n->lost_since;
+	return until;
+}
+
 const struct heard *net_heard(struct sim *s, const struct node *by, struct guest *g)
 {
 	struct guest *k;

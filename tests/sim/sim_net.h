@@ -29,6 +29,8 @@ bool net_shows(const struct sim *s, const struct node *by, const struct guest *g
 const struct heard *net_heard(struct sim *s, const struct node *by, struct guest *g);
 /* When node by heard last of node n. */
 int64_t net_heard_at(const struct sim *s, const struct node *by, const struct node *n);
+/* Until when node by knows what node n made known at once: now, or when they lost each other. */
+int64_t net_known_until(const struct sim *s, const struct node *by, const struct node *n);
 /* The status of n in the eyes of by: "online", "offline" or "unknown". */
 const char *net_status(const struct sim *s, const struct node *by, const struct node *n);
 /* Sends the request on to j->node, where fn does it, or answers that it cannot be reached. */

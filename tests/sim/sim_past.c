@@ -7,30 +7,6 @@
 
 #include "sim_volume.h"
 
-static void add_task(struct sim *s, struct node *n, const char *type, const char *id,
-    const char *full, const char *status)
-{
-	struct task *t = mem_alloc(sizeof(*t));
-	bool good = !strcmp(status, "OK") || text_starts(status, "WARNINGS");
-
-	t->type = mem_strdup(type);
-	t->id = mem_strdup(id);
-	t->full = mem_strdup(full);
-	t->node = n;
-	t->start = t->end = sim_secs(s);
-	t->pid = node_fork(s, n);
-	t->pstart = 1000 + (int64_t)s->ntasks;
-	t->upid = mem_printf("UPID:%s:%08X:%08" PRIX64 ":%08" PRIX64 ":%s:%s:%s:", n->name, t->pid,
-	    (uint64_t)t->pstart, (uint64_t)t->start, type, id, full);
-	t->status = mem_strdup(status);
-	strs_add_take(&t->log, mem_printf("TASK %s%s", good ? "" : "ERROR: ", status));
-	MEM_PUSH_ROOM(s->tasks, s->ntasks, s->taskcap);
-	s->tasks[s->ntasks++] = t;
-	smap_put(&s->taskmap, t->upid, t);
-	clog_add(s, n, full, 6, "starting task %s", t->upid);
-	clog_add(s, n, full, good ? 6 : 3, "end task %s %s", t->upid, status);
-}
-
 /* What happened before the start: a task that is over, or a line of the cluster's log. */
 int past_event(const struct seed *c, const struct ynode *map)
 {
@@ -39,10 +15,13 @@ int past_event(const struct seed *c, const struct ynode *map)
 	struct node *n = node_find(s, field_str(map, "node", first->name));
 	const char *type = field_str(map, "task", NULL), *line = field_str(map, "log", NULL),
 		   *user = field_str(map, "user", "root@pam");
-	int64_t ago = field_duration(field_str(map, "ago", "60s")),
+	int64_t ago = field_duration(field_str(map, "ago", "60s")), at = field_number(map, "at", 0),
 		count = field_number(map, "count", 1);
+	_cleanup_str_ char *status = mem_strdup(field_str(map, "status", "OK"));
+	struct task as = {.status = status};
 
-	if (field_known(c, map, "|task|log|uid|id|user|status|ago|count|node|priority|") < 0)
+	if (field_known(c, map, "|task|log|uid|id|user|status|ago|at|took|count|node|priority|") <
+	    0)
 		return -1;
 	if (!type == !line || !n || ago < 0 || count < 1 || count > 10000)
 		return field_bad(c, map,
@@ -50,10 +29,11 @@ int past_event(const struct seed *c, const struct ynode *map)
 		    "ago");
 	if (field_str(map, "uid", NULL))
 		s->log_uid = (uint64_t)field_number(map, "uid", 1) - 1;
-	s->now = -ago;
+	s->now = at ? at * 1000 - s->wall0 : -ago;
+	as.start = sim_secs(s);
+	as.end = as.start + field_number(map, "took", 0);
 	for (int64_t i = 0; type && i < count; i++)
-		add_task(
-		    s, n, type, field_str(map, "id", ""), user, field_str(map, "status", "OK"));
+		task_past(s, n, type, field_str(map, "id", ""), user, &as);
 	if (line)
 		clog_add(s, n, user, (int)field_number(map, "priority", 6), "%s", line);
 	s->now = 0;

@@ -84,9 +84,7 @@ struct node {
 	bool portless; /* its bridges have no physical port: no VLAN on a running guest */
 	uint32_t pid;
 	uint64_t last_fork;
-	const struct task *just; /* that ended when the list of tasks was written last … */
-	int64_t just_at;	 /* … and when that was: pvestatd writes it as well */
-	unsigned busy;		 /* workers of pvedaemon in use */
+	unsigned busy; /* workers of pvedaemon in use */
 	struct job **queue;
 	size_t nqueue, qcap;
 };

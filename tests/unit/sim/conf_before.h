@@ -20,6 +20,34 @@ static void login(struct run *r, const char *user)
 	free(s);
 }
 
+/* Asks, and lets the task it began run for a second at most. */
+static void own_task(struct run *r, const char *method, const char *path, const char *params)
+{
+	struct step *s = own_call(r, method, path, params);
+	const char *upid = jsn_text(jsn_get(s->got_body, "data"));
+
+	for (int i = 0; i < 100 && upid && sim_task_running(r->sim, upid); i++)
+		sim_run_until(r->sim, sim_now(r->sim) + 10);
+	step_fini(s);
+	free(s);
+}
+
+/* As the recorder cleaned up: what still is there after it was removed in another way. */
+static void drop(struct run *r, int64_t vmid)
+{
+	_cleanup_str_ char *at = NULL;
+	_cleanup_str_ char *stop = NULL;
+
+	if (!sim_guest_exists(r->sim, vmid))
+		return;
+	at = mem_printf("/nodes/%s/qemu/%lld", sim_guest_node(r->sim, vmid), (long long)vmid);
+	stop = mem_printf("%s/status/stop", at);
+	own_task(r, "POST", stop, "");
+	own_task(r, "DELETE", at, "purge=1");
+	if (sim_guest_exists(r->sim, vmid) && sim_human_delete(r->sim, vmid, "root@pam", NULL) < 0)
+		printf("  (cannot be dropped: %lld)\n", (long long)vmid);
+}
+
 /* "slot=bytes" */
 static void lay_image(struct run *r, const char *vmid, const char *what)
 {
@@ -69,8 +97,7 @@ static void unrecorded(struct run *r, const char *line)
 	}
 	if (!strcmp(w.v[1], "drop")) {
 		MUST(!text_to_int(w.v[2], 100, 999999999, &wait));
-		if (sim_human_delete(r->sim, wait, "root@pam", NULL) < 0)
-			printf("  (nothing to drop: %s)\n", line);
+		drop(r, wait);
 		return;
 	}
 	if (!strcmp(w.v[1], "image")) {

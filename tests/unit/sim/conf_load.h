@@ -163,6 +163,26 @@ static char *with_earlier(const char *folder, const char *own)
 	return mem_printf("%s\n%s", earlier, own);
 }
 
+/* Of the tasks that are known, those that had begun before. */
+static char *earlier_tasks(const char *folder, int64_t before_ms)
+{
+	_cleanup_str_ char *path = mem_printf("%s/c-past.yaml", folder);
+	_cleanup_str_ char *all = slurp(path);
+	_cleanup_strs_ struct strs lines = {0};
+	struct buf b;
+
+	buf_init(&b, 0);
+	if (text_split(all, "\n", true, 100000, &lines) < 0)
+		return mem_strdup("");
+	for (size_t i = 0; i < lines.n; i++) {
+		const char *start = text_after(lines.v[i], "  - {at: ");
+
+		if (!start || strtoll(start, NULL, 10) * 1000 + 999 < before_ms)
+			buf_addf(&b, "%s\n", lines.v[i]);
+	}
+	return buf_take(&b);
+}
+
 static int load_start(
     struct run *r, const char *folder, const char *scenario, const char *version, bool cluster)
 {
@@ -174,7 +194,13 @@ static int load_start(
 	_cleanup_str_ char *own = slurp(own_path);
 	_cleanup_str_ char *node = first_node(r);
 	_cleanup_str_ char *more = with_earlier(folder, own);
-	_cleanup_str_ char *both = mem_printf("%s\n%s", base, more);
+	const char *later = strstr(own, "#! tasks-before ");
+	_cleanup_str_ char *tasks =
+	    earlier_tasks(folder, later		    ? strtoll(later + 16, NULL, 10) * 1000
+				  : cluster && r->n ? r->v[0].start
+						    : INT64_MIN);
+	_cleanup_str_ char *both =
+	    mem_printf("%s\n%s\n%s", base, more, strchr(tasks, '{') ? tasks : "");
 	_cleanup_str_ char *its = of_version(both, *version);
 	_cleanup_str_ char *named = replaced(its, "@NODE@", node);
 	_cleanup_str_ char *statd = statd_at(named);
@@ -198,8 +224,15 @@ static int load_start(
 			continue; /* for the other version */
 		if (text_starts(line, "v"))
 			memmove(line, line + 3, strlen(line + 3) + 1);
-		if (text_starts(line, "statd-at "))
+		if (text_starts(line, "statd-at ") || text_starts(line, "tasks-before "))
 			continue;
+		if (text_starts(line, "round ")) { /* node, ms */
+			_cleanup_str_ char *name = mem_strndup(line + 6, strcspn(line + 6, " "));
+
+			MUST(!sim_node_round(
+			    r->sim, name, strtoll(strrchr(line, ' '), NULL, 10), NULL));
+			continue;
+		}
 		if (text_starts(line, "ticket "))
 			mem_replace(&r->ticket_user, line + 7);
 		else

@@ -198,7 +198,7 @@ static void order_of_arrival(struct run *r)
 			if (!recorded_pid(b) || !recorded_pid(a) || b->start >= a->end ||
 			    strncmp(a->path, b->path, 22) != 0 || recorded_pid(b) > recorded_pid(a))
 				continue;
-			a->start = b->start;
+			a->start = b->start > t ? b->start : t + 1;
 			b->start = t;
 		}
 	}
