@@ -171,13 +171,13 @@ static bool wanted(const struct job *j, const struct task *t)
 	       !(job_param_bool(j, "errors") && !failed);
 }
 
-/* As lines of the index come: the last ended first. */
+/* As lines of the index come: the last ended first; of one second, the last begun. */
 static int by_end(const void *a, const void *b)
 {
 	const struct task *x = *(struct task *const *)a, *y = *(struct task *const *)b;
 
-	if (x->end_ms != y->end_ms)
-		return x->end_ms > y->end_ms ? -1 : 1;
+	if (x->end != y->end)
+		return x->end > y->end ? -1 : 1;
 	if (x->start_ms != y->start_ms)
 		return x->start_ms > y->start_ms ? -1 : 1;
 	return x->pid != y->pid ? (x->pid > y->pid ? -1 : 1) : 0;
