@@ -29,8 +29,8 @@ static const char *const rules[] = {
     "b",
     "\n\n\n",
     "!a.yaml\na.yaml\n",
-    "\xef\xbb\xbf"
-    "a.yaml\n",
+    ("\xef\xbb\xbf"
+     "a.yaml\n"),
     "a.yaml\r\n",
     "/\n//\n!\n",
     "**\n",
