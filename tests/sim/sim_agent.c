@@ -1,6 +1,5 @@
 /* The agent in a guest: whether it answers, and what it says of the guest. */
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -111,9 +110,10 @@ static struct jsn *nic(struct sim *s, const char *key, const char *value)
 	if (!net_parse(s, key, value, &p))
 		return NULL;
 	mac = kv_get(&p, "macaddr");
-	if (!mac ||
-	    sscanf(mac, "%2x:%2x:%2x:%2x:%2x:%2x", &b[0], &b[1], &b[2], &b[3], &b[4], &b[5]) != 6)
+	if (!mac || strlen(mac) != 17)
 		return NULL;
+	for (size_t i = 0; i < ARRAY_LEN(b); i++)
+		b[i] = (unsigned)strtoul(mac + 3 * i, NULL, 16);
 	a = jsn_new_array();
 	{
 		_cleanup_str_ char *ip = mem_printf("fe80::%x:%xff:fe%02x:%x",
