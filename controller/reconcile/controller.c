@@ -286,6 +286,7 @@ static void on_restored(void *arg)
 		apply_bundle(c);
 	inventory_poke(c->inventory);
 	reporter_dirty(c->reporter, NULL);
+	controller_begin_lease(c);
 }
 
 static void on_report(void *arg, const char *text)
@@ -293,6 +294,7 @@ static void on_report(void *arg, const char *text)
 	struct controller *c = arg;
 	const char *p = reporter_problem(c->reporter);
 
+	controller_lease_reported(c, text != NULL);
 	if (text) {
 		_cleanup_str_ char *line = mem_strndup(text, strcspn(text, "\n"));
 		note(c, NOTE_REPORT, NULL, line);
@@ -373,6 +375,7 @@ static void make_machines(struct controller *c)
 	    .on_vm = controller_on_vm,
 	    .on_used = controller_on_used,
 	    .on_summary = controller_on_summary,
+	    .on_instance = controller_on_instance,
 	    .on_restored = on_restored,
 	    .on_report = on_report,
 	    .arg = c});
@@ -397,6 +400,7 @@ static void make_machines(struct controller *c)
 	    .not_ready = controller_not_ready,
 	    .take_over = take_over,
 	    .dependency_ready = dependency_ready,
+	    .held = controller_held,
 	    .peril = controller_peril,
 	    .changed = on_changed,
 	    .note = on_note,
@@ -422,6 +426,7 @@ int controller_new(const struct controller_opts *o, struct controller **ret, str
 		return -1;
 	}
 	c->wide = !journal_is_scanned(c->journal);
+	controller_open_lease(c);
 	c->has_only = o->only != NULL;
 	if (o->only)
 		strs_copy(&c->only, o->only);
@@ -469,6 +474,8 @@ void controller_free(struct controller **cp)
 	free(c->cluster_problem);
 	free(c->unclear_hint);
 	free(c->rev_reported);
+	lease_fini(&c->lease);
+	free(c->seen_instance);
 	c->magic = 0;
 	free(c);
 	*cp = NULL;

@@ -13,6 +13,7 @@
 #include "claims.h"
 #include "controller.h"
 #include "guest.h"
+#include "lease.h"
 #include "reporter.h"
 #include "source.h"
 
@@ -51,6 +52,8 @@ struct controller {
 	char *unclear, *unclear_hint; /* texts of not_ready */
 	char *peril[PERIL__MAX];      /* texts of controller_peril */
 	struct strs linked;
+	struct lease lease;
+	char *seen_instance; /* in the report, as it was read last */
 	int64_t started_wall;
 	/* Settled and stopping. */
 	timer_id watch;
@@ -72,6 +75,13 @@ void controller_on_used(void *arg, uint32_t vmid);
 void controller_on_summary(void *arg, const struct status *s);
 const char *controller_followed(void *arg);
 void controller_on_followed(void *arg, const char *rev);
+
+/* controller_lease.c */
+void controller_open_lease(struct controller *c);
+void controller_begin_lease(struct controller *c);
+void controller_on_instance(void *arg, const char *instance);
+void controller_lease_reported(struct controller *c, bool well);
+enum reason controller_held(void *arg);
 
 /* controller_end.c */
 void controller_peril(void *arg, const struct guest *g, struct plan_peril *ret);

@@ -178,6 +178,8 @@ bool controller_guests_settled(const struct controller *c)
 {
 	bool plan = c->o.mode == CONTROLLER_PLAN;
 
+	if (lease_is_taking_over(&c->lease, clock_now(c->clock)) && c->lease.began)
+		return false;
 	if (!c->bundle)
 		return c->source && source_failures(c->source) >= GIVE_UP_AFTER;
 	if (!inventory_is_ready(c->inventory))

@@ -49,6 +49,8 @@ struct guest_env {
 	bool (*take_over)(void *arg, struct guest *g, const char *old);
 	/* The VM of that name is Ready as its manifest in force says. */
 	bool (*dependency_ready)(void *arg, const char *name);
+	/* Why nothing may be changed just now: TAKING_OVER, REPLACED; IN_SYNC = nothing. */
+	enum reason (*held)(void *arg);
 	/* What speaks against destroying the VM of g. The texts are good until the next call. */
 	void (*peril)(void *arg, const struct guest *g, struct plan_peril *ret);
 	/* The status changed. event: one line for the commit message, or NULL; it replaces an

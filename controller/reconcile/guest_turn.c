@@ -141,6 +141,22 @@ static void stalled(struct guest *g, const struct plan *p)
 	guest_stall(g, p->reason, p->message, p->hint);
 }
 
+/* Another instance acts, or may still. */
+static bool is_held(struct guest *g)
+{
+	enum reason r = g->env->held(g->env->arg);
+
+	if (r == REASON_IN_SYNC)
+		return false;
+	g->current = true;
+	guest_wait(g, r,
+	    r == REASON_REPLACED
+		? "a newer instance acts; this one only looks"
+		: "another instance acted until now, and may not have seen this one yet",
+	    r == REASON_REPLACED ? 60000 : 2000, false);
+	return true;
+}
+
 /* Something differs; may it be changed now? */
 static void may_act(struct guest *g, bool new_drift)
 {
@@ -153,6 +169,8 @@ static void may_act(struct guest *g, bool new_drift)
 		    g->env->full_read_ms, false);
 		return;
 	}
+	if (is_held(g))
+		return;
 	if (new_drift && !g->author_asked && inventory_log_known(g->env->inventory)) {
 		/* The log is a moment behind: ask it for the author before the trace is mended. */
 		g->author_asked = true;
@@ -540,6 +558,8 @@ void guest_resolve(struct guest *g)
 		    g->env->full_read_ms, false);
 		return;
 	}
+	if (is_held(g))
+		return;
 	guest_set_status(g, PLAN_ACT, REASON_CREATING, NULL, NULL);
 	free(g->st.last_op);
 	g->st.last_op = mem_strdup("clone: looking for what came of it");

@@ -2,6 +2,7 @@
 
 #include "log.h"
 #include "reportpace.h"
+#include "reportread.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +26,7 @@ struct reporter {
 	struct strs events, sent_events;
 	char *message;
 	bool dirty, restored;
+	bool muted; /* the report is another one's */
 	int64_t dirty_since, last_at;
 	unsigned failures, rebuilds;
 	int64_t retry_ms; /* the server asked to be left alone for so long */
@@ -92,58 +94,24 @@ static void set_problem(struct reporter *r, char *text, bool told)
 		r->o.on_report(r->o.arg, NULL);
 }
 
-static bool is_ours(const char *path)
-{
-	return strcmp(path, "STATUS.md") == 0 || strcmp(path, "DRIFT.md") == 0 ||
-	       strcmp(path, "summary.json") == 0 ||
-	       (text_starts(path, "vms/") && text_ends(path, ".yaml"));
-}
-
 /* A file about one VM, not one of the tables about all. */
 static bool is_subject(const char *path)
 {
 	return text_starts(path, "vms/");
 }
 
-static void restore_file(struct reporter *r, const char *path, const char *data, size_t len)
-{
-	_cleanup_err_ struct err *e = NULL;
-
-	if (text_starts(path, "vms/")) {
-		struct vmstat v = {0};
-
-		if (tree_parse_vm(data, len, &v, &e) == 0) {
-			r->o.on_vm(r->o.arg, &v);
-			vmstat_fini(&v);
-		}
-	} else if (strcmp(path, "summary.json") == 0) {
-		struct status s = {0};
-
-		if (tree_parse_status(data, len, &s, &e) == 0) {
-			for (size_t i = 0; i < s.used_vmids.n; i++) {
-				int64_t v;
-
-				if (text_to_int(s.used_vmids.v[i], 100, 999999999, &v) == 0)
-					r->o.on_used(r->o.arg, (uint32_t)v);
-			}
-			r->o.on_summary(r->o.arg, &s);
-			status_fini(&s);
-		}
-	}
-	if (e)
-		log_warn("report", "%s: %s, ignoring", path, err_msg(e));
-}
-
 static void note_file(struct reporter *r, const char *path, const char *data, size_t len)
 {
 	char hex[CRYPT_HEX_LEN];
 
-	if (!is_ours(path) || !data)
+	if (!reportread_is_ours(path) || !data)
 		return;
 	crypt_sha256_hex(data, len, hex);
 	kv_set(&r->known, path, hex);
 	if (!r->restored)
-		restore_file(r, path, data, len);
+		reportread_restore(&r->o, path, data, len);
+	if (strcmp(path, REPORTREAD_SUMMARY) == 0)
+		reportread_instance(&r->o, data, len);
 }
 
 static void restored(struct reporter *r)
@@ -198,7 +166,8 @@ static int read_outdir(struct reporter *r, struct err **err)
 		_cleanup_str_ char *data = NULL;
 		size_t len = 0;
 
-		if (is_ours(paths.v[i]) && o->ops->read(o, paths.v[i], &data, &len, NULL) == 0)
+		if (reportread_is_ours(paths.v[i]) &&
+		    o->ops->read(o, paths.v[i], &data, &len, NULL) == 0)
 			note_file(r, paths.v[i], data, len);
 	}
 	strs_fini(&paths);
@@ -370,6 +339,11 @@ static void publish(struct reporter *r)
 	const char **del;
 
 	r->dirty = r->held = false;
+	reporter_look(r);
+	if (r->muted) {
+		enter(r, REPORTER_IDLE);
+		return;
+	}
 	(void)note_pace(r);
 	s = r->o.status(r->o.arg);
 	tree_render(s, &t);
@@ -517,7 +491,7 @@ static void add_event(struct reporter *r, const char *event)
 
 void reporter_dirty(struct reporter *r, const char *event)
 {
-	if (r->o.readonly || (!r->o.git && !r->o.outdir))
+	if (r->o.readonly || r->muted || (!r->o.git && !r->o.outdir))
 		return;
 	if (event)
 		add_event(r, event);
@@ -542,6 +516,21 @@ void reporter_seen(struct reporter *r, const char *head)
 	r->dirty = true;
 	r->dirty_since = clock_now(r->o.clock);
 	enter(r, REPORTER_REREAD);
+}
+
+void reporter_mute(struct reporter *r)
+{
+	r->muted = true;
+}
+
+void reporter_look(struct reporter *r)
+{
+	_cleanup_str_ char *data = NULL;
+	struct outdir *o = r->o.outdir;
+	size_t len = 0;
+
+	if (o && r->restored && o->ops->read(o, REPORTREAD_SUMMARY, &data, &len, NULL) == 0)
+		reportread_instance(&r->o, data, len);
 }
 
 void reporter_flush(struct reporter *r)

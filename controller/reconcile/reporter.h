@@ -37,6 +37,8 @@ struct reporter_opts {
 	void (*on_vm)(void *arg, const struct vmstat *v);
 	void (*on_used)(void *arg, uint32_t vmid);
 	void (*on_summary)(void *arg, const struct status *s); /* borrowed for the call */
+	/* The instance that the report is of, each time it is read; NULL = none. */
+	void (*on_instance)(void *arg, const char *instance);
 	void (*on_restored)(void *arg);
 	/* A report was published (text = the first line of its message), or a problem began or
 	 * ended (NULL). */
@@ -57,6 +59,10 @@ void reporter_dirty(struct reporter *r, const char *event);
 void reporter_seen(struct reporter *r, const char *head);
 /* Publish now what is waiting. */
 void reporter_flush(struct reporter *r);
+/* Nothing is published any more: the report is another one's. */
+void reporter_mute(struct reporter *r);
+/* In a directory: reads whose report it is (on_instance). */
+void reporter_look(struct reporter *r);
 bool reporter_is_restored(const struct reporter *r);
 /* Nothing waits and nothing is under way; or publishing fails and is tried again later. */
 bool reporter_is_idle(const struct reporter *r);

@@ -1,0 +1,62 @@
+#include "lease.h"
+
+#include <stdlib.h>
+
+#include "text.h"
+
+void lease_init(struct lease *l, const char *own, int64_t hold_ms)
+{
+	*l = (struct lease){.own = mem_strdup(own), .hold_ms = hold_ms};
+}
+
+void lease_fini(struct lease *l)
+{
+	free(l->own);
+	free(l->before);
+	*l = (struct lease){0};
+}
+
+void lease_begin(struct lease *l, const char *seen, int64_t now)
+{
+	l->began = true;
+	if (text_eq(seen, l->own))
+		lease_claim(l, now);
+	else
+		mem_replace(&l->before, seen);
+}
+
+bool lease_look(struct lease *l, const char *seen)
+{
+	bool other = seen && *seen && !text_eq(seen, l->own);
+
+	if (!l->began || l->lost || !other || (!l->claimed && text_eq(seen, l->before)))
+		return false;
+	l->lost = true;
+	return true;
+}
+
+void lease_claim(struct lease *l, int64_t now)
+{
+	if (!l->claimed)
+		l->claimed_at = now;
+	l->claimed = true;
+}
+
+void lease_fail(struct lease *l)
+{
+	l->failed = true;
+}
+
+bool lease_is_taking_over(const struct lease *l, int64_t now)
+{
+	if (l->lost)
+		return false;
+	if (!l->claimed)
+		return !l->failed;
+	return l->before && now < l->claimed_at + l->hold_ms;
+}
+
+bool lease_may(const struct lease *l, int64_t now)
+{
+	return !l->lost && !lease_is_taking_over(l, now);
+}

@@ -1,0 +1,40 @@
+/*
+ * lease: of several instances with one controller.id the newest acts: what was seen of others, and
+ * whether this one may.
+ *
+ * Not the publishing: the instance stands in the report's summary (reconcile/reporter.h), which is
+ * replaced by compare-and-swap only.
+ *
+ * Owns copies of words.
+ *
+ * Pure; the time is passed in.
+ */
+#ifndef RAMET_LEASE_H
+#define RAMET_LEASE_H
+
+#include "mem.h"
+
+struct lease {
+	char *own;
+	char *before; /* the instance in the report when this one began; NULL = none */
+	bool began, claimed, failed, lost;
+	int64_t claimed_at;
+	int64_t hold_ms; /* for which the other one may not have seen that it was replaced */
+};
+
+void lease_init(struct lease *l, const char *own, int64_t hold_ms);
+void lease_fini(struct lease *l);
+/* The report was read for the first time. */
+void lease_begin(struct lease *l, const char *seen, int64_t now);
+/* It was read again. True when this one has just been replaced. */
+bool lease_look(struct lease *l, const char *seen);
+/* Our instance stands in the report. */
+void lease_claim(struct lease *l, int64_t now);
+/* It could not be written: whoever cannot report goes on all the same. */
+void lease_fail(struct lease *l);
+/* Another instance acted until now, or may still. */
+bool lease_is_taking_over(const struct lease *l, int64_t now);
+/* Nothing stands against acting. */
+bool lease_may(const struct lease *l, int64_t now);
+
+#endif

@@ -1,0 +1,100 @@
+/* Of several instances the newest acts. Times are in milliseconds, the pause is 90 s. */
+#include "lease.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#define HOLD 90000
+
+static void test_first_of_all(void **state)
+{
+	struct lease l;
+
+	(void)state;
+	lease_init(&l, "one", HOLD);
+	assert_false(lease_may(&l, 0)); /* the report was not read yet */
+	lease_begin(&l, NULL, 1000);
+	assert_true(lease_is_taking_over(&l, 2000));
+	lease_claim(&l, 3000);
+	assert_true(lease_may(&l, 3000)); /* there was nobody to wait for */
+	assert_false(lease_look(&l, "one"));
+	assert_false(lease_look(&l, NULL)); /* the report was lost */
+	assert_true(lease_may(&l, 4000));
+	lease_fini(&l);
+}
+
+static void test_started_again(void **state)
+{
+	struct lease l;
+
+	(void)state;
+	lease_init(&l, "one", HOLD);
+	lease_begin(&l, "one", 1000);
+	assert_true(lease_may(&l, 1000));
+	lease_fini(&l);
+}
+
+static void test_takes_over(void **state)
+{
+	struct lease l;
+
+	(void)state;
+	lease_init(&l, "two", HOLD);
+	lease_begin(&l, "one", 1000);
+	assert_false(lease_look(&l, "one")); /* it goes on reporting until it sees us */
+	assert_false(lease_may(&l, 1000));
+	lease_claim(&l, 2000);
+	assert_false(lease_may(&l, 2000 + HOLD - 1));
+	lease_claim(&l, 50000); /* another report does not begin it anew */
+	assert_true(lease_may(&l, 2000 + HOLD));
+	assert_true(lease_look(&l, "three"));
+	assert_false(lease_look(&l, "three")); /* told once */
+	assert_false(lease_may(&l, 1000000));
+	assert_false(lease_is_taking_over(&l, 1000000));
+	lease_fini(&l);
+}
+
+static void test_somebody_was_quicker(void **state)
+{
+	struct lease l;
+
+	(void)state;
+	lease_init(&l, "two", HOLD);
+	lease_begin(&l, "one", 1000);
+	assert_true(lease_look(&l, "three"));
+	assert_false(lease_may(&l, 2000));
+	lease_claim(&l, 3000);
+	assert_false(lease_may(&l, 3000 + HOLD));
+	lease_fini(&l);
+}
+
+static void test_cannot_report(void **state)
+{
+	struct lease l;
+
+	(void)state;
+	lease_init(&l, "two", HOLD);
+	lease_begin(&l, "one", 1000);
+	lease_fail(&l);
+	assert_true(lease_may(&l, 2000));
+	assert_false(lease_look(&l, "one")); /* known since the beginning */
+	assert_true(lease_look(&l, "three"));
+	assert_false(lease_may(&l, 3000));
+	lease_fini(&l);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_first_of_all),
+	    cmocka_unit_test(test_started_again),
+	    cmocka_unit_test(test_takes_over),
+	    cmocka_unit_test(test_somebody_was_quicker),
+	    cmocka_unit_test(test_cannot_report),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,215 @@
+/* Two controllers with one id and two state directories: the newer one acts, the older one sees it
+ * and only looks. */
+#include "log.h"
+#include "support_world.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define HOUR_MS 3600000
+#define TOKEN "PVEAPIToken=" WORLD_USER "=11111111-1111-1111-1111-111111111111"
+
+/* The other controller, beside the world's own. */
+static struct {
+	struct memstore *store;
+	struct cluster_port *port;
+	struct gitport *git;
+	struct controller *controller;
+} other;
+
+static void start_other(struct world *w)
+{
+	struct controller_opts o = {.config = w->config, .mode = CONTROLLER_RUN};
+
+	if (!other.store)
+		other.store = memstore_new();
+	other.port = simport_new(w->sim, w->clock, TOKEN, "pve2");
+	other.git = memgit_port_new(w->git);
+	memstore_set_dead(other.store, false);
+	o.ports = (struct ports){.clock = w->clock,
+	    .cluster = other.port,
+	    .git = other.git,
+	    .store = memstore_port(other.store),
+	    .pve_user = WORLD_USER};
+	assert_int_equal(controller_new(&o, &other.controller, NULL), 0);
+	world_tell(w, "the other controller starts");
+}
+
+static void stop_other(void)
+{
+	controller_free(&other.controller);
+	simport_free(&other.port);
+	memgit_port_free(&other.git);
+}
+
+static void end(struct world *w)
+{
+	stop_other();
+	memstore_free(&other.store);
+	world_free(&w);
+}
+
+static void commit(struct world *w, unsigned cores)
+{
+	_cleanup_kv_ struct kv files = {0};
+
+	kv_setf(&files, "web.yaml",
+	    "apiVersion: ramet.dev/v1\nkind: ClonedVM\nmetadata: { name: web-01 }\nspec:\n"
+	    "  node_name: pve2\n  clone: { source_vm_id: 9001, full: false }\n"
+	    "  cpu: { cores: %u }\n",
+	    cores);
+	memgit_commit(w->git, &files, "merge");
+}
+
+static struct world *open_world(uint64_t seed)
+{
+	struct world *w = world_new(seed, NULL);
+
+	w->tell = getenv("RAMET_WORLD_TELL") != NULL;
+	commit(w, 2);
+	return w;
+}
+
+static const struct vmstat *vmstat_of(struct controller *c)
+{
+	const struct status *s = controller_status(c);
+
+	return s->n_vms ? s->vms[0] : NULL;
+}
+
+static enum reason reason_of(struct controller *c)
+{
+	const struct vmstat *v = vmstat_of(c);
+
+	return v ? v->reason : REASON__MAX;
+}
+
+static bool has_cores(struct world *w, const char *cores)
+{
+	int64_t vmid = world_find(w, "web-01", NULL);
+
+	return vmid && text_eq(sim_guest_get(w->sim, vmid, "cores"), cores);
+}
+
+static bool has_three(struct world *w)
+{
+	return has_cores(w, "3");
+}
+
+static bool has_five(struct world *w)
+{
+	return has_cores(w, "5");
+}
+
+static bool own_is_replaced(struct world *w)
+{
+	return reason_of(w->controller) == REASON_REPLACED;
+}
+
+static bool other_is_replaced(struct world *w)
+{
+	(void)w;
+	return reason_of(other.controller) == REASON_REPLACED;
+}
+
+static void test_newer_acts(void **state)
+{
+	struct world *w = open_world(1);
+	size_t entries, reports, n = 0;
+
+	(void)state;
+	world_start(w, CONTROLLER_RUN);
+	assert_true(world_run(w, HOUR_MS, world_all_ready, NULL));
+	world_run(w, 60000, NULL, NULL);
+	start_other(w);
+	world_run(w, 300000, NULL, NULL);
+	assert_int_equal(reason_of(other.controller), REASON_IN_SYNC);
+	commit(w, 3);
+	assert_true(world_run(w, HOUR_MS, has_three, NULL));
+	world_run(w, 300000, NULL, NULL);
+	/* Something to do, and only the newer one does it; the older says why it does not. */
+	assert_int_equal(
+	    sim_human_delete(w->sim, world_find(w, "web-01", NULL), "ops@pam", NULL), 0);
+	world_run(w, 300000, NULL, NULL);
+	world_find(w, "web-01", &n);
+	assert_int_equal(n, 0); /* on_missing: report */
+	stop_other();
+	entries = sim_journal_len(w->sim);
+	reports = memgit_status_commits(w->git);
+	commit(w, 4);
+	world_run(w, HOUR_MS, NULL, NULL);
+	assert_int_equal(sim_journal_len(w->sim), entries);
+	assert_int_equal(memgit_status_commits(w->git), reports);
+	/* Started again it is the newest. */
+	world_kill(w);
+	world_start(w, CONTROLLER_RUN);
+	world_run(w, 300000, NULL, NULL);
+	assert_true(memgit_status_commits(w->git) > reports);
+	assert_non_null(strstr(memgit_status_file(w->git, "summary.json"),
+	    controller_status(w->controller)->instance));
+	end(w);
+}
+
+/* Each change is made by one of them only, from the moment on at which the older one can know. */
+static void test_older_says_so(void **state)
+{
+	struct world *w = open_world(2);
+	int64_t vmid;
+
+	(void)state;
+	world_start(w, CONTROLLER_RUN);
+	assert_true(world_run(w, HOUR_MS, world_all_ready, NULL));
+	world_run(w, 60000, NULL, NULL);
+	vmid = world_find(w, "web-01", NULL);
+	start_other(w);
+	commit(w, 3);
+	assert_true(world_run(w, 600000, has_three, NULL));
+	assert_int_equal(world_find(w, "web-01", NULL), vmid);
+	end(w);
+}
+
+/* Both begin at the same moment, on an empty repository: one VM. */
+static void test_at_the_same_moment(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 10; seed < 30; seed++) {
+		struct world *w = open_world(seed);
+		size_t n = 0;
+
+		world_start(w, CONTROLLER_RUN);
+		start_other(w);
+		world_run(w, 900000, NULL, NULL);
+		world_find(w, "web-01", &n);
+		assert_int_equal(n, 1);
+		commit(w, 3);
+		assert_true(world_run(w, HOUR_MS, has_three, NULL));
+		commit(w, 5);
+		assert_true(world_run(w, HOUR_MS, has_five, NULL));
+		world_run(w, 60000, NULL, NULL);
+		/* At most one of them was replaced: somebody acts. */
+		assert_false(own_is_replaced(w) && other_is_replaced(w));
+		end(w);
+	}
+}
+
+static void drop_log(const char *line, void *arg)
+{
+	(void)line, (void)arg;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_newer_acts),
+	    cmocka_unit_test(test_older_says_so),
+	    cmocka_unit_test(test_at_the_same_moment),
+	};
+
+	log_set_sink(drop_log, NULL);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
