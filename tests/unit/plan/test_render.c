@@ -318,7 +318,7 @@ static void json_is_documented(void **state)
 		       "disk.scsi1.format = raw\n");
 	scene_both(&s, "scsi1", "local-lvm:vm-1204-disk-1,size=5G");
 	/* a place, as decoding gives it */
-	s.want->file = mem_strdup("a.yaml");
+	mem_replace(&s.want->file, "a.yaml");
 	for (size_t i = 0; i < s.want->n_leaves; i++)
 		s.want->leaves[i].mark = (struct mark){.line = 1, .col = 1};
 	add_plan(&s, &got);
