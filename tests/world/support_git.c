@@ -334,7 +334,12 @@ static void nobody(void *arg, const struct gitport_result *r)
 
 static void run_job(struct memgit *g, struct job *j)
 {
-	static const char *const words[] = {"list", "read", "read-old", "read-status", "publish"};
+	static const char *const words[] = {[JOB_LIST] = "list",
+	    [JOB_READ] = "read",
+	    [JOB_OLD] = "read-old",
+	    [JOB_STATUS] = "read-status",
+	    [JOB_COMPARE] = "compare",
+	    [JOB_PUBLISH] = "publish"};
 	enum fate fate = fates_ask(&g->fates, TOUCH_GIT, words[j->kind], j->path ? j->path : "");
 	gitport_cb cb = j->cb;
 
