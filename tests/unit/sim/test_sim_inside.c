@@ -254,8 +254,8 @@ static void logs_of_making(void **state)
 	struct client c;
 	_cleanup_str_ char *enc = NULL;
 	_cleanup_str_ char *log = NULL;
-	static const char *const lines[] = {"Formatting '/pile/images/720/vm-720-disk-0.raw', "
-					    "fmt=raw size=131072 preallocation=off",
+	static const char *const lines[] = {("Formatting '/pile/images/720/vm-720-disk-0.raw', "
+					     "fmt=raw size=131072 preallocation=off"),
 	    "transferred 0.0 B of 128.0 KiB (0.00%)",
 	    "transferred 128.0 KiB of 128.0 KiB (100.00%)",
 	    "transferred 128.0 KiB of 128.0 KiB (100.00%)"};
