@@ -15,6 +15,8 @@
 #define QUEUE_MAX 64
 /* Of one publish, in the queue. */
 #define PUBLISH_MAX ((size_t)256 << 20)
+/* Of a result that is no listing. */
+#define NO_HEADS .head = "", .status_head = "", .note = ""
 
 struct job {
 	struct job *next;
@@ -25,6 +27,7 @@ struct job {
 	struct buf *frames; /* to be sent, in order */
 	size_t n_frames, cap_frames;
 	struct err *refused; /* it is not sent at all: this is its result */
+	bool again;	     /* it was sent to a second worker already */
 };
 
 struct gitwork {
@@ -38,6 +41,7 @@ struct gitwork {
 	size_t queued;
 	bool running;
 	bool introduced; /* the process has its settings */
+	bool proven;	 /* and has served a job before the one at hand */
 	timer_id pump, overdue;
 	gitport_job next_id;
 	struct gitfiles files; /* of the running job */
@@ -108,6 +112,7 @@ static void finish(struct gitwork *w, const struct gitport_result *res)
 	struct job *j = pop(w);
 	child_deadline(w->child, 0);
 	pump_after(w, 0);
+	w->proven = w->introduced;
 	if (j->cb)
 		j->cb(j->arg, res);
 	gitfiles_drop(&w->files);
@@ -116,8 +121,7 @@ static void finish(struct gitwork *w, const struct gitport_result *res)
 
 static void finish_err(struct gitwork *w, const struct err *why, bool rejected)
 {
-	struct gitport_result res = {
-	    .err = why, .head = "", .status_head = "", .note = "", .rejected = rejected};
+	struct gitport_result res = {.err = why, NO_HEADS, .rejected = rejected};
 	finish(w, &res);
 }
 
@@ -146,9 +150,7 @@ static void finish_broken(struct gitwork *w, const char *what)
 static void finish_read(struct gitwork *w, const struct gitproto_msg *msg)
 {
 	struct gitport_result res = {
-	    .head = "",
-	    .status_head = "",
-	    .note = "",
+	    NO_HEADS,
 	    .rev = msg->rev,
 	    .files = gitfiles_sorted(&w->files),
 	    .n_files = w->files.n,
@@ -161,18 +163,35 @@ static void finish_read(struct gitwork *w, const struct gitproto_msg *msg)
 	finish(w, &res);
 }
 
-/* The worker may read only those files that stood in its settings and in the system's when it
- * started. A failure that may have to do with them calls for a new one: a person may have put
- * another file in their place, or a new network another resolv.conf. */
+/* The worker may read only those files that were there when it started. A failure that may have to
+ * do with them calls for a new one: a person may have put another in the place of one. */
 static bool is_about_files(enum err_code code)
 {
 	return code == ERR_CONFIG || code == ERR_TLS || code == ERR_AUTH || code == ERR_IO ||
 	       code == ERR_SIGNATURE || code == ERR_UNREACHABLE || code == ERR_TIMEOUT;
 }
 
+/* A worker that served others before may have failed because a file was put in the place of
+ * another: the job is given to a new one, once. */
+static bool try_again(struct gitwork *w, enum err_code code)
+{
+	struct job *j = w->first;
+	if (!w->proven || j->again || !j->cb || !is_about_files(code) || code == ERR_UNREACHABLE ||
+	    code == ERR_TIMEOUT)
+		return false;
+	j->again = true;
+	child_kill(w->child);
+	w->introduced = w->proven = w->running = false;
+	gitfiles_drop(&w->files);
+	pump_after(w, 0);
+	return true;
+}
+
 static void take_failure(struct gitwork *w, const struct gitproto_msg *msg)
 {
 	_cleanup_err_ struct err *why = NULL;
+	if (try_again(w, (enum err_code)msg->code))
+		return;
 	err_set(&why, (enum err_code)msg->code, "%s", msg->text);
 	if (msg->hint[0])
 		err_hint(&why, "%s", msg->hint);
@@ -192,7 +211,6 @@ static bool reads_files(enum gitwork_kind kind)
 static void take_answer(struct gitwork *w, const struct gitproto_msg *msg)
 {
 	enum gitwork_kind kind = w->first->kind;
-
 	child_trust(w->child);
 	switch (msg->type) {
 	case GITPROTO_FILE:
@@ -217,27 +235,24 @@ static void take_answer(struct gitwork *w, const struct gitproto_msg *msg)
 	case GITPROTO_LISTED:
 		if (kind == GITWORK_LIST) {
 			struct gitport_result res = {.head = msg->head,
+			    .note = msg->note,
 			    .status_head = msg->status_head,
-			    .empty = msg->empty,
-			    .note = msg->note};
+			    .empty = msg->empty};
 			finish(w, &res);
 			return;
 		}
 		break;
 	case GITPROTO_COMPARED:
 		if (kind == GITWORK_COMPARE) {
-			struct gitport_result res = {.head = "",
-			    .status_head = "",
-			    .note = "",
-			    .relation = (enum gitport_relation)msg->relation};
+			struct gitport_result res = {
+			    NO_HEADS, .relation = (enum gitport_relation)msg->relation};
 			finish(w, &res);
 			return;
 		}
 		break;
 	case GITPROTO_PUBLISHED:
 		if (kind == GITWORK_PUBLISH || kind == GITWORK_CAN_PUSH) {
-			struct gitport_result res = {
-			    .head = "", .status_head = "", .note = "", .new_head = msg->head};
+			struct gitport_result res = {NO_HEADS, .new_head = msg->head};
 			finish(w, &res);
 			return;
 		}
@@ -296,12 +311,11 @@ static void on_end(void *arg, enum child_end why, int status)
 	if (why == CHILD_OVERDUE)
 		finish_fail(w, ERR_TIMEOUT, "%s took longer than %lld s",
 		    kind_words[w->first->kind], (long long)w->deadline_ms[w->first->kind] / 1000);
-	else if (WIFSIGNALED(status))
-		finish_fail(w, ERR_IO, "the git worker was killed by signal %d while %s",
-		    WTERMSIG(status), kind_words[w->first->kind]);
 	else
-		finish_fail(w, ERR_IO, "the git worker ended with status %d while %s",
-		    WEXITSTATUS(status), kind_words[w->first->kind]);
+		finish_fail(w, ERR_IO, "the git worker %s %d while %s",
+		    WIFSIGNALED(status) ? "was killed by signal" : "ended with status",
+		    WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status),
+		    kind_words[w->first->kind]);
 }
 
 /* --- the queue --- */
@@ -317,8 +331,11 @@ static void overdue(void *arg)
 
 static int send_job(struct gitwork *w, const struct job *j, struct err **err)
 {
-	if (!w->introduced && child_send(w->child, w->setup.data, w->setup.len, err) != 0)
-		return -1;
+	if (!w->introduced) {
+		w->proven = false;
+		if (child_send(w->child, w->setup.data, w->setup.len, err) != 0)
+			return -1;
+	}
 	w->introduced = true;
 	for (size_t i = 0; i < j->n_frames; i++) {
 		if (child_send(w->child, j->frames[i].data, j->frames[i].len, err) != 0)
@@ -339,9 +356,8 @@ static void pump(void *arg)
 		return;
 	struct job *j = w->first;
 	if (j->refused) {
-		struct err *why = TAKE(j->refused);
+		_cleanup_err_ struct err *why = TAKE(j->refused);
 		finish_err(w, why, false);
-		err_free(&why);
 		return;
 	}
 	int64_t ms = w->deadline_ms[j->kind];

@@ -81,6 +81,26 @@ static void test_token_and_certificate(void **state UNUSED)
 	fix_close(&f);
 }
 
+static void test_expired(void **state UNUSED)
+{
+	fix_run("GIT_SERVER_EXPIRED=1 %s start %s/old --until %ld >old.out", host.script, fix_dir,
+	    (long)getpid());
+	_cleanup_str_ char *lines = fix_sh("cat old.out");
+	_cleanup_str_ char *base = githost_value(lines, "url=");
+	_cleanup_str_ char *ca = githost_value(lines, "ca=");
+	_cleanup_str_ char *url = mem_printf("%s/x.git", base);
+	struct fix f;
+	init(&f, url);
+	f.opts.setup.ca_file = ca;
+	fix_open(&f);
+	fix_list(&f);
+	fix_failed(&f, ERR_TLS, "cannot be trusted");
+	assert_non_null(strstr(f.msg, "expired"));
+	assert_string_equal(f.hint, "renew the certificate of the Git server");
+	fix_close(&f);
+	fix_run("%s stop old", host.script);
+}
+
 /* One user reads, another pushes: each is used for its own only. */
 static void test_write_credentials(void **state UNUSED)
 {
@@ -234,6 +254,7 @@ int main(int argc, char **argv)
 	FIX_BE_WORKER(argc, argv);
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_token_and_certificate),
+	    cmocka_unit_test(test_expired),
 	    cmocka_unit_test(test_write_credentials),
 	    cmocka_unit_test(test_proxy),
 	};

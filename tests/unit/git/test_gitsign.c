@@ -32,8 +32,6 @@ static void test_old(void **state UNUSED)
 	/* The list of signers counts as it is now: put in place by a rename, as people do. */
 	fix_run("cp ssh/allowed ssh/saved; grep -v dora ssh/allowed >ssh/next; "
 		"mv ssh/next ssh/allowed");
-	fix_close(&f);
-	init(&f, SSH, "older", "head");
 	fix_read(&f, head);
 	fix_failed(&f, ERR_SIGNATURE, "not in git.verify.allowed_signers_file");
 	fix_run("mv ssh/saved ssh/allowed");

@@ -1,57 +1,7 @@
 /* The port and its worker against a real sshd, and what its client's words mean. */
-#include "gitfix.h"
+#include "gitsshhost.h"
 
 #include "gitsshwords.h"
-
-static char *base, *key, *known_hosts, *server;
-
-static char *value_of(const char *lines, const char *name)
-{
-	const char *at = strstr(lines, name);
-	assert_non_null(at);
-	at += strlen(name);
-	return mem_strndup(at, strcspn(at, "\n"));
-}
-
-static int start_server(void)
-{
-	server = mem_printf("%s/tests/e2e/lib/git-ssh-server", RAMET_SOURCE_DIR);
-	char *cmd = mem_printf("mkdir -p %s/repos; %s start %s/srv %s/repos --until %ld >%s/out",
-	    fix_dir, server, fix_dir, fix_dir, (long)getpid(), fix_dir);
-	int status = system(cmd);
-	free(cmd);
-	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
-		return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
-	char *lines = fix_sh("cat out");
-	base = value_of(lines, "url=");
-	key = value_of(lines, "key=");
-	known_hosts = value_of(lines, "known_hosts=");
-	free(lines);
-	return 0;
-}
-
-static char *make_repo(const char *name)
-{
-	fix_run(
-	    "git init -q --bare 'repos/%s.git'; git init -q '%s'; cd '%s'; git remote add origin "
-	    "'../repos/%s.git'",
-	    name, name, name, name);
-	return mem_printf("%s/%s.git", base, name);
-}
-
-static char *commit(const char *name, const char *script)
-{
-	return fix_sh("cd '%s'; %s\ngit add -A; git commit -q -m 'A change'; "
-		      "git push -q origin HEAD:main; git rev-parse HEAD",
-	    name, script);
-}
-
-static void init(struct fix *f, const char *url)
-{
-	fix_init(f, url);
-	f->opts.setup.ssh_key_file = key;
-	f->opts.setup.known_hosts_file = known_hosts;
-}
 
 static void test_round(void **state UNUSED)
 {
@@ -147,54 +97,6 @@ static void test_keys(void **state UNUSED)
 	fix_close(&f);
 }
 
-/* One key reads, another, with a passphrase, pushes. */
-static void test_write_key(void **state UNUSED)
-{
-	_cleanup_str_ char *url = make_repo("writekey");
-	_cleanup_str_ char *head = commit("writekey", "echo a >a.yaml");
-	fix_run("ssh-keygen -q -t ecdsa -N '' -f srv/key_reader\n"
-		"echo 'command=\"test ${SSH_ORIGINAL_COMMAND%%%% *} = git-upload-pack && eval "
-		"$SSH_ORIGINAL_COMMAND\" '\"$(cat srv/key_reader.pub)\" >>srv/authorized_keys");
-	_cleanup_str_ char *reader = mem_printf("%s/srv/key_reader", fix_dir);
-	_cleanup_str_ char *writer = mem_printf("%s/srv/key_locked", fix_dir);
-	_cleanup_str_ char *passphrase = mem_printf("%s/srv/passphrase", fix_dir);
-	struct fix f;
-	init(&f, url);
-	f.opts.setup.ssh_key_file = reader;
-	fix_open(&f);
-	fix_list(&f);
-	fix_ok(&f);
-	assert_string_equal(f.head, head);
-	fix_publish(&f, "", "STATUS.md", "one\n");
-	assert_false(f.ok);
-	fix_close(&f);
-
-	init(&f, url);
-	f.opts.setup.ssh_key_file = reader;
-	f.opts.setup.write_ssh_key_file = writer;
-	f.opts.setup.write_ssh_passphrase_file = passphrase;
-	fix_open(&f);
-	fix_list(&f);
-	fix_ok(&f);
-	fix_publish(&f, "", "STATUS.md", "one\n");
-	fix_ok(&f);
-	fix_read_status(&f);
-	fix_ok(&f);
-	fix_has(&f, "STATUS.md", "one\n");
-	fix_close(&f);
-
-	/* Without its passphrase it is of no use, and the message says which key. */
-	init(&f, url);
-	f.opts.setup.write_ssh_key_file = writer;
-	fix_open(&f);
-	fix_list(&f);
-	fix_ok(&f);
-	fix_publish(&f, f.status_head, "STATUS.md", "two\n");
-	fix_failed(&f, ERR_AUTH, "does not accept the key");
-	assert_non_null(strstr(f.hint, "git.write.ssh_key_file"));
-	fix_close(&f);
-}
-
 static void test_wrong_places(void **state UNUSED)
 {
 	_cleanup_str_ char *none = mem_printf("%s/nothing.git", base);
@@ -239,6 +141,24 @@ static void test_host_keys(void **state UNUSED)
 	fix_run("grep rsa srv/known_hosts >known");
 	fix_list(&f);
 	fix_ok(&f);
+	/* Keys of others and older ones of the same host beside it; a name pattern; a revoked one.
+	 * Files that take the place of others are read at once. */
+	fix_run(
+	    "{ echo \"example.org $(cut -d' ' -f1,2 srv/key.pub)\"; echo \"[127.0.0.1]:$(cat "
+	    "srv/port) $(cut -d' ' -f1,2 srv/key.pub)\"; grep ecdsa srv/known_hosts; "
+	    "grep ed25519 srv/known_hosts; } >known; ssh-keygen -q -H -f known 2>/dev/null; rm -f "
+	    "known.old");
+	fix_list(&f);
+	fix_ok(&f);
+	fix_run(
+	    "echo \"[127.0.0.*]:$(cat srv/port) $(cut -d' ' -f1,2 srv/host_ed25519.pub)\" >known");
+	fix_list(&f);
+	fix_ok(&f);
+	fix_run("for t in ed25519 rsa ecdsa; do echo \"@revoked * $(cut -d' ' -f1,2 "
+		"srv/host_$t.pub)\"; done >known; cat srv/known_hosts >>known");
+	fix_list(&f);
+	fix_failed(&f, ERR_TLS, "marked as revoked");
+	assert_non_null(strstr(f.hint, "do not trust this server"));
 
 	/* One key rotated: the server proves itself by the other. */
 	fix_run("cp srv/known_hosts known; %s rekey srv ed25519", server);
@@ -250,7 +170,7 @@ static void test_host_keys(void **state UNUSED)
 	fix_close(&f);
 
 	/* All keys are others than the known ones. */
-	fix_run("%s rekey srv rsa", server);
+	fix_run("%s rekey srv rsa; %s rekey srv ecdsa", server, server);
 	init(&f, url);
 	f.opts.setup.known_hosts_file = file;
 	fix_open(&f);
@@ -261,7 +181,8 @@ static void test_host_keys(void **state UNUSED)
 	fix_failed(&f, ERR_TLS, "the host key is not the known one");
 
 	/* A person has put it right. */
-	fix_run("cd srv; for t in ed25519 rsa; do echo \"[127.0.0.1]:$(cat port) $(cut -d' ' -f1,2 "
+	fix_run("cd srv; for t in ed25519 rsa ecdsa; do echo \"[127.0.0.1]:$(cat port) $(cut -d' ' "
+		"-f1,2 "
 		"host_$t.pub)\"; done >known_hosts; cp known_hosts ../known");
 	fix_list(&f);
 	fix_ok(&f);
@@ -346,21 +267,9 @@ int main(int argc, char **argv)
 	    cmocka_unit_test(test_words),
 	    cmocka_unit_test(test_round),
 	    cmocka_unit_test(test_keys),
-	    cmocka_unit_test(test_write_key),
 	    cmocka_unit_test(test_wrong_places),
 	    cmocka_unit_test(test_host_keys),
 	    cmocka_unit_test(test_silence),
 	};
-	fix_begin();
-	int r = start_server();
-	if (r == 0) {
-		r = cmocka_run_group_tests(tests, NULL, NULL);
-		fix_run("%s stop srv", server);
-	}
-	mem_free_str(&server);
-	mem_free_str(&base);
-	mem_free_str(&key);
-	mem_free_str(&known_hosts);
-	fix_end();
-	return r;
+	return sshhost_run(tests, ARRAY_LEN(tests));
 }
