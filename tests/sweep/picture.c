@@ -89,7 +89,7 @@ static void add_guest(struct trial *t, int64_t vmid, struct buf *b)
 
 	buf_addf(b, "%s %s pool %s volumes %zu\n", who,
 	    sim_guest_running(s, vmid) ? "running" : "stopped", pool ? pool : "-",
-	    sim_volumes_of(s, vmid));
+	    sim_volumes_of(s, vmid) - (name && trial_may_leave(t)));
 	KV_FOREACH (it, conf) {
 		const char *pending = sim_guest_pending(s, vmid, it->key);
 

@@ -61,7 +61,7 @@ static bool chosen(const struct sweep *s, const struct run *r)
 {
 	const struct scene *scene = scene_get(r->scene);
 	const struct touched *touched = &s->undisturbed[r->scene].touches[r->at - 1];
-	size_t hash = r->scene * 31 + r->at * 7 + (size_t)r->fault * 3;
+	uint64_t hash = (r->scene * 1000 + r->at) * 100 + (size_t)r->fault;
 
 	if ((s->scene && strcmp(s->scene, scene->name) != 0) ||
 	    (s->fault && strcmp(s->fault, fault_word(r->fault)) != 0) ||
@@ -70,7 +70,7 @@ static bool chosen(const struct sweep *s, const struct run *r)
 		return false;
 	if (r->fault == FAULT_TAKEN && !scene->creates)
 		return false;
-	return s->all || s->at || hash % SHARE == 0;
+	return s->all || s->at || (hash * 0x9e3779b97f4a7c15u >> 40) % SHARE == 0;
 }
 
 static void enumerate(struct sweep *s)

@@ -26,7 +26,7 @@ struct scene {
 	void (*happens)(struct trial *t); /* beside the merge, or NULL */
 	const struct judge_key *keys;
 	const char *vms; /* names of the VMs that there must be in the end, with commas */
-	bool creates, stops, destroys;
+	bool creates, moves, stops, destroys;
 	/* NULL, or what is not as the manifest says. Caller frees. */
 	char *(*wrong)(struct trial *t);
 };
@@ -74,6 +74,10 @@ struct trial {
  * the story of the world; how many there were. */
 unsigned trial_play(struct trial *t, const struct trial *undisturbed, bool tell);
 void trial_fini(struct trial *t);
+
+/* A move that is cut off cannot free its copy without quorum: PVE's own leftover, told by the task.
+ */
+bool trial_may_leave(const struct trial *t);
 
 /* strike.c: the hook of the world. */
 enum fate strike_ask(void *arg, enum touch kind, const char *what, const char *where);

@@ -145,6 +145,12 @@ static void end_with_stranger(struct trial *t)
 		world_violation(t->w, "Ready is said of a VM that is gone");
 }
 
+bool trial_may_leave(const struct trial *t)
+{
+	return t->scene->moves && t->fault == FAULT_NO_QUORUM && t->w->story.len &&
+	       strstr(t->w->story.data, "storage migration failed");
+}
+
 static void take_picture(struct trial *t)
 {
 	t->number = world_find(t->w, SWEEP_NAME, NULL);
