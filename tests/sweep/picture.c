@@ -53,9 +53,15 @@ static void add_plain(struct buf *b, const char *text)
 static void add_value(
     struct buf *b, const char *who, const char *kind, const char *key, const char *value, bool ours)
 {
+	_cleanup_str_ char *plain = mem_strdup(value);
+	char *by_hand = strstr(plain, SWEEP_BY_HAND);
+
 	buf_addf(b, "%s %s %s=", who, kind, key);
+	if (ours && by_hand)
+		memmove(by_hand, by_hand + strlen(SWEEP_BY_HAND),
+		    strlen(by_hand + strlen(SWEEP_BY_HAND)) + 1);
 	if (ours)
-		add_plain(b, value);
+		add_plain(b, plain);
 	else
 		buf_adds(b, value);
 	buf_addc(b, '\n');
@@ -99,6 +105,16 @@ static void add_guest(struct trial *t, int64_t vmid, struct buf *b)
 		if (pending)
 			add_value(b, who, "pends", it->key, pending, name);
 	}
+}
+
+char *picture_raw(struct trial *t, int64_t vmid)
+{
+	_cleanup_buf_ struct buf b = {0};
+	const struct kv *conf = sim_guest_conf(t->w->sim, vmid);
+
+	for (size_t i = 0; conf && i < conf->n; i++)
+		buf_addf(&b, "%s=%s\n", conf->v[i].key, conf->v[i].value);
+	return buf_take(&b);
 }
 
 char *picture_take(struct trial *t)

@@ -103,6 +103,11 @@ static char *update_wrong(struct trial *t)
 	return first_of(why, expect(t, "description", "Front end"));
 }
 
+static char *ceiling_wrong(struct trial *t)
+{
+	return expect(t, "description", "Front end");
+}
+
 /* --- delete list --- */
 
 static const struct judge_key delete_keys[] = {
@@ -135,9 +140,8 @@ static char *resize_wrong(struct trial *t)
 }
 
 /* unused0: for a moment the old volume stands there. */
-static const struct judge_key move_keys[] = {{"scsi0", "@,discard=,ssd=,format="},
-    {"unused0", NULL}, {"tags", NULL}, {"lock", NULL}, {"digest", NULL}, {"description", NULL},
-    {0}};
+static const struct judge_key move_keys[] = {{"scsi0", "@,ssd=,format="}, {"unused0", NULL},
+    {"tags", NULL}, {"lock", NULL}, {"digest", NULL}, {"description", NULL}, {0}};
 
 static char *move_wrong(struct trial *t)
 {
@@ -150,8 +154,8 @@ static char *move_wrong(struct trial *t)
 				 : mem_strdup("volumes"));
 }
 
-static const struct judge_key disk_keys[] = {
-    {"scsi1", NULL}, {"tags", NULL}, {"digest", NULL}, {"description", NULL}, {0}};
+static const struct judge_key disk_keys[] = {{"scsi1", NULL}, {"unused0", NULL}, {"tags", NULL},
+    {"digest", NULL}, {"description", NULL}, {0}};
 
 static char *disk_wrong(struct trial *t)
 {
@@ -159,6 +163,15 @@ static char *disk_wrong(struct trial *t)
 	char *why = expect(t, "scsi1", "size=5G");
 
 	return first_of(why, sim_volumes_of(t->w->sim, vmid) == 2 ? NULL : mem_strdup("volumes"));
+}
+
+static void somebody_detaches(struct trial *t)
+{
+	_cleanup_err_ struct err *e = NULL;
+
+	if (sim_human_edit(
+		t->w->sim, world_find(t->w, SWEEP_NAME, NULL), "ops@pam", NULL, "scsi1", &e) < 0)
+		world_violation(t->w, "scene: %s", err_msg(e));
 }
 
 /* --- adopt --- */
@@ -302,7 +315,16 @@ static const struct scene scenes[] = {
 			 "  network: { net0: { tag: 100 } }\n",
 	.keys = update_keys,
 	.vms = SWEEP_NAME,
+	.reason = "PendingReboot",
 	.wrong = update_wrong},
+    {.name = "ceiling",
+	.before = BASE ON "  max_disruption: none\n",
+	.after = BASE ON "  max_disruption: none\n  description: Front end\n"
+			 "  network: { net0: { tag: 100 } }\n",
+	.keys = few_keys,
+	.vms = SWEEP_NAME,
+	.reason = "DisruptionNotAllowed",
+	.wrong = ceiling_wrong},
     {.name = "delete",
 	.before = BASE,
 	.after = BASE "  delete: { network: [net1] }\n",
@@ -332,6 +354,13 @@ static const struct scene scenes[] = {
     {.name = "disk",
 	.before = BASE ON,
 	.after = BASE ON "  disk: { scsi1: { datastore_id: fast, size_gb: 5 } }\n",
+	.keys = disk_keys,
+	.vms = SWEEP_NAME,
+	.wrong = disk_wrong},
+    {.name = "detached",
+	.before = BASE "  disk: { scsi1: { datastore_id: fast, size_gb: 5 } }\n",
+	.happens = somebody_detaches,
+	.on_record = true,
 	.keys = disk_keys,
 	.vms = SWEEP_NAME,
 	.wrong = disk_wrong},

@@ -48,7 +48,7 @@ bool fault_fits(enum fault f, enum touch kind, const char *what, const char *whe
 {
 	const char *t = rows[f].touches;
 
-	if (f == FAULT_STRANGER && unguarded(kind, what, where))
+	if ((f == FAULT_STRANGER || f == FAULT_TWIN) && unguarded(kind, what, where))
 		return false;
 	switch (kind) {
 	case TOUCH_CLUSTER:
@@ -70,13 +70,17 @@ static void must(struct trial *t, int rc, const char *what, struct err *e)
 		world_tell(t->w, "  %s: %s", what, err_msg(e));
 }
 
+/* One key that nobody lists, and one part of a key of which others are listed. */
 static void edit(struct trial *t, int64_t vmid)
 {
+	const char *net = sim_guest_get(t->w->sim, vmid, "net0");
 	_cleanup_err_ struct err *e = NULL;
 	_cleanup_kv_ struct kv set = {0};
 	int rc;
 
 	kv_set(&set, "onboot", "1");
+	if (net)
+		kv_setf(&set, "net0", "%s" SWEEP_BY_HAND, net);
 	rc = sim_human_edit(t->w->sim, vmid, "ops@pam", &set, NULL, &e);
 	t->edited = rc == 0;
 	must(t, rc, "edit", e);
@@ -106,6 +110,8 @@ static void move(struct trial *t, int64_t vmid)
 
 static void replace(struct trial *t, int64_t vmid)
 {
+	const char *text = sim_guest_get(t->w->sim, vmid, "description");
+	_cleanup_str_ char *description = mem_strdup(text);
 	_cleanup_err_ struct err *e = NULL;
 	_cleanup_kv_ struct kv conf = {0};
 
@@ -117,8 +123,11 @@ static void replace(struct trial *t, int64_t vmid)
 	kv_set(&conf, "cores", "2");
 	kv_set(&conf, "scsi0", "shared:3");
 	kv_set(&conf, "net1", "virtio,bridge=vmbr1");
+	if (t->fault == FAULT_TWIN && description)
+		kv_set(&conf, "description", description);
 	must(t, sim_human_create(t->w->sim, vmid, "pve1", "ops@pam", &conf, &e), "create", e);
 	t->stranger = vmid;
+	t->stranger_conf = picture_raw(t, vmid);
 }
 
 static void quorum(struct trial *t, bool on)
@@ -145,7 +154,7 @@ static bool people(struct trial *t)
 		enum fault fault;
 		void (*act)(struct trial *t, int64_t vmid);
 	} acts[] = {{FAULT_EDITED, edit}, {FAULT_LOCKED, lock}, {FAULT_MOVED, move},
-	    {FAULT_STRANGER, replace}, {FAULT_TAKEN, take_number}};
+	    {FAULT_STRANGER, replace}, {FAULT_TWIN, replace}, {FAULT_TAKEN, take_number}};
 	int64_t vmid = world_find(t->w, SWEEP_NAME, NULL);
 
 	for (size_t i = 0; i < ARRAY_LEN(acts); i++) {
@@ -225,6 +234,17 @@ static enum fate fate_of(struct trial *t, enum touch kind, const char *what, con
 	return FATE_NORMAL;
 }
 
+/* Long after everybody must have seen that there is no quorum. */
+static void without_quorum(struct trial *t, enum touch kind, const char *what, const char *where)
+{
+	bool allocates = text_ends(where, "/clone") || text_ends(where, "/resize") ||
+			 text_ends(where, "/move_disk");
+
+	if (t->fault == FAULT_NO_QUORUM && t->struck && kind == TOUCH_CLUSTER && allocates &&
+	    strcmp(what, "POST") >= 0 && clock_now(t->w->clock) - t->struck_at > 1000)
+		world_violation(t->w, "%s %s without quorum", what, where);
+}
+
 enum fate strike_ask(void *arg, enum touch kind, const char *what, const char *where)
 {
 	struct trial *t = arg;
@@ -232,6 +252,7 @@ enum fate strike_ask(void *arg, enum touch kind, const char *what, const char *w
 	if (!t->armed)
 		return FATE_NORMAL;
 	t->count++;
+	without_quorum(t, kind, what, where);
 	if (t->fault == FAULT__MAX) {
 		MEM_PUSH_ROOM(t->touches, t->n_touches, t->cap_touches);
 		t->touches[t->n_touches++] = (struct touched){

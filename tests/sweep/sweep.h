@@ -15,6 +15,7 @@
 #include "support_judge.h"
 
 #define SWEEP_NAME "web-01"
+#define SWEEP_BY_HAND ",firewall=1" /* what people change in net0 */
 
 struct trial;
 
@@ -25,7 +26,9 @@ struct scene {
 	const char *after;		  /* what is merged then, NULL = nothing */
 	void (*happens)(struct trial *t); /* beside the merge, or NULL */
 	const struct judge_key *keys;
-	const char *vms; /* names of the VMs that there must be in the end, with commas */
+	const char *vms;    /* names of the VMs that there must be in the end, with commas */
+	const char *reason; /* that is said of the VM in the end; NULL = any that is Ready */
+	bool on_record; /* only the record knows what is right: not when all of it is lost */
 	bool creates, moves, stops, destroys;
 	/* NULL, or what is not as the manifest says. Caller frees. */
 	char *(*wrong)(struct trial *t);
@@ -58,9 +61,10 @@ struct trial {
 	size_t at;    /* the touch it strikes, from 1; 0 = none */
 	size_t count; /* touches so far, once it is armed */
 	bool armed, struck, lose_state;
-	int64_t struck_at;    /* ms */
-	int64_t reborn_at;    /* 0 = alive */
-	int64_t stranger;     /* VMID that a stranger took */
+	int64_t struck_at; /* ms */
+	int64_t reborn_at; /* 0 = alive */
+	int64_t stranger;  /* VMID that a stranger took */
+	char *stranger_conf;
 	bool edited, cleaned; /* by people */
 	int64_t locked;
 	/* Of the undisturbed play. */
@@ -86,6 +90,8 @@ void strike_over(struct trial *t);
 
 /* picture.c. Caller frees. */
 char *picture_take(struct trial *t);
+/* One guest, word for word. */
+char *picture_raw(struct trial *t, int64_t vmid);
 /* Volumes of VMs that there are not, one line each; NULL = none. Caller frees. */
 char *picture_orphans(struct trial *t);
 

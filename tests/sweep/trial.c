@@ -75,7 +75,9 @@ static char *unfinished(struct trial *t)
 		world_find(t->w, names.v[i], &n);
 		if (n != 1)
 			why = mem_printf("%zu VMs of %s", n, names.v[i]);
-		else if (!v || !vmstat_is_ready(v))
+		else if (!v ||
+			 (t->scene->reason ? !text_eq(reason_word(v->reason), t->scene->reason)
+					   : !vmstat_is_ready(v)))
 			why = mem_printf("%s is %s: %s", names.v[i],
 			    v ? reason_word(v->reason) : "not known",
 			    v && v->message ? v->message : "");
@@ -100,11 +102,20 @@ static bool is_done(struct world *w)
 	return !why;
 }
 
+static bool edit_is_kept(struct trial *t)
+{
+	const char *net = sim_guest_get(t->w->sim, world_find(t->w, SWEEP_NAME, NULL), "net0");
+
+	return !net || strstr(net, SWEEP_BY_HAND);
+}
+
 static void compare(struct trial *t, const struct trial *undisturbed)
 {
 	_cleanup_str_ char *now = picture_take(t), *orphans = picture_orphans(t);
 	const char *then = undisturbed->picture;
 
+	if (t->edited && !edit_is_kept(t))
+		world_violation(t->w, "what was changed by hand in net0 is lost");
 	if (orphans && !t->cleaned)
 		world_violation(t->w, "left over and not reported: %s", orphans);
 	if (strcmp(now, then) == 0)
@@ -126,22 +137,16 @@ static void compare(struct trial *t, const struct trial *undisturbed)
 /* Somebody else's VM stands under the number: it is left alone, and the report says so. */
 static void end_with_stranger(struct trial *t)
 {
-	_cleanup_buf_ struct buf before = {0}, after = {0};
+	_cleanup_str_ char *after = NULL;
 	const struct vmstat *v;
 
-	KV_FOREACH (it, sim_guest_conf(t->w->sim, t->stranger))
-		buf_addf(&before, "%s=%s\n", it->key, it->value);
 	world_run(t->w, 1800000, NULL, each);
-	if (!sim_guest_exists(t->w->sim, t->stranger)) {
-		world_violation(t->w, "the stranger under %lld is gone", (long long)t->stranger);
-		return;
-	}
-	KV_FOREACH (it, sim_guest_conf(t->w->sim, t->stranger))
-		buf_addf(&after, "%s=%s\n", it->key, it->value);
-	if (strcmp(buf_str(&before), buf_str(&after)) != 0)
-		world_violation(t->w, "the stranger was changed");
+	after = picture_raw(t, t->stranger);
+	if (!text_eq(t->stranger_conf, after))
+		world_violation(
+		    t->w, "the stranger was changed: %s instead of %s", after, t->stranger_conf);
 	v = world_vmstat(t->w, SWEEP_NAME);
-	if (v && vmstat_is_ready(v) && !world_find(t->w, SWEEP_NAME, NULL))
+	if (v && vmstat_is_ready(v))
 		world_violation(t->w, "Ready is said of a VM that is gone");
 }
 
@@ -224,5 +229,6 @@ void trial_fini(struct trial *t)
 	}
 	free(t->touches);
 	free(t->picture);
+	free(t->stranger_conf);
 	*t = (struct trial){0};
 }
