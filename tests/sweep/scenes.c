@@ -149,6 +149,7 @@ static char *move_wrong(struct trial *t)
 	char *why = expect(t, "scsi0", "fast:");
 
 	why = first_of(why, expect(t, "scsi0", "ssd=1"));
+	why = first_of(why, expect(t, "scsi0", "discard=on"));
 	return first_of(why, trial_may_leave(t) || sim_volumes_of(t->w->sim, vmid) == 1
 				 ? NULL
 				 : mem_strdup("volumes"));
@@ -296,6 +297,15 @@ static char *right(struct trial *t)
 	return NULL;
 }
 
+#define DB HEAD("db-01") LINKED
+#define PRUNE "policy: { vmid_range: 1000-1099, prune: true }\n"
+
+static char *gone_wrong(struct trial *t)
+{
+	return t->unconfirmed || sim_volumes_of(t->w->sim, t->number) == 0 ? NULL
+									   : mem_strdup("volumes");
+}
+
 static const struct scene scenes[] = {
     {.name = "create",
 	.creates = true,
@@ -415,6 +425,39 @@ static const struct scene scenes[] = {
 	.keys = drift_keys,
 	.vms = SWEEP_NAME,
 	.wrong = drift_wrong},
+    {.name = "absent",
+	.before = BASE ON,
+	.after = BASE "  state: absent\n",
+	.keys = few_keys,
+	.vms = "",
+	.gone = true,
+	.stops = true,
+	.destroys = true,
+	.wrong = gone_wrong},
+    {.name = "prune",
+	.before = BASE "---\n" DB,
+	.after = DB,
+	.policy = PRUNE,
+	.keys = few_keys,
+	.vms = "db-01",
+	.gone = true,
+	.destroys = true,
+	.wrong = gone_wrong},
+    {.name = "budget",
+	.before = BASE "---\n" DB,
+	.after = BASE "  state: absent\n---\n" DB "  state: absent\n",
+	.keys = few_keys,
+	.vms = SWEEP_NAME ",db-01",
+	.reason = "DestroyBudget",
+	.wrong = right},
+    {.name = "unread",
+	.before = BASE "---\n" DB,
+	.after = DB "  cpus: 3\n",
+	.policy = PRUNE,
+	.keys = few_keys,
+	.vms = SWEEP_NAME,
+	.reason = "ManifestsUnreadable",
+	.wrong = right},
     {.name = "recreate",
 	.creates = true,
 	.before = BASE "  on_missing: recreate\n",

@@ -68,7 +68,9 @@ static bool chosen(const struct sweep *s, const struct run *r)
 	    (s->at && s->at != r->at) ||
 	    !fault_fits(r->fault, touched->kind, touched->what, touched->where))
 		return false;
-	if ((r->fault == FAULT_TAKEN && !scene->creates) ||
+	/* Before its UUID is on record, nothing tells a twin from the new VM. */
+	if ((r->fault == FAULT_TWIN && scene->creates) ||
+	    (r->fault == FAULT_TAKEN && !scene->creates) ||
 	    (r->fault == FAULT_LOST_ALL && scene->on_record))
 		return false;
 	return s->all || s->at || (hash * 0x9e3779b97f4a7c15u >> 40) % SHARE == 0;

@@ -27,8 +27,10 @@ struct scene {
 	void (*happens)(struct trial *t); /* beside the merge, or NULL */
 	const struct judge_key *keys;
 	const char *vms;    /* names of the VMs that there must be in the end, with commas */
+	const char *policy; /* lines of configuration, NULL = the usual ones */
+	bool gone;	    /* the VM is, in the end, and vms names others */
 	const char *reason; /* that is said of the VM in the end; NULL = any that is Ready */
-	bool on_record; /* only the record knows what is right: not when all of it is lost */
+	bool on_record;	    /* only the record knows what is right: not when all of it is lost */
 	bool creates, moves, stops, destroys;
 	/* NULL, or what is not as the manifest says. Caller frees. */
 	char *(*wrong)(struct trial *t);
@@ -66,6 +68,7 @@ struct trial {
 	int64_t stranger;  /* VMID that a stranger took */
 	char *stranger_conf;
 	bool edited, cleaned; /* by people */
+	bool unconfirmed;     /* it waits for a person to say whose the VM is */
 	int64_t locked;
 	/* Of the undisturbed play. */
 	struct touched *touches;

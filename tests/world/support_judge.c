@@ -114,14 +114,18 @@ static void take_mark(struct judge *j, const char *description, int64_t vmid)
 static void judge_parts(struct world *w, const struct judge_key *k, const struct sim_entry *e)
 {
 	_cleanup_str_ char *a = NULL, *b = NULL;
+	const char *before = e->before;
 
-	if (!e->before || !e->after || !k->parts)
+	/* What becomes pending for the first time differs from what is in force. */
+	if (!before && strcmp(e->effect, "pending") == 0)
+		before = sim_guest_get(w->sim, e->vmid, e->key);
+	if (!before || !e->after || !k->parts)
 		return;
-	a = without(e->before, k->parts);
+	a = without(before, k->parts);
 	b = without(e->after, k->parts);
 	if (strcmp(a, b) != 0)
 		world_violation(w, "%s of VM %lld: more than %s changed: %s -> %s", e->key,
-		    (long long)e->vmid, k->parts, e->before, e->after);
+		    (long long)e->vmid, k->parts, before, e->after);
 }
 
 static void judge_key(struct judge *j, struct world *w, const struct sim_entry *e)
