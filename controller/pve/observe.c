@@ -275,6 +275,26 @@ int observe_quorum(const struct jsn *data, bool *ret_quorate, struct err **err)
 	return 0;
 }
 
+int observe_quorum_of(const struct jsn *data, const char *node, bool *ret_quorate, struct err **err)
+{
+	bool quorate, here = false, rows = false;
+
+	if (observe_quorum(data, &quorate, err) < 0)
+		return -1;
+	for (size_t i = 0; i < jsn_len(data); i++) {
+		const struct jsn *row = jsn_at(data, i);
+
+		if (!text_eq(jsn_get_text(row, "type"), "node"))
+			continue;
+		rows = true;
+		if (text_eq(jsn_get_text(row, "name"), node))
+			here =
+			    jsn_get_int(row, "local", 0) == 1 || jsn_get_int(row, "online", 0) == 1;
+	}
+	*ret_quorate = quorate && (here || !rows);
+	return 0;
+}
+
 int observe_version(const struct jsn *data, struct obs_cluster *c, struct err **err)
 {
 	const char *release = jsn_get_text(data, "release");

@@ -32,6 +32,10 @@ int observe_nodes(const struct jsn *data, struct obs_cluster *c, struct err **er
 int observe_storages(const struct jsn *data, struct obs_cluster *c, struct err **err) MUST_CHECK;
 /* GET /cluster/status: quorate. A node without a cluster is quorate. */
 int observe_quorum(const struct jsn *data, bool *ret_quorate, struct err **err) MUST_CHECK;
+/* The same, and the node is the one that answers, or is seen by it: only then is what the answer
+ * says of quorum also so for that node. */
+int observe_quorum_of(
+    const struct jsn *data, const char *node, bool *ret_quorate, struct err **err) MUST_CHECK;
 /* GET /version: version_major, version_minor. */
 int observe_version(const struct jsn *data, struct obs_cluster *c, struct err **err) MUST_CHECK;
 

@@ -491,7 +491,7 @@ static void stopping(void *arg)
 		busy |= guest_is_acting(c->guests[i]);
 	if (!busy)
 		reporter_flush(c->reporter);
-	busy |= !reporter_is_idle(c->reporter);
+	busy |= !reporter_is_quiet(c->reporter);
 	if (busy && clock_now(c->clock) < c->stop_deadline)
 		c->stop_timer = clock_timer(c->clock, STOP_POLL_MS, stopping, c);
 	else

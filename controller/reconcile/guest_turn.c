@@ -329,9 +329,12 @@ static void failed(struct guest *g, const struct op_result *r)
 	bool counts = r->why == PVE_OTHER || pve_reason_next(r->why) == PVE_NEXT_PERSON;
 	bool has_guest = g->turn && g->turn->has_guest;
 	bool ending = g->turn && g->turn->planned && g->turn->plan.destroy;
+	/* Whoever waits for somebody else has not failed. */
+	bool waits =
+	    r->why == PVE_LOCKED || r->why == PVE_NO_QUORUM || r->why == PVE_UNAUTHENTICATED;
 	enum reason person;
 
-	g->fails++;
+	g->fails += !waits;
 	if (ending && r->why == PVE_NO_SHUTDOWN) {
 		guest_stall(g, REASON_STAYS_UP, text, NULL);
 		return;

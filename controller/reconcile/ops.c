@@ -177,7 +177,7 @@ static bool quorum_ok(struct op *op, const struct pvereq_result *a)
 	bool quorate = false, answered = a->outcome == PVE_DONE;
 
 	op->call = 0;
-	if (answered && observe_quorum(a->data, &quorate, NULL) == 0 && quorate)
+	if (answered && observe_quorum_of(a->data, op->node, &quorate, NULL) == 0 && quorate)
 		return true;
 	text = mem_printf("node %s does not confirm that it has quorum%s%s", op->node,
 	    answered ? "" : ": ", answered ? "" : a->text);

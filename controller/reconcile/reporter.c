@@ -552,6 +552,12 @@ bool reporter_is_idle(const struct reporter *r)
 	return r->state == REPORTER_IDLE || (r->state == REPORTER_BACKOFF && r->failures >= 3);
 }
 
+bool reporter_is_quiet(const struct reporter *r)
+{
+	return r->state == REPORTER_IDLE || r->state == REPORTER_BACKOFF ||
+	       r->state == REPORTER_RESTORE;
+}
+
 const char *reporter_problem(const struct reporter *r)
 {
 	return r->problem ? r->problem : r->note;

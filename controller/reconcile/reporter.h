@@ -66,6 +66,8 @@ void reporter_look(struct reporter *r);
 bool reporter_is_restored(const struct reporter *r);
 /* Nothing waits and nothing is under way; or publishing fails and is tried again later. */
 bool reporter_is_idle(const struct reporter *r);
+/* Nothing is about to be published, but for what has just failed. */
+bool reporter_is_quiet(const struct reporter *r);
 /* NULL = well; else what fails, or that a part of the report is held back. */
 const char *reporter_problem(const struct reporter *r);
 

@@ -161,6 +161,55 @@ static void test_journal_lost(void **state)
 	world_free(&w);
 }
 
+static void set_flag(void *arg)
+{
+	*(bool *)arg = true;
+}
+
+/* With Git out of reach there is nothing to wait for at the end. */
+static void test_stop_without_git(void **state)
+{
+	struct world *w = ready_world(5);
+	_cleanup_kv_ struct kv set = {0};
+	int64_t vmid = world_find(w, "web-01", NULL), at;
+	bool stopped = false;
+
+	(void)state;
+	memgit_set_down(w->git, true);
+	kv_set(&set, "cores", "7"); /* something to report */
+	assert_int_equal(sim_human_edit(w->sim, vmid, "ops@pam", &set, NULL, NULL), 0);
+	world_run(w, 60000, NULL, NULL);
+	assert_non_null(controller_status(w->controller)->report_problem);
+	at = clock_now(w->clock);
+	controller_stop(w->controller, set_flag, &stopped);
+	while (!stopped)
+		world_step(w);
+	assert_in_range(clock_now(w->clock) - at, 0, 2000);
+	world_free(&w);
+}
+
+/* Who waits for a lock has not failed: however long it takes, it goes on at once afterwards. */
+static void test_lock_is_no_failure(void **state)
+{
+	struct world *w = ready_world(6);
+	_cleanup_kv_ struct kv set = {0};
+	int64_t vmid = world_find(w, "web-01", NULL), at;
+
+	(void)state;
+	kv_set(&set, "cores", "7");
+	assert_int_equal(sim_human_edit(w->sim, vmid, "ops@pam", &set, NULL, NULL), 0);
+	assert_int_equal(sim_human_lock(w->sim, vmid, "backup", NULL), 0);
+	world_run(w, 6 * HOUR_MS, NULL, NULL);
+	assert_int_equal(world_vmstat(w, "web-01")->reason, REASON_LOCKED);
+	assert_non_null(strstr(world_vmstat(w, "web-01")->message, "backup"));
+	assert_int_equal(sim_human_lock(w->sim, vmid, NULL, NULL), 0);
+	at = clock_now(w->clock);
+	must_be_ready(w);
+	assert_in_range(clock_now(w->clock) - at, 0, 60000);
+	assert_string_equal(sim_guest_get(w->sim, vmid, "cores"), "2");
+	world_free(&w);
+}
+
 static void drop_log(const char *line, void *arg)
 {
 	(void)line, (void)arg;
@@ -173,6 +222,8 @@ int main(void)
 	    cmocka_unit_test(test_tag_is_no_identity),
 	    cmocka_unit_test(test_description_edited),
 	    cmocka_unit_test(test_journal_lost),
+	    cmocka_unit_test(test_stop_without_git),
+	    cmocka_unit_test(test_lock_is_no_failure),
 	};
 
 	log_set_sink(drop_log, NULL);

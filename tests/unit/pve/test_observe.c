@@ -175,6 +175,36 @@ static void test_quorum(void **state)
 	assert_int_equal(observe_quorum(NULL, &q, NULL), -1);
 }
 
+/* Quorum is asked of one node: of the one that answers, or of one that it sees. */
+static void test_quorum_of_a_node(void **state)
+{
+	_cleanup_jsn_ struct jsn *view =
+	    parse("[{\"type\":\"cluster\",\"quorate\":1},"
+		  "{\"type\":\"node\",\"name\":\"pve1\",\"local\":1,\"online\":1},"
+		  "{\"type\":\"node\",\"name\":\"pve2\",\"local\":0,\"online\":1},"
+		  "{\"type\":\"node\",\"name\":\"pve3\",\"local\":0,\"online\":0}]");
+	_cleanup_jsn_ struct jsn *lost =
+	    parse("[{\"type\":\"cluster\",\"quorate\":0},"
+		  "{\"type\":\"node\",\"name\":\"pve1\",\"local\":1,\"online\":1}]");
+	_cleanup_jsn_ struct jsn *bare = parse("[{\"type\":\"cluster\",\"quorate\":1}]");
+	static const struct {
+		const char *node;
+		bool quorate;
+	} rows[] = {{"pve1", true}, {"pve2", true}, {"pve3", false}, {"pve4", false}};
+	bool q = true;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		assert_int_equal(observe_quorum_of(view, rows[i].node, &q, NULL), 0);
+		assert_int_equal(q, rows[i].quorate);
+	}
+	assert_int_equal(observe_quorum_of(lost, "pve1", &q, NULL), 0);
+	assert_false(q);
+	assert_int_equal(observe_quorum_of(bare, "pve1", &q, NULL), 0);
+	assert_true(q);
+	assert_int_equal(observe_quorum_of(NULL, "pve1", &q, NULL), -1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -185,6 +215,7 @@ int main(void)
 	    cmocka_unit_test(test_snapshots),
 	    cmocka_unit_test(test_cluster),
 	    cmocka_unit_test(test_quorum),
+	    cmocka_unit_test(test_quorum_of_a_node),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
