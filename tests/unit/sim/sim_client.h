@@ -175,4 +175,26 @@ UNUSED static void client_fini(struct client *c)
 	sim_free(&c->sim);
 }
 
+/* A client of a cluster of its own, for cmocka's set-up and tear-down. */
+UNUSED static int client_of_seed(
+    void **state, const char *seed, const char *version, const char *auth)
+{
+	static struct client c;
+	struct err *e = NULL;
+	const struct sim_opts o = {
+	    .seed_yaml = seed, .seed_name = "seed", .version = version, .random = 5};
+
+	c = (struct client){.auth = auth};
+	if (sim_new(&o, &c.sim, &e) < 0)
+		fail_msg("%s", err_msg(e));
+	*state = &c;
+	return 0;
+}
+
+UNUSED static int client_done(void **state)
+{
+	client_fini(*state);
+	return 0;
+}
+
 #endif

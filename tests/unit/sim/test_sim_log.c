@@ -9,34 +9,14 @@ static const char *const seed =
     "  - {name: eve@pve, password: hush-hush}\n"
     "guests: [{id: 310, config: {memory: 64, net2: \"e1000,bridge=vmbr0,tag=7\"}}]\n";
 
-static int setup_version(void **state, const char *version)
-{
-	static struct client c;
-	struct err *e = NULL;
-	const struct sim_opts o = {
-	    .seed_yaml = seed, .seed_name = "seed", .version = version, .random = 5};
-
-	c = (struct client){.auth = "PVEAPIToken=root@pam!all=s-root"};
-	if (sim_new(&o, &c.sim, &e) < 0)
-		fail_msg("%s", err_msg(e));
-	*state = &c;
-	return 0;
-}
-
 static int setup_8(void **state)
 {
-	return setup_version(state, "8.4");
+	return client_of_seed(state, seed, "8.4", "PVEAPIToken=root@pam!all=s-root");
 }
 
 static int setup_9(void **state)
 {
-	return setup_version(state, "9.2");
-}
-
-static int teardown(void **state)
-{
-	client_fini(*state);
-	return 0;
+	return client_of_seed(state, seed, "9.2", "PVEAPIToken=root@pam!all=s-root");
 }
 
 /* The nth line from the end. */
@@ -96,10 +76,10 @@ static void a_vlan_that_goes_nowhere(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test_setup_teardown(a_login_is_told, setup_9, teardown),
-	    cmocka_unit_test_setup_teardown(a_change_is_told_before_its_task, setup_8, teardown),
-	    cmocka_unit_test_setup_teardown(a_change_is_told_by_its_task, setup_9, teardown),
-	    cmocka_unit_test_setup_teardown(a_vlan_that_goes_nowhere, setup_9, teardown),
+	    cmocka_unit_test_setup_teardown(a_login_is_told, setup_9, client_done),
+	    cmocka_unit_test_setup_teardown(a_change_is_told_before_its_task, setup_8, client_done),
+	    cmocka_unit_test_setup_teardown(a_change_is_told_by_its_task, setup_9, client_done),
+	    cmocka_unit_test_setup_teardown(a_vlan_that_goes_nowhere, setup_9, client_done),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -22,34 +22,14 @@ static const char *const seed =
 #define ROOT "PVEAPIToken=root@pam!all=s-root"
 #define EVE "PVEAPIToken=eve@pve!t=s-eve"
 
-static int setup_version(void **state, const char *version)
-{
-	static struct client c;
-	struct err *e = NULL;
-	const struct sim_opts o = {
-	    .seed_yaml = seed, .seed_name = "seed", .version = version, .random = 11};
-
-	c = (struct client){.auth = ROOT};
-	if (sim_new(&o, &c.sim, &e) < 0)
-		fail_msg("%s", err_msg(e));
-	*state = &c;
-	return 0;
-}
-
 static int setup(void **state)
 {
-	return setup_version(state, "9.2");
+	return client_of_seed(state, seed, "9.2", ROOT);
 }
 
 static int setup_8(void **state)
 {
-	return setup_version(state, "8.4");
-}
-
-static int teardown(void **state)
-{
-	client_fini(*state);
-	return 0;
+	return client_of_seed(state, seed, "8.4", ROOT);
 }
 
 /* Asks with a cookie and this CSRF token, through this formatter. */
@@ -260,7 +240,7 @@ static void what_is_wrong_with_json(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-#define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
+#define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, client_done)
 	    TEST(a_ticket_says_what_may_be_shown),
 	    TEST(writing_takes_the_other_token),
 	    TEST(a_ticket_holds_for_two_hours),
@@ -268,7 +248,7 @@ int main(void)
 	    TEST(extjs_wants_success),
 	    TEST(names_that_are_no_nodes),
 	    TEST(a_parameter_sent_twice),
-	    cmocka_unit_test_setup_teardown(the_index_is_of_its_version, setup_8, teardown),
+	    cmocka_unit_test_setup_teardown(the_index_is_of_its_version, setup_8, client_done),
 	    cmocka_unit_test(a_form_as_it_is_sent),
 	    cmocka_unit_test(what_is_wrong_with_json),
 	};

@@ -19,34 +19,14 @@ static const char *const seed =
     "  - {name: root@pam, tokens: [{name: all, secret: s-root, privsep: false}]}\n"
     "guests: []\n";
 
-static int setup_version(void **state, const char *version)
-{
-	static struct client c;
-	struct err *e = NULL;
-	const struct sim_opts o = {
-	    .seed_yaml = seed, .seed_name = "seed", .version = version, .random = 3};
-
-	c = (struct client){.auth = "PVEAPIToken=root@pam!all=s-root"};
-	if (sim_new(&o, &c.sim, &e) < 0)
-		fail_msg("%s", err_msg(e));
-	*state = &c;
-	return 0;
-}
-
 static int setup_8(void **state)
 {
-	return setup_version(state, "8.4");
+	return client_of_seed(state, seed, "8.4", "PVEAPIToken=root@pam!all=s-root");
 }
 
 static int setup_9(void **state)
 {
-	return setup_version(state, "9.2");
-}
-
-static int teardown(void **state)
-{
-	client_fini(*state);
-	return 0;
+	return client_of_seed(state, seed, "9.2", "PVEAPIToken=root@pam!all=s-root");
 }
 
 static const struct jsn *status(struct client *c)
@@ -142,11 +122,11 @@ static void what_it_could_before(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test_setup_teardown(hardware, setup_9, teardown),
-	    cmocka_unit_test_setup_teardown(hardware_in_8, setup_8, teardown),
-	    cmocka_unit_test_setup_teardown(network, setup_9, teardown),
-	    cmocka_unit_test_setup_teardown(what_qemu_can_do, setup_9, teardown),
-	    cmocka_unit_test_setup_teardown(what_it_could_before, setup_8, teardown),
+	    cmocka_unit_test_setup_teardown(hardware, setup_9, client_done),
+	    cmocka_unit_test_setup_teardown(hardware_in_8, setup_8, client_done),
+	    cmocka_unit_test_setup_teardown(network, setup_9, client_done),
+	    cmocka_unit_test_setup_teardown(what_qemu_can_do, setup_9, client_done),
+	    cmocka_unit_test_setup_teardown(what_it_could_before, setup_8, client_done),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -22,34 +22,14 @@ static const char *const seed =
 
 #define ROOT "PVEAPIToken=root@pam!all=s-root"
 
-static int setup_version(void **state, const char *version)
-{
-	static struct client c;
-	struct err *e = NULL;
-	const struct sim_opts o = {
-	    .seed_yaml = seed, .seed_name = "seed", .version = version, .random = 5};
-
-	c = (struct client){.auth = ROOT};
-	if (sim_new(&o, &c.sim, &e) < 0)
-		fail_msg("%s", err_msg(e));
-	*state = &c;
-	return 0;
-}
-
 static int setup(void **state)
 {
-	return setup_version(state, "9.2");
+	return client_of_seed(state, seed, "9.2", ROOT);
 }
 
 static int setup_8(void **state)
 {
-	return setup_version(state, "8.4");
-}
-
-static int teardown(void **state)
-{
-	client_fini(*state);
-	return 0;
+	return client_of_seed(state, seed, "8.4", ROOT);
 }
 
 static const struct jsn *row(struct client *c, const char *path, const char *key, int64_t value)
@@ -180,13 +160,14 @@ static void tags_in_order(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test_setup_teardown(tasks_and_lines, setup, teardown),
-	    cmocka_unit_test_setup_teardown(a_volume_left_behind, setup, teardown),
-	    cmocka_unit_test_setup_teardown(an_echo_of_the_one_before, setup, teardown),
-	    cmocka_unit_test_setup_teardown(the_last_task_is_marked_by_a_number, setup, teardown),
-	    cmocka_unit_test_setup_teardown(tags_of_guests_one_sees, setup, teardown),
-	    cmocka_unit_test_setup_teardown(tags_as_they_came, setup_8, teardown),
-	    cmocka_unit_test_setup_teardown(tags_in_order, setup, teardown),
+	    cmocka_unit_test_setup_teardown(tasks_and_lines, setup, client_done),
+	    cmocka_unit_test_setup_teardown(a_volume_left_behind, setup, client_done),
+	    cmocka_unit_test_setup_teardown(an_echo_of_the_one_before, setup, client_done),
+	    cmocka_unit_test_setup_teardown(
+		the_last_task_is_marked_by_a_number, setup, client_done),
+	    cmocka_unit_test_setup_teardown(tags_of_guests_one_sees, setup, client_done),
+	    cmocka_unit_test_setup_teardown(tags_as_they_came, setup_8, client_done),
+	    cmocka_unit_test_setup_teardown(tags_in_order, setup, client_done),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

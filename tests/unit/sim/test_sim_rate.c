@@ -13,21 +13,7 @@ static const char *const seed =
 
 static int setup(void **state)
 {
-	static struct client c;
-	struct err *e = NULL;
-	const struct sim_opts o = {.seed_yaml = seed, .seed_name = "seed", .random = 5};
-
-	c = (struct client){.auth = "PVEAPIToken=root@pam!all=s-root"};
-	if (sim_new(&o, &c.sim, &e) < 0)
-		fail_msg("%s", err_msg(e));
-	*state = &c;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	client_fini(*state);
-	return 0;
+	return client_of_seed(state, seed, NULL, "PVEAPIToken=root@pam!all=s-root");
 }
 
 #define CONFIG "/nodes/alpha/qemu/310/config"
@@ -75,9 +61,9 @@ static void without_a_limit(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test_setup_teardown(a_slow_import_is_cut_and_goes_on, setup, teardown),
-	    cmocka_unit_test_setup_teardown(others_wait_for_it_ten_seconds, setup, teardown),
-	    cmocka_unit_test_setup_teardown(without_a_limit, setup, teardown),
+	    cmocka_unit_test_setup_teardown(a_slow_import_is_cut_and_goes_on, setup, client_done),
+	    cmocka_unit_test_setup_teardown(others_wait_for_it_ten_seconds, setup, client_done),
+	    cmocka_unit_test_setup_teardown(without_a_limit, setup, client_done),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
