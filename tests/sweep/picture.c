@@ -121,7 +121,6 @@ char *picture_take(struct trial *t)
 {
 	int64_t ids[GUESTS_MAX];
 	size_t n = sim_guests(t->w->sim, ids, ARRAY_LEN(ids));
-	_cleanup_buf_ struct buf b = {0};
 	struct strs parts = {0};
 	char *s;
 
