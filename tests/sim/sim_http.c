@@ -569,6 +569,16 @@ void sim_http_free(struct sim_http **p)
 	free(h);
 }
 
+struct event_base *sim_http_base(struct sim_http *h)
+{
+	return h->base;
+}
+
+void sim_http_sync(struct sim_http *h)
+{
+	clock_sync(h);
+}
+
 void sim_http_poll(struct sim_http *h)
 {
 	event_base_loop(h->base, EVLOOP_NONBLOCK);

@@ -35,6 +35,11 @@ void sim_http_free(struct sim_http **h);
 size_t sim_http_count(const struct sim_http *h);
 /* What has arrived is taken and what is to be sent is sent, without waiting. */
 void sim_http_poll(struct sim_http *h);
+/* Brings the simulation's clock up to date; again after something was done to it beside requests.
+ */
+void sim_http_sync(struct sim_http *h);
+/* The loop that it runs in. */
+struct event_base *sim_http_base(struct sim_http *h);
 /* Port of the nth listener and the node it stands for. */
 int sim_http_port(const struct sim_http *h, size_t i);
 const char *sim_http_node(const struct sim_http *h, size_t i);

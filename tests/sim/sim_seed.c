@@ -180,7 +180,7 @@ static int load_store(const struct seed *c, const struct ynode *map)
 	const char *name;
 
 	if (field_known(c, map,
-		"|name|type|path|content|nodes|shared|size|used|iso|import|snippets|images|"
+		"|name|type|path|content|nodes|shared|size|used|iso|import|snippets|"
 		"disabled|") < 0)
 		return -1;
 	name = field_str(map, "name", NULL);

@@ -3,8 +3,8 @@
  *
  * Not a record of a running one: what is not said has a usual value.
  *
- * The text is read once. Its keys (all optional but nodes and storages; times in milliseconds or
- * "5s", sizes as "20G"):
+ * The text is read once. An overview of its keys (docs/ramet-sim.md has them all; optional but
+ * nodes and storages; times in milliseconds or "5s", sizes as "20G"):
  *
  *     cluster:  {name: demo, version: "9.2", options: {mac_prefix: "BC:24:11", next-id: "lower=…"}}
  *     timing:   {clone-start: 200, start: 2s, bandwidth: 200M, …}     the words of sim_timing.def

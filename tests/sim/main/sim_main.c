@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "sim.h"
+#include "sim_control.h"
 #include "sim_http.h"
 #include "sim_tls.h"
 
@@ -38,6 +39,9 @@ static const char help[] =
 #define SIM_FAULT(code, word, doc) "                           " word ": " doc "\n"
 #include "sim_fault.def"
 #undef SIM_FAULT
+    "  -c, --control PATH     a Unix socket that takes these lines and answers \"ok\" or \"error: "
+    "…\":\n"
+    "%s\n"
     "      --check            only read the seed and say whether it is good\n"
     "  -h, --help             this text\n"
     "      --version          the program's version\n"
@@ -47,7 +51,7 @@ static const char help[] =
     "and \"ready\". Ends on SIGTERM and SIGINT with status 0.\n";
 
 struct options {
-	const char *seed, *pve, *cert, *key, *tls_dir, *journal;
+	const char *seed, *pve, *cert, *key, *tls_dir, *journal, *control;
 	char *address;
 	int port;
 	bool all_nodes, plain, check;
@@ -85,9 +89,9 @@ enum { OPT_PVE = 256, OPT_ALL, OPT_CERT, OPT_KEY, OPT_PLAIN, OPT_SPEED, OPT_CHEC
 static const struct option longopts[] = {{"seed", 1, NULL, 's'}, {"pve", 1, NULL, OPT_PVE},
     {"listen", 1, NULL, 'l'}, {"all-nodes", 0, NULL, OPT_ALL}, {"tls-dir", 1, NULL, 't'},
     {"cert", 1, NULL, OPT_CERT}, {"key", 1, NULL, OPT_KEY}, {"plain", 0, NULL, OPT_PLAIN},
-    {"journal", 1, NULL, 'j'}, {"random", 1, NULL, 'r'}, {"speed", 1, NULL, OPT_SPEED},
-    {"fault", 1, NULL, 'f'}, {"check", 0, NULL, OPT_CHECK}, {"help", 0, NULL, 'h'},
-    {"version", 0, NULL, OPT_VERSION}, {0}};
+    {"journal", 1, NULL, 'j'}, {"control", 1, NULL, 'c'}, {"random", 1, NULL, 'r'},
+    {"speed", 1, NULL, OPT_SPEED}, {"fault", 1, NULL, 'f'}, {"check", 0, NULL, OPT_CHECK},
+    {"help", 0, NULL, 'h'}, {"version", 0, NULL, OPT_VERSION}, {0}};
 
 static int one_option(int c, struct options *o, struct err **err)
 {
@@ -119,6 +123,9 @@ static int one_option(int c, struct options *o, struct err **err)
 		return 0;
 	case 'j':
 		o->journal = optarg;
+		return 0;
+	case 'c':
+		o->control = optarg;
 		return 0;
 	case 'r':
 		if (text_to_int(optarg, 0, INT64_MAX, &n) < 0)
@@ -153,9 +160,12 @@ static int parse_options(int argc, char **argv, struct options *o, struct err **
 	    .random = 1,
 	    .speed = 1,
 	    .tls_dir = "ramet-sim-tls"};
-	while ((c = getopt_long(argc, argv, "s:l:t:j:r:f:h", longopts, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "s:l:t:j:c:r:f:h", longopts, NULL)) != -1) {
 		if (c == 'h' || c == OPT_VERSION) {
-			fputs(c == 'h' ? help : "ramet-sim " RAMET_VERSION "\n", stdout);
+			if (c == 'h')
+				printf(help, control_help);
+			else
+				puts("ramet-sim " RAMET_VERSION);
 			return 1;
 		}
 		if (one_option(c, o, err) < 0)
@@ -323,14 +333,18 @@ static int run(const struct options *o, struct sim *sim, SSL_CTX *tls, struct er
 	    .speed = o->speed,
 	    .clock_us = real_us};
 	struct sim_http *h = NULL;
+	struct sim_control *control = NULL;
 	int r = sim_http_start(base, sim, &ho, &h, err);
 
+	if (r == 0 && o->control)
+		r = control_start(sim, h, o->control, &control, err);
 	if (r == 0) {
 		event_add(term, NULL);
 		event_add(intr, NULL);
 		announce(o, h);
 		event_base_dispatch(base);
 	}
+	control_free(&control);
 	sim_http_free(&h);
 	event_free(term);
 	event_free(intr);
