@@ -84,6 +84,7 @@ void api_task_index(struct job *j)
 void api_task_status(struct job *j)
 {
 	const struct task *t = open_task(j, PRIV_BIT(SYS_AUDIT));
+	bool running = t && task_seen_running(j->sim, t);
 	struct jsn *o;
 
 	if (!t)
@@ -91,8 +92,8 @@ void api_task_status(struct job *j)
 	o = task_json(t);
 	jsn_put_int(o, "pid", t->pid);
 	jsn_put_int(o, "pstart", t->pstart);
-	jsn_put_str(o, "status", t->job ? "running" : "stopped");
-	if (!t->job)
+	jsn_put_str(o, "status", running ? "running" : "stopped");
+	if (!running)
 		jsn_put_str(o, "exitstatus", t->status);
 	job_ok(j, o);
 }

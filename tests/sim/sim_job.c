@@ -7,8 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WORKERS 3 /* of pvedaemon on each node */
-
 static void job_end(struct job *j);
 
 void job_list_drop(struct job **v, size_t *n, const struct job *j)
@@ -66,46 +64,6 @@ void job_when_fs(struct job *j, void (*fn)(struct job *j))
 		job_next(j, j->sim->fs_until - j->sim->now, fs_ready);
 	else
 		fn(j);
-}
-
-/* --- workers of pvedaemon --- */
-
-void worker_take(struct job *j, void (*fn)(struct job *j))
-{
-	struct node *n = j->node;
-
-	if (n->busy < WORKERS && !n->frozen) {
-		n->busy++;
-		j->worker = true;
-		job_next(j, 0, fn);
-		return;
-	}
-	j->fn = fn;
-	MEM_PUSH_ROOM(n->queue, n->nqueue, n->qcap);
-	n->queue[n->nqueue++] = j;
-}
-
-void worker_pump(struct node *n)
-{
-	while (n->nqueue && n->busy < WORKERS && !n->frozen) {
-		struct job *k = n->queue[0];
-
-		memmove(n->queue, n->queue + 1, --n->nqueue * sizeof(struct job *));
-		n->busy++;
-		k->worker = true;
-		job_next(k, 0, k->fn);
-	}
-}
-
-static void worker_give(struct job *j)
-{
-	struct node *n = j->node;
-
-	if (!j->worker)
-		return;
-	j->worker = false;
-	n->busy--;
-	worker_pump(n);
 }
 
 /* --- answers --- */
@@ -435,6 +393,10 @@ static void task_close(struct job *j)
 	t->end = sim_secs(j->sim);
 	t->end_ms = j->sim->now;
 	t->job = NULL;
+	if (!t->lost && worker_blocked(j->sim, t->node, t->slot)) {
+		t->unreaped = true;
+		j->sim->unreaped++;
+	}
 	if (t->lost) {
 		mem_replace(&t->status, "unexpected status");
 		return;

@@ -35,6 +35,9 @@ struct task {
 	char *status; /* NULL while running */
 	bool lost;    /* killed: no end line */
 	unsigned warnings;
+	unsigned slot;	/* the worker that started it */
+	bool unreaped;	/* it ended, and that worker has not seen it yet */
+	int64_t reaped; /* until then its process is there */
 	struct strs log;
 	struct job *job;
 };
@@ -60,7 +63,8 @@ struct job {
 	void (*cb)(void *arg, const struct sim_reply *reply);
 	void *arg;
 	bool answered;
-	bool worker; /* holds a worker of node's pvedaemon */
+	bool worker; /* holds a worker of node's pvedaemon, number slot */
+	unsigned slot;
 	uint64_t timer, cut_timer, hold_timer;
 	int64_t hold; /* a task's number is answered only if it takes longer than this */
 	void (*fn)(struct job *j);
@@ -141,8 +145,15 @@ void worker_pump(struct node *n);
 /* fn runs once the cluster's file system takes writes again: at once as a rule. */
 void job_when_fs(struct job *j, void (*fn)(struct job *j));
 void worker_take(struct job *j, void (*fn)(struct job *j));
+void worker_give(struct job *j);
+/* Its number, or one that no worker has. */
+unsigned worker_slot(const struct job *j);
+/* Does that one wait for a lock? */
+bool worker_blocked(const struct sim *s, const struct node *n, unsigned slot);
 void journal_clear(struct sim *s);
 
+/* As its status is told: by whether there is a process of that number. */
+bool task_seen_running(const struct sim *s, const struct task *t);
 struct task *task_find(const struct sim *s, const char *upid);
 /* One that ran before the simulation began, its times in seconds since 1970. */
 void task_past(struct sim *s, struct node *n, const char *type, const char *id, const char *who,

@@ -84,7 +84,8 @@ struct node {
 	bool portless; /* its bridges have no physical port: no VLAN on a running guest */
 	uint32_t pid;
 	uint64_t last_fork;
-	unsigned busy; /* workers of pvedaemon in use */
+	unsigned busy;	  /* workers of pvedaemon in use */
+	unsigned workers; /* which, a bit for each */
 	struct job **queue;
 	size_t nqueue, qcap;
 };
@@ -315,6 +316,7 @@ struct sim {
 	struct task **tasks; /* in order of their start */
 	size_t ntasks, taskcap;
 	struct smap taskmap;
+	size_t unreaped; /* tasks that ended unseen */
 	struct smap locks;
 	struct job *jobs; /* doubly linked */
 	uint64_t next_id;

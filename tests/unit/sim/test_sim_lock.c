@@ -217,6 +217,38 @@ static void list_lags_behind(void **state)
 	assert_true(seen);
 }
 
+/* The worker that started a task waits for a lock: the task's process is there although the task is
+ * over, and its log says so. */
+static void ended_task_is_not_looked_after(void **state)
+{
+	struct client *c = *state, other = {.sim = c->sim};
+	_cleanup_str_ char *enc = NULL;
+	_cleanup_str_ char *status = NULL;
+	_cleanup_str_ char *log = NULL;
+	struct err *e = NULL;
+
+	assert_int_equal(sim_human_flock(c->sim, 101, 60000, &e), 0);
+	assert_int_equal(call(c, "POST", "/nodes/pve2/qemu/101/status/start", NULL), 200);
+	enc = text_url_encode(jsn_text(c->a.data));
+	status = mem_printf("/nodes/pve2/tasks/%s/status", enc);
+	log = mem_printf("/nodes/pve2/tasks/%s/log", enc);
+	/* The same worker, as all are free, takes this one a moment later. */
+	sim_run_until(c->sim, sim_now(c->sim) + 1000);
+	client_send(&other, "PUT", CONF, "name=b");
+	sim_run_until(c->sim, sim_now(c->sim) + 9500);
+	assert_int_equal(call(c, "GET", log, NULL), 200);
+	assert_string_equal(jsn_get_text(jsn_at(c->a.data, 1), "t"),
+	    "TASK ERROR: can't lock file '/var/lock/qemu-server/lock-101.conf' - got timeout");
+	assert_int_equal(call(c, "GET", status, NULL), 200);
+	assert_string_equal(jsn_get_text(c->a.data, "status"), "running");
+	assert_null(jsn_get(c->a.data, "exitstatus"));
+	sim_run_until(c->sim, sim_now(c->sim) + 1500);
+	assert_true(other.a.there);
+	assert_int_equal(call(c, "GET", status, NULL), 200);
+	assert_string_equal(jsn_get_text(c->a.data, "status"), "stopped");
+	answer_fini(&other.a);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -230,6 +262,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(clones_run_beside_each_other, setup, teardown),
 	    cmocka_unit_test_setup_teardown(second_clone_to_one_number, setup, teardown),
 	    cmocka_unit_test_setup_teardown(list_lags_behind, setup, teardown),
+	    cmocka_unit_test_setup_teardown(ended_task_is_not_looked_after, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
