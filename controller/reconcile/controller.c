@@ -286,6 +286,8 @@ static void on_restored(void *arg)
 		apply_bundle(c);
 	inventory_poke(c->inventory);
 	reporter_dirty(c->reporter, NULL);
+	/* A report of an earlier life is a memory. */
+	c->blank &= !c->seen_instance;
 	controller_begin_lease(c);
 }
 
@@ -401,6 +403,7 @@ static void make_machines(struct controller *c)
 	    .take_over = take_over,
 	    .dependency_ready = dependency_ready,
 	    .held = controller_held,
+	    .lookalike = controller_lookalike,
 	    .peril = controller_peril,
 	    .changed = on_changed,
 	    .note = on_note,
@@ -427,6 +430,7 @@ int controller_new(const struct controller_opts *o, struct controller **ret, str
 	}
 	c->wide = !journal_is_scanned(c->journal);
 	controller_open_lease(c);
+	c->blank = c->wide;
 	c->has_only = o->only != NULL;
 	if (o->only)
 		strs_copy(&c->only, o->only);
@@ -476,6 +480,7 @@ void controller_free(struct controller **cp)
 	free(c->rev_reported);
 	lease_fini(&c->lease);
 	free(c->seen_instance);
+	free(c->lookalike);
 	c->magic = 0;
 	free(c);
 	*cp = NULL;

@@ -40,6 +40,8 @@ struct controller {
 	struct strs only;
 	char *rev;
 	bool has_only, source_started;
+	bool blank;	 /* began without any memory: no journal, no report */
+	char *lookalike; /* text of controller_lookalike */
 	bool wide;	 /* records may have been lost: every guest is looked at once */
 	uint32_t *known; /* VMIDs on record, ascending; made anew for each view */
 	size_t n_known;
@@ -69,6 +71,7 @@ struct guest *controller_make_guest(struct controller *c, const char *name);
 bool controller_in_scope(const struct controller *c, const char *name);
 
 /* controller_past.c */
+const char *controller_lookalike(void *arg, const struct guest *g);
 const char *controller_not_ready(void *arg, const char **ret_hint);
 void controller_on_vm(void *arg, const struct vmstat *v);
 void controller_on_used(void *arg, uint32_t vmid);

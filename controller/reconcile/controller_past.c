@@ -93,3 +93,46 @@ void controller_on_summary(void *arg, const struct status *s)
 		if (journal_leave(c->journal, s->leftovers.v[i], s->leftovers.v[i], &e) < 0)
 			log_warn("journal", "%s, ignoring", err_msg(e));
 }
+
+static const struct obs_row *row_of_name(const struct controller *c, const char *name)
+{
+	const struct obs_cluster *view = inventory_view(c->inventory);
+
+	for (size_t i = 0; i < view->n_rows; i++) {
+		const struct obs_row *row = &view->rows[i];
+		bool known = false;
+
+		if (!row->qemu || row->template || !text_eq(row->name, name))
+			continue;
+		for (size_t k = 0; k < c->n_guests; k++)
+			known |= guest_vmid(c->guests[k]) == row->vmid;
+		if (!known)
+			return row;
+	}
+	return NULL;
+}
+
+/* A name is no identity. But where nothing is remembered, a VM of that name may be the one, without
+ * the marker that somebody took off; a second one would be made in vain. A number in the manifest
+ * is a person's word for a new one. */
+const char *controller_lookalike(void *arg, const struct guest *g)
+{
+	struct controller *c = arg;
+	const struct resource *r = guest_manifest(g);
+	const char *name = r ? resource_str(r, ATTR_name) : NULL;
+	_cleanup_err_ struct err *e = NULL;
+	const struct obs_row *row;
+	bool asked = journal_is_doubted(c->journal, guest_name(g));
+
+	if (!r || (!c->blank && !asked))
+		return NULL;
+	row = resource_int(r, ATTR_id) ? NULL : row_of_name(c, name ? name : r->name);
+	if (journal_doubt(c->journal, guest_name(g), row != NULL, &e) < 0)
+		log_error("journal", "%s", err_msg(e));
+	if (!row)
+		return NULL;
+	free(c->lookalike);
+	c->lookalike =
+	    mem_printf("VM %u on %s has the name %s already", row->vmid, row->node, row->name);
+	return c->lookalike;
+}

@@ -49,6 +49,9 @@ struct guest_env {
 	bool (*take_over)(void *arg, struct guest *g, const char *old);
 	/* The VM of that name is Ready as its manifest in force says. */
 	bool (*dependency_ready)(void *arg, const char *name);
+	/* A VM may be the one that g is to clone: who it is; NULL = none. Good until the next call.
+	 */
+	const char *(*lookalike)(void *arg, const struct guest *g);
 	/* Why nothing may be changed just now: TAKING_OVER, REPLACED; IN_SYNC = nothing. */
 	enum reason (*held)(void *arg);
 	/* What speaks against destroying the VM of g. The texts are good until the next call. */

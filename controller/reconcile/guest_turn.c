@@ -157,6 +157,18 @@ static bool is_held(struct guest *g)
 	return true;
 }
 
+static bool has_lookalike(struct guest *g)
+{
+	const char *who = g->env->lookalike(g->env->arg, g);
+	_cleanup_str_ char *text = NULL;
+
+	if (!who)
+		return false;
+	text = mem_printf("not cloned: %s, and nothing is remembered of earlier lives", who);
+	guest_stall(g, REASON_NAME_TAKEN, text, NULL);
+	return true;
+}
+
 /* Something differs; may it be changed now? */
 static void may_act(struct guest *g, bool new_drift)
 {
@@ -187,6 +199,8 @@ static void may_act(struct guest *g, bool new_drift)
 		guest_wait(g, REASON_CORRECTING, text, delay, false);
 		return;
 	}
+	if (s->kind == STEP_CLONE && has_lookalike(g))
+		return;
 	if ((s->kind == STEP_CLONE || s->kind == STEP_START) && depends_wait(g))
 		return;
 	if ((s->kind == STEP_CLONE || s->allocates) && !inventory_settled(g->env->inventory)) {

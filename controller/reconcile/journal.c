@@ -246,6 +246,8 @@ static int compact(struct journal *j, struct err **err)
 		strs_add_take(&l, journal_line_history(j->history));
 	for (size_t i = 0; i < j->n_fallen; i++)
 		strs_add_take(&l, journal_line_fallen(&j->fallen[i]));
+	for (size_t i = 0; i < j->doubts.n; i++)
+		strs_add_take(&l, journal_line_doubt(j->doubts.v[i], true));
 	KV_FOREACH (it, &j->left)
 		strs_add_take(&l, journal_line_left(it->key, it->value));
 	for (size_t i = 0; i < j->n; i++) {
@@ -304,6 +306,7 @@ void journal_free(struct journal **jp)
 		free(j->fallen[i].name);
 	free(j->fallen);
 	kv_fini(&j->left);
+	strs_fini(&j->doubts);
 	free(j->history);
 	free(j->v);
 	free(j->used);

@@ -103,6 +103,10 @@ int journal_add_fallen(struct journal *j, const char *name, uint32_t vmid, int64
 int journal_leave(
     struct journal *j, const char *key, const char *text, struct err **err) MUST_CHECK;
 const struct kv *journal_leftovers(const struct journal *j);
+/* A VM of that name may be the one that the manifest means: nothing is cloned until a person has
+ * said so. */
+int journal_doubt(struct journal *j, const char *name, bool doubted, struct err **err) MUST_CHECK;
+bool journal_is_doubted(const struct journal *j, const char *name);
 /* The newest revision of the branch that was followed without a break; NULL = none. */
 const char *journal_history(const struct journal *j);
 int journal_set_history(struct journal *j, const char *rev, struct err **err) MUST_CHECK;

@@ -39,6 +39,19 @@ static void set_departure(struct journal *j, struct item *it, const struct depar
 		fallen_add(j, it->name, d->vmid, d->wall_ms);
 }
 
+static void set_doubt(struct journal *j, const char *name, bool doubted)
+{
+	struct strs rest = {0};
+
+	for (size_t i = 0; i < j->doubts.n; i++)
+		if (strcmp(j->doubts.v[i], name) != 0)
+			strs_add(&rest, j->doubts.v[i]);
+	if (doubted && rest.n < JOURNAL_NAMES_MAX)
+		strs_add(&rest, name);
+	strs_fini(&j->doubts);
+	j->doubts = rest;
+}
+
 /* Of the end of VMs. */
 int journal_replay_end(struct journal *j, const struct jsn *o, const char *kind, const char *name)
 {
@@ -57,6 +70,8 @@ int journal_replay_end(struct journal *j, const struct jsn *o, const char *kind,
 			kv_set(&j->left, name, text);
 		else
 			kv_del(&j->left, name);
+	} else if (strcmp(kind, "doubt") == 0) {
+		set_doubt(j, name, jsn_get_bool(o, "doubted", false));
 	} else if (strcmp(kind, "depart") == 0 && it && it->has_record) {
 		struct departure d = {.vmid = it->record.vmid,
 		    .deleting = jsn_get_bool(o, "deleting", false),
@@ -76,7 +91,8 @@ int journal_replay_end(struct journal *j, const struct jsn *o, const char *kind,
 
 bool journal_is_end(const char *kind)
 {
-	static const char *const kinds[] = {"fallen", "left", "depart", "depart-upid", "stay"};
+	static const char *const kinds[] = {
+	    "fallen", "left", "doubt", "depart", "depart-upid", "stay"};
 
 	for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
 		if (strcmp(kind, kinds[i]) == 0)
@@ -162,6 +178,21 @@ int journal_leave(struct journal *j, const char *key, const char *text, struct e
 const struct kv *journal_leftovers(const struct journal *j)
 {
 	return &j->left;
+}
+
+int journal_doubt(struct journal *j, const char *name, bool doubted, struct err **err)
+{
+	if (journal_is_doubted(j, name) == doubted)
+		return 0;
+	if (journal_add_line(j, journal_line_doubt(name, doubted), err) < 0)
+		return -1;
+	set_doubt(j, name, doubted);
+	return 0;
+}
+
+bool journal_is_doubted(const struct journal *j, const char *name)
+{
+	return strs_has(&j->doubts, name);
 }
 
 const char *journal_history(const struct journal *j)

@@ -33,6 +33,7 @@ struct journal {
 	struct fallen *fallen; /* oldest first */
 	size_t n_fallen, cap_fallen;
 	struct kv left;
+	struct strs doubts;
 	char *history;
 	uint32_t *used; /* ascending */
 	size_t n_used, cap_used;

@@ -121,6 +121,14 @@ char *journal_line_left(const char *key, const char *text)
 	return print_line(o);
 }
 
+char *journal_line_doubt(const char *name, bool doubted)
+{
+	struct jsn *o = line_new("doubt", name);
+
+	jsn_put_bool(o, "doubted", doubted);
+	return print_line(o);
+}
+
 char *journal_line_history(const char *rev)
 {
 	struct jsn *o = line_new("history", NULL);

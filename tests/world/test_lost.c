@@ -161,6 +161,41 @@ static void test_journal_lost(void **state)
 	world_free(&w);
 }
 
+/* Journal and report are lost, and somebody took the marker off: a VM of the name may be the one,
+ * so nothing is cloned before a person has said so. */
+static void test_lookalike(void **state)
+{
+	struct world *w = ready_world(7);
+	int64_t vmid = world_find(w, "web-01", NULL), ids[100];
+	size_t before = sim_guests(w->sim, ids, 100);
+	_cleanup_kv_ struct kv files = {0};
+	_cleanup_str_ char *again = NULL;
+
+	(void)state;
+	world_kill(w);
+	memstore_drop(w->store);
+	memgit_drop_status(w->git);
+	assert_int_equal(
+	    sim_human_edit(w->sim, vmid, "ops@pam", NULL, "description,tags", NULL), 0);
+	world_run(w, 60000, NULL, NULL);
+	for (int life = 0; life < 2; life++) {
+		world_start(w, CONTROLLER_RUN);
+		world_run(w, HOUR_MS, NULL, NULL);
+		assert_int_equal(world_vmstat(w, "web-01")->reason, REASON_NAME_TAKEN);
+		assert_int_equal(sim_guests(w->sim, ids, 100), before);
+		world_kill(w);
+	}
+	/* It is another one: the person gives a number. */
+	again = mem_printf("%s  id: 1077\n", web_yaml);
+	kv_set(&files, "web.yaml", again);
+	memgit_commit(w->git, &files, "a new one");
+	world_start(w, CONTROLLER_RUN);
+	must_be_ready(w);
+	assert_int_equal(world_find(w, "web-01", NULL), 1077);
+	assert_int_equal(sim_guests(w->sim, ids, 100), before + 1);
+	world_free(&w);
+}
+
 static void set_flag(void *arg)
 {
 	*(bool *)arg = true;
@@ -222,6 +257,7 @@ int main(void)
 	    cmocka_unit_test(test_tag_is_no_identity),
 	    cmocka_unit_test(test_description_edited),
 	    cmocka_unit_test(test_journal_lost),
+	    cmocka_unit_test(test_lookalike),
 	    cmocka_unit_test(test_stop_without_git),
 	    cmocka_unit_test(test_lock_is_no_failure),
 	};
