@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "crypt.h"
 #include "value.h"
 
 #define TEXT_MAX 65536 /* longer ones are refused before a pattern sees them */
@@ -168,6 +169,22 @@ static bool check_time(const char *s, char **ret_why, char **ret_hint)
 	return false;
 }
 
+/* The key itself begins with the length and the name of its type. */
+static bool check_ssh_key(const char *s, char **ret_why, char **ret_hint)
+{
+	size_t type = strcspn(s, " ");
+	_cleanup_str_ char *code = mem_strndup(s + type + 1, strcspn(s + type + 1, " "));
+	_cleanup_buf_ struct buf key;
+
+	buf_init(&key, 0);
+	if (crypt_base64_decode(code, &key) && key.len > 4 + type &&
+	    (unsigned char)buf_str(&key)[3] == type && memcmp(buf_str(&key) + 4, s, type) == 0)
+		return true;
+	say(ret_why, mem_printf("the key does not fit its type, %.*s", (int)type, s));
+	say(ret_hint, mem_strdup("copy the whole line of a .pub file"));
+	return false;
+}
+
 static bool is_address(int family, const char *s)
 {
 	unsigned char address[sizeof(struct in6_addr)];
@@ -277,7 +294,7 @@ static const struct form forms[FMT__MAX] = {
 	"([Zz]|[+-][0-9]{2}:[0-9]{2})",
 	"write it as 2026-12-01T08:00:00Z", check_time},
     [FMT_SSH_KEY] = {"a public key for SSH", "[a-z0-9@.-]+ [A-Za-z0-9+/]{16,}={0,3}( [ -~]+)?",
-	"copy one line of a .pub file: type, key and comment", NULL},
+	"copy one line of a .pub file: type, key and comment", check_ssh_key},
     [FMT_IPV4] = {"an IPv4 address", "[0-9]{1,3}(\\.[0-9]{1,3}){3}", "write it as 192.168.1.1",
 	check_ipv4},
     [FMT_IPV6] = {"an IPv6 address", "[0-9A-Fa-f:.]{2,45}", "write it as fd00::1", check_ipv6},

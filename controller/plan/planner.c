@@ -156,6 +156,25 @@ static bool is_host_device(const char *shown)
 	return true;
 }
 
+/* The leaf is of a device of the host: PVE looks at the whole text of a key, and lets only root
+ * write one that names such a device, whatever changes in it. */
+static bool is_on_host_device(const struct planner *pl, const struct change *c)
+{
+	size_t block = (size_t)(schema_key(c->attr) - c->attr->path);
+
+	for (unsigned i = 0; block && i < ATTR_ID__MAX; i++) {
+		const struct attr *a = schema_attr(i);
+		_cleanup_value_ struct value v = {0};
+		if (!(a->flags & ATTR_ROOT_DEVICE) || strncmp(a->path, c->attr->path, block) != 0 ||
+		    pvecodec_get(a, c->slot, &pl->goal, NULL, &v, NULL) < 0)
+			continue;
+		_cleanup_str_ char *shown = planner_show(a, &v);
+		if (is_host_device(shown))
+			return true;
+	}
+	return false;
+}
+
 static bool is_root_only(const struct planner *pl, const struct change *c)
 {
 	bool root =
@@ -164,6 +183,8 @@ static bool is_root_only(const struct planner *pl, const struct change *c)
 		return false;
 	if (c->attr->flags & ATTR_ROOT_DEVICE)
 		return is_host_device(c->from) || is_host_device(c->to);
+	if (c->slot && is_on_host_device(pl, c))
+		return true;
 	return c->attr->flags & ATTR_ROOT_ONLY;
 }
 

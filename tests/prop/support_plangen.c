@@ -45,10 +45,14 @@ static const char *text_of_form(enum attr_format f)
 	    [FMT_STORAGE] = {"local", "local-lvm", "ceph", "ceph"},
 	    [FMT_VOLUME] = {"local:snippets/a.yaml", "local:snippets/b.yaml", "ceph:snippets/c",
 		"local:snippets/a.yaml"},
-	    [FMT_SSH_KEY] = {"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ7L a@b",
-		"ssh-rsa AAAAB3NzaC1yc2EAAAADAQ+/= ops, 2nd & 100%",
-		"ecdsa-sha2-nistp256 AAAAE2VjZHNhLXNoYTItbmlzdHA=",
-		"sk-ssh-ed25519@openssh.com AAAAGnNrLXNzaC1l x"},
+	    [FMT_SSH_KEY] = {"ssh-ed25519 "
+			     "AAAAC3NzaC1lZDI1NTE5AAAAIAcUIS47SFVib3yJlqOwvcrX5PH+CxglMj9MWWZzgI2a "
+			     "a@b",
+		"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIA4bKDVCT1xpdoOQnaq3xNHe6/gFEh8sOUZTYG16h5Sh "
+		"ops, 2nd & 100%",
+		"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBUiLzxJVmNwfYqXpLG+y9jl8v8MGSYzQE1aZ3SBjpuo",
+		"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBwpNkNQXWp3hJGeq7jF0t/s+QYTIC06R1RhbnuIlaKv "
+		"x"},
 	    [FMT_IPV4] = {"192.168.1.1", "10.0.0.1", "10.0.0.2", "10.0.0.3"},
 	    [FMT_IPV6] = {"fd00::1", "FD00::2", "fd00::3", "2001:db8::1"},
 	    [FMT_ADDRESS] = {"192.168.1.1", "fd00::1", "10.0.0.1", "9.9.9.9"},

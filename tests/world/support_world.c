@@ -65,11 +65,16 @@ void world_violation(struct world *w, const char *fmt, ...)
 
 struct world *world_new(uint64_t seed, const char *extra)
 {
+	return world_new_on(seed, extra, world_cluster_yaml);
+}
+
+struct world *world_new_on(uint64_t seed, const char *extra, const char *cluster_yaml)
+{
 	_cleanup_str_ char *yaml = mem_printf("%s%s", config_yaml, extra ? extra : policy_yaml);
 	_cleanup_err_ struct err *e = NULL;
 	struct diags diags = {0};
 	struct world *w = mem_alloc(sizeof(*w));
-	struct sim_opts o = {.seed_yaml = world_cluster_yaml,
+	struct sim_opts o = {.seed_yaml = cluster_yaml,
 	    .seed_name = "world",
 	    .version = seed % 2 ? "9.2" : "8.4",
 	    .random = seed,

@@ -47,6 +47,8 @@ struct world {
 
 /* extra: lines of configuration in place of the usual ones, or NULL. */
 struct world *world_new(uint64_t seed, const char *extra);
+/* The same on another cluster. */
+struct world *world_new_on(uint64_t seed, const char *extra, const char *cluster_yaml);
 void world_free(struct world **w);
 
 uint64_t world_random(struct world *w, uint64_t below);

@@ -21,7 +21,7 @@
 struct golden {
 	struct scene s;
 	struct strs lists[6], fight, linked;
-	struct kv peril;
+	struct kv peril, secrets, secret_errors;
 };
 
 static char *slurp(const char *dir, const char *name)
@@ -87,7 +87,10 @@ static void set_bool_or_word(struct golden *t, const char *key, const char *v)
 		s->in.going = on;
 	else if (!strcmp(key, "quorum_visible"))
 		s->cluster.quorum_visible = on;
-	else if (!strcmp(key, "taken")) {
+	else if (!strcmp(key, "pve")) {
+		s->cluster.version_major = (int)strtol(v, NULL, 10);
+		s->cluster.version_minor = (int)strtol(strchr(v, '.') + 1, NULL, 10);
+	} else if (!strcmp(key, "taken")) {
 		s->cluster.rows = mem_calloc(1, sizeof(*s->cluster.rows));
 		s->cluster.rows[0] = (struct obs_row){.vmid = (uint32_t)strtoul(v, NULL, 10),
 		    .qemu = true,
@@ -158,6 +161,12 @@ static void set_record(struct golden *t, const char *key, const char *v)
 		kv_set(&r->macs, slot, v);
 	else if (text_starts(key, "sizes."))
 		kv_set(&r->sizes, slot, v);
+	else if (text_starts(key, "secrets."))
+		kv_set(&r->secrets, slot, v);
+	else if (text_starts(key, "in_file."))
+		kv_set(&t->secrets, slot, v);
+	else if (text_starts(key, "unreadable."))
+		kv_set(&t->secret_errors, slot, v);
 	else if (text_starts(key, "silent."))
 		kv_set(&r->silent, slot, v);
 	else if (text_starts(key, "stored.")) {
@@ -349,6 +358,8 @@ static void run_case(const char *dir)
 	resource_free(&t.s.want);
 	t.s.want = read_manifest(dir);
 	t.s.in.want = t.s.want;
+	t.s.in.secrets = &t.secrets;
+	t.s.in.secret_errors = &t.secret_errors;
 	set_confs(&t, dir);
 	set_options(&t, dir);
 	const struct plan *p = scene_plan(&t.s);
@@ -361,6 +372,8 @@ static void run_case(const char *dir)
 	strs_fini(&t.fight);
 	strs_fini(&t.linked);
 	kv_fini(&t.peril);
+	kv_fini(&t.secrets);
+	kv_fini(&t.secret_errors);
 	scene_close(&t.s);
 }
 
