@@ -396,7 +396,12 @@ static void write_secret(struct planner *pl, const struct leaf *l, const char *p
 		    why ? why : "nobody could look into its file");
 		change_hint(c, "put the secret into %s", l->value.s);
 	}
-	if (planner_may(pl, c))
+	/* What is in the file is a wish, and another content is no drift of the VM. */
+	bool unchanged = pl->unchanged;
+	pl->unchanged = unchanged && !there;
+	bool may = planner_may(pl, c);
+	pl->unchanged = unchanged;
+	if (may)
 		MUST(pvecodec_put(l->attr, l->slot, &l->value, &pl->goal, NULL, NULL) == 0);
 }
 

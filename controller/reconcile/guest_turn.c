@@ -21,8 +21,6 @@ static void fill_input(struct guest *g)
 	t->has_record = g->rec.vmid != 0;
 	record_copy(&t->record, &g->rec);
 	guest_drift_fights(g, &t->fight);
-	secretfile_look(g->env->policy->secrets_dir, t->want, t->has_record ? &t->record : NULL,
-	    &t->secrets, &t->secret_errors);
 	if (!g->nonce)
 		g->nonce = mem_printf("%016llx", (unsigned long long)clock_random(g->env->clock));
 	t->in = (struct plan_input){.want = t->want,
@@ -249,6 +247,10 @@ void guest_plan_turn(struct guest *g)
 		guest_save_record(g);
 	}
 	turn_free(&g->last);
+	/* With the salt of what was written last, which may just have been learnt. */
+	secretfile_look(g->env->policy->secrets_dir, g->turn->want,
+	    g->turn->has_record ? &g->turn->record : NULL, &g->turn->secrets,
+	    &g->turn->secret_errors);
 	plan_make(&g->turn->in, &g->turn->plan);
 	g->turn->in.peril = (struct plan_peril){0}; /* borrowed for the call */
 	if (g->turn->has_guest)

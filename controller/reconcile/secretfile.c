@@ -68,7 +68,7 @@ void secretfile_look(const char *dir, const struct resource *want, const struct 
     struct kv *ret_digests, struct kv *ret_errors)
 {
 	*ret_digests = *ret_errors = (struct kv){0};
-	for (size_t i = 0; i < want->n_leaves; i++) {
+	for (size_t i = 0; want && i < want->n_leaves; i++) {
 		const struct leaf *l = &want->leaves[i];
 		_cleanup_err_ struct err *err = NULL;
 		char *secret = NULL;

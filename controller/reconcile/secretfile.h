@@ -17,7 +17,8 @@
 #define SECRETFILE_MAX_BYTES 1024
 
 /* For each such leaf: path → "salt:digest" of what is in its file, with the salt of the record
- * where that has one; or path → why the file is not read. Both are overwritten as if empty. */
+ * where that has one; or path → why the file is not read. Both are overwritten as if empty. want
+ * NULL: nothing. */
 void secretfile_look(const char *dir, const struct resource *want, const struct record *rec,
     struct kv *ret_digests, struct kv *ret_errors);
 /* Puts the secrets into the parameters of a request, in place of what stands for them. */
