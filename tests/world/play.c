@@ -64,13 +64,17 @@ unsigned play_seed(uint64_t seed, bool tell)
 {
 	/* How often the cluster is looked at decides what such a world costs. */
 	static const unsigned ticks[] = {15, 60, 30, 60};
-	_cleanup_str_ char *extra = mem_printf("policy: { vmid_range: 1000-1099 }\n"
-					       "reconcile: { tick: %us }\n",
-	    ticks[seed / 2 % ARRAY_LEN(ticks)]);
+	_cleanup_str_ char *extra =
+	    mem_printf("policy: { vmid_range: 1000-1099, destroy_budget: { count: "
+		       "2, percent: 50, window: 10m } }\n"
+		       "reconcile: { tick: %us }\n",
+		ticks[seed / 2 % ARRAY_LEN(ticks)]);
 	struct play p = {.w = world_new(seed, extra)};
 	unsigned violations;
 
 	playing = &p;
+	p.judge.budget = 2;
+	p.judge.budget_ms = 360000; /* less what the clock may jump */
 	p.w->tell = tell;
 	for (size_t i = 0; i < PLAY_VMS / 2; i++)
 		play_invent(&p, i);
@@ -104,7 +108,7 @@ unsigned play_seed(uint64_t seed, bool tell)
 	play_heal(&p);
 	play_unlock(&p);
 	for (size_t i = 0; i < PLAY_VMS; i++)
-		p.m[i].broken = false;
+		p.m[i].broken = p.m[i].absent = false;
 	play_merge(&p);
 	play_must_converge(&p, each);
 	violations = p.w->violations;

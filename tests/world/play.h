@@ -20,10 +20,13 @@ struct play {
 	struct world *w;
 	struct judge judge;
 	struct manifest m[PLAY_VMS];
+	struct manifest before[PLAY_VMS]; /* as of the last merge but one, for reverts */
 	bool faulty, no_quorum;
-	bool busy;	   /* people are at work */
-	int64_t reborn_at; /* when the next life begins; 0 = alive */
-	int64_t locked;	   /* VMID with a backup's lock */
+	const char *node_off; /* NULL = all are on */
+	bool busy;	      /* people are at work */
+	int64_t reborn_at;    /* when the next life begins; 0 = alive */
+	int64_t locked;	      /* VMID with a backup's lock */
+	int64_t suspended;    /* VMID with the tag */
 	unsigned merges;
 };
 

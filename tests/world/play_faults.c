@@ -42,15 +42,46 @@ void play_heal(struct play *p)
 	memgit_set_down(p->w->git, false);
 	if (p->no_quorum && sim_node_quorum(p->w->sim, NULL, true, &e) < 0)
 		world_tell(p->w, "  quorum: %s", err_msg(e));
+	if (p->node_off && sim_node_power(p->w->sim, p->node_off, true, &e) < 0)
+		world_tell(p->w, "  node: %s", err_msg(e));
+	p->node_off = NULL;
 	p->no_quorum = p->faulty = false;
 	world_tell(p->w, "all is healed");
+}
+
+/* Not the one that the controller talks to: that is no endpoint any more, and nothing happens. */
+static void node_goes_off(struct play *p)
+{
+	static const char *const nodes[] = {"pve2", "pve3"};
+	_cleanup_err_ struct err *e = NULL;
+
+	if (p->node_off)
+		return;
+	p->node_off = nodes[play_pick(p, 2)];
+	world_tell(p->w, "node %s is switched off", p->node_off);
+	if (sim_node_power(p->w->sim, p->node_off, false, &e) < 0)
+		world_tell(p->w, "  refused: %s", err_msg(e));
+}
+
+static void clock_jumps(struct play *p)
+{
+	int64_t by = (int64_t)play_pick(p, 240000) - 120000;
+
+	world_tell(p->w, "the clock jumps by %lld ms", (long long)by);
+	vclock_jump_wall(p->w->vclock, by);
 }
 
 void play_break_something(struct play *p)
 {
 	_cleanup_err_ struct err *e = NULL;
 
-	switch (play_pick(p, 6)) {
+	switch (play_pick(p, 8)) {
+	case 6:
+		node_goes_off(p);
+		break;
+	case 7:
+		clock_jumps(p);
+		break;
 	case 0:
 	case 1:
 	case 2:

@@ -11,7 +11,7 @@ void play_human(struct play *p)
 	_cleanup_kv_ struct kv set = {0};
 	_cleanup_str_ char *node = NULL;
 	int rc = 0;
-	unsigned what = play_pick(p, 9);
+	unsigned what = play_pick(p, 12);
 
 	if (!vmid)
 		return;
@@ -43,6 +43,21 @@ void play_human(struct play *p)
 		break;
 	case 7:
 		kv_set(&set, "tags", "byhand");
+		break;
+	case 8:
+		kv_set(&set, "name", "renamed-by-hand");
+		break;
+	case 9:
+		if (!p->suspended)
+			kv_set(&set, "tags", "ramet-suspend");
+		p->suspended = p->suspended ? p->suspended : vmid;
+		break;
+	case 10:
+		/* Out of Ramet's hands; what is under way then ends. */
+		if (play_pick(p, 4) == 0 && sim_tasks_running(p->w->sim) == 0) {
+			kv_set(&set, "description", "mine now");
+			m->lost = true;
+		}
 		break;
 	default:
 		if (play_pick(p, 6) == 0 && !m->lost &&
@@ -139,4 +154,14 @@ void play_unlock(struct play *p)
 	    sim_human_lock(p->w->sim, p->locked, NULL, &e) < 0)
 		world_tell(p->w, "  unlock: %s", err_msg(e));
 	p->locked = 0;
+	if (p->suspended && sim_guest_exists(p->w->sim, p->suspended)) {
+		_cleanup_kv_ struct kv set = {0};
+
+		kv_set(&set, "tags", "ramet");
+		if (sim_human_edit(p->w->sim, p->suspended, "ops@pam", &set, NULL, &e) < 0) {
+			world_tell(p->w, "  tag: %s", err_msg(e));
+			return; /* again later */
+		}
+	}
+	p->suspended = 0;
 }

@@ -145,6 +145,17 @@ static void judge_key(struct judge *j, struct world *w, const struct sim_entry *
 		judge_parts(w, k, e);
 }
 
+static void judge_budget(struct judge *j, struct world *w, int64_t vmid)
+{
+	int64_t now = clock_now(w->clock);
+
+	if (j->budget && j->n_fallen >= j->budget &&
+	    now - j->fallen[(j->n_fallen - j->budget) % ARRAY_LEN(j->fallen)] < j->budget_ms)
+		world_violation(
+		    w, "VM %lld was destroyed beyond the budget of %u", (long long)vmid, j->budget);
+	j->fallen[j->n_fallen++ % ARRAY_LEN(j->fallen)] = now;
+}
+
 static void judge_own(struct judge *j, struct world *w, const struct sim_entry *e)
 {
 	const char *name;
@@ -158,8 +169,11 @@ static void judge_own(struct judge *j, struct world *w, const struct sim_entry *
 	if (!name[0])
 		world_violation(w, "%s %s of VM %lld, which does not carry our marker (%s %s)",
 		    e->effect, e->key, (long long)e->vmid, e->method, e->path);
-	if (strcmp(e->effect, "destroy") == 0 && !strs_has(&j->may_destroy, name))
-		world_violation(w, "VM %lld was destroyed by us", (long long)e->vmid);
+	if (strcmp(e->effect, "destroy") == 0) {
+		if (!strs_has(&j->may_destroy, name))
+			world_violation(w, "VM %lld was destroyed by us", (long long)e->vmid);
+		judge_budget(j, w, e->vmid);
+	}
 	if (strcmp(e->effect, "stop") == 0 && !strs_has(&j->may_stop, name) &&
 	    !strs_has(&j->may_destroy, name))
 		world_violation(w, "VM %lld was stopped", (long long)e->vmid);

@@ -32,6 +32,11 @@ struct judge {
 	size_t n;
 	/* Manifests that ever asked for it, and so allow it. */
 	struct strs may_stop, may_destroy;
+	/* So many within that time, of all that we destroy; 0 = not looked at. */
+	unsigned budget;
+	int64_t budget_ms;
+	int64_t fallen[8]; /* when, the last ones, in a ring */
+	unsigned n_fallen;
 	int64_t asked; /* when the controller's own words were looked at last, virtual s */
 };
 

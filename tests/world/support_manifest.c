@@ -18,6 +18,10 @@ char *manifest_text(const struct manifest *m)
 	if (m->no_net1)
 		buf_adds(&b, "  delete: { network: [net1] }\n");
 	buf_addf(&b, "  started: %s\n", m->started ? "true" : "false");
+	if (m->absent)
+		buf_adds(&b, "  state: absent\n");
+	if (m->protect)
+		buf_adds(&b, "  protect: true\n");
 	if (m->recreate)
 		buf_adds(&b, "  on_missing: recreate\n");
 	if (m->broken)

@@ -17,6 +17,7 @@ struct manifest {
 	bool there, broken, lost; /* lost: its VM was deleted by hand */
 	unsigned source, node, cores, memory, tag, size, edits;
 	int64_t vmid; /* where a person saw its VM last */
+	bool absent, protect;
 	bool full, started, no_net1, recreate;
 };
 
