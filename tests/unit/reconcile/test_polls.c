@@ -247,7 +247,17 @@ static void poller_step(struct poller *p)
 
 static const char manifest[] = "printf 'apiVersion: ramet.dev/v1\\nkind: ClonedVM\\nmetadata: "
 			       "{name: a}\\nspec:\\n  node_name: "
-			       "n\\n  clone: {source_vm_id: 100}\\n' >a.yaml";
+			       "n\\n  clone: {source_vm_id: 100}\\n' >a.yaml; for i in $(seq 200); "
+			       "do echo $i >other$i.txt; done";
+
+/* In the last pack: the number stands in its header. */
+static unsigned objects_sent(void)
+{
+	_cleanup_str_ char *n =
+	    fix_sh("python3 -c \"d = open('packed', 'rb').read(); i = d.index(b'PACK'); "
+		   "print(int.from_bytes(d[i + 8:i + 12], 'big'))\"");
+	return (unsigned)strtoul(n, NULL, 10);
+}
 
 static void test_a_day(void **state UNUSED)
 {
@@ -275,6 +285,7 @@ static void test_a_day(void **state UNUSED)
 	poller_step(&p);
 	assert_int_equal(p.bundles, 2);
 	assert_int_equal(count->packs - before.packs, 1);
+	assert_int_equal(objects_sent(), 3); /* a commit, its tree, the one file */
 	poller_close(&p);
 }
 
