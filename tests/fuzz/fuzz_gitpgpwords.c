@@ -8,15 +8,12 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+/* Lines that begin with these words. */
 static size_t count_lines(const char *text, const char *start)
 {
-	size_t n = 0;
-	for (const char *at = text; at; at = strchr(at, '\n')) {
-		at += *at == '\n';
-		n += strncmp(at, start, strlen(start)) == 0;
-		if (!*at)
-			break;
-	}
+	size_t n = 0, len = strlen(start);
+	for (const char *at = text; *at; at += strcspn(at, "\n"), at += *at == '\n')
+		n += strncmp(at, start, len) == 0 && (!at[len] || strchr(" \r\n", at[len]));
 	return n;
 }
 

@@ -46,7 +46,7 @@ static void test_claimed_giant(void **state UNUSED)
 		assert_false(f.ok);
 		assert_non_null(f.msg);
 		if (f.code != ERR_PROTOCOL && f.code != ERR_LIMIT && f.code != ERR_REMOTE &&
-		    f.code != ERR_IO)
+		    f.code != ERR_IO && f.code != ERR_UNREACHABLE)
 			fail_msg("%s: %s", err_word(f.code), f.msg);
 	}
 #if !defined(__SANITIZE_ADDRESS__)
@@ -67,6 +67,9 @@ static void test_claimed_giant(void **state UNUSED)
  * the manifests, then one of them. */
 static void test_claimed_loose(void **state UNUSED)
 {
+#if defined(__SANITIZE_ADDRESS__) /* whose workers have no limit on memory, see gitjail.c */
+	skip();
+#endif
 	fix_run(
 	    "git init -q --bare loose.git; cat >loose.py <<'E'\n"
 	    "import hashlib, os, subprocess, zlib\n"
