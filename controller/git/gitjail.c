@@ -69,6 +69,8 @@ static const char *const system_read[] = {
     "/etc/protocols",
     "/etc/passwd",
     "/etc/group",
+    /* Where a dynamic user's name is asked for: ssh refuses to work for one without. */
+    "/run/systemd/userdb",
     "/etc/localtime",
     "/etc/ld.so.cache",
     "/dev/urandom",
