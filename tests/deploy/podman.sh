@@ -1,0 +1,68 @@
+# Sourced by the tests that run containers: a store of images and settings of their own below $work, so
+# that nothing of this machine's podman is touched. $work is set before.
+# shellcheck shell=bash
+
+skip() {
+	echo "skipped: $*"
+	exit 77
+}
+
+fail() {
+	echo "FAILED: $*"
+	exit 1
+}
+
+pod() { podman "${store[@]}" "$@"; }
+
+# podman_open [TOOL…]: needs root and the tools.
+# shellcheck disable=SC2120
+podman_open() {
+	local tool
+	[ "$(id -u)" = 0 ] || skip "containers without a registry need root"
+	for tool in mmdebstrap podman runc "$@"; do
+		command -v "$tool" >/dev/null || skip "no $tool (tests/run --deploy installs it)"
+	done
+	mkdir -p "$work"
+	work=$(cd "$work" && pwd)
+	cat >"$work/containers.conf" <<-'CONF'
+		[containers]
+		default_ulimits = ["nofile=1024:1024","nproc=1024:1024"]
+		[engine]
+		runtime = "runc"
+		cgroup_manager = "cgroupfs"
+		events_logger = "file"
+	CONF
+	export CONTAINERS_CONF=$work/containers.conf
+	store=(--root "$work/storage" --runroot "$work/run" --storage-driver overlay)
+}
+
+# podman_base [PACKAGES]: a small Debian, made here, as localhost/base.
+# shellcheck disable=SC2120
+podman_base() {
+	if [ ! -e "$work/base.tar" ]; then
+		mmdebstrap --quiet --format=tar --variant=minbase --dpkgopt='path-exclude=/usr/share/doc/*' \
+			--dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
+			${1:+"--include=$1"} bookworm "$work/base.tar.part" >"$work/base.log" 2>&1 ||
+			skip "no Debian base could be made: $(tail -n 1 "$work/base.log")"
+		mv "$work/base.tar.part" "$work/base.tar"
+	fi
+	pod image exists localhost/base || pod import -q "$work/base.tar" localhost/base >/dev/null 2>&1
+	pod run --rm --network none localhost/base true >"$work/run.log" 2>&1 ||
+		skip "this machine runs no containers: $(tail -n 1 "$work/run.log")"
+}
+
+# podman_until NAME WHAT COMMAND…: waits for it, as long as the container NAME runs.
+podman_until() {
+	local name=$1 what=$2 end=$((SECONDS + 120))
+	shift 2
+	until "$@"; do
+		[ $SECONDS -lt $end ] || fail "within 120 s not: $what"
+		[ "$(pod inspect --format '{{.State.Running}}' "$name")" = true ] || fail "$name ended"
+		read -rt 0.5 <> <(:) || true
+	done
+	echo "ok: $what"
+}
+
+podman_free_port() {
+	python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+}
