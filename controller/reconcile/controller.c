@@ -441,6 +441,7 @@ int controller_new(const struct controller_opts *o, struct controller **ret, str
 	make_machines(c);
 	if (!o->desired)
 		adopt_records(c);
+	controller_watch_left(c);
 	inventory_start(c->inventory);
 	reporter_start(c->reporter);
 	if (o->mode != CONTROLLER_RUN)
@@ -458,6 +459,7 @@ void controller_free(struct controller **cp)
 	CHECK_OBJ(c, CONTROLLER_MAGIC);
 	clock_cancel(c->clock, &c->watch);
 	clock_cancel(c->clock, &c->stop_timer);
+	controller_free_left(c);
 	for (size_t i = 0; i < c->n_guests; i++)
 		guest_free(&c->guests[i]);
 	free(c->guests);

@@ -55,6 +55,11 @@ struct controller {
 	char *peril[PERIL__MAX];      /* texts of controller_peril */
 	struct strs linked;
 	struct lease lease;
+	/* What destroyed VMs left: the one that is being looked for. */
+	timer_id left_timer;
+	pvereq_id left_call;
+	char *left_text;
+	size_t left_at;
 	char *seen_instance; /* in the report, as it was read last */
 	int64_t started_wall;
 	/* Settled and stopping. */
@@ -78,6 +83,10 @@ void controller_on_used(void *arg, uint32_t vmid);
 void controller_on_summary(void *arg, const struct status *s);
 const char *controller_followed(void *arg);
 void controller_on_followed(void *arg, const char *rev);
+
+/* controller_left.c */
+void controller_watch_left(struct controller *c);
+void controller_free_left(struct controller *c);
 
 /* controller_lease.c */
 void controller_open_lease(struct controller *c);

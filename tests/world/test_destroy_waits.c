@@ -190,6 +190,35 @@ static void test_deaf_guest(void **state)
 	end_close(w, NULL);
 }
 
+static void drop_reply(void *arg, const struct sim_reply *reply)
+{
+	*(int *)arg = reply->status;
+}
+
+/* As root would: pvesm free. */
+static void free_volume(struct world *w, const char *text)
+{
+	const char *volume = strstr(text, "pvesm free ");
+	int status = 0;
+
+	assert_non_null(volume);
+	volume += strlen("pvesm free ");
+	_cleanup_str_ char *name = mem_strndup(volume, strcspn(volume, ". \n"));
+	size_t slash = strcspn(name, "/");
+	bool linked = name[slash] == '/';
+	_cleanup_str_ char *path = mem_printf("/nodes/pve2/storage/fast/content/%.*s%s%s",
+	    (int)slash, name, linked ? "%2F" : "", linked ? name + slash + 1 : "");
+	struct sim_req q = {.method = "DELETE",
+	    .path = path,
+	    .authorization = "PVEAPIToken=admin@pve!t=22222222-2222-2222-2222-222222222222",
+	    .node = "pve2"};
+
+	sim_submit(w->sim, &q, drop_reply, &status);
+	while (!status)
+		world_step(w);
+	assert_int_equal(status, 200);
+}
+
 static void test_leftovers_are_told(void **state)
 {
 	struct world *w = end_open(13, "", &web_there, 1);
@@ -206,6 +235,13 @@ static void test_leftovers_are_told(void **state)
 	assert_non_null(text);
 	assert_non_null(strstr(text, "Left by destroyed VMs"));
 	assert_non_null(strstr(text, "pvesm free fast:"));
+	world_run(w, HOUR_MS, NULL, end_look);
+	text = memgit_status_file(w->git, "STATUS.md");
+	assert_non_null(strstr(text, "pvesm free fast:"));
+	assert_int_equal(sim_store_stuck(w->sim, "fast", false, NULL), 0);
+	free_volume(w, text);
+	world_run(w, HOUR_MS, NULL, end_look);
+	assert_null(strstr(memgit_status_file(w->git, "STATUS.md"), "pvesm free"));
 	end_close(w, NULL);
 }
 
