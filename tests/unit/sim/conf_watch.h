@@ -3,9 +3,12 @@
  *
  * A line named "… changed" was not asked once: its client asked the same question over and over
  * and kept an answer only when it was another one. Such a line agrees when the simulation gives
- * that answer too, to the same question, at most one broadcast period before or after. Some
- * watchers kept a few members of each row only, or the rows of their own guest: what they left out
- * cannot be compared.
+ * that answer too, to the same question, at most one broadcast period before or after: names,
+ * states and sizes are told by each node's pvestatd in rounds of 10 s, and where in its round a
+ * daemon stood when the recording began is known for few nodes only; so an answer that hangs on a
+ * round may come a whole round earlier or later in the simulation. What a line shows and not only
+ * when is compared in full. Some watchers kept a few members of each row only, or the rows of their
+ * own guest: what they left out cannot be compared.
  *
  * Included by conf_replay.h.
  */
