@@ -10,18 +10,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define SHARE "7" /* of all runs, one in so many is in every test run */
+
 static const char usage[] =
     "Usage: sweep [OPTIONS]\n"
     "Every fault at every touch with the outside, in every scene.\n"
-    "  --all          all runs; without it one in seven, the same ones each time\n"
+    "  --share N      one in so many runs, the same ones each time (" SHARE ")\n"
+    "  --all          all runs\n"
     "  --scene NAME   only this scene\n"
     "  --fault NAME   only this fault\n"
     "  --at N         only this touch, and its story is told\n"
     "  --jobs J       in so many processes; 0 = one for each processor (1)\n"
     "  --max-bad N    stops after so many bad runs (5); 0 = never\n"
     "  --list         the touches of each scene\n";
-
-#define SHARE 7 /* of all runs, one in so many is in every test run */
 
 struct run {
 	size_t scene, at;
@@ -35,7 +36,8 @@ struct sweep {
 	bool faults[FAULT__MAX]; /* used at all */
 	const char *scene, *fault;
 	size_t at;
-	bool all, list;
+	uint64_t share;
+	bool list;
 };
 
 static void drop_log(const char *line, void *arg)
@@ -73,7 +75,7 @@ static bool chosen(const struct sweep *s, const struct run *r)
 	    (r->fault == FAULT_TAKEN && !scene->creates) ||
 	    (r->fault == FAULT_LOST_ALL && scene->on_record))
 		return false;
-	return s->all || s->at || (hash * 0x9e3779b97f4a7c15u >> 40) % SHARE == 0;
+	return s->at || (hash * 0x9e3779b97f4a7c15u >> 40) % s->share == 0;
 }
 
 static void enumerate(struct sweep *s)
@@ -157,18 +159,22 @@ static int go(struct sweep *s, struct crew *c)
 
 int main(int argc, char **argv)
 {
-	static const struct option options[] = {{"all", 0, NULL, 'a'}, {"scene", 1, NULL, 's'},
-	    {"fault", 1, NULL, 'f'}, {"at", 1, NULL, 'i'}, {"jobs", 1, NULL, 'j'},
-	    {"max-bad", 1, NULL, 'b'}, {"list", 0, NULL, 'l'}, {"help", 0, NULL, 'h'}, {0}};
+	static const struct option options[] = {{"all", 0, NULL, 'a'}, {"share", 1, NULL, 'n'},
+	    {"scene", 1, NULL, 's'}, {"fault", 1, NULL, 'f'}, {"at", 1, NULL, 'i'},
+	    {"jobs", 1, NULL, 'j'}, {"max-bad", 1, NULL, 'b'}, {"list", 0, NULL, 'l'},
+	    {"help", 0, NULL, 'h'}, {0}};
 	struct crew c = {.jobs = 1, .max_bad = 5, .step = 1000, .what = "run", .run = play};
-	struct sweep s = {0};
+	struct sweep s = {.share = strtoul(SHARE, NULL, 10)};
 	int o;
 
 	log_set_sink(drop_log, NULL);
 	while ((o = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		switch (o) {
 		case 'a':
-			s.all = true;
+			s.share = 1;
+			break;
+		case 'n':
+			s.share = strtoul(optarg, NULL, 10);
 			break;
 		case 's':
 			s.scene = optarg;
@@ -193,5 +199,7 @@ int main(int argc, char **argv)
 			return o == 'h' ? 0 : 64;
 		}
 	}
+	if (!s.share)
+		s.share = 1;
 	return go(&s, &c);
 }
