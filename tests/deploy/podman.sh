@@ -1,6 +1,7 @@
 # Sourced by the tests that run containers: a store of images and settings of their own below $work, so
-# that nothing of this machine's podman is touched. $work is set before.
+# that nothing of this machine's podman is touched. $work and $tree are set before.
 # shellcheck shell=bash
+# shellcheck disable=SC2154
 
 skip() {
 	echo "skipped: $*"
@@ -24,13 +25,16 @@ podman_open() {
 	done
 	mkdir -p "$work"
 	work=$(cd "$work" && pwd)
-	cat >"$work/containers.conf" <<-'CONF'
+	cat >"$work/containers.conf" <<-CONF
 		[containers]
 		default_ulimits = ["nofile=1024:1024","nproc=1024:1024"]
 		[engine]
 		runtime = "runc"
 		cgroup_manager = "cgroupfs"
 		events_logger = "file"
+		[network]
+		network_backend = "netavark"
+		network_config_dir = "$work/networks"
 	CONF
 	export CONTAINERS_CONF=$work/containers.conf
 	store=(--root "$work/storage" --runroot "$work/run" --storage-driver overlay)
@@ -51,6 +55,20 @@ podman_base() {
 		skip "this machine runs no containers: $(tail -n 1 "$work/run.log")"
 }
 
+# podman_images: localhost/ramet and localhost/ramet-playground, from deploy/Containerfile.
+podman_images() {
+	local target
+	podman_base
+	for target in '' playground; do
+		buildah "${store[@]}" build --layers --isolation chroot --build-arg BASE=localhost/base \
+			-f "$tree/deploy/Containerfile" -t "localhost/ramet${target:+-$target}" ${target:+--target "$target"} \
+			"$tree" >"$work/build.log" 2>&1 || {
+			tail -n 40 "$work/build.log"
+			fail "the image does not build"
+		}
+	done
+}
+
 # podman_until NAME WHAT COMMAND…: waits for it, as long as the container NAME runs.
 podman_until() {
 	local name=$1 what=$2 end=$((SECONDS + 120))
@@ -65,4 +83,25 @@ podman_until() {
 
 podman_free_port() {
 	python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+}
+
+# The playground's repository, in the container NAME.
+
+podman_git() { # NAME ARG…
+	local name=$1
+	shift
+	pod exec "$name" git -c safe.directory=/play/vms.git -C /play/vms.git "$@" 2>/dev/null
+}
+
+podman_is_applied() { # NAME
+	local head
+	head=$(podman_git "$1" rev-parse main)
+	podman_git "$1" show ramet/status:summary.json | grep -q "\"applied\": *\"$head\""
+}
+
+podman_merge() { # NAME [OPTION OF EXEC…]
+	local name=$1
+	shift
+	pod exec "$@" -w /play/checkout "$name" sh -euc \
+		'sed -i "s/cores: 2/cores: 4/" vms/web-01.yaml && git commit -qam "more cores" && git push -q origin main'
 }
