@@ -31,6 +31,10 @@ static void pool(struct planner *pl)
 
 	if (!l || l->value.type != VALUE_STR || !pl->g->pool_known || text_eq(have, l->value.s))
 		return;
+	/* Members of a pool that the token may not see look like members of none. */
+	const struct obs_cluster *cl = pl->in->cluster;
+	if (!have && cl && cl->pools_known && !strs_has(&cl->pools, l->value.s))
+		return;
 	struct change *c = action(pl, l, have ? have : "no pool", l->value.s);
 	if (!planner_may(pl, c))
 		return;
