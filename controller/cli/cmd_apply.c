@@ -10,13 +10,16 @@
 #include "statusview.h"
 #include "term.h"
 
+#define DESTROY_BUDGET_MAX 100000
+
 struct apply {
 	const struct cli *cli;
 	struct setup setup;
 	struct bundle *desired; /* of the PATH, NULL = from the branch */
 	char *rev;		/* what the plan was made from, NULL with a PATH */
 	struct progress *progress;
-	struct pass *pass; /* the one under way */
+	unsigned destroy_budget; /* 0 = that of the configuration */
+	struct pass *pass;	 /* the one under way */
 };
 
 static int fail_interrupted(const struct apply *a, const char *what)
@@ -33,8 +36,10 @@ static int plan(struct apply *a)
 {
 	_cleanup_pass_ struct pass p = {0};
 	_cleanup_err_ struct err *err = NULL;
-	struct controller_opts o = {
-	    .mode = CONTROLLER_PLAN, .desired = a->desired, .rev = a->cli->opt[CLI_OPT_REV]};
+	struct controller_opts o = {.mode = CONTROLLER_PLAN,
+	    .desired = a->desired,
+	    .rev = a->cli->opt[CLI_OPT_REV],
+	    .destroy_budget = a->destroy_budget};
 	if (pass_start(&p, &a->setup, &o, &err) != 0 || pass_wait(&p, &err) != 0)
 		return cli_fail(a->cli, err);
 	if (p.end != PASS_SETTLED)
@@ -73,6 +78,21 @@ static int check_askable(const struct cli *c, struct err **err)
 		return 0;
 	(void)err_set(err, ERR_USAGE, "there is no terminal to ask for consent");
 	return err_hint(err, "look at \"ramet plan\" first, then call apply with --yes");
+}
+
+static int read_budget(struct apply *a, struct err **err)
+{
+	const char *text = a->cli->opt[CLI_OPT_DESTROY_BUDGET];
+	int64_t n;
+	if (!text)
+		return 0;
+	if (text_to_int(text, 1, DESTROY_BUDGET_MAX, &n) != 0) {
+		(void)err_set(err, ERR_USAGE, "--destroy-budget %s is no number of VMs", text);
+		return err_hint(
+		    err, "write how many VMs may be destroyed, as in --destroy-budget 5");
+	}
+	a->destroy_budget = (unsigned)n;
+	return 0;
 }
 
 /* ---- the work ---- */
@@ -118,6 +138,7 @@ static int work(struct apply *a)
 	struct controller_opts o = {.mode = CONTROLLER_APPLY,
 	    .desired = a->desired,
 	    .rev = a->rev,
+	    .destroy_budget = a->destroy_budget,
 	    .ports.note = progress_note,
 	    .ports.note_arg = a->progress};
 	int rc = pass_start(&p, &a->setup, &o, &err);
@@ -156,7 +177,8 @@ int cmd_apply(const struct cli *c)
 {
 	struct apply a = {.cli = c, .setup = SETUP_NONE};
 	_cleanup_err_ struct err *err = NULL;
-	if (planview_check_scope(c, &err) != 0 || check_askable(c, &err) != 0)
+	if (planview_check_scope(c, &err) != 0 || read_budget(&a, &err) != 0 ||
+	    check_askable(c, &err) != 0)
 		return cli_fail(c, err);
 	int rc = c->n_args > 0 ? desired_load(c, &a.desired) : CLI_OK;
 	if (rc == CLI_OK)

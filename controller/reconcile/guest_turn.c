@@ -148,9 +148,10 @@ static bool is_held(struct guest *g)
 		return false;
 	g->current = true;
 	guest_wait(g, r,
-	    r == REASON_REPLACED
-		? "a newer instance acts; this one only looks"
-		: "another instance acted until now, and may not have seen this one yet",
+	    r == REASON_REPLACED ? "a newer instance acts; this one only looks"
+				 : "this instance is being announced in the report; until another "
+				   "one could have seen "
+				   "that, it waits",
 	    r == REASON_REPLACED ? 60000 : 2000, false);
 	return true;
 }

@@ -15,6 +15,7 @@
 #   wait report FILE contains TEXT     a file of the status branch; also: lacks
 #   wait log TEXT                      a line of the controller's log since the last `remember`
 #   wait journal FILTER                an entry of the cluster's journal since the last `remember`
+#   wait no VM NAME                    no guest carries its marker
 #   expect …                           the same as wait, at once, and:
 #   expect clone NAME of VMID with CHANGE…   exactly so: KEY=VALUE, KEY.PART=VALUE, -KEY
 #   expect guest NAME as remembered with CHANGE…   the same against `remember guest`
@@ -260,6 +261,10 @@ is_gone() {
 	! stage_is_up controller
 }
 
+# wait no VM NAME
+is_no() {
+	[ -z "$(vms_marked "$2")" ]
+}
 
 wait() {
 	local what=$1
