@@ -66,6 +66,18 @@ static int compare_vmid(const void *key, const void *row)
 	return (a > b) - (a < b);
 }
 
+bool obs_row_has_tag(const struct obs_row *row, const char *tag)
+{
+	struct strs tags = {0};
+	bool found;
+
+	if (!row->tags || !tag[0] || text_split(row->tags, ";, ", true, 500, &tags) < 0)
+		return false;
+	found = strs_has(&tags, tag);
+	strs_fini(&tags);
+	return found;
+}
+
 const struct obs_row *obs_cluster_row(const struct obs_cluster *c, uint32_t vmid)
 {
 	if (!c || !c->n_rows)

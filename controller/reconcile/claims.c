@@ -180,18 +180,6 @@ static void go_on(struct claims *c)
 	}
 }
 
-static bool has_tag(const struct obs_row *row, const char *tag)
-{
-	struct strs tags = {0};
-	bool found;
-
-	if (!row->tags || !tag[0] || text_split(row->tags, ";, ", true, 500, &tags) < 0)
-		return false;
-	found = strs_has(&tags, tag);
-	strs_fini(&tags);
-	return found;
-}
-
 static void note_row(struct claims *c, const struct obs_row *row)
 {
 	size_t i = place(c, row->vmid);
@@ -227,7 +215,8 @@ void claims_update(struct claims *c, bool wide)
 		c->v[i].alive = false;
 	for (size_t i = 0; i < view->n_rows; i++) {
 		const struct obs_row *row = &view->rows[i];
-		bool looks_ours = wide || has_tag(row, c->o.tag) || text_eq(row->lock, "clone");
+		bool looks_ours =
+		    wide || obs_row_has_tag(row, c->o.tag) || text_eq(row->lock, "clone");
 
 		if (row->qemu && !c->o.is_known(c->o.arg, row->vmid) &&
 		    (looks_ours || find(c, row->vmid)))

@@ -102,7 +102,8 @@ static const struct obs_row *row_of_name(const struct controller *c, const char 
 		const struct obs_row *row = &view->rows[i];
 		bool known = false;
 
-		if (!row->qemu || row->template || !text_eq(row->name, name))
+		if (!row->qemu || row->template || !text_eq(row->name, name) ||
+		    !obs_row_has_tag(row, c->o.config->cluster_tag))
 			continue;
 		for (size_t k = 0; k < c->n_guests; k++)
 			known |= guest_vmid(c->guests[k]) == row->vmid;
@@ -112,8 +113,9 @@ static const struct obs_row *row_of_name(const struct controller *c, const char 
 	return NULL;
 }
 
-/* A name is no identity. But where nothing is remembered, a VM of that name may be the one, without
- * the marker that somebody took off; a second one would be made in vain. A number in the manifest
+/* A name is no identity, and strangers may have it. But where nothing is remembered, a VM of that
+ * name with Ramet's tag may be the one, without the marker that somebody took off; a second one
+ * would be made in vain. A number in the manifest
  * is a person's word for a new one. */
 const char *controller_lookalike(void *arg, const struct guest *g)
 {
@@ -132,7 +134,7 @@ const char *controller_lookalike(void *arg, const struct guest *g)
 	if (!row)
 		return NULL;
 	free(c->lookalike);
-	c->lookalike =
-	    mem_printf("VM %u on %s has the name %s already", row->vmid, row->node, row->name);
+	c->lookalike = mem_printf(
+	    "VM %u on %s has the name %s and Ramet's tag", row->vmid, row->node, row->name);
 	return c->lookalike;
 }
