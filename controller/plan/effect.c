@@ -108,9 +108,9 @@ void effect_of_slot(const struct planner *pl, struct change *c, const char *slot
 
 	if (!pl->running)
 		set_effect(c, CLASS_HOTPLUG, PLAN_NONE, false);
-	else if (!form_slot_parse(slot, &bus, &index)) /* efidisk0, tpmstate0 */
-		set_effect(c, CLASS_PENDING, PLAN_NONE, true);
-	else if (text_eq(bus, "ide") || text_eq(bus, "sata"))
+	/* efidisk0 and tpmstate0 are on no bus. */
+	else if (!form_slot_parse(slot, &bus, &index) || text_eq(bus, "ide") ||
+		 text_eq(bus, "sata"))
 		set_effect(c, CLASS_PENDING, PLAN_NONE, true);
 	else
 		set_hotplug(pl, c, text_eq(bus, "net") ? "network" : "disk");

@@ -78,12 +78,8 @@ static char *check_part(
 		return NULL;
 	if (!eq && device && !text_starts(key, "net"))
 		return NULL;
-	for (size_t i = 0; !eq && i < r->n_leaves; i++) {
-		const struct leaf *l = &r->leaves[i];
-		bool leads = l->attr->codec == CODEC_LEAD || l->attr->codec == CODEC_CDROM;
-		if (leads && text_eq(pvecodec_key(l->attr, l->slot), key))
-			return NULL;
-	}
+	if (!eq && (has_codec(r, key, CODEC_LEAD) || has_codec(r, key, CODEC_CDROM)))
+		return NULL;
 	return mem_printf("the part '%s' of %s would change and is not listed", part, key);
 }
 
