@@ -151,7 +151,8 @@ static void make_source(struct rowcase *c)
 
 	for (size_t i = 0; i < ARRAY_LEN(lines); i++)
 		kv_set(&conf, lines[i][0], lines[i][1]);
-	/* Not the manifest's own: a VM of that name would be asked about before anything is cloned. */
+	/* Not the manifest's own: a VM of that name would be asked about before anything is cloned.
+	 */
 	kv_setf(&conf, "name", "source-%s", c->name);
 	if (core && core != c->a) {
 		_cleanup_value_ struct value v = {0};
