@@ -12,18 +12,26 @@
 
 /* --- migrate --- */
 
+/* The drive, if it names a volume that only this node has. */
+static bool is_local(
+    struct job *j, const struct guest *g, const struct kv_item *item, struct drive *ret)
+{
+	const struct volume *v;
+
+	if ((!prop_is_drive(item->key) && !prop_is_unused(item->key)) ||
+	    !drive_parse(j->sim, item->key, item->value, ret))
+		return false;
+	v = strchr(ret->file, ':') ? volume_find(j->sim, g->node, ret->file) : NULL;
+	return v && !v->store->shared;
+}
+
 static bool local_parts(struct job *j, const struct guest *g, bool *disk, bool *iso)
 {
 	*disk = *iso = false;
 	KV_FOREACH (i, &g->conf) {
 		_cleanup_drive_ struct drive d = {0};
-		const struct volume *v;
 
-		if ((!prop_is_drive(i->key) && !prop_is_unused(i->key)) ||
-		    !drive_parse(j->sim, i->key, i->value, &d))
-			continue;
-		v = strchr(d.file, ':') ? volume_find(j->sim, g->node, d.file) : NULL;
-		if (!v || v->store->shared)
+		if (!is_local(j, g, i, &d))
 			continue;
 		if (drive_is_cdrom(&d) && !drive_is_cloudinit(&d))
 			*iso = true;
@@ -63,13 +71,8 @@ static bool found_local(struct job *j, const struct guest *g)
 
 	KV_FOREACH (i, &g->conf) {
 		_cleanup_drive_ struct drive d = {0};
-		const struct volume *v;
 
-		if ((!prop_is_drive(i->key) && !prop_is_unused(i->key)) ||
-		    !drive_parse(j->sim, i->key, i->value, &d))
-			continue;
-		v = strchr(d.file, ':') ? volume_find(j->sim, g->node, d.file) : NULL;
-		if (!v || v->store->shared)
+		if (!is_local(j, g, i, &d))
 			continue;
 		said(j, "found local disk '%s' (%s)", d.file,
 		    prop_is_unused(i->key) ? "in current VM config" : "attached");
