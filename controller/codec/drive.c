@@ -46,40 +46,69 @@ int drive_parse_size(const char *text, uint64_t *ret)
 	return 0;
 }
 
+/* Digits of a VMID at s that end at `end`, 0 if there are none. */
+static uint32_t vmid_at(const char *s, char end)
+{
+	size_t digits = strspn(s, "0123456789");
+	int64_t v;
+
+	if (!digits || digits > 9 || s[digits] != end)
+		return 0;
+	_cleanup_str_ char *number = mem_strndup(s, digits);
+	return text_to_int(number, 1, 999999999, &v) == 0 ? (uint32_t)v : 0;
+}
+
 /* The number in "vm-100-disk-0", "base-100-disk-0", "vm-100-cloudinit" at the start of s. */
 static uint32_t owner_at(const char *s)
 {
 	const char *rest = text_after(s, "vm-");
-	int64_t v;
 
 	if (!rest)
 		rest = text_after(s, "base-");
-	if (!rest)
-		return 0;
-	size_t digits = strspn(rest, "0123456789");
-	if (!digits || digits > 9 || rest[digits] != '-')
-		return 0;
-	_cleanup_str_ char *number = mem_strndup(rest, digits);
-	return text_to_int(number, 1, 999999999, &v) == 0 ? (uint32_t)v : 0;
+	return rest ? vmid_at(rest, '-') : 0;
+}
+
+/* "cloudinit" or "vm-100-cloudinit", and a format of images may follow. */
+static bool is_cloudinit(const char *name)
+{
+	static const char *const ends[] = {
+	    "", ".qcow2", ".raw", ".vmdk", ".qcow", ".qed", ".cloop"};
+	const char *number = text_after(name, "vm-");
+	const char *rest = number && vmid_at(number, '-') ? strchr(number, '-') + 1 : name;
+
+	rest = text_after(rest, "cloudinit");
+	for (size_t i = 0; rest && i < ARRAY_LEN(ends); i++)
+		if (text_eq(rest, ends[i]))
+			return true;
+	return false;
+}
+
+static void read_format(struct drive *d, const char *name)
+{
+	static const char *const suffixes[] = {"raw", "qcow2", "vmdk"};
+	const char *dot = strrchr(name, '.');
+
+	for (size_t i = 0; dot && i < ARRAY_LEN(suffixes); i++)
+		if (!d->format && text_eq(dot + 1, suffixes[i]))
+			d->format = mem_strdup(suffixes[i]);
 }
 
 /* The volume's name below its storage: the last component belongs to the guest, an earlier
- * component "base-…" is the image that it is a clone of. */
+ * component "base-…" is the image that it is a clone of. Among files the folder is the guest's. */
 static void read_name(struct drive *d, const char *name)
 {
+	uint32_t folder = 0;
+
 	for (const char *s = name, *slash; s; s = slash ? slash + 1 : NULL) {
 		slash = strchr(s, '/');
-		if (slash && text_starts(s, "base-"))
-			d->linked = true;
-		if (!slash) {
-			d->owner = owner_at(s);
-			d->cloudinit = strstr(s, "cloudinit") != NULL;
-			const char *dot = strrchr(s, '.');
-			static const char *const suffixes[] = {"raw", "qcow2", "vmdk"};
-			for (size_t i = 0; dot && i < ARRAY_LEN(suffixes); i++)
-				if (!d->format && text_eq(dot + 1, suffixes[i]))
-					d->format = mem_strdup(suffixes[i]);
+		if (slash) {
+			d->linked |= text_starts(s, "base-");
+			folder = vmid_at(s, '/');
+			continue;
 		}
+		d->owner = folder ? folder : owner_at(s);
+		d->cloudinit = is_cloudinit(s);
+		read_format(d, s);
 	}
 }
 

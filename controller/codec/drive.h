@@ -19,7 +19,7 @@ struct drive {
 	uint64_t bytes; /* size=, 0 = unknown */
 	bool cdrom;	/* media=cdrom, an empty drive or the host's */
 	bool cloudinit;
-	uint32_t owner; /* VMID in the volume's name, 0 = none */
+	uint32_t owner; /* VMID by the volume's folder or name, 0 = it says none */
 	bool linked;	/* the volume names a base image */
 	char *format;	/* raw, qcow2, vmdk; "" = unknown */
 };

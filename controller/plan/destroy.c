@@ -7,6 +7,17 @@
 
 /* ---- volumes ---- */
 
+/* The name says neither whose the volume is nor that it is nobody's. Plugins from elsewhere have
+ * their own ways of giving a volume to a VMID, and PVE asks them: what may go with the VM is taken
+ * as if it did. Only a medium, a file in a folder of its own and a LUN never go. */
+static bool is_anybodys(const struct drive *d)
+{
+	const char *name = strchr(d->volume, ':');
+	size_t lun = name ? strspn(name + 1, "0123456789.") : 0;
+
+	return !d->owner && !d->cdrom && name && !strchr(name, '/') && lun < strlen("0.0.0.");
+}
+
 /* The key names a volume that goes with the VM: PVE frees what its name gives to the VMID. */
 static bool is_own_volume(const char *key, const char *text, uint32_t vmid, struct drive *ret)
 {
@@ -19,7 +30,7 @@ static bool is_own_volume(const char *key, const char *text, uint32_t vmid, stru
 		fits |= text_starts(key, others[i]);
 	if (!fits || drive_parse(text, ret, NULL) < 0)
 		return false;
-	if (*ret->storage && ret->owner == vmid)
+	if (*ret->storage && (ret->owner == vmid || is_anybodys(ret)))
 		return true;
 	drive_fini(ret);
 	return false;
