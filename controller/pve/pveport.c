@@ -130,7 +130,7 @@ static int choose(const struct pveport *p, const struct call *k)
 			continue;
 		/* Not cooling first, then the node's own, then the one that works. */
 		int rank = (is_cool(p, t) ? 0 : 4) +
-			   (k->node && text_eq(t->node, k->node) ? 2 : 0) +
+			   (k->node && text_eq_nocase(t->node, k->node) ? 2 : 0) +
 			   (i == p->current ? 1 : 0);
 		if (rank > best_rank) {
 			best = (int)i;
@@ -152,7 +152,7 @@ static const char *learn_node(struct pveport *p, size_t at, const struct httpc_r
 		const struct jsn *row = jsn_at(rows, i);
 		const char *name = jsn_get_text(row, "name");
 		if (!text_eq(jsn_get_text(row, "type"), "node") ||
-		    !jsn_get_bool(row, "local", false) || !name || !text_is_dns_label(name))
+		    !jsn_get_bool(row, "local", false) || !name || !text_is_dns_name(name))
 			continue;
 		mem_replace(&p->targets[at].node, name);
 		p->targets[at].name_at = INT64_MAX;
