@@ -252,8 +252,14 @@ static void pool_request(struct op *op, const struct step *s, const struct obs_g
 	const char *pool = leave ? g->pool : s->pool;
 	const struct obs_cluster *c = inventory_view(op->env.inventory);
 
-	op->endpoint = ENDPOINT_POOL_PUT;
-	op->pool = mem_strdup(pool);
+	/* A pool within another one is in no path. */
+	if (strchr(pool, '/')) {
+		op->endpoint = ENDPOINT_POOLS_PUT;
+		kv_set(&op->params, "poolid", pool);
+	} else {
+		op->endpoint = ENDPOINT_POOL_PUT;
+		op->pool = mem_strdup(pool);
+	}
 	kv_setf(&op->params, "vms", "%u", g->vmid);
 	if (leave)
 		kv_set(&op->params, "delete", "1");

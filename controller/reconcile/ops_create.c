@@ -442,7 +442,7 @@ static void fill_params(struct op *op, const struct op_job *job)
 	const char *snap = resource_str(w, ATTR_clone_snapshot_name);
 	const char *store = resource_str(w, ATTR_clone_target_datastore);
 	const char *format = resource_str(w, ATTR_clone_target_format);
-	int64_t limit = resource_int(w, ATTR_clone_bandwidth_limit);
+	const struct leaf *limit = resource_find(w, ATTR_clone_bandwidth_limit, NULL);
 	bool full = resource_bool(w, ATTR_clone_full);
 
 	kv_set(&op->params, "name", name ? name : w->name);
@@ -459,8 +459,9 @@ static void fill_params(struct op *op, const struct op_job *job)
 		kv_set(&op->params, "storage", store);
 	if (full && format)
 		kv_set(&op->params, "format", format);
-	if (limit > 0)
-		kv_setf(&op->params, "bwlimit", "%lld", (long long)limit * 1024);
+	/* None at all is another limit than that of the datacenter. */
+	if (limit && limit->value.type == VALUE_INT)
+		kv_setf(&op->params, "bwlimit", "%lld", (long long)limit->value.i * 1024);
 }
 
 static void on_begin(void *arg)
