@@ -96,6 +96,7 @@ void guest_free(struct guest **gp)
 	free(g->name);
 	free(g->storage);
 	free(g->last_step);
+	free(g->vain_digest);
 	free(g->nonce);
 	g->magic = 0;
 	free(g);

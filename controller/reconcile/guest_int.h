@@ -70,12 +70,20 @@ struct guest {
 	struct resource *parting; /* in place of a manifest that is gone, when that is an order */
 	struct strs bases;	  /* VMIDs of templates that its disks are linked to */
 	char *last_step;	  /* text of the step that was carried out last */
+	unsigned vain;		  /* how often in a row it was, without an effect */
+	char *vain_digest;	  /* of the VM when it was left alone for that */
 	char *nonce;		  /* for an adoption */
 	bool waiting;		  /* for this reason since then, turns that end so again included */
 	enum reason wait_reason;
 	int64_t wait_since;
 	int64_t fight_since; /* wall: corrections before do not count */
 };
+
+/* guest_vain.c: steps that PVE carries out and that change nothing */
+/* After a step. True: it is enough, the guest is stalled. */
+bool guest_note_vain(struct guest *g, bool same);
+/* Before a step. True: it is not done again, the guest is stalled. */
+bool guest_is_vain(struct guest *g, const struct step *s);
 
 /* guest.c */
 void guest_enter(struct guest *g, enum guest_state next);

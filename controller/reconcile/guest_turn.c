@@ -180,7 +180,7 @@ static void may_act(struct guest *g, bool new_drift)
 		    g->env->full_read_ms, false);
 		return;
 	}
-	if (is_held(g))
+	if (is_held(g) || guest_is_vain(g, s))
 		return;
 	if (new_drift && !g->author_asked && inventory_log_known(g->env->inventory)) {
 		/* The log is a moment behind: ask it for the author before the trace is mended. */
@@ -417,6 +417,8 @@ static void done(struct guest *g)
 		    g, REASON_DESTROYING, "destroyed; looking whether it is gone", 5000, true);
 		return;
 	}
+	if (guest_note_vain(g, same))
+		return;
 	if (same) {
 		g->fails++;
 		guest_wait(g, REASON_UPDATING, "the step had no visible effect yet",

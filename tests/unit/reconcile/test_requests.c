@@ -1,9 +1,10 @@
 /* What is sent to PVE for a step, word by word. */
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include <cmocka.h>
 
 #include "../pve/fakeport.h"
 #include "bundle.h"
