@@ -137,8 +137,10 @@ static void on_metrics(void *arg, const struct httpd_request *req, struct httpd_
 	struct telemetry *t = arg;
 	(void)req;
 	measure_process();
-	if (t->controller)
+	if (t->controller) {
 		measure_model(controller_status(t->controller));
+		metrics_set(METRIC_LOOKS, 0, (double)controller_looks(t->controller));
+	}
 	metrics_set(METRIC_READY, 0, is_ready(t));
 	ret->type = METRICS_TYPE;
 	metrics_print(&ret->body);

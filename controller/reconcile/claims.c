@@ -35,6 +35,10 @@ struct claims {
 	struct claims_opts o;
 	struct guest_seen *v; /* sorted by VMID */
 	size_t n, cap;
+	size_t next;		      /* nothing before it is to be read */
+	size_t waiting, n_unclear;    /* how many of v: is_waiting, unclear_since */
+	const struct claim **by_name; /* whose number is theirs; NULL when it is to be made anew */
+	size_t n_names;
 	struct reader readers[READERS];
 	bool updated;
 };
@@ -59,6 +63,30 @@ static void claim_fini(struct claim *c)
 	*c = (struct claim){0};
 }
 
+static bool is_waiting(const struct guest_seen *g)
+{
+	return g->seen != SEEN_DONE || g->unclear;
+}
+
+/* Around whatever changes what is counted: out, change, in. */
+static void count_out(struct claims *c, const struct guest_seen *g)
+{
+	c->waiting -= is_waiting(g);
+	c->n_unclear -= g->unclear_since != 0;
+}
+
+static void count_in(struct claims *c, const struct guest_seen *g)
+{
+	c->waiting += is_waiting(g);
+	c->n_unclear += g->unclear_since != 0;
+}
+
+static void forget_names(struct claims *c)
+{
+	free(c->by_name);
+	c->by_name = NULL;
+}
+
 static void seen_fini(struct guest_seen *g)
 {
 	free(g->node);
@@ -79,6 +107,7 @@ void claims_free(struct claims **cp)
 	for (size_t i = 0; i < c->n; i++)
 		seen_fini(&c->v[i]);
 	free(c->v);
+	free(c->by_name);
 	c->magic = 0;
 	free(c);
 	*cp = NULL;
@@ -111,6 +140,7 @@ static void judge(struct claims *c, struct guest_seen *s, const struct obs_guest
 	const char *desc = kv_get(&g->current, "description");
 	struct marker m;
 
+	forget_names(c);
 	if (s->has_claim)
 		claim_fini(&s->claim);
 	s->has_claim = false;
@@ -144,6 +174,7 @@ static void on_look(
 
 	(void)why;
 	if (s) {
+		count_out(c, s);
 		s->seen = s->seen == SEEN_AGAIN ? SEEN_TODO : SEEN_DONE;
 		s->unclear = end == LOOK_FAILED;
 		if (end == LOOK_OK)
@@ -155,6 +186,8 @@ static void on_look(
 			s->unclear_since = 0;
 		else if (!s->unclear_since)
 			s->unclear_since = clock_now(c->o.clock) + 1;
+		count_in(c, s);
+		c->next = s->seen == SEEN_TODO ? 0 : c->next;
 	}
 	look_cancel(&r->look);
 	go_on(c);
@@ -163,20 +196,19 @@ static void on_look(
 
 static void go_on(struct claims *c)
 {
-	size_t i = 0;
-
 	for (size_t k = 0; k < READERS; k++) {
 		struct reader *r = &c->readers[k];
 
 		if (r->look)
 			continue;
-		while (i < c->n && c->v[i].seen != SEEN_TODO)
-			i++;
-		if (i == c->n)
+		while (c->next < c->n && c->v[c->next].seen != SEEN_TODO)
+			c->next++;
+		if (c->next == c->n)
 			return;
-		c->v[i].seen = SEEN_READING;
-		r->vmid = c->v[i].vmid;
-		r->look = look_start(c->o.pve, r->vmid, c->v[i].node, true, on_look, r);
+		struct guest_seen *g = &c->v[c->next++];
+		g->seen = SEEN_READING; /* it waits before and after */
+		r->vmid = g->vmid;
+		r->look = look_start(c->o.pve, r->vmid, g->node, true, on_look, r);
 	}
 }
 
@@ -193,6 +225,7 @@ static void note_row(struct claims *c, const struct obs_row *row)
 		memmove(&c->v[i + 1], &c->v[i], (c->n - i) * sizeof(*c->v));
 		c->n++;
 		c->v[i] = (struct guest_seen){.vmid = row->vmid};
+		count_in(c, &c->v[i]);
 	} else if (text_eq(c->v[i].print, print)) {
 		c->v[i].alive = true;
 		return;
@@ -200,7 +233,9 @@ static void note_row(struct claims *c, const struct obs_row *row)
 	c->v[i].alive = true;
 	mem_replace(&c->v[i].node, row->node);
 	mem_replace(&c->v[i].print, print);
+	count_out(c, &c->v[i]);
 	c->v[i].seen = c->v[i].seen == SEEN_READING ? SEEN_AGAIN : SEEN_TODO;
+	count_in(c, &c->v[i]);
 }
 
 void claims_update(struct claims *c, bool wide)
@@ -228,25 +263,25 @@ void claims_update(struct claims *c, bool wide)
 				c->v[k] = c->v[i];
 			k++;
 		} else {
+			count_out(c, &c->v[i]);
 			seen_fini(&c->v[i]);
 		}
 	}
 	c->n = k;
+	c->next = 0;
+	forget_names(c); /* they point into what has moved */
 	c->updated = true;
 	go_on(c);
 }
 
 bool claims_is_complete(const struct claims *c)
 {
-	for (size_t i = 0; i < c->n; i++)
-		if (c->v[i].seen != SEEN_DONE || c->v[i].unclear)
-			return false;
-	return c->updated;
+	return c->updated && c->waiting == 0;
 }
 
 uint32_t claims_unclear(const struct claims *c, const char **ret_node, int64_t *ret_ms)
 {
-	for (size_t i = 0; i < c->n; i++) {
+	for (size_t i = 0; c->n_unclear && i < c->n; i++) {
 		if (!c->v[i].unclear_since)
 			continue;
 		*ret_node = c->v[i].node;
@@ -256,19 +291,53 @@ uint32_t claims_unclear(const struct claims *c, const char **ret_node, int64_t *
 	return 0;
 }
 
-const struct claim *claims_find(const struct claims *c, const char *name)
+/* Of two with one name the lower number is first, whatever qsort does. */
+static int by_name(const void *a, const void *b)
 {
-	for (size_t i = 0; i < c->n; i++)
-		if (c->v[i].has_claim && !c->v[i].claim.copy &&
-		    strcmp(c->v[i].claim.name, name) == 0)
-			return &c->v[i].claim;
-	return NULL;
+	const struct claim *x = *(const struct claim *const *)a,
+			   *y = *(const struct claim *const *)b;
+	int order = strcmp(x->name, y->name);
+
+	return order ? order : (x->vmid > y->vmid) - (x->vmid < y->vmid);
 }
 
-const struct claim *claims_at(const struct claims *c, size_t i)
+static void note_names(struct claims *c)
 {
-	for (size_t k = 0; k < c->n; k++)
-		if (c->v[k].has_claim && i-- == 0)
-			return &c->v[k].claim;
+	const struct claim *m;
+
+	c->by_name = mem_calloc(c->n + 1, sizeof(*c->by_name));
+	c->n_names = 0;
+	for (size_t i = 0; (m = claims_next(c, &i));)
+		if (!m->copy)
+			c->by_name[c->n_names++] = m;
+	qsort(c->by_name, c->n_names, sizeof(*c->by_name), by_name);
+}
+
+const struct claim *claims_find(struct claims *c, const char *name)
+{
+	size_t lo = 0, hi;
+
+	if (!c->by_name)
+		note_names(c);
+	hi = c->n_names;
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (strcmp(c->by_name[mid]->name, name) < 0)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo < c->n_names && strcmp(c->by_name[lo]->name, name) == 0 ? c->by_name[lo] : NULL;
+}
+
+const struct claim *claims_next(const struct claims *c, size_t *at)
+{
+	while (*at < c->n) {
+		const struct guest_seen *g = &c->v[(*at)++];
+
+		if (g->has_claim)
+			return &g->claim;
+	}
 	return NULL;
 }

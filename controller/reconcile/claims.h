@@ -49,7 +49,8 @@ bool claims_is_complete(const struct claims *c);
  * and for how long. 0 = none. */
 uint32_t claims_unclear(const struct claims *c, const char **ret_node, int64_t *ret_ms);
 /* A guest that carries our marker for this name with its own VMID; NULL if there is none. */
-const struct claim *claims_find(const struct claims *c, const char *name);
-const struct claim *claims_at(const struct claims *c, size_t i); /* NULL at the end */
+const struct claim *claims_find(struct claims *c, const char *name);
+/* All of them by number: begin with *at = 0. NULL at the end. */
+const struct claim *claims_next(const struct claims *c, size_t *at);
 
 #endif

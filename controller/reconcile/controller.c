@@ -28,7 +28,7 @@ static size_t place(const struct controller *c, const char *name)
 	return lo;
 }
 
-static struct guest *find_guest(const struct controller *c, const char *name)
+struct guest *controller_find_guest(const struct controller *c, const char *name)
 {
 	size_t i = place(c, name);
 
@@ -37,7 +37,7 @@ static struct guest *find_guest(const struct controller *c, const char *name)
 
 struct guest *controller_make_guest(struct controller *c, const char *name)
 {
-	struct guest *g = find_guest(c, name);
+	struct guest *g = controller_find_guest(c, name);
 	size_t i = place(c, name);
 
 	if (g)
@@ -150,9 +150,11 @@ static void scan_done(struct controller *c)
 	_cleanup_err_ struct err *e = NULL;
 	const struct claim *m;
 
-	for (size_t i = 0; (m = claims_at(c->claims, i)); i++)
+	journal_gather(c->journal);
+	for (size_t i = 0; (m = claims_next(c->claims, &i));)
 		if (!m->copy && controller_in_scope(c, m->name))
 			guest_take_claim(controller_make_guest(c, m->name), m);
+	controller_settle_journal(c);
 	if (c->bundle)
 		apply_bundle(c);
 	c->wide = false;
@@ -212,7 +214,7 @@ static void on_claims(void *arg)
 
 static bool take_over(void *arg, struct guest *g, const char *old)
 {
-	struct guest *from = find_guest(arg, old);
+	struct guest *from = controller_find_guest(arg, old);
 
 	if (!from || !guest_vmid(from) || guest_is_wanted(from))
 		return false;
@@ -221,7 +223,7 @@ static bool take_over(void *arg, struct guest *g, const char *old)
 
 static bool dependency_ready(void *arg, const char *name)
 {
-	const struct guest *g = find_guest(arg, name);
+	const struct guest *g = controller_find_guest(arg, name);
 
 	return g && guest_is_wanted(g) && guest_is_quiet(g) && vmstat_is_ready(guest_status(g));
 }
@@ -280,6 +282,7 @@ static void on_restored(void *arg)
 {
 	struct controller *c = arg;
 
+	controller_settle_journal(c);
 	/* Only now: the records say which last good versions are to be read. */
 	start_source(c);
 	if (c->bundle)
@@ -374,6 +377,7 @@ static void make_machines(struct controller *c)
 	    .partial = c->has_only || c->o.desired,
 	    .status = model,
 	    .busy = is_busy,
+	    .on_restoring = controller_on_restoring,
 	    .on_vm = controller_on_vm,
 	    .on_used = controller_on_used,
 	    .on_summary = controller_on_summary,
@@ -536,6 +540,12 @@ void controller_poke(struct controller *c)
 	inventory_poke(c->inventory);
 }
 
+uint64_t controller_looks(const struct controller *c)
+{
+	CHECK_OBJ(c, CONTROLLER_MAGIC);
+	return inventory_looks(c->inventory);
+}
+
 const struct status *controller_status(struct controller *c)
 {
 	return controller_build_status(c);
@@ -543,7 +553,7 @@ const struct status *controller_status(struct controller *c)
 
 const struct plan *controller_plan(struct controller *c, const char *name)
 {
-	const struct guest *g = find_guest(c, name);
+	const struct guest *g = controller_find_guest(c, name);
 
 	return g ? guest_plan(g) : NULL;
 }

@@ -59,6 +59,9 @@ void controller_poke(struct controller *c);
 /* A desired state is in force and the cluster has been seen at least once. */
 bool controller_is_ready(const struct controller *c);
 
+/* Number of looks at the cluster that ended, well or not. */
+uint64_t controller_looks(const struct controller *c);
+
 /* The model, as it is now. Borrowed until the next turn. */
 const struct status *controller_status(struct controller *c);
 /* Last plan of a VM, NULL if none was made. Borrowed until the next turn. */

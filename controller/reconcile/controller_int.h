@@ -72,10 +72,13 @@ struct controller {
 };
 
 /* controller.c */
+struct guest *controller_find_guest(const struct controller *c, const char *name);
 struct guest *controller_make_guest(struct controller *c, const char *name);
 bool controller_in_scope(const struct controller *c, const char *name);
 
 /* controller_past.c */
+void controller_on_restoring(void *arg);
+void controller_settle_journal(struct controller *c);
 const char *controller_lookalike(void *arg, const struct guest *g);
 const char *controller_not_ready(void *arg, const char **ret_hint);
 void controller_on_vm(void *arg, const struct vmstat *v);

@@ -67,17 +67,16 @@ void controller_note_known(struct controller *c)
 
 static uint32_t vmid_of_name(const struct controller *c, const char *name)
 {
-	for (size_t i = 0; i < c->n_guests; i++)
-		if (strcmp(guest_name(c->guests[i]), name) == 0)
-			return guest_vmid(c->guests[i]);
-	return 0;
+	const struct guest *g = controller_find_guest(c, name);
+
+	return g ? guest_vmid(g) : 0;
 }
 
 static void add_copies(struct controller *c)
 {
 	const struct claim *m;
 
-	for (size_t i = 0; (m = claims_at(c->claims, i)); i++) {
+	for (size_t i = 0; (m = claims_next(c->claims, &i));) {
 		uint32_t on_record = m->copy ? 0 : vmid_of_name(c, m->name);
 
 		if (on_record && on_record != m->vmid)

@@ -41,6 +41,23 @@ const char *controller_not_ready(void *arg, const char **ret_hint)
 	return NULL;
 }
 
+void controller_on_restoring(void *arg)
+{
+	struct controller *c = arg;
+
+	journal_gather(c->journal);
+}
+
+/* What is on disk no longer says all that is known; nothing is begun before it does, because every
+ * intent is written there first. */
+void controller_settle_journal(struct controller *c)
+{
+	_cleanup_err_ struct err *e = NULL;
+
+	if (journal_settle(c->journal, &e) < 0)
+		log_error("journal", "%s", err_msg(e));
+}
+
 void controller_on_vm(void *arg, const struct vmstat *v)
 {
 	struct controller *c = arg;

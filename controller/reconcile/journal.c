@@ -259,8 +259,10 @@ static int compact(struct journal *j, struct err **err)
 			strs_add_take(&l, journal_line_intent(j->v[i].name, &j->v[i].intent));
 	}
 	rc = j->readonly ? 0 : j->store->ops->rewrite(j->store, &l, err);
-	if (rc == 0)
+	if (rc == 0) {
 		j->lines = l.n;
+		j->behind = false;
+	}
 	strs_fini(&l);
 	return rc;
 }
@@ -360,12 +362,27 @@ const char *journal_holder(const struct journal *j, uint32_t vmid)
 
 int journal_add_line(struct journal *j, char *line, struct err **err)
 {
-	int rc = j->readonly ? 0 : j->store->ops->append(j->store, line, err);
+	int rc = j->behind && !j->gathering ? compact(j, err) : 0;
 
+	if (j->gathering)
+		j->behind = true;
+	else if (rc == 0 && !j->readonly)
+		rc = j->store->ops->append(j->store, line, err);
 	free(line);
 	if (rc == 0)
 		j->lines++;
 	return rc;
+}
+
+void journal_gather(struct journal *j)
+{
+	j->gathering = true;
+}
+
+int journal_settle(struct journal *j, struct err **err)
+{
+	j->gathering = false;
+	return j->behind ? compact(j, err) : 0;
 }
 
 /* A compaction that fails costs nothing but space: the lines are all there. */
@@ -373,6 +390,8 @@ void journal_maybe_compact(struct journal *j)
 {
 	_cleanup_err_ struct err *e = NULL;
 
+	if (j->gathering)
+		return;
 	if (j->lines > 2 * (j->n + j->n_used) + COMPACT_SLACK && compact(j, &e) < 0) {
 		log_warn("journal", "%s, ignoring", err_msg(e));
 		j->lines = 0; /* not again at every line */

@@ -28,6 +28,8 @@ struct journal {
 	struct store *store;
 	char *controller_id, *instance;
 	bool readonly, scanned;
+	bool gathering; /* nothing is written until journal_settle */
+	bool behind;	/* the file lacks something: rewrite it before adding to it */
 	struct item *v; /* sorted by name */
 	size_t n, cap;
 	struct fallen *fallen; /* oldest first */

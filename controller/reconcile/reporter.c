@@ -114,6 +114,13 @@ static void note_file(struct reporter *r, const char *path, const char *data, si
 		reportread_instance(&r->o, data, len);
 }
 
+/* From here to restored() nothing can fail. */
+static void restoring(struct reporter *r)
+{
+	if (!r->restored)
+		r->o.on_restoring(r->o.arg);
+}
+
 static void restored(struct reporter *r)
 {
 	bool first = !r->restored;
@@ -150,6 +157,7 @@ static void on_status_tree(void *arg, const struct gitport_result *res)
 	}
 	kv_fini(&r->known);
 	mem_replace(&r->head, res->err || !res->rev ? "" : res->rev);
+	restoring(r);
 	for (size_t i = 0; !res->err && i < res->n_files; i++)
 		note_file(r, res->files[i].path, res->files[i].data, res->files[i].len);
 	restored(r);
@@ -162,6 +170,7 @@ static int read_outdir(struct reporter *r, struct err **err)
 
 	if (o->ops->list(o, &paths, err) < 0)
 		return -1;
+	restoring(r);
 	for (size_t i = 0; i < paths.n; i++) {
 		_cleanup_str_ char *data = NULL;
 		size_t len = 0;

@@ -33,7 +33,9 @@ struct reporter_opts {
 	const struct status *(*status)(void *arg);
 	/* Something is about to settle: worth waiting for, up to the interval. */
 	bool (*busy)(void *arg);
-	/* One VM of the last report; then, once, on_restored. */
+	/* The last report was read: on_restoring, then a call for each VM in it, then, once,
+	 * on_restored. Without a report only the last. */
+	void (*on_restoring)(void *arg);
 	void (*on_vm)(void *arg, const struct vmstat *v);
 	void (*on_used)(void *arg, uint32_t vmid);
 	void (*on_summary)(void *arg, const struct status *s); /* borrowed for the call */

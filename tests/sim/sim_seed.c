@@ -457,6 +457,14 @@ static int choose_version(const struct seed *c, const struct ynode *root, const 
 	return 0;
 }
 
+/* A seed is its user's own file, and 10,000 guests with a description each are some megabytes. */
+static const struct ydoc_limits seed_limits = {
+    .bytes = (size_t)32 << 20,
+    .depth = 32,
+    .nodes = 2000000,
+    .docs = 1,
+};
+
 int seed_load(struct sim *s, const struct sim_opts *opts, struct err **err)
 {
 	struct seed c = {s, opts->seed_name ? opts->seed_name : "seed", err};
@@ -465,7 +473,7 @@ int seed_load(struct sim *s, const struct sim_opts *opts, struct err **err)
 	size_t len = opts->seed_len ? opts->seed_len : strlen(opts->seed_yaml);
 	const struct ynode *root;
 
-	if (ydoc_parse(c.file, opts->seed_yaml, len, &ydoc_limits_default, &diags, &y) < 0)
+	if (ydoc_parse(c.file, opts->seed_yaml, len, &seed_limits, &diags, &y) < 0)
 		return err_set(err, ERR_CONFIG, "%s:%u:%u: %s", c.file,
 		    diags.n ? diags.v[0].mark.line : 0, diags.n ? diags.v[0].mark.col : 0,
 		    diags.n ? diags.v[0].msg : "cannot be read");

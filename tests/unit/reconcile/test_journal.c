@@ -14,6 +14,7 @@ struct lines {
 	struct store base;
 	struct strs l;
 	bool broken;
+	unsigned writes;
 };
 
 static int line_append(struct store *s, const char *line, struct err **err)
@@ -22,6 +23,7 @@ static int line_append(struct store *s, const char *line, struct err **err)
 
 	if (m->broken)
 		return err_set(err, ERR_IO, "the disk is full");
+	m->writes++;
 	strs_add(&m->l, line);
 	return 0;
 }
@@ -37,7 +39,9 @@ static int line_rewrite(struct store *s, const struct strs *lines, struct err **
 {
 	struct lines *m = (struct lines *)s;
 
-	(void)err;
+	if (m->broken)
+		return err_set(err, ERR_IO, "the disk is full");
+	m->writes++;
 	strs_fini(&m->l);
 	strs_copy(&m->l, lines);
 	return 0;
@@ -169,6 +173,57 @@ static void test_failed_write_changes_nothing(void **state)
 	strs_fini(&m.l);
 }
 
+static void test_gathered_changes_are_one_write(void **state)
+{
+	struct lines m = {0};
+	struct journal *j = must_open(&m);
+	unsigned before = m.writes;
+
+	(void)state;
+	journal_gather(j);
+	for (uint32_t i = 0; i < 1000; i++) {
+		char name[16];
+		struct record rec = {.vmid = 2000 + i, .uuid = (char *)"u", .proven = true};
+
+		snprintf(name, sizeof(name), "vm-%u", i);
+		assert_int_equal(journal_record(j, name, &rec, NULL), 0);
+		assert_int_equal(journal_use(j, 4000 + i, NULL), 0);
+	}
+	assert_int_equal(m.writes, before);
+	assert_int_equal(journal_settle(j, NULL), 0);
+	assert_int_equal(m.writes, before + 1);
+	journal_free(&j);
+	j = must_open(&m);
+	assert_int_equal(journal_find(j, "vm-999")->vmid, 2999);
+	assert_true(journal_is_used(j, 4999));
+	journal_free(&j);
+	strs_fini(&m.l);
+}
+
+/* What was gathered is not on disk: an intent must not get there before it. */
+static void test_failed_settling_holds_up_what_follows(void **state)
+{
+	struct lines m = {0};
+	struct journal *j = must_open(&m);
+	struct record rec = {.vmid = 2000, .uuid = (char *)"u", .proven = true};
+
+	(void)state;
+	journal_gather(j);
+	assert_int_equal(journal_record(j, "db-01", &rec, NULL), 0);
+	m.broken = true;
+	assert_int_equal(journal_settle(j, NULL), -1);
+	assert_int_equal(journal_begin(j, "web-01", &web_intent, NULL), -1);
+	assert_null(journal_intent(j, "web-01"));
+	m.broken = false;
+	assert_int_equal(journal_begin(j, "web-01", &web_intent, NULL), 0);
+	journal_free(&j);
+	j = must_open(&m);
+	assert_int_equal(journal_find(j, "db-01")->vmid, 2000);
+	assert_int_equal(journal_intent(j, "web-01")->vmid, 1204);
+	journal_free(&j);
+	strs_fini(&m.l);
+}
+
 static void test_other_controller_is_refused(void **state)
 {
 	struct lines m = {0};
@@ -257,6 +312,8 @@ int main(void)
 	    cmocka_unit_test(test_given_up_number),
 	    cmocka_unit_test(test_equal_record_writes_nothing),
 	    cmocka_unit_test(test_failed_write_changes_nothing),
+	    cmocka_unit_test(test_gathered_changes_are_one_write),
+	    cmocka_unit_test(test_failed_settling_holds_up_what_follows),
 	    cmocka_unit_test(test_other_controller_is_refused),
 	    cmocka_unit_test(test_nonsense_is_left_out),
 	    cmocka_unit_test(test_instance_stays),
