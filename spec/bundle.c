@@ -99,9 +99,52 @@ static void read_doc(struct build *p, const struct bundle_file *f, const struct 
 	}
 }
 
+static const struct bundle_seen *find_seen(const struct bundle *b, const char *path)
+{
+	for (size_t low = 0, high = b ? b->n_seen : 0; low < high;) {
+		size_t mid = low + (high - low) / 2;
+		int c = strcmp(b->seen[mid].path, path);
+		if (c == 0)
+			return &b->seen[mid];
+		if (c < 0)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return NULL;
+}
+
+/* What the candidates from number `from` on came of. Files come sorted by path. */
+static void remember(struct build *p, const char *path, const char *digest, size_t from)
+{
+	struct bundle *b = p->b;
+	MEM_PUSH_ROOM(b->seen, b->n_seen, b->cap_seen);
+	struct bundle_seen *s = &b->seen[b->n_seen++];
+	*s = (struct bundle_seen){.path = mem_strdup(path)};
+	memcpy(s->digest, digest, sizeof(s->digest));
+	s->v = mem_calloc(p->n - from, sizeof(*s->v));
+	for (size_t i = from; i < p->n; i++)
+		s->v[s->n++] = resource_ref(p->v[i].res);
+}
+
+/* True when the last bundle was made of the same bytes. */
+static bool read_again(struct build *p, const struct bundle_file *f, const char *digest)
+{
+	const struct bundle_seen *s = find_seen(p->last, f->path);
+	size_t from = p->n;
+	if (!s || strcmp(s->digest, digest) != 0)
+		return false;
+	for (size_t i = 0; i < s->n; i++)
+		add_candidate(p, resource_ref(s->v[i]), mem_strdup(s->v[i]->name));
+	remember(p, f->path, digest, from);
+	return true;
+}
+
 static void read_file(struct build *p, const struct bundle_file *f)
 {
 	struct diags found = {.max = FINDINGS_PER_FILE};
+	char digest[CRYPT_HEX_LEN];
+	size_t from = p->n;
 	if (f->skipped) {
 		struct diag *d = diags_add(&found, DIAG_UNREADABLE, f->path, (struct mark){0},
 		    "the file could not be read: %s", f->skipped);
@@ -109,12 +152,17 @@ static void read_file(struct build *p, const struct bundle_file *f)
 		lose(p, f);
 	} else {
 		struct ydoc *y = NULL;
+		crypt_sha256_hex(f->data, f->len, digest);
+		if (read_again(p, f, digest))
+			return;
 		if (ydoc_parse(f->path, f->data, f->len, NULL, &found, &y) != 0 &&
 		    ydoc_is_broken(y))
 			lose(p, f);
 		for (size_t i = 0; i < ydoc_count(y); i++)
 			read_doc(p, f, y, i, &found);
 		ydoc_free(&y);
+		if (found.n == 0)
+			remember(p, f->path, digest, from);
 		diags_excerpt(&found, 0, f->path, f->data, f->len);
 	}
 	diags_append(&p->b->diags, &found);
@@ -451,6 +499,13 @@ void bundle_unref(struct bundle **pb)
 		resource_unref(&r);
 		free(b->v[i].rev);
 	}
+	for (size_t i = 0; i < b->n_seen; i++) {
+		for (size_t k = 0; k < b->seen[i].n; k++)
+			resource_unref(&b->seen[i].v[k]);
+		free(b->seen[i].v);
+		free(b->seen[i].path);
+	}
+	free(b->seen);
 	free(b->v);
 	free(b->rev);
 	diags_fini(&b->diags);

@@ -27,6 +27,14 @@ struct bundle_entry {
 	bool stale; /* an older version stays in force because the newer one has findings */
 };
 
+/* A file without findings, and what it gave: the same bytes give the same again. */
+struct bundle_seen {
+	char *path;
+	char digest[CRYPT_HEX_LEN];
+	struct resource **v; /* in the order of its documents; a reference on each */
+	size_t n;
+};
+
 struct bundle {
 	uint32_t magic;
 	unsigned refs;
@@ -37,7 +45,9 @@ struct bundle {
 	/* Some watched file could not be read or understood to the end: what is absent may only be
 	 * unreadable, so nothing may be released or pruned. */
 	bool incomplete;
-	size_t n_files; /* watched files looked at */
+	size_t n_files;		  /* watched files looked at */
+	struct bundle_seen *seen; /* sorted by path */
+	size_t n_seen, cap_seen;
 	char hash[CRYPT_HEX_LEN];
 };
 

@@ -52,10 +52,10 @@ static const struct leaf *null_core(const struct subject *s, const struct leaf *
 
 	for (int id = 0; id < ATTR_ID__MAX; id++) {
 		const struct attr *a = schema_attr((enum attr_id)id);
-		const struct leaf *l = resource_find(s->r, a->id, of->slot);
 		const struct leaf row = {.attr = a, .slot = of->slot};
 		if (!(a->flags & ATTR_CORE) || !is_beside(of, &row))
 			continue;
+		const struct leaf *l = resource_find(s->r, a->id, of->slot);
 		if (!l || !is_nothing(l))
 			return NULL;
 		gone = l;

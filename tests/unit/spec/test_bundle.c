@@ -72,6 +72,38 @@ static struct bundle *first(void)
 	return build(&t, "r1", NULL);
 }
 
+/* What has not changed is taken over and not decoded again; rules between manifests are asked
+ * again all the same, and what was found is found again. */
+static void same_bytes(void **state)
+{
+	(void)state;
+	struct bundle *b = first();
+	struct tree t = {0};
+	put_one(&t, "c.yaml", "b", "");
+	put_one(&t, "b.yaml", "b", "  cpu: { cores: 2 }\n");
+	put_one(&t, "a.yaml", "a", "  cpu: { cores: 3 }\n");
+	struct bundle *doubled = build(&t, "r2", b);
+	assert_int_equal(cores(doubled, "a"), 3);
+	assert_ptr_equal(bundle_find(doubled, "b")->res, bundle_find(b, "b")->res);
+	assert_int_equal(count(doubled, DIAG_DUPLICATE_NAME), 2);
+	put_one(&t, "a.yaml", "a", "  cpu: { cores: 3 }\n");
+	put_one(&t, "b.yaml", "b", "  cpus: 2\n");
+	struct bundle *broken = build(&t, "r3", doubled);
+	assert_ptr_equal(bundle_find(broken, "a")->res, bundle_find(doubled, "a")->res);
+	assert_int_equal(count(broken, DIAG_UNKNOWN_KEY), 1);
+	bundle_unref(&doubled);
+	put_one(&t, "a.yaml", "a", "  cpu: { cores: 3 }\n");
+	put_one(&t, "b.yaml", "b", "  cpus: 2\n");
+	struct bundle *still = build(&t, "r4", broken);
+	bundle_unref(&broken);
+	bundle_unref(&b);
+	assert_int_equal(count(still, DIAG_UNKNOWN_KEY), 1);
+	assert_int_equal(cores(still, "a"), 3);
+	assert_int_equal(cores(still, "b"), 2);
+	assert_string_equal(bundle_find(still, "a")->rev, "r2");
+	bundle_unref(&still);
+}
+
 static void all_good(void **state)
 {
 	(void)state;
@@ -404,6 +436,7 @@ static void manifest_paths(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(same_bytes),
 	    cmocka_unit_test(all_good),
 	    cmocka_unit_test(unchanged_content_keeps_its_revision),
 	    cmocka_unit_test(broken_manifest_keeps_last_good),
