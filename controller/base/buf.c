@@ -63,8 +63,17 @@ void buf_addc(struct buf *b, char c)
 
 void buf_vaddf(struct buf *b, const char *fmt, va_list ap)
 {
-	_cleanup_str_ char *s = mem_vprintf(fmt, ap);
-	buf_adds(b, s);
+	char room[256];
+	va_list again;
+	va_copy(again, ap);
+	int len = vsnprintf(room, sizeof(room), fmt, ap);
+	if (len >= 0 && (size_t)len < sizeof(room)) {
+		buf_add(b, room, (size_t)len);
+	} else {
+		_cleanup_str_ char *s = mem_vprintf(fmt, again);
+		buf_adds(b, s);
+	}
+	va_end(again);
 }
 
 void buf_addf(struct buf *b, const char *fmt, ...)

@@ -177,13 +177,10 @@ static int scan_token(struct scan *sc)
 
 static int check_tokens(const char *text, size_t len, struct err **err)
 {
-	struct scan sc = {.s = text, .len = len, .err = err};
-	size_t step;
-	for (size_t i = 0; i < len; i += step)
-		if (text_codepoint(text + i, len - i, &step) < 0) {
-			sc.at = i;
-			return refuse(&sc, "not UTF-8");
-		}
+	struct scan sc = {.s = text, .len = len, .at = text_utf8_len(text, len), .err = err};
+	if (sc.at < len)
+		return refuse(&sc, "not UTF-8");
+	sc.at = 0;
 	while (sc.at < len)
 		if (scan_token(&sc) != 0)
 			return -1;

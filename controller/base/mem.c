@@ -59,10 +59,16 @@ char *mem_strdup(const char *s)
 
 char *mem_vprintf(const char *fmt, va_list ap)
 {
-	char *s;
+	char *s, room[256]; /* vasprintf is slow with the short texts that most are */
+	va_list again;
+	va_copy(again, ap);
+	int len = vsnprintf(room, sizeof(room), fmt, ap);
+	if (len >= 0 && (size_t)len < sizeof(room))
+		s = mem_strndup(room, (size_t)len);
 	/* Fails for want of memory, or for a text beyond INT_MAX, which nothing here may reach. */
-	if (vasprintf(&s, fmt, ap) < 0)
+	else if (vasprintf(&s, fmt, again) < 0)
 		out_of_memory(0);
+	va_end(again);
 	return s;
 }
 

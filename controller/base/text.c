@@ -231,9 +231,11 @@ int32_t text_codepoint(const char *s, size_t len, size_t *ret_len)
 		   : u[0] >= 0xF0 && u[0] < 0xF5 ? 4
 						 : 0;
 	*ret_len = 1;
+	if (n == 1 && len)
+		return u[0];
 	if (n == 0 || n > len)
 		return -1;
-	int32_t cp = n == 1 ? u[0] : u[0] & (0x7F >> n);
+	int32_t cp = u[0] & (0x7F >> n);
 	for (size_t i = 1; i < n; i++) {
 		if ((u[i] & 0xC0) != 0x80)
 			return -1;
@@ -255,13 +257,18 @@ bool text_codepoint_is_printable(int32_t cp)
 	       !(cp >= 0x2066 && cp <= 0x2069) && cp != 0xFEFF;
 }
 
-bool text_is_utf8(const char *s, size_t len)
+size_t text_utf8_len(const char *s, size_t len)
 {
-	size_t step;
-	for (size_t i = 0; i < len; i += step)
+	size_t i = 0, step;
+	for (uint64_t eight; i < len; i += step) {
+		step = sizeof(eight); /* most text is ASCII */
+		if (len - i >= step && memcpy(&eight, s + i, step) &&
+		    !(eight & 0x8080808080808080u))
+			continue;
 		if (text_codepoint(s + i, len - i, &step) < 0)
-			return false;
-	return true;
+			break;
+	}
+	return i;
 }
 
 bool text_is_printable(const char *s, size_t len)

@@ -26,7 +26,13 @@ bool text_ends(const char *s, const char *suffix);
 /* Rest of s after prefix, or NULL. */
 const char *text_after(const char *s, const char *prefix);
 
-bool text_is_utf8(const char *s, size_t len);
+/* How many bytes at the start are UTF-8: len when all are. */
+size_t text_utf8_len(const char *s, size_t len);
+static inline bool text_is_utf8(const char *s, size_t len)
+{
+	return text_utf8_len(s, len) == len;
+}
+
 /* UTF-8 without control characters, line separators and marks that turn the direction of writing.
  */
 bool text_is_printable(const char *s, size_t len);

@@ -99,11 +99,11 @@ void cidrive_plan(struct planner *pl)
 	_cleanup_str_ char *store = NULL;
 	const char *want_store = planner_text(pl, ATTR_init_datastore_id, NULL);
 	const char *want_slot = planner_text(pl, ATTR_init_interface, NULL);
-	const char *now = find_drive(&pl->g->current, NULL);
-	const char *next = find_drive(&pl->g->pending, &store);
 
 	if (!want_store && !want_slot)
 		return;
+	const char *now = find_drive(&pl->g->current, NULL);
+	const char *next = find_drive(&pl->g->pending, &store);
 	if (next && want_slot && !text_eq(next, want_slot))
 		take_away(pl, next, false, next);
 	else if (next && want_store && !text_eq(store, want_store))

@@ -7,6 +7,8 @@ static bool is_typed(const char *s)
 {
 	static const char *const words[] = {
 	    "null", "true", "false", "yes", "no", "on", "off", "y", "n"};
+	if (strnlen(s, 6) == 6)
+		return false;
 	for (size_t i = 0; i < ARRAY_LEN(words); i++)
 		if (text_eq_nocase(s, words[i]))
 			return true;
@@ -21,12 +23,22 @@ static bool is_letter(char c)
 /* Plain only where no reader could see anything but a string: everything else is quoted. */
 static bool is_plain(const char *s)
 {
+	const char *p = s;
 	if (!is_letter(s[0]) || is_typed(s))
 		return false;
-	for (const char *p = s; *p; p++)
-		if (!is_letter(*p) && !(*p >= '0' && *p <= '9') && !strchr("._/-", *p))
-			return false;
-	return strlen(s) <= 200;
+	while (is_letter(*p) || (*p >= '0' && *p <= '9') || *p == '.' || *p == '_' || *p == '/' ||
+	       *p == '-')
+		p++;
+	return !*p && p - s <= 200;
+}
+
+/* How many bytes at the start stand in quotes as they are. */
+static size_t bare_len(const char *s, size_t len)
+{
+	size_t i = 0;
+	while (i < len && s[i] >= ' ' && s[i] <= '~' && s[i] != '"' && s[i] != '\\')
+		i++;
+	return i;
 }
 
 static void put_quoted(struct buf *b, const char *s)
@@ -34,6 +46,10 @@ static void put_quoted(struct buf *b, const char *s)
 	size_t len = strlen(s), step;
 	buf_addc(b, '"');
 	for (size_t i = 0; i < len; i += step) {
+		if ((step = bare_len(s + i, len - i)) > 0) {
+			buf_add(b, s + i, step);
+			continue;
+		}
 		int32_t cp = text_codepoint(s + i, len - i, &step);
 		if (cp < 0)
 			buf_adds(b, "\xef\xbf\xbd");

@@ -164,6 +164,11 @@ static void unicode(void **state UNUSED)
 {
 	assert_true(text_is_utf8("\0a", 2));
 	assert_true(text_is_utf8("ä€😀", 9));
+	/* the way for ASCII takes eight at once */
+	assert_int_equal(text_utf8_len("0123456789abcdef\x80", 17), 16);
+	assert_int_equal(text_utf8_len("0123456789abcdef", 16), 16);
+	assert_int_equal(text_utf8_len("01234567ä89abcde\xC3", 18), 17);
+	assert_int_equal(text_utf8_len("", 0), 0);
 	assert_false(text_is_utf8("ä€😀", 8));		   /* cut in the middle */
 	assert_false(text_is_utf8("\xC0\x80", 2));	   /* NUL in two bytes */
 	assert_false(text_is_utf8("\xE0\x80\xAF", 3));	   /* slash in three bytes */
