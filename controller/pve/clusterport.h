@@ -32,12 +32,16 @@ enum cluster_transport {
 	CLUSTER_TRANSPORT__MAX
 };
 
+struct jsn;
+
 struct cluster_reply {
 	enum cluster_transport transport;
 	int status;	    /* HTTP, when CLUSTER_REPLIED */
 	const char *reason; /* reason phrase: PVE's error text; never NULL, may be "" */
 	const char *body;   /* NUL-terminated; never NULL */
 	size_t body_len;
+	struct jsn *
+	    *tree; /* what body says, for the taking, by a port that has no text; else NULL */
 	bool tls_refused; /* NOT_SENT because the certificate is not the trusted one */
 	const char
 	    *detail; /* for people: the transport's own words, and the endpoint; may be NULL */

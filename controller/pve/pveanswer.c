@@ -160,7 +160,9 @@ void pveanswer_read(
 		mem_replace(&ret->text, reply->detail ? reply->detail : "the connection was cut");
 		return;
 	case CLUSTER_REPLIED:
-		if (jsn_parse(reply->body, reply->body_len, &ret->body, NULL) == 0)
+		if (reply->tree)
+			ret->body = TAKE(*reply->tree);
+		if (reply->tree || jsn_parse(reply->body, reply->body_len, &ret->body, NULL) == 0)
 			read_errors(ret);
 		read_status(ret, e, reply);
 		return;

@@ -111,6 +111,7 @@ uint64_t sim_submit(struct sim *s, const struct sim_req *req,
 	j->ticket = mem_strdup(req->ticket);
 	j->csrf = mem_strdup(req->csrf);
 	j->body_len = req->body_len;
+	j->tree = req->tree;
 	j->entry = j->node = n;
 	j->cb = cb;
 	j->arg = arg;

@@ -21,6 +21,7 @@
 
 struct sim;
 struct sim_req;
+struct jsn;
 struct sim_reply;
 struct sim_fault;
 struct sim_entry;
@@ -60,6 +61,7 @@ struct sim_req {
 	const char *node;	   /* entry node; NULL = the first */
 	size_t body_len;	   /* bytes of the raw body, for the limits */
 	int64_t took_ms;	   /* what a host is known to need for it; 0 = as usual */
+	bool tree;		   /* takes the answer as a tree where there is one */
 };
 
 enum sim_cut {
@@ -76,8 +78,10 @@ struct sim_reply {
 	const char *reason; /* reason phrase: the first line of the error */
 	const char *body;   /* JSON, or "" */
 	size_t len;
-	bool plain; /* the body is a text, not JSON */
-	bool close; /* the server closes the connection after it */
+	struct jsn **tree; /* for who asked so: the body before it became text (which it then did
+			    * not), for the taking; else NULL */
+	bool plain;	   /* the body is a text, not JSON */
+	bool close;	   /* the server closes the connection after it */
 };
 
 /* Takes a copy of the request; cb is called once, later, never from inside sim_submit. Returns the

@@ -74,38 +74,49 @@ static void path_split(const char *path, struct strs *ret)
 	}
 }
 
-static bool route_fits(const struct route *r, const struct strs *parts, struct kv *vars)
+static bool route_fits(const struct route *r, const struct strs *parts)
 {
 	const char *p = r->path;
 	size_t i = 0;
 
 	while (*p == '/' && p[1]) {
-		size_t len = strcspn(p + 1, "/");
+		const char *end = strchrnul(p + 1, '/');
+		size_t len = (size_t)(end - p) - 1;
 
 		if (i == parts->n)
 			return false;
-		if (p[1] == '{') {
-			_cleanup_str_ char *name = mem_strndup(p + 2, len - 2);
-
-			kv_set(vars, name, parts->v[i]);
-		} else if (strlen(parts->v[i]) != len || strncmp(p + 1, parts->v[i], len) != 0)
+		if (p[1] != '{' && (strncmp(p + 1, parts->v[i], len) != 0 || parts->v[i][len]))
 			return false;
-		p += 1 + len;
+		p = end;
 		i++;
 	}
 	return i == parts->n;
 }
 
+/* What stands in the places of {names}. */
+static void route_vars(const struct route *r, const struct strs *parts, struct kv *ret)
+{
+	const char *p = r->path;
+
+	for (size_t i = 0; i < parts->n; i++) {
+		const char *end = strchrnul(p + 1, '/');
+
+		if (p[1] == '{') {
+			_cleanup_str_ char *name = mem_strndup(p + 2, (size_t)(end - p) - 3);
+
+			kv_set(ret, name, parts->v[i]);
+		}
+		p = end;
+	}
+}
+
 static const struct route *route_find(const char *method, const struct strs *parts, struct kv *ret)
 {
 	for (size_t i = 0; i < ARRAY_LEN(routes); i++) {
-		struct kv vars = {0};
-
-		if (!strcmp(routes[i].method, method) && route_fits(&routes[i], parts, &vars)) {
-			*ret = vars;
-			return &routes[i];
-		}
-		kv_fini(&vars);
+		if (strcmp(routes[i].method, method) != 0 || !route_fits(&routes[i], parts))
+			continue;
+		route_vars(&routes[i], parts, ret);
+		return &routes[i];
 	}
 	return NULL;
 }

@@ -104,9 +104,13 @@ static void send_json(struct job *j, int status, const char *reason, struct jsn 
 	char *text;
 
 	format_answer(j->format, body, &status, &reason);
-	text = jsn_print(body, false);
-	r = (struct sim_reply){
-	    .status = status, .reason = reason, .body = text, .len = strlen(text)};
+	/* What a fault cuts short or holds back is a text. */
+	text = j->tree && !j->faulty ? NULL : jsn_print(body, false);
+	r = (struct sim_reply){.status = status,
+	    .reason = reason,
+	    .body = text ? text : "",
+	    .len = text ? strlen(text) : 0,
+	    .tree = text ? NULL : &body};
 	deliver(j, &r);
 	free(text);
 	jsn_free(&body);

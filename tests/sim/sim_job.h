@@ -58,6 +58,7 @@ struct job {
 	struct kv params; /* path parameters among them */
 	const struct route *route;
 	size_t body_len;
+	bool tree; /* its answer is not made a text */
 	char *authorization, *ticket, *csrf;
 
 	void (*cb)(void *arg, const struct sim_reply *reply);

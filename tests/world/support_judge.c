@@ -197,11 +197,14 @@ static void count_vms(struct judge *j, struct world *w)
 static void judge_words(struct judge *j, struct world *w)
 {
 	int64_t now = clock_now(w->clock) / 1000;
-	const struct status *s = w->controller ? controller_status(w->controller) : NULL;
+	const struct status *s;
 
-	if (!s || j->asked == now)
+	/* What was not answered anything has learnt nothing of the cluster. */
+	if (!w->controller || j->asked == now || j->answers == w->answers)
 		return;
 	j->asked = now;
+	j->answers = w->answers;
+	s = controller_status(w->controller);
 	for (size_t i = 0; i < s->n_vms; i++)
 		if (s->vms[i]->reason == REASON_MISSING && world_find(w, s->vms[i]->name, NULL))
 			world_violation(

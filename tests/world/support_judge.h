@@ -37,7 +37,8 @@ struct judge {
 	int64_t budget_ms;
 	int64_t fallen[8]; /* when, the last ones, in a ring */
 	unsigned n_fallen;
-	int64_t asked; /* when the controller's own words were looked at last, virtual s */
+	int64_t asked;	/* when the controller's own words were looked at last, virtual s */
+	size_t answers; /* that it had had then */
 };
 
 void judge_fini(struct judge *j);

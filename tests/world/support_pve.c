@@ -22,8 +22,8 @@ struct port {
 	char *authorization, *entry;
 	struct slots slots;
 	struct call *calls;
-	size_t count;
-	bool dead;
+	size_t count, *answers;
+	bool dead, trees;
 	void (*hook)(void *arg, const char *method, const char *path);
 	void *hook_arg;
 	struct fates fates;
@@ -50,6 +50,8 @@ static void answer(struct call *c, const struct cluster_reply *r)
 	void *arg = c->arg;
 	bool dead = c->port->dead;
 
+	if (c->port->answers)
+		++*c->port->answers;
 	call_free(c);
 	if (!dead)
 		cb(arg, r);
@@ -66,6 +68,7 @@ static void on_sim(void *arg, const struct sim_reply *reply)
 		r.reason = reply->reason ? reply->reason : "";
 		r.body = reply->body ? reply->body : "";
 		r.body_len = reply->body ? reply->len : 0;
+		r.tree = reply->tree;
 		break;
 	case SIM_CUT_REFUSED:
 		r.transport = CLUSTER_NOT_SENT;
@@ -101,7 +104,8 @@ static cluster_id port_submit(
 	    .path = req->path,
 	    .params = req->params,
 	    .authorization = p->authorization,
-	    .node = req->node && req->node[0] ? req->node : p->entry};
+	    .node = req->node && req->node[0] ? req->node : p->entry,
+	    .tree = p->trees};
 	struct call *c = mem_alloc(sizeof(*c));
 	enum fate fate;
 
@@ -196,6 +200,16 @@ void simport_set_hook(struct cluster_port *p,
 void simport_set_fates(struct cluster_port *p, const struct fates *f)
 {
 	((struct port *)p)->fates = *f;
+}
+
+void simport_set_answers(struct cluster_port *p, size_t *counter)
+{
+	((struct port *)p)->answers = counter;
+}
+
+void simport_set_trees(struct cluster_port *p, bool on)
+{
+	((struct port *)p)->trees = on;
 }
 
 size_t simport_count(const struct cluster_port *p)

@@ -23,6 +23,10 @@ void simport_free(struct cluster_port **p);
 void simport_set_hook(struct cluster_port *p,
     void (*hook)(void *arg, const char *method, const char *path), void *arg);
 void simport_set_fates(struct cluster_port *p, const struct fates *f);
+/* Counts the answers that arrive. */
+void simport_set_answers(struct cluster_port *p, size_t *counter);
+/* Answers come as trees, not as text that is printed and parsed again. */
+void simport_set_trees(struct cluster_port *p, bool on);
 /* Requests handed in so far. */
 size_t simport_count(const struct cluster_port *p);
 

@@ -139,6 +139,8 @@ static void start(struct world *w, enum controller_mode mode, const struct bundl
 	w->port = simport_new(w->sim, w->clock,
 	    "PVEAPIToken=" WORLD_USER "=11111111-1111-1111-1111-111111111111", "pve1");
 	simport_set_fates(w->port, &w->fates);
+	simport_set_trees(w->port, w->trees);
+	simport_set_answers(w->port, &w->answers);
 	w->gitport = memgit_port_new(w->git);
 	memstore_set_dead(w->store, false);
 	o.ports = (struct ports){.clock = w->clock,

@@ -36,6 +36,7 @@ struct world {
 	struct gitport *gitport;
 	struct fates fates;
 	bool doomed; /* dead as soon as the current event is over */
+	bool trees;  /* the cluster's answers come as trees, see simport_set_trees */
 	unsigned lives;
 	unsigned destroy_budget; /* of the next life, by a person's word */
 	/* what happened, for a person who looks at a failure */
@@ -43,6 +44,7 @@ struct world {
 	bool tell; /* on standard error, at once */
 	unsigned violations;
 	size_t journal_seen;
+	size_t answers; /* of the cluster, to all lives */
 };
 
 /* extra: lines of configuration in place of the usual ones, or NULL. */
