@@ -126,6 +126,13 @@ int store_read_file(
 	return 0;
 }
 
+static void close_journal(struct file_store *f)
+{
+	if (f->fd >= 0)
+		close(f->fd);
+	f->fd = -1;
+}
+
 static int file_append(struct store *s, const char *line, struct err **err)
 {
 	struct file_store *f = file_store(s);
@@ -137,8 +144,10 @@ static int file_append(struct store *s, const char *line, struct err **err)
 		f->fd = openat(f->dirfd, JOURNAL, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 		if (f->fd < 0)
 			return fail(err, "open the journal in", f->dir);
-		if (sync_dir(f->dirfd, JOURNAL, err) < 0)
+		if (sync_dir(f->dirfd, JOURNAL, err) < 0) {
+			close_journal(f); /* the next line tries again */
 			return -1;
+		}
 	}
 	if (write_all(f->fd, text, strlen(text)) < 0 || fdatasync(f->fd) < 0) {
 		f->torn = true;
@@ -185,11 +194,10 @@ static int file_rewrite(struct store *s, const struct strs *lines, struct err **
 	}
 	if (b.overflow)
 		return err_set(err, ERR_LIMIT, "the journal is too large");
+	/* What is open may not be the journal any more, even when an error is told. */
+	close_journal(f);
 	if (store_write_atomic(f->dirfd, JOURNAL, buf_str(&b), b.len, err) < 0)
 		return -1;
-	if (f->fd >= 0)
-		close(f->fd);
-	f->fd = -1; /* the old file is no longer the journal */
 	f->torn = false;
 	return 0;
 }
@@ -232,9 +240,10 @@ static char *file_word(struct store *s, const char *name)
 static void file_drop_word(struct store *s, const char *name)
 {
 	_cleanup_str_ char *file = word_name(name);
+	int dirfd = file_store(s)->dirfd;
 
-	if (text_is_dns_label(name))
-		(void)unlinkat(file_store(s)->dirfd, file, 0);
+	if (text_is_dns_label(name) && unlinkat(dirfd, file, 0) == 0)
+		(void)sync_dir(dirfd, file, NULL);
 }
 
 static const struct store_ops file_ops = {.append = file_append,
@@ -242,6 +251,33 @@ static const struct store_ops file_ops = {.append = file_append,
     .rewrite = file_rewrite,
     .word = file_word,
     .drop_word = file_drop_word};
+
+/* Its name in the directory above: what is flushed inside is lost with it. Who may not read the one
+ * above cannot flush it. */
+static int sync_above(const char *dir, struct err **err)
+{
+	_cleanup_str_ char *above = mem_strdup(dir);
+	char *slash = strrchr(above, '/');
+	int fd, rc;
+
+	if (slash)
+		slash[slash == above] = '\0';
+	fd = open(slash ? above : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return 0;
+	rc = fsync(fd) < 0 && errno != EINVAL && errno != EROFS ? -1 : 0;
+	if (rc < 0)
+		fail(err, "flush the directory of", dir);
+	close(fd);
+	return rc;
+}
+
+static int make_dir(const char *dir, mode_t mode, struct err **err)
+{
+	if (mkdir(dir, mode) == 0)
+		return sync_above(dir, err);
+	return errno == EEXIST ? 0 : fail(err, "make the directory", dir);
+}
 
 static int make_dirs(const char *dir, struct err **err)
 {
@@ -251,13 +287,13 @@ static int make_dirs(const char *dir, struct err **err)
 		if (*p != '/')
 			continue;
 		*p = '\0';
-		if (mkdir(path, 0755) < 0 && errno != EEXIST)
-			return fail(err, "make the directory", path);
+		if (make_dir(path, 0755, err) < 0)
+			return -1;
 		*p = '/';
 	}
-	if (mkdir(path, 0700) < 0 && errno != EEXIST)
-		return fail(err, "make the directory", path);
-	return 0;
+	if (make_dir(path, 0700, err) < 0)
+		return -1;
+	return sync_above(path, err); /* who made it may have died before */
 }
 
 int store_open(const char *dir, struct store **ret, struct err **err)
@@ -311,8 +347,7 @@ void store_close(struct store **s)
 	if (!*s)
 		return;
 	f = file_store(*s);
-	if (f->fd >= 0)
-		close(f->fd);
+	close_journal(f);
 	if (f->lockfd >= 0)
 		close(f->lockfd);
 	if (f->dirfd >= 0)

@@ -206,21 +206,28 @@ static void in_cluster(struct trial *t, const char *what, const char *where)
 	}
 }
 
+/* What is lost when the process dies of it. */
+enum loss { LOSS_NONE, LOSS_POWER, LOSS_STATE };
+
 static enum fate fate_of(struct trial *t, enum touch kind, const char *what, const char *where)
 {
 	static const struct {
 		enum fault fault;
 		enum fate fate;
-		bool lose;
-	} fates[] = {{FAULT_WRITE, FATE_FAIL, false}, {FAULT_FLUSH, FATE_FAIL_AFTER, false},
-	    {FAULT_KILL, FATE_DIE, false}, {FAULT_KILL_AFTER, FATE_DIE_AFTER, false},
-	    {FAULT_LOST, FATE_DIE, true}, {FAULT_LOST_AFTER, FATE_DIE_AFTER, true},
-	    {FAULT_LOST_ALL, FATE_DIE_AFTER, true}};
+		enum loss loss;
+	} fates[] = {{FAULT_WRITE, FATE_FAIL, LOSS_NONE}, {FAULT_FLUSH, FATE_FAIL_AFTER, LOSS_NONE},
+	    {FAULT_KILL, FATE_DIE, LOSS_NONE}, {FAULT_KILL_AFTER, FATE_DIE_AFTER, LOSS_NONE},
+	    {FAULT_POWER, FATE_DIE, LOSS_POWER}, {FAULT_POWER_IN, FATE_DIE_IN, LOSS_POWER},
+	    {FAULT_POWER_AFTER, FATE_DIE_AFTER, LOSS_POWER},
+	    {FAULT_POWER_TWICE, FATE_DIE_IN, LOSS_POWER}, {FAULT_LOST, FATE_DIE, LOSS_STATE},
+	    {FAULT_LOST_AFTER, FATE_DIE_AFTER, LOSS_STATE},
+	    {FAULT_LOST_ALL, FATE_DIE_AFTER, LOSS_STATE}};
 
 	for (size_t i = 0; i < ARRAY_LEN(fates); i++) {
 		if (fates[i].fault != t->fault)
 			continue;
-		t->lose_state = fates[i].lose;
+		t->lose_state = fates[i].loss == LOSS_STATE;
+		t->lose_power = fates[i].loss == LOSS_POWER;
 		return fates[i].fate;
 	}
 	if (people(t))
@@ -259,6 +266,12 @@ enum fate strike_ask(void *arg, enum touch kind, const char *what, const char *w
 		    .kind = kind, .what = mem_strdup(what), .where = mem_strdup(where)};
 		return FATE_NORMAL;
 	}
+	if (t->count > t->at && t->fault == FAULT_POWER_TWICE && !t->again &&
+	    kind == TOUCH_JOURNAL && strcmp(what, "rewrite") == 0) {
+		t->again = t->lose_power = true;
+		world_tell(t->w, "the power goes once more");
+		return FATE_DIE_IN;
+	}
 	if (t->count != t->at)
 		return FATE_NORMAL;
 	t->struck = true;
@@ -266,6 +279,15 @@ enum fate strike_ask(void *arg, enum touch kind, const char *what, const char *w
 	world_tell(
 	    t->w, "STRIKE: %s at touch %zu: %s %s", fault_word(t->fault), t->at, what, where);
 	return fate_of(t, kind, what, where);
+}
+
+static void power_returns(struct trial *t)
+{
+	enum disk_keeps keeps = (enum disk_keeps)((t->at + t->again) % DISK_KEEPS__MAX);
+
+	if (t->lose_power)
+		memstore_power(t->w->store, keeps, t->at);
+	t->lose_power = false;
 }
 
 static void reborn(struct trial *t)
@@ -276,6 +298,7 @@ static void reborn(struct trial *t)
 		return;
 	if (!t->reborn_at) {
 		t->reborn_at = now + REBORN_MS;
+		power_returns(t);
 		if (t->lose_state)
 			memstore_drop(t->w->store);
 		if (t->lose_state && t->fault == FAULT_LOST_ALL)

@@ -63,9 +63,10 @@ struct trial {
 	size_t at;    /* the touch it strikes, from 1; 0 = none */
 	size_t count; /* touches so far, once it is armed */
 	bool armed, struck, lose_state;
-	int64_t struck_at; /* ms */
-	int64_t reborn_at; /* 0 = alive */
-	int64_t stranger;  /* VMID that a stranger took */
+	bool lose_power, again; /* and a second time */
+	int64_t struck_at;	/* ms */
+	int64_t reborn_at;	/* 0 = alive */
+	int64_t stranger;	/* VMID that a stranger took */
 	char *stranger_conf;
 	bool edited, cleaned; /* by people */
 	bool unconfirmed;     /* it waits for a person to say whose the VM is */

@@ -40,6 +40,11 @@ static void maybe_reborn(struct play *p)
 		return;
 	if (!p->reborn_at) {
 		p->reborn_at = now + 1000 + (int64_t)play_pick(p, 60000);
+		if (play_pick(p, 3) == 0) {
+			world_tell(p->w, "the power was gone");
+			memstore_power(p->w->store, (enum disk_keeps)play_pick(p, DISK_KEEPS__MAX),
+			    play_pick(p, 1000));
+		}
 		if (play_pick(p, 6) == 0) {
 			world_tell(p->w, "the state directory is lost");
 			memstore_drop(p->w->store);

@@ -20,6 +20,8 @@ enum fate {
 	FATE_FAIL,	 /* an error, and no effect (Git, journal) */
 	FATE_FAIL_AFTER, /* an error, and it had its effect all the same (Git, journal) */
 	FATE_DIE,	 /* the process is killed before it */
+	FATE_DIE_IN,	 /* the process is killed in the middle, before what it wrote is flushed
+			    (journal) */
 	FATE_DIE_AFTER,	 /* the process is killed when it has had its effect */
 	FATE__MAX
 };

@@ -128,6 +128,15 @@ static void on_note(void *arg, const struct note *n)
 	world_tell(w, "  %s%s%s", n->vm ? n->vm : "", n->vm ? ": " : "", n->text);
 }
 
+/* What the life before was told to be durable must be there. */
+static void look_into_store(struct world *w)
+{
+	_cleanup_str_ char *wrong = memstore_wrong(w->store);
+
+	if (wrong)
+		world_violation(w, "%s", wrong);
+}
+
 static void start(struct world *w, enum controller_mode mode, const struct bundle *desired)
 {
 	_cleanup_err_ struct err *e = NULL;
@@ -143,6 +152,7 @@ static void start(struct world *w, enum controller_mode mode, const struct bundl
 	simport_set_answers(w->port, &w->answers);
 	w->gitport = memgit_port_new(w->git);
 	memstore_set_dead(w->store, false);
+	look_into_store(w);
 	o.ports = (struct ports){.clock = w->clock,
 	    .cluster = w->port,
 	    .git = w->gitport,
@@ -152,7 +162,9 @@ static void start(struct world *w, enum controller_mode mode, const struct bundl
 	    .note_arg = w};
 	w->lives++;
 	world_tell(w, "a controller starts (life %u)", w->lives);
-	if (controller_new(&o, &w->controller, &e) < 0) {
+	if (controller_new(&o, &w->controller, &e) < 0 && w->doomed) {
+		world_kill(w);
+	} else if (!w->controller) {
 		fprintf(stderr, "controller_new: %s\n", err_msg(e));
 		abort();
 	}
