@@ -369,7 +369,7 @@ static bool delete_device(struct update *u, const char *key, const char *val)
 		return oops_die(u->o, "only root can delete '%s' config for real devices", key);
 	if (text_starts(key, "usb") && !root && !strstr(val, "spice") && !strstr(val, "mapping="))
 		return oops_die(u->o, "only root can delete '%s' config for real devices", key);
-	return true;
+	return u->op->trusted || conf_may_unplug(j, u->g, key, u->o);
 }
 
 static bool delete_one(struct update *u, const char *key)
@@ -437,6 +437,8 @@ static bool set_drive(struct update *u, const char *key, const char *value)
 	_cleanup_str_ char *waiting = mem_strdup(kv_get(&u->g->pend, key));
 	_cleanup_str_ char *made = NULL;
 
+	if (!u->op->trusted && !conf_may_set_drive(u->j, u->g, key, value, u->o))
+		return false;
 	if (waiting && !drive_leave(u->j, u->g, key, waiting, false, u->o))
 		return false;
 	if (!drive_make(u->j, u->g, key, value, &made, u->o))
@@ -486,7 +488,9 @@ static bool set_one(struct update *u, const char *key, const char *value)
 	strs_add(&u->modified, key);
 	if (text_eq(kv_get(&g->pend, key), value))
 		return true;
-	if (!root_device(u, key, value) || !writable(s, key, value, u->o))
+	if (!root_device(u, key, value) ||
+	    !(u->op->trusted || conf_may_unplug(u->j, g, key, u->o)) ||
+	    !writable(s, key, value, u->o))
 		return false;
 	if (prop_is_drive(key)) {
 		if (!set_drive(u, key, value))

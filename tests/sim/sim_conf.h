@@ -47,6 +47,9 @@ char *conf_normal(const struct sim *s, const char *key, const char *value);
 /* Rights for keys (sim_confperm.c). */
 bool conf_may(struct job *j, const struct confop *op, struct oops *o);
 bool conf_may_drive(struct job *j, const char *key, const struct drive *d, struct oops *o);
+bool conf_may_set_drive(
+    struct job *j, const struct guest *g, const char *key, const char *value, struct oops *o);
+bool conf_may_unplug(struct job *j, const struct guest *g, const char *key, struct oops *o);
 bool conf_may_volume(struct job *j, const char *volid, int64_t vmid, struct oops *o);
 bool conf_may_net(struct job *j, const char *key, const char *value, struct oops *o);
 

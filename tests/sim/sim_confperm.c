@@ -147,8 +147,8 @@ bool conf_may_drive(struct job *j, const char *key, const struct drive *d, struc
 {
 	(void)key;
 	if (drive_is_cloudinit(d))
-		return may_vm(
-		    j, j->vmid, PRIV_BIT(VM_CONFIG_CDROM) | PRIV_BIT(VM_CONFIG_CLOUDINIT), true, o);
+		return may_vm(j, j->vmid, PRIV_BIT(VM_CONFIG_CDROM) | PRIV_BIT(VM_CONFIG_CLOUDINIT),
+		    false, o);
 	return may_vm(j, j->vmid,
 	    drive_is_cdrom(d) ? PRIV_BIT(VM_CONFIG_CDROM) : PRIV_BIT(VM_CONFIG_DISK), false, o);
 }
@@ -252,6 +252,30 @@ bool conf_may_net(struct job *j, const char *key, const char *value, struct oops
 	path = tag ? mem_printf("/sdn/zones/localnetwork/%s/%s", bridge, tag)
 		   : mem_printf("/sdn/zones/localnetwork/%s", bridge);
 	return auth_check(s, &j->who, path, PRIV_BIT(SDN_USE), false, o);
+}
+
+/* What is there and what is to be, each by its own right. */
+bool conf_may_set_drive(
+    struct job *j, const struct guest *g, const char *key, const char *value, struct oops *o)
+{
+	const char *values[] = {kv_get(&g->conf, key), value};
+
+	for (size_t i = 0; i < ARRAY_LEN(values); i++) {
+		_cleanup_drive_ struct drive d = {0};
+
+		if (values[i] && drive_parse(j->sim, key, values[i], &d) &&
+		    !conf_may_drive(j, key, &d, o))
+			return false;
+	}
+	return true;
+}
+
+/* Who changes or takes away a NIC needs the right to use what it was plugged into. */
+bool conf_may_unplug(struct job *j, const struct guest *g, const char *key, struct oops *o)
+{
+	const char *cur = prop_is_net(key) ? kv_get(&g->conf, key) : NULL;
+
+	return !cur || conf_may_net(j, key, cur, o);
 }
 
 static bool may_keys(struct job *j, const struct confop *op, struct oops *o)
