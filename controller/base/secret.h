@@ -19,4 +19,8 @@
  * it. The hint of an error names the next step. */
 int secret_read(const char *path, char **ret, bool *ret_loose, struct err **err) MUST_CHECK;
 
+/* Whether a file that somebody else will read is there, plain and readable, and with `filled` not
+ * empty. The errors of secret_read. */
+int secret_look(const char *path, bool filled, bool *ret_loose, struct err **err) MUST_CHECK;
+
 #endif

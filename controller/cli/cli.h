@@ -19,6 +19,7 @@ enum cli_exit {
 	CLI_CHANGES = 2, /* plan: there is something to do */
 	CLI_NOT_READY = 3,
 	CLI_USAGE = 64,
+	CLI_CONFIG = 78, /* run: the configuration has findings; sysexits.h calls it EX_CONFIG */
 };
 
 enum cli_opt {

@@ -51,8 +51,9 @@ static int run_once(const struct cli *c, bool *ret_again)
 {
 	_cleanup_setup_ struct setup s = SETUP_NONE;
 	_cleanup_err_ struct err *err = NULL;
-	int rc =
-	    setup_open(c, SETUP_CLUSTER | SETUP_GIT | SETUP_STORE | SETUP_REPORT | SETUP_HTTP, &s);
+	int rc = setup_open(c,
+	    SETUP_CLUSTER | SETUP_GIT | SETUP_STORE | SETUP_REPORT | SETUP_HTTP | SETUP_SERVICE,
+	    &s);
 	if (rc != CLI_OK)
 		return rc;
 	/* Freed in the reverse order: the listener, the controller, its ports. */

@@ -24,10 +24,12 @@ enum setup_part {
 	SETUP_GIT = 2,
 	SETUP_STORE = 4,    /* the journal, locked; without it a copy to look at */
 	SETUP_REPORT = 8,   /* the report directory, with report.mode: files */
+	SETUP_STATUS = 16,  /* whatever the report is read from: SETUP_GIT or SETUP_REPORT */
 	SETUP_JOURNAL = 32, /* the journal as it stands, to look at */
 	SETUP_QUIET = 64,   /* says nothing of what is wrong: the command can do without */
-	SETUP_STATUS = 16,  /* whatever the report is read from: SETUP_GIT or SETUP_REPORT */
-	SETUP_HTTP = 32,    /* secrets of the listener; who listens is telemetry.h */
+	SETUP_HTTP = 128,   /* secrets of the listener; who listens is telemetry.h */
+	SETUP_SERVICE =
+	    256, /* CLI_CONFIG for findings in the configuration: begun anew it would end again */
 };
 
 struct setup {

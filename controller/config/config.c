@@ -78,8 +78,9 @@ static void read_block(struct reading *r, const struct ynode *map, const char *p
 				      "%s has no value", full),
 			    "leave the key out for the defaults");
 		else
-			diags_add(r->diags, DIAG_WRONG_TYPE, r->file, node->mark,
-			    "%s is a block of settings", full);
+			diag_hint(diags_add(r->diags, DIAG_WRONG_TYPE, r->file, node->mark,
+				      "%s is a block of settings", full),
+			    "write %s: { SETTING: VALUE }, or one setting per line below it", full);
 	}
 }
 
@@ -95,8 +96,9 @@ static void read_text(struct reading *r, const char *text, size_t len)
 			    second ? second->mark : (struct mark){0},
 			    "a configuration is one document");
 		} else if (root && root->kind != YNODE_MAP && !ynode_is_null(root)) {
-			diags_add(r->diags, DIAG_WRONG_TYPE, r->file, root->mark,
-			    "a configuration is a block of settings");
+			diag_hint(diags_add(r->diags, DIAG_WRONG_TYPE, r->file, root->mark,
+				      "a configuration is a block of settings"),
+			    "begin with a section, such as controller: { id: homelab }");
 		} else if (root && root->kind == YNODE_MAP) {
 			read_block(r, root, "");
 		}

@@ -4,8 +4,6 @@
 #include <string.h>
 
 #include "configtab.h"
-#include "log.h"
-#include "secret.h"
 
 #define VMID_MIN 100
 #define VMID_MAX 999999999
@@ -275,100 +273,4 @@ void configcheck_values(
 	check_cluster(&k);
 	check_policy(&k);
 	check_listen(&k);
-}
-
-/* ---- what a command needs ---- */
-
-static const char *origin_of(const struct config *c)
-{
-	return c->path ? c->path : "ramet.yaml";
-}
-
-static void missing(struct config *c, enum configtab_id id, struct diags *diags)
-{
-	const struct configtab_row *row = &configtab_rows[id];
-	_cleanup_str_ char *env = configtab_env_name(row);
-	diag_hint(diags_add(diags, DIAG_MISSING_KEY, origin_of(c), (struct mark){0},
-		      "%s is not set", row->key),
-	    "set it in %s, or %s in the environment", origin_of(c), env);
-}
-
-static void read_secret(
-    struct config *c, enum configtab_id id, struct config_secret *s, struct diags *diags)
-{
-	_cleanup_err_ struct err *err = NULL;
-	bool loose = false;
-	if (s->value || !*s->file)
-		return;
-	if (secret_read(s->file, &s->value, &loose, &err) < 0) {
-		struct diag *d = diags_add(diags, DIAG_UNREADABLE, origin_of(c), (struct mark){0},
-		    "%s: %s", configtab_rows[id].key, err_msg(err));
-		if (err && err->hint)
-			diag_hint(d, "%s", err->hint);
-		return;
-	}
-	if (loose)
-		diag_hint(diags_add(diags, DIAG_LOOSE_SECRET, origin_of(c), (struct mark){0},
-			      "%s: everybody on this machine may read %s", configtab_rows[id].key,
-			      s->file),
-		    "chmod 0600 %s", s->file);
-}
-
-/* user@realm!name=uuid, in one line. */
-static bool is_token(const char *s)
-{
-	const char *at = strchr(s, '@');
-	const char *bang = at ? strchr(at, '!') : NULL;
-	const char *eq = bang ? strchr(bang, '=') : NULL;
-	return eq && at > s && bang > at + 1 && eq > bang + 1 && eq[1] && !strpbrk(s, " \t\r\n") &&
-	       text_is_printable(s, strlen(s));
-}
-
-static void require_git(struct config *c, struct diags *diags)
-{
-	if (!*c->git_url)
-		missing(c, CONFIGTAB_git_url, diags);
-	if (text_starts(c->git_url, "ssh://")) {
-		if (!*c->git_ssh_key_file)
-			missing(c, CONFIGTAB_git_ssh_key_file, diags);
-		if (!*c->git_known_hosts_file)
-			missing(c, CONFIGTAB_git_known_hosts_file, diags);
-	}
-	read_secret(c, CONFIGTAB_git_password, &c->git_password, diags);
-	read_secret(c, CONFIGTAB_git_token, &c->git_token, diags);
-	read_secret(c, CONFIGTAB_git_write_password, &c->git_write_password, diags);
-	read_secret(c, CONFIGTAB_git_write_token, &c->git_write_token, diags);
-}
-
-static void require_cluster(struct config *c, struct diags *diags)
-{
-	if (c->cluster_endpoints.n == 0)
-		missing(c, CONFIGTAB_cluster_endpoints, diags);
-	struct config_secret *t = &c->cluster_token;
-	if (!*t->file && !t->value)
-		missing(c, CONFIGTAB_cluster_token, diags);
-	read_secret(c, CONFIGTAB_cluster_token, t, diags);
-	if (!t->value)
-		return;
-	if (is_token(t->value)) {
-		log_mask(strchr(t->value, '=') + 1);
-		return;
-	}
-	diag_hint(diags_add(diags, DIAG_BAD_VALUE, *t->file ? t->file : "RAMET_CLUSTER_TOKEN",
-		      (struct mark){0}, "this is no API token"),
-	    "write one line: user@realm!name=uuid, as PVE shows it when the token is made");
-}
-
-int config_require(struct config *c, unsigned needs, struct diags *diags)
-{
-	size_t errors = diags_errors(diags);
-	if ((needs & CONFIG_NEED_CONTROLLER) && !*c->controller_id)
-		missing(c, CONFIGTAB_controller_id, diags);
-	if (needs & CONFIG_NEED_GIT)
-		require_git(c, diags);
-	if (needs & CONFIG_NEED_CLUSTER)
-		require_cluster(c, diags);
-	if (needs & CONFIG_NEED_HTTP)
-		read_secret(c, CONFIGTAB_http_webhook_secret, &c->http_webhook_secret, diags);
-	return diags_errors(diags) > errors ? -1 : 0;
 }

@@ -269,9 +269,12 @@ int configtab_set_node(struct config *c, const struct configtab_row *row, const 
 	if (row->type == CONFIGTAB_LIST)
 		return set_list_node(c, row, node, at, diags);
 	if (node->kind != YNODE_SCALAR) {
-		diags_add(diags, DIAG_WRONG_TYPE, at->file, at->mark,
-		    "%s wants one value, not a %s", row->key,
-		    node->kind == YNODE_SEQ ? "list" : "block");
+		diag_hint(diags_add(diags, DIAG_WRONG_TYPE, at->file, at->mark,
+			      "%s wants one value, not a %s", row->key,
+			      node->kind == YNODE_SEQ ? "list" : "block"),
+		    "write one value behind the colon%s%s",
+		    row->example && *row->example ? ", as in " : "",
+		    row->example ? row->example : "");
 		return -1;
 	}
 	bool unquoted = row->type == CONFIGTAB_INT || row->type == CONFIGTAB_BOOL;

@@ -110,12 +110,12 @@ static void test_usage(void **state)
 static void test_configuration(void **state)
 {
 	(void)state;
-	expect("run", 1, "", "controller.id");
+	expect("run", 78, "", "controller.id");
 	expect("plan", 1, "", "no configuration was found");
 	expect("status", 1, "", "git.url");
 	expect("plan --config none.yaml", 1, "", "none.yaml");
 	put("broken.yaml", "controller: {id: a\n");
-	expect("run --config broken.yaml", 1, "", "broken.yaml:");
+	expect("run --config broken.yaml", 78, "", "broken.yaml:");
 	put("unknown.yaml", "controler: {id: a}\n");
 	expect("status --config unknown.yaml", 1, "", "unknown.yaml:1:1");
 }

@@ -375,6 +375,87 @@ static void bad_secrets_are_refused(void **state)
 	assert_int_equal(config_require(dev, CONFIG_NEED_GIT, &diags), -1);
 }
 
+/* Others open these files later; a wrong name is told with its setting before anything begins. */
+static void files_of_others_are_looked_at(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *url, *key;
+		unsigned need;
+	} rows[] = {
+	    {"ssh://git@h/x", "git.ssh_key_file", CONFIG_NEED_GIT},
+	    {"ssh://git@h/x", "git.known_hosts_file", CONFIG_NEED_GIT},
+	    {"https://h/x", "git.ca_file", CONFIG_NEED_GIT},
+	    {"https://h/x", "git.client_key_file", CONFIG_NEED_GIT},
+	    {"https://h/x", "git.verify.keyring_file", CONFIG_NEED_GIT},
+	    {"https://h/x", "report.signing_key_file", CONFIG_NEED_GIT},
+	    {"https://h/x", "cluster.ca_file", CONFIG_NEED_CLUSTER},
+	};
+	static const char *const states[] = {"/nonexistent/f", "/dev/zero"};
+	put("token", "u@pve!t=66666666\n", 0600);
+	put("there", "x\n", 0600);
+	for (size_t i = 0; i < ARRAY_LEN(rows) * ARRAY_LEN(states); i++) {
+		size_t r = i / ARRAY_LEN(states);
+		_cleanup_diags_ struct diags diags = {0};
+		_cleanup_config_ struct config *c = NULL;
+		char text[1024];
+		bool ssh = text_starts(rows[r].url, "ssh");
+		snprintf(text, sizeof(text),
+		    "git: {url: '%s'%s%s}\ncluster: {endpoints: ['https://a:8006'], token_file: "
+		    "token}\n",
+		    rows[r].url,
+		    ssh && !strstr(rows[r].key, "ssh_key") ? ", ssh_key_file: there" : "",
+		    ssh && !strstr(rows[r].key, "known") ? ", known_hosts_file: there" : "");
+		_cleanup_str_ char *name = mem_printf("RAMET_%s=%s", rows[r].key, states[i % 2]);
+		for (char *p = name + 6; *p != '='; p++)
+			*p = *p == '.' ? '_' : (char)(*p >= 'a' && *p <= 'z' ? *p - 32 : *p);
+		char *const env[] = {name, NULL};
+		assert_int_equal(parse_env(text, env, &diags, &c), 0);
+		assert_int_equal(config_require(c, rows[r].need, &diags), -1);
+		assert_int_equal(diags.n, 1);
+		assert_int_equal(diags.v[0].code, DIAG_UNREADABLE);
+		assert_non_null(strstr(diags.v[0].msg, rows[r].key));
+		assert_non_null(strstr(diags.v[0].msg, states[i % 2]));
+		assert_non_null(diags.v[0].hint);
+	}
+}
+
+static struct config *with_key(const char *url, const char *key, struct diags *diags, int *ret_rc)
+{
+	struct config *c = NULL;
+	_cleanup_str_ char *text =
+	    mem_printf("git: {url: '%s', ssh_key_file: %s, known_hosts_file: there}\n", url, key);
+	put("there", "x\n", 0644);
+	assert_int_equal(parse_env(text, no_env, diags, &c), 0);
+	*ret_rc = config_require(c, CONFIG_NEED_GIT, diags);
+	return c;
+}
+
+static void a_key_is_a_secret(void **state)
+{
+	(void)state;
+	int rc;
+	_cleanup_diags_ struct diags diags = {0};
+	put("loose", "key\n", 0644);
+	put("empty", "", 0600);
+	put("good", "key\n", 0600);
+	_cleanup_config_ struct config *good = with_key("ssh://git@h/x", "good", &diags, &rc);
+	assert_int_equal(rc, 0);
+	assert_int_equal(diags.n, 0);
+	_cleanup_config_ struct config *loose = with_key("ssh://git@h/x", "loose", &diags, &rc);
+	assert_int_equal(rc, 0);
+	assert_int_equal(diags.n, 1);
+	assert_int_equal(diags.v[0].code, DIAG_LOOSE_SECRET);
+	_cleanup_config_ struct config *empty = with_key("ssh://git@h/x", "empty", &diags, &rc);
+	assert_int_equal(rc, -1);
+	assert_int_equal(diags.n, 2);
+	assert_non_null(strstr(diags.v[1].msg, "git.ssh_key_file: empty is empty"));
+	/* What another kind of address does not use need not be there. */
+	_cleanup_config_ struct config *unused = with_key("https://h/x", "gone", &diags, &rc);
+	assert_int_equal(rc, 0);
+	assert_int_equal(diags.n, 2);
+}
+
 static void what_changed_is_named(void **state)
 {
 	(void)state;
@@ -415,6 +496,8 @@ int main(void)
 	    cmocka_unit_test(what_a_command_needs_is_asked_for),
 	    cmocka_unit_test(secrets_come_from_files),
 	    cmocka_unit_test(bad_secrets_are_refused),
+	    cmocka_unit_test(files_of_others_are_looked_at),
+	    cmocka_unit_test(a_key_is_a_secret),
 	    cmocka_unit_test(what_changed_is_named),
 	};
 	return cmocka_run_group_tests(tests, make_dir, drop_dir);
