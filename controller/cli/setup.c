@@ -50,7 +50,7 @@ static int load(const struct cli *c, unsigned *parts, struct config **ret)
 		      "ramet.yaml here\n",
 		    stderr);
 	config_free(&config);
-	return CLI_ERROR;
+	return *parts & SETUP_SERVICE ? CLI_CONFIG : CLI_ERROR;
 }
 
 /* What the command line says counts more than the file. */
@@ -171,7 +171,8 @@ static int open_report(struct setup *s, struct err **err)
 {
 	if (!reports_to_files(s->config))
 		return 0;
-	if (outdir_open(s->config->report_directory, &s->outdir, err) != 0)
+	bool writing = s->parts & SETUP_STORE;
+	if (outdir_open(s->config->report_directory, writing, &s->outdir, err) != 0)
 		return -1;
 	s->ports.outdir = s->outdir;
 	return 0;

@@ -115,8 +115,12 @@ int gitrepo_fail(struct gitrepo *g, int rc, struct err **err, const char *what)
 		    err, "keep manifests in a repository of their own, without large files");
 	}
 	_cleanup_str_ char *said = gitname_clean(e && e->message ? e->message : "", 400, false);
-	return err_set(
+	err_set(
 	    err, code_of(rc, klass), "%s: %s", what, *said ? said : "the library gives no reason");
+	if (strstr(said, strerror(ENOSPC)) || strstr(said, strerror(EDQUOT)))
+		return err_hint(err, "free space in controller.state_dir, where the clone of the "
+				     "repository is");
+	return -1;
 }
 
 /* --- the cache --- */

@@ -126,16 +126,27 @@ static int dir_list(struct outdir *o, struct strs *ret, struct err **err)
 static const struct outdir_ops dir_ops = {
     .write = dir_write, .remove = dir_remove, .read = dir_read, .list = dir_list};
 
-int outdir_open(const char *dir, struct outdir **ret, struct err **err)
+static int fail_open(const char *what, const char *dir, struct err **err)
+{
+	err_set(err, ERR_IO, "report.directory: cannot %s %s: %s", what, dir, strerror(errno));
+	return err_hint(err, "let the user that runs ramet write there, or name another folder");
+}
+
+int outdir_open(const char *dir, bool writing, struct outdir **ret, struct err **err)
 {
 	struct file_outdir *f;
 	int fd;
 
 	if (mkdir(dir, 0755) < 0 && errno != EEXIST)
-		return err_set(err, ERR_IO, "cannot make %s: %s", dir, strerror(errno));
+		return fail_open("make", dir, err);
 	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
-		return err_set(err, ERR_IO, "cannot open %s: %s", dir, strerror(errno));
+		return fail_open("open", dir, err);
+	if (writing && faccessat(fd, ".", W_OK | X_OK, AT_EACCESS) < 0) {
+		fail_open("write to", dir, err);
+		close(fd);
+		return -1;
+	}
 	f = mem_alloc(sizeof(*f));
 	f->magic = MAGIC;
 	f->base.ops = &dir_ops;

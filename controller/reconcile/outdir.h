@@ -16,7 +16,7 @@
 #define OUTDIR_FILES_MAX 100000
 
 /* Makes the directory when its parent exists. ERR_IO. */
-int outdir_open(const char *dir, struct outdir **ret, struct err **err) MUST_CHECK;
+int outdir_open(const char *dir, bool writing, struct outdir **ret, struct err **err) MUST_CHECK;
 void outdir_close(struct outdir **o);
 
 #endif

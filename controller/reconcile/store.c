@@ -39,6 +39,18 @@ static int fail(struct err **err, const char *what, const char *path)
 	return err_set(err, ERR_IO, "cannot %s %s: %s", what, path, strerror(e));
 }
 
+/* Of the state directory itself: who reads it must find the setting. */
+static int fail_state(struct err **err, const char *what, const char *path)
+{
+	int e = errno;
+
+	err_set(err, ERR_IO, "controller.state_dir: cannot %s %s: %s", what, path, strerror(e));
+	return err_hint(err, "%s",
+	    e == ENOSPC || e == EDQUOT
+		? "free space there, or name a folder elsewhere"
+		: "let the user that runs ramet write there, or name another folder");
+}
+
 static int write_all(int fd, const char *data, size_t len)
 {
 	while (len > 0) {
@@ -143,7 +155,7 @@ static int file_append(struct store *s, const char *line, struct err **err)
 	if (f->fd < 0) {
 		f->fd = openat(f->dirfd, JOURNAL, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 		if (f->fd < 0)
-			return fail(err, "open the journal in", f->dir);
+			return fail_state(err, "open the journal in", f->dir);
 		if (sync_dir(f->dirfd, JOURNAL, err) < 0) {
 			close_journal(f); /* the next line tries again */
 			return -1;
@@ -151,8 +163,7 @@ static int file_append(struct store *s, const char *line, struct err **err)
 	}
 	if (write_all(f->fd, text, strlen(text)) < 0 || fdatasync(f->fd) < 0) {
 		f->torn = true;
-		fail(err, "write the journal in", f->dir);
-		return err_hint(err, "free space in the state directory, or mend its disk");
+		return fail_state(err, "write the journal in", f->dir);
 	}
 	f->torn = false;
 	return 0;
@@ -196,8 +207,12 @@ static int file_rewrite(struct store *s, const struct strs *lines, struct err **
 		return err_set(err, ERR_LIMIT, "the journal is too large");
 	/* What is open may not be the journal any more, even when an error is told. */
 	close_journal(f);
-	if (store_write_atomic(f->dirfd, JOURNAL, buf_str(&b), b.len, err) < 0)
-		return -1;
+	if (store_write_atomic(f->dirfd, JOURNAL, buf_str(&b), b.len, err) < 0) {
+		(void)err_wrap(err, "controller.state_dir: %s", f->dir);
+		return err_hint(err,
+		    "free space there and let the user that runs ramet write there, or name "
+		    "another folder");
+	}
 	f->torn = false;
 	return 0;
 }
@@ -267,7 +282,7 @@ static int sync_above(const char *dir, struct err **err)
 		return 0;
 	rc = fsync(fd) < 0 && errno != EINVAL && errno != EROFS ? -1 : 0;
 	if (rc < 0)
-		fail(err, "flush the directory of", dir);
+		fail_state(err, "flush the directory of", dir);
 	close(fd);
 	return rc;
 }
@@ -276,7 +291,7 @@ static int make_dir(const char *dir, mode_t mode, struct err **err)
 {
 	if (mkdir(dir, mode) == 0)
 		return sync_above(dir, err);
-	return errno == EEXIST ? 0 : fail(err, "make the directory", dir);
+	return errno == EEXIST ? 0 : fail_state(err, "make the directory", dir);
 }
 
 static int make_dirs(const char *dir, struct err **err)
@@ -313,13 +328,13 @@ int store_open(const char *dir, struct store **ret, struct err **err)
 	s = &f->base;
 	f->dirfd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (f->dirfd < 0) {
-		fail(err, "open the state directory", dir);
+		fail_state(err, "open", dir);
 		store_close(&s);
 		return -1;
 	}
 	f->lockfd = openat(f->dirfd, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (f->lockfd < 0) {
-		fail(err, "open the lock in", dir);
+		fail_state(err, "open the lock in", dir);
 		store_close(&s);
 		return -1;
 	}
@@ -331,7 +346,7 @@ int store_open(const char *dir, struct store **ret, struct err **err)
 			    "stop it first, or give this one a controller.state_dir and a "
 			    "controller.id of its own");
 		} else {
-			fail(err, "lock", dir);
+			fail_state(err, "lock", dir);
 		}
 		store_close(&s);
 		return -1;

@@ -142,7 +142,7 @@ static void test_outdir(void **state)
 	struct strs l = {0};
 	size_t len = 0;
 
-	assert_int_equal(outdir_open(dir, &o, NULL), 0);
+	assert_int_equal(outdir_open(dir, true, &o, NULL), 0);
 	assert_int_equal(o->ops->write(o, "STATUS.md", "a", 1, NULL), 0);
 	assert_int_equal(o->ops->write(o, "vms/web.yaml", "bc", 2, NULL), 0);
 	assert_int_equal(o->ops->list(o, &l, NULL), 0);
