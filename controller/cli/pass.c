@@ -50,7 +50,7 @@ static void on_reload(void *arg, int signo)
 		return;
 	log_info(NULL, "SIGHUP: looking again");
 	if (!setup_reload(p->setup)) {
-		controller_poke(p->controller);
+		controller_retry(p->controller);
 		return;
 	}
 	p->reloading = true;

@@ -546,6 +546,14 @@ uint64_t controller_looks(const struct controller *c)
 	return inventory_looks(c->inventory);
 }
 
+void controller_retry(struct controller *c)
+{
+	controller_poke(c);
+	for (size_t i = 0; i < c->n_guests; i++)
+		if (guest_state(c->guests[i]) == GUEST_STALLED)
+			guest_wake(c->guests[i]);
+}
+
 const struct status *controller_status(struct controller *c)
 {
 	return controller_build_status(c);

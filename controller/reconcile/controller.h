@@ -53,8 +53,11 @@ bool controller_is_settled(const struct controller *c);
 /* Called when controller_is_settled becomes true. */
 void controller_on_settled(struct controller *c, clock_cb cb, void *arg);
 
-/* Look again now: a webhook, SIGHUP. */
+/* Look again now: a webhook. */
 void controller_poke(struct controller *c);
+/* The same, and every VM that waits for a person is tried again: SIGHUP, after something was mended
+ * that shows neither in its manifest nor on it, such as a right. */
+void controller_retry(struct controller *c);
 
 /* A desired state is in force and the cluster has been seen at least once. */
 bool controller_is_ready(const struct controller *c);
