@@ -128,6 +128,14 @@ static bool same_row(const struct obs_row *a, const struct obs_row *b)
 	       text_eq(a->ha_state, b->ha_state) && a->qemu == b->qemu;
 }
 
+/* A VM that has left its pool, or a pool that may no longer be seen? The list of pools tells, so it
+ * is asked in this very look, and until then nobody knows. */
+static void doubt_pools(struct inventory *i)
+{
+	i->view.pools_known = false;
+	i->slow_at = clock_now(i->o.clock) - SLOW_MS;
+}
+
 /* Both are sorted by VMID: one walk finds what came, went or changed. */
 static void compare(struct inventory *i, const struct obs_cluster *old)
 {
@@ -144,6 +152,8 @@ static void compare(struct inventory *i, const struct obs_cluster *old)
 			i->o.on_touched(i->o.arg, y->vmid);
 			b++;
 		} else {
+			if (x->pool && !y->pool)
+				doubt_pools(i);
 			if (!same_row(x, y))
 				i->o.on_touched(i->o.arg, y->vmid);
 			a++;
