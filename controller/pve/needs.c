@@ -124,6 +124,9 @@ static void add_leaf(struct needs *l, const struct resource *r, const struct lea
 		add_vm(l, r, a->privilege, a->path);
 	if (leaf->value.type != VALUE_STR)
 		return;
+	/* The drive for cloud-init is one for CDs as well. */
+	if (a->id == ATTR_init_datastore_id || a->id == ATTR_init_interface)
+		add_vm(l, r, "VM.Config.CDROM", a->path);
 	if (a->format == FMT_STORAGE)
 		add_storage(l, r, leaf->value.s, a->path);
 	else if (a->format == FMT_BRIDGE)

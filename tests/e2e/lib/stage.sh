@@ -6,7 +6,8 @@
 #   stage_open BUILD            makes the folder $stage; everything ends with the shell
 #   stage_cluster SEED [T=…]    starts ramet-sim
 #   stage_repository https|file makes the repository $stage_repo (bare) and a clone to work in
-#   stage_config                writes $stage/ramet.yaml
+#   stage_bootstrap [OPTION…]   user, rights and token, made by deploy/pve-bootstrap
+#   stage_config                writes $stage/ramet.yaml; with a bootstrapped token if there is none
 #   stage_controller [ARG…]     starts `ramet run`
 #   stage_stop NAME [SIGNAL]    ends sim or controller
 #   stage_close                 ends everything and removes the folder
@@ -266,9 +267,17 @@ condition() {
 
 # --- the controller ---
 
+# What an administrator does first. Whatever runs here runs with these rights and no others.
+stage_bootstrap() {
+	(umask 077 && sed -nE 's/.*name: "root@pam", password: ([^,]*),.*/\1/p' "$stage_seed" >"$stage/root-password")
+	PVE_PASSWORD_FILE=$stage/root-password "$stage_tree/deploy/pve-bootstrap" --endpoint "${stage_endpoints[0]}" \
+		--ca "$stage_ca" --token-file "$stage/pve-token" "$@" >"$stage/bootstrap.out" 2>&1 ||
+		stage_fail "pve-bootstrap: $(cat "$stage/bootstrap.out")"
+}
+
 # Short intervals: nobody should wait for a poll. Other settings come from the environment.
 stage_config() {
-	(umask 077 && stage_token ramet >"$stage/pve-token")
+	[ -e "$stage/pve-token" ] || stage_bootstrap --whole-cluster
 	{
 		echo "controller: { id: $stage_id, state_dir: $stage/state }"
 		echo "git:"

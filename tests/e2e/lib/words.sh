@@ -29,6 +29,7 @@
 #   expect controller gone CODE        it has ended by itself with this exit status
 #   human USER put NAME KEY=VALUE…     a hand edit by way of the API, as the web interface does it
 #   human USER start|stop NAME
+#   deny PRIVILEGE                     taken from the role that holds it; `allow` gives all of them back
 #   guest_count                        prints how many guests there are
 #   git_server_gone, git_server_back   git_quiet ARG… runs Git
 #   other_ca                           $stage/other-ca.pem, an authority that signed nothing
@@ -357,6 +358,33 @@ human() {
 	start | stop) pve_task "$user" POST "/nodes/$node/qemu/$vmid/status/$verb" >/dev/null ;;
 	*) story_fail "human $verb?" ;;
 	esac || story_fail "the API refused it: $(cat "$stage/pve.error")"
+}
+
+# The role of deploy/pve-bootstrap that holds a privilege, without it.
+deny() {
+	local role privs
+	while read -r role privs; do
+		[[ ,$privs, == *",$1,"* ]] || continue
+		set_role "$role" "$(tr , '\n' <<<"$privs" | grep -vxF "$1" | paste -sd, || true)"
+		denied="$role $privs"
+		return
+	done < <(bootstrap_roles)
+	story_fail "no role of pve-bootstrap holds $1"
+}
+
+allow() {
+	[ -z "$denied" ] || set_role "${denied% *}" "${denied#* }"
+	denied=
+}
+denied=
+
+# "ROLE PRIVILEGE,…" for each.
+bootstrap_roles() {
+	sed -n '/^roles=(/,/^)/s/^\t"\(.*\)"$/\1/p' "$stage_tree/deploy/pve-bootstrap"
+}
+
+set_role() {
+	pve root PUT "/access/roles/$1" "privs=$2" >/dev/null || story_fail "role $1: $(cat "$stage/pve.error")"
 }
 
 # The same Git server, on the same port, later.
