@@ -51,6 +51,7 @@ struct controller {
 	char *rev_applied;
 	char *rev_reported;	      /* by the last report of an earlier life */
 	char *cluster_problem;	      /* as told last */
+	char *state_problem;	      /* the same */
 	char *unclear, *unclear_hint; /* texts of not_ready */
 	char *peril[PERIL__MAX];      /* texts of controller_peril */
 	struct strs linked;
@@ -61,6 +62,7 @@ struct controller {
 	char *left_text;
 	size_t left_at;
 	char *seen_instance; /* in the report, as it was read last */
+	bool seen_observes;  /* that one changes nothing */
 	int64_t started_wall;
 	/* Settled and stopping. */
 	timer_id watch;
@@ -94,7 +96,7 @@ void controller_free_left(struct controller *c);
 /* controller_lease.c */
 void controller_open_lease(struct controller *c);
 void controller_begin_lease(struct controller *c);
-void controller_on_instance(void *arg, const char *instance);
+void controller_on_instance(void *arg, const char *instance, bool observes);
 void controller_lease_reported(struct controller *c, bool well);
 enum reason controller_held(void *arg);
 

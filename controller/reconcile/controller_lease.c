@@ -24,18 +24,27 @@ void controller_open_lease(struct controller *c)
 	    &c->lease, journal_instance(c->journal), c->o.ports.outdir ? FILES_HOLD_MS : polls);
 }
 
-void controller_on_instance(void *arg, const char *instance)
+static bool has_lease_file(const struct controller *c)
 {
-	struct controller *c = arg;
+	return c->o.ports.outdir && c->o.ports.outdir->ops->claim;
+}
+
+/* The report and the acting are another one's. */
+static void yield(struct controller *c, const char *instance)
+{
 	_cleanup_str_ char *text = NULL;
 
-	mem_replace(&c->seen_instance, instance);
-	if (!is_fenced(c) || !lease_look(&c->lease, instance))
-		return;
-	text = mem_printf(
-	    "a newer instance (%s) with the controller.id %s acts now: this one (%s) only "
-	    "looks; stop it, or start it again to take over",
-	    instance, c->o.config->controller_id, c->lease.own);
+	if (c->o.observe_only)
+		text = mem_printf("the report is that of another instance (%s) with the "
+				  "controller.id %s, which acts: this one observes and writes "
+				  "none; give it report.branch or report.directory of its own to "
+				  "have one",
+		    instance, c->o.config->controller_id);
+	else
+		text = mem_printf("a newer instance (%s) with the controller.id %s acts now: this "
+				  "one (%s) only looks; stop it, or start it again to take over",
+		    instance, c->o.config->controller_id, c->lease.own);
+	lease_yield(&c->lease);
 	log_error("controller", "%s", text);
 	reporter_mute(c->reporter);
 	if (c->o.ports.note)
@@ -45,14 +54,83 @@ void controller_on_instance(void *arg, const char *instance)
 		guest_wake(c->guests[i]);
 }
 
+static void look(struct controller *c, const char *instance, bool observes)
+{
+	/* Whoever changes nothing is no rival of one who does. */
+	if (is_fenced(c) && (c->o.observe_only || !observes) && lease_look(&c->lease, instance))
+		yield(c, instance);
+}
+
+static void look_at_holder(struct controller *c)
+{
+	_cleanup_str_ char *who = c->o.ports.outdir->ops->holder(c->o.ports.outdir);
+
+	look(c, who, false);
+}
+
+void controller_on_instance(void *arg, const char *instance, bool observes)
+{
+	struct controller *c = arg;
+
+	mem_replace(&c->seen_instance, instance);
+	c->seen_observes = observes;
+	if (has_lease_file(c))
+		look_at_holder(c);
+	else
+		look(c, instance, observes);
+}
+
+/* Of a directory. True when nothing is left to be decided. */
+static bool claim(struct controller *c, const char *before)
+{
+	_cleanup_err_ struct err *e = NULL;
+	_cleanup_str_ char *who = NULL;
+	struct outdir *o = c->o.ports.outdir;
+
+	lease_begin(&c->lease, before, clock_now(c->clock));
+	if (o->ops->claim(o, c->lease.own, &who, &e) < 0) {
+		log_warn("controller", "%s, ignoring", err_msg(e));
+		return false;
+	}
+	if (!text_eq(who, c->lease.own)) {
+		yield(c, who ? who : "unknown");
+		return true;
+	}
+	lease_claim(&c->lease, clock_now(c->clock));
+	return false;
+}
+
+/* Who acted until now, as far as that can be seen; NULL = nobody. Caller frees. */
+static char *predecessor(const struct controller *c)
+{
+	char *who = has_lease_file(c) ? c->o.ports.outdir->ops->holder(c->o.ports.outdir) : NULL;
+
+	if (who)
+		return who;
+	return c->seen_observes && !c->o.observe_only ? NULL : mem_strdup(c->seen_instance);
+}
+
 void controller_begin_lease(struct controller *c)
 {
-	_cleanup_str_ char *event = NULL;
+	_cleanup_str_ char *event = NULL, *before = NULL;
+	bool other;
 
 	if (!is_fenced(c))
 		return;
-	lease_begin(&c->lease, c->seen_instance, clock_now(c->clock));
-	if (c->lease.claimed)
+	before = predecessor(c);
+	other = before && !text_eq(before, c->lease.own);
+	if (c->o.observe_only && other && (has_lease_file(c) || !c->seen_observes)) {
+		lease_begin(&c->lease, before, clock_now(c->clock));
+		yield(c, before);
+		return;
+	}
+	if (has_lease_file(c) && !c->o.observe_only) {
+		if (claim(c, before))
+			return;
+	} else {
+		lease_begin(&c->lease, before, clock_now(c->clock));
+	}
+	if (c->lease.claimed && !other)
 		return;
 	if (!c->lease.before) {
 		reporter_dirty(c->reporter, NULL);
@@ -79,7 +157,10 @@ enum reason controller_held(void *arg)
 
 	if (!is_fenced(c))
 		return REASON_IN_SYNC;
-	reporter_look(c->reporter);
+	if (has_lease_file(c))
+		look_at_holder(c);
+	else
+		reporter_look(c->reporter);
 	if (c->lease.lost)
 		return REASON_REPLACED;
 	if (c->lease.began && !c->lease.claimed && reporter_problem(c->reporter))

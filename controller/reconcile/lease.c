@@ -35,6 +35,11 @@ bool lease_look(struct lease *l, const char *seen)
 	return true;
 }
 
+void lease_yield(struct lease *l)
+{
+	l->lost = true;
+}
+
 void lease_claim(struct lease *l, int64_t now)
 {
 	if (!l->claimed)

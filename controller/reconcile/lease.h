@@ -28,6 +28,8 @@ void lease_fini(struct lease *l);
 void lease_begin(struct lease *l, const char *seen, int64_t now);
 /* It was read again. True when this one has just been replaced. */
 bool lease_look(struct lease *l, const char *seen);
+/* Another one acts, whoever was here first. */
+void lease_yield(struct lease *l);
 /* Our instance stands in the report. */
 void lease_claim(struct lease *l, int64_t now);
 /* It could not be written: whoever cannot report goes on all the same. */

@@ -1,5 +1,6 @@
 #include "outdir.h"
 
+#include "crypt.h"
 #include "store.h"
 
 #include <dirent.h>
@@ -12,6 +13,8 @@
 
 #define MAGIC 0x4f555444u
 #define FILE_MAX ((size_t)16 << 20)
+#define LEASE ".lease."
+#define LEASE_MAX 256
 
 struct file_outdir {
 	struct outdir base;
@@ -123,8 +126,124 @@ static int dir_list(struct outdir *o, struct strs *ret, struct err **err)
 	return 0;
 }
 
-static const struct outdir_ops dir_ops = {
-    .write = dir_write, .remove = dir_remove, .read = dir_read, .list = dir_list};
+/* ---- whose it is ---- */
+
+/*
+ * A file ".lease.N" for each take-over, made by link(), which never replaces: of several who want
+ * to follow N, one gets N + 1. The highest counts. It is removed by nobody but the next one, after
+ * that one's own is there: whoever links an old number finds a higher one when he looks again.
+ */
+
+/* The highest; 0 = there is none. Those below `drop` are removed. */
+static uint64_t lease_scan(const struct file_outdir *f, uint64_t drop)
+{
+	int fd = openat(f->dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	uint64_t top = 0;
+	struct dirent *e;
+	int64_t n;
+
+	if (!d && fd >= 0)
+		close(fd);
+	while (d && (e = readdir(d))) {
+		const char *digits = text_after(e->d_name, LEASE);
+
+		if (!digits || text_to_int(digits, 1, INT64_MAX, &n) < 0)
+			continue;
+		if ((uint64_t)n < drop)
+			(void)unlinkat(f->dirfd, e->d_name, 0);
+		else if ((uint64_t)n > top)
+			top = (uint64_t)n;
+	}
+	if (d)
+		closedir(d);
+	return top;
+}
+
+static uint64_t lease_top(const struct file_outdir *f)
+{
+	return lease_scan(f, 0);
+}
+
+static char *lease_name(uint64_t n)
+{
+	return mem_printf(LEASE "%llu", (unsigned long long)n);
+}
+
+static char *lease_read(const struct file_outdir *f, uint64_t n)
+{
+	_cleanup_str_ char *name = lease_name(n);
+	char *text = NULL;
+	size_t len;
+
+	if (!n || store_read_file(f->dirfd, name, LEASE_MAX, &text, &len, NULL) < 0)
+		return NULL;
+	text_trim_right(text);
+	return text;
+}
+
+static char *dir_holder(struct outdir *o)
+{
+	struct file_outdir *f = file_outdir(o);
+
+	return lease_read(f, lease_top(f));
+}
+
+/* 1 = it is ours, 0 = somebody else was quicker. */
+static int lease_link(struct file_outdir *f, const char *instance, uint64_t n, struct err **err)
+{
+	_cleanup_str_ char *name = lease_name(n), *tmp = NULL, *text = mem_printf("%s\n", instance);
+	char word[17];
+	struct stat st;
+	int rc;
+
+	crypt_random_hex(8, word);
+	tmp = mem_printf(LEASE "new-%s", word);
+	if (store_write_atomic(f->dirfd, tmp, text, strlen(text), err) < 0)
+		return -1;
+	rc = linkat(f->dirfd, tmp, f->dirfd, name, 0);
+	/* Over a network the answer to a link that was made may be lost. */
+	if (rc < 0 && fstatat(f->dirfd, tmp, &st, 0) == 0 && st.st_nlink == 2)
+		rc = 0;
+	if (rc < 0 && errno != EEXIST)
+		err_set(err, ERR_IO, "cannot make %s: %s", name, strerror(errno));
+	rc = rc == 0 ? 1 : errno == EEXIST ? 0 : -1;
+	(void)unlinkat(f->dirfd, tmp, 0);
+	return rc;
+}
+
+static int dir_claim(struct outdir *o, const char *instance, char **ret_holder, struct err **err)
+{
+	struct file_outdir *f = file_outdir(o);
+	uint64_t top = lease_top(f);
+	_cleanup_str_ char *before = lease_read(f, top);
+	int won = 1;
+
+	if (!text_eq(before, instance)) {
+		won = lease_link(f, instance, ++top, err);
+		if (won < 0)
+			return -1;
+	}
+	if (won && lease_top(f) == top) {
+		(void)lease_scan(f, top);
+		*ret_holder = mem_strdup(instance);
+		return 0;
+	}
+	if (won) { /* an old number: others have gone on meanwhile */
+		_cleanup_str_ char *own = lease_name(top);
+
+		(void)unlinkat(f->dirfd, own, 0);
+	}
+	*ret_holder = lease_read(f, lease_top(f));
+	return 0;
+}
+
+static const struct outdir_ops dir_ops = {.write = dir_write,
+    .remove = dir_remove,
+    .read = dir_read,
+    .list = dir_list,
+    .claim = dir_claim,
+    .holder = dir_holder};
 
 static int fail_open(const char *what, const char *dir, struct err **err)
 {

@@ -45,6 +45,10 @@ struct outdir_ops {
 	int (*read)(
 	    struct outdir *o, const char *path, char **ret, size_t *ret_len, struct err **err);
 	int (*list)(struct outdir *o, struct strs *ret, struct err **err);
+	/* Whose directory it is: an instance takes it over from whoever had it before, and of
+	 * several at the same moment exactly one does. *ret_holder: who has it now. */
+	int (*claim)(struct outdir *o, const char *instance, char **ret_holder, struct err **err);
+	char *(*holder)(struct outdir *o); /* NULL = nobody yet; caller frees */
 };
 struct outdir {
 	const struct outdir_ops *ops;

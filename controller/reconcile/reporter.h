@@ -39,8 +39,9 @@ struct reporter_opts {
 	void (*on_vm)(void *arg, const struct vmstat *v);
 	void (*on_used)(void *arg, uint32_t vmid);
 	void (*on_summary)(void *arg, const struct status *s); /* borrowed for the call */
-	/* The instance that the report is of, each time it is read; NULL = none. */
-	void (*on_instance)(void *arg, const char *instance);
+	/* The instance that the report is of, each time it is read; NULL = none. observes: it
+	 * changes nothing. */
+	void (*on_instance)(void *arg, const char *instance, bool observes);
 	void (*on_restored)(void *arg);
 	/* A report was published (text = the first line of its message), or a problem began or
 	 * ended (NULL). */

@@ -48,6 +48,6 @@ void reportread_instance(const struct reporter_opts *o, const char *data, size_t
 
 	if (tree_parse_status(data, len, &s, NULL) < 0)
 		return;
-	o->on_instance(o->arg, s.instance);
+	o->on_instance(o->arg, s.instance, s.observe_only);
 	status_fini(&s);
 }

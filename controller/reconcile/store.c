@@ -22,6 +22,8 @@ struct file_store {
 	char *dir;
 	int dirfd, lockfd, fd;
 	bool torn; /* an append failed in the middle: the next one starts a line of its own */
+	bool made; /* there was a journal: without it lines would stand alone, until all are
+		      rewritten */
 };
 
 static struct file_store *file_store(struct store *s)
@@ -145,6 +147,33 @@ static void close_journal(struct file_store *f)
 	f->fd = -1;
 }
 
+/* What is written to a file without a name is lost with the process. */
+static bool is_removed(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && st.st_nlink == 0;
+}
+
+static int open_journal(struct file_store *f, struct err **err)
+{
+	int make = f->made ? 0 : O_CREAT;
+
+	f->fd = openat(f->dirfd, JOURNAL, O_RDWR | make | O_APPEND | O_CLOEXEC, 0600);
+	if (f->fd < 0 && errno == ENOENT && f->made) {
+		err_set(err, ERR_IO, "the journal in %s was removed by somebody else", f->dir);
+		return err_hint(err, "leave the state directory to ramet");
+	}
+	if (f->fd < 0)
+		return fail_state(err, "open the journal in", f->dir);
+	if (sync_dir(f->dirfd, JOURNAL, err) < 0) {
+		close_journal(f); /* the next line tries again */
+		return -1;
+	}
+	f->made = true;
+	return 0;
+}
+
 static int file_append(struct store *s, const char *line, struct err **err)
 {
 	struct file_store *f = file_store(s);
@@ -152,15 +181,12 @@ static int file_append(struct store *s, const char *line, struct err **err)
 
 	if (strlen(line) > STORE_LINE_MAX)
 		return err_set(err, ERR_LIMIT, "a line of the journal is too long");
-	if (f->fd < 0) {
-		f->fd = openat(f->dirfd, JOURNAL, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-		if (f->fd < 0)
-			return fail_state(err, "open the journal in", f->dir);
-		if (sync_dir(f->dirfd, JOURNAL, err) < 0) {
-			close_journal(f); /* the next line tries again */
-			return -1;
-		}
+	if (f->fd >= 0 && is_removed(f->fd)) {
+		close_journal(f);
+		f->made = true;
 	}
+	if (f->fd < 0 && open_journal(f, err) < 0)
+		return -1;
 	if (write_all(f->fd, text, strlen(text)) < 0 || fdatasync(f->fd) < 0) {
 		f->torn = true;
 		return fail_state(err, "write the journal in", f->dir);
@@ -214,6 +240,7 @@ static int file_rewrite(struct store *s, const struct strs *lines, struct err **
 		    "another folder");
 	}
 	f->torn = false;
+	f->made = true;
 	return 0;
 }
 

@@ -22,9 +22,10 @@ static struct {
 	struct controller *controller;
 } other;
 
-static void start_other(struct world *w)
+static void start_other_as(struct world *w, bool observes)
 {
-	struct controller_opts o = {.config = w->config, .mode = CONTROLLER_RUN};
+	struct controller_opts o = {
+	    .config = w->config, .mode = CONTROLLER_RUN, .observe_only = observes};
 
 	if (!other.store)
 		other.store = memstore_new();
@@ -38,6 +39,11 @@ static void start_other(struct world *w)
 	    .pve_user = WORLD_USER};
 	assert_int_equal(controller_new(&o, &other.controller, NULL), 0);
 	world_tell(w, "the other controller starts");
+}
+
+static void start_other(struct world *w)
+{
+	start_other_as(w, false);
 }
 
 static void stop_other(void)
@@ -197,6 +203,56 @@ static void test_at_the_same_moment(void **state)
 	}
 }
 
+/* Whoever only observes, with the same controller.id, is no rival: it neither acts nor takes the
+ * report over, and the one that acts goes on. */
+static void test_observer_beside(void **state)
+{
+	struct world *w = open_world(40);
+	_cleanup_str_ char *own = NULL;
+	size_t reports;
+
+	(void)state;
+	world_start(w, CONTROLLER_RUN);
+	assert_true(world_run(w, HOUR_MS, world_all_ready, NULL));
+	world_run(w, 60000, NULL, NULL);
+	own = mem_strdup(controller_status(w->controller)->instance);
+	reports = memgit_status_commits(w->git);
+	start_other_as(w, true);
+	world_run(w, 600000, NULL, NULL);
+	assert_int_equal(memgit_status_commits(w->git), reports);
+	assert_non_null(strstr(memgit_status_file(w->git, "summary.json"), own));
+	commit(w, 3);
+	assert_true(world_run(w, 600000, has_three, NULL));
+	world_run(w, 120000, NULL, NULL);
+	assert_int_equal(reason_of(w->controller), REASON_IN_SYNC);
+	assert_non_null(strstr(memgit_status_file(w->git, "summary.json"), own));
+	end(w);
+}
+
+/* It reports as long as nobody acts; who begins to act does not wait for it, and takes the report
+ * over. */
+static void test_observer_first(void **state)
+{
+	struct world *w = open_world(41);
+	size_t reports;
+	int64_t at;
+
+	(void)state;
+	start_other_as(w, true);
+	world_run(w, 300000, NULL, NULL);
+	assert_non_null(strstr(memgit_status_file(w->git, "STATUS.md"), "ObserveOnly"));
+	at = clock_now(w->clock);
+	world_start(w, CONTROLLER_RUN);
+	assert_true(world_run(w, HOUR_MS, world_all_ready, NULL));
+	assert_in_range(clock_now(w->clock) - at, 0, 70000);
+	world_run(w, 300000, NULL, NULL);
+	assert_null(strstr(memgit_status_file(w->git, "STATUS.md"), "ObserveOnly"));
+	reports = memgit_status_commits(w->git);
+	world_run(w, HOUR_MS, NULL, NULL);
+	assert_int_equal(memgit_status_commits(w->git), reports);
+	end(w);
+}
+
 static void drop_log(const char *line, void *arg)
 {
 	(void)line, (void)arg;
@@ -208,6 +264,8 @@ int main(void)
 	    cmocka_unit_test(test_newer_acts),
 	    cmocka_unit_test(test_older_says_so),
 	    cmocka_unit_test(test_at_the_same_moment),
+	    cmocka_unit_test(test_observer_beside),
+	    cmocka_unit_test(test_observer_first),
 	};
 
 	log_set_sink(drop_log, NULL);

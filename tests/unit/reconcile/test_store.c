@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -108,6 +109,30 @@ static void test_rewrite_replaces_all(void **state)
 	store_close(&s);
 }
 
+/* Removed while it is open: what would be written then would stand alone, or nowhere. */
+static void test_removed_journal(void **state)
+{
+	struct place *p = *state;
+	struct store *s = must_open(p->dir);
+	struct strs all = {0};
+
+	assert_int_equal(s->ops->append(s, "one", NULL), 0);
+	assert_int_equal(unlink(p->journal), 0);
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(s->ops->append(s, "two", NULL), -1);
+	assert_int_equal(access(p->journal, F_OK), -1);
+	strs_add(&all, "one");
+	assert_int_equal(s->ops->rewrite(s, &all, NULL), 0);
+	assert_int_equal(s->ops->append(s, "two", NULL), 0);
+	assert_lines(s, "one|two");
+	/* The same between a rewrite and the next line. */
+	assert_int_equal(s->ops->rewrite(s, &all, NULL), 0);
+	assert_int_equal(unlink(p->journal), 0);
+	assert_int_equal(s->ops->append(s, "two", NULL), -1);
+	strs_fini(&all);
+	store_close(&s);
+}
+
 static void test_second_process_is_told(void **state)
 {
 	struct place *p = *state;
@@ -160,6 +185,112 @@ static void test_outdir(void **state)
 	outdir_close(&o);
 }
 
+#define RACERS 8
+#define ROUNDS 40
+#define LOST 0x80000000u
+
+static unsigned count_leases(const char *dir)
+{
+	_cleanup_str_ char *cmd = mem_printf("ls -A '%s' | grep -c '^.lease'", dir);
+	FILE *f = popen(cmd, "r");
+	unsigned n = 0;
+
+	assert_non_null(f);
+	assert_int_equal(fscanf(f, "%u", &n), 1); /* NOLINT(cert-err34-c) */
+	pclose(f);
+	return n;
+}
+
+/* A process of its own that claims when it is told to; says whether it got it. */
+static void race(const char *dir, unsigned number, const int go[2], int said)
+{
+	struct outdir *o = NULL;
+	_cleanup_str_ char *own = mem_printf("racer-%u", number), *who = NULL;
+	char byte;
+
+	close(go[1]);
+	if (outdir_open(dir, &o, NULL) < 0 || read(go[0], &byte, 1) != 0 ||
+	    o->ops->claim(o, own, &who, NULL) < 0)
+		_exit(1);
+	if (!text_eq(who, own))
+		number |= LOST;
+	_exit(write(said, &number, sizeof(number)) == sizeof(number) ? 0 : 1);
+}
+
+/* Several at the same moment: whoever has it in the end was told so, and whoever was told that he
+ * did not get it never has it. */
+static void test_lease_race(void **state)
+{
+	struct place *p = *state;
+	unsigned told[RACERS];
+
+	for (unsigned round = 0; round < ROUNDS; round++) {
+		struct outdir *o = NULL;
+		_cleanup_str_ char *holder = NULL;
+		unsigned won = 0;
+		int go[2], said[2];
+
+		assert_int_equal(pipe(go), 0);
+		assert_int_equal(pipe(said), 0);
+		for (unsigned i = 0; i < RACERS; i++)
+			if (fork() == 0)
+				race(p->dir, round * RACERS + i, go, said[1]);
+		close(go[0]);
+		close(go[1]); /* now */
+		for (unsigned i = 0; i < RACERS; i++) {
+			int status;
+
+			assert_true(wait(&status) > 0);
+			assert_int_equal(status, 0);
+		}
+		assert_int_equal(read(said[0], told, sizeof(told)), sizeof(told));
+		assert_int_equal(outdir_open(p->dir, &o, NULL), 0);
+		holder = o->ops->holder(o);
+		for (unsigned i = 0; i < RACERS; i++) {
+			_cleanup_str_ char *name = mem_printf("racer-%u", told[i] & ~LOST);
+
+			won += !(told[i] & LOST);
+			if (text_eq(holder, name))
+				assert_false(told[i] & LOST);
+		}
+		assert_true(won >= 1);
+		assert_true(text_starts(holder, "racer-"));
+		assert_int_equal(count_leases(p->dir), 1);
+		outdir_close(&o);
+		close(said[0]);
+		close(said[1]);
+	}
+}
+
+static char *claim_by(struct outdir *o, const char *who)
+{
+	char *holder = NULL;
+
+	assert_int_equal(o->ops->claim(o, who, &holder, NULL), 0);
+	return holder;
+}
+
+/* The newest has it; started again it has it still; whoever was replaced sees it. */
+static void test_lease(void **state)
+{
+	struct place *p = *state;
+	struct outdir *o = NULL;
+	_cleanup_str_ char *a = NULL, *again = NULL, *b = NULL, *seen = NULL;
+
+	assert_int_equal(outdir_open(p->dir, &o, NULL), 0);
+	assert_null(o->ops->holder(o));
+	a = claim_by(o, "a");
+	again = claim_by(o, "a");
+	assert_string_equal(a, "a");
+	assert_string_equal(again, "a");
+	b = claim_by(o, "b");
+	assert_string_equal(b, "b");
+	seen = o->ops->holder(o);
+	assert_string_equal(seen, "b");
+	assert_int_equal(count_leases(p->dir), 1);
+	outdir_close(&o);
+}
+
 static void words_of_people(void **state)
 {
 	struct place *p = *state;
@@ -180,10 +311,13 @@ static void words_of_people(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test_setup_teardown(test_lease, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_lease_race, setup, teardown),
 	    cmocka_unit_test_setup_teardown(words_of_people, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_lines_come_back, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_torn_tail_is_left_out, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_rewrite_replaces_all, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_removed_journal, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_second_process_is_told, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_missing_directories_are_made, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_outdir, setup, teardown),
