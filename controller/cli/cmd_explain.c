@@ -9,6 +9,11 @@
 #include "statusview.h"
 #include "term.h"
 
+/* Somebody waits, and what was reported is there already. */
+#define LOOK_MS 500
+#define UNSEEN_MS 4000 /* without an answer of the cluster */
+#define UNREAD_MS 30000
+
 /* What the look gave. */
 struct now {
 	char *place, *problem, *plan; /* plan: as text or JSON */
@@ -65,6 +70,41 @@ static void take_plan(struct pass *p, const struct cli *c, const char *name, str
 		mem_replace(&ret->plan, "Everything that is listed is so.\n");
 }
 
+/* Ends a look that takes too long. */
+struct watch {
+	struct pass *pass;
+	struct clock *clock;
+	timer_id timer;
+	int64_t since;
+	const char *late; /* why it was ended, or NULL */
+};
+
+static void on_watch(void *arg)
+{
+	struct watch *w = arg;
+	const struct controller *c = w->pass->controller;
+	int64_t waited = clock_now(w->clock) - w->since;
+	bool unseen = c && controller_bundle(c) && !controller_is_ready(c);
+
+	w->timer = 0;
+	if (unseen && waited >= UNSEEN_MS)
+		w->late = "the cluster cannot be reached: no endpoint has answered within 4 s "
+			  "(check cluster.endpoints and the network)";
+	else if (waited >= UNREAD_MS)
+		w->late = "it could not be read within 30 s";
+	else
+		w->timer = clock_timer(w->clock, LOOK_MS, on_watch, w);
+	if (w->late)
+		loop_stop(w->pass->setup->loop);
+}
+
+static void late(struct pass *p, const char *name, const char *why, struct now *ret)
+{
+	_cleanup_err_ struct err *err = pass_problem(p);
+	take_manifest(p, name, ret);
+	ret->problem = err ? sentence(err) : mem_strdup(why);
+}
+
 /* The VM alone is looked at, and planned for as the newest manifest says. */
 static void look(const struct cli *c, const char *name, struct now *ret)
 {
@@ -78,8 +118,14 @@ static void look(const struct cli *c, const char *name, struct now *ret)
 	}
 	strs_add(&only, name);
 	const struct controller_opts o = {.only = &only};
-	if (planview_read(&p, &s, &o, &err) != 0)
+	struct watch w = {.pass = &p, .clock = s.ports.clock, .since = clock_now(s.ports.clock)};
+	w.timer = clock_timer(w.clock, LOOK_MS, on_watch, &w);
+	int rc = planview_read(&p, &s, &o, &err);
+	clock_cancel(w.clock, &w.timer);
+	if (rc != 0)
 		ret->problem = sentence(err);
+	else if (w.late)
+		late(&p, name, w.late, ret);
 	else if (p.end == PASS_SETTLED)
 		take_plan(&p, c, name, ret);
 	else
