@@ -98,6 +98,7 @@ char *statusview_all_json(const struct status *s)
 	jsn_put_str(problems, "git", s->git_problem);
 	jsn_put_str(problems, "cluster", s->cluster_problem);
 	jsn_put_str(problems, "report", s->report_problem);
+	jsn_put_str(problems, "state", s->state_problem);
 	jsn_put(j, "problems", problems);
 	struct jsn *vms = jsn_new_array();
 	for (size_t i = 0; i < s->n_vms; i++)

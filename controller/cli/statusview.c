@@ -137,6 +137,7 @@ void statusview_problems(const struct statusview *o, const struct status *s, str
 	put_problem(o, "git", s->git_problem, out);
 	put_problem(o, "cluster", s->cluster_problem, out);
 	put_problem(o, "report", s->report_problem, out);
+	put_problem(o, "state", s->state_problem, out);
 }
 
 static void put_table(
@@ -391,6 +392,7 @@ const char *statusview_waits_for(const struct vmstat *v)
 	    {REASON_NODE_OFFLINE, "the node"},
 	    {REASON_CLUSTER_UNREACHABLE, "the cluster"},
 	    {REASON_UNAUTHENTICATED, "a valid token"},
+	    {REASON_STATE_UNWRITABLE, "the state directory to be writable"},
 	    {REASON_OBSERVE_ONLY, "a controller that may change something"},
 	    {REASON_UNCONFIRMED, "the outcome of a request"},
 	    {REASON_TASK_STUCK, "a task of PVE"},

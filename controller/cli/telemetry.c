@@ -99,6 +99,7 @@ static void measure_model(const struct status *s)
 	metrics_set(METRIC_PROBLEM, 0, s->git_problem != NULL);
 	metrics_set(METRIC_PROBLEM, 1, s->cluster_problem != NULL);
 	metrics_set(METRIC_PROBLEM, 2, s->report_problem != NULL);
+	metrics_set(METRIC_PROBLEM, 3, s->state_problem != NULL);
 }
 
 static bool is_ready(const struct telemetry *t)

@@ -68,6 +68,26 @@ static void note(struct controller *c, enum note_kind kind, const char *vm, cons
 	on_note(c, kind, vm, text, -1);
 }
 
+/* Told once, and tried again with each look at the cluster. */
+static void look_at_state(struct controller *c)
+{
+	_cleanup_str_ char *text = NULL;
+
+	if (!journal_try(c->journal))
+		text = mem_printf("%s, so nothing is begun; free space in controller.state_dir, or "
+				  "mend its disk or its permissions",
+		    journal_problem(c->journal));
+	if (text_eq(c->state_problem, text))
+		return;
+	mem_replace(&c->state_problem, text);
+	note(c, NOTE_TROUBLE, NULL, text ? text : "the state directory can be written again");
+	if (text)
+		log_error("journal", "%s", text);
+	else
+		log_info("journal", "the state directory can be written again");
+	reporter_dirty(c->reporter, NULL);
+}
+
 /* Names on record whose manifest is not there have a machine too: their record stays reported. */
 static void adopt_records(struct controller *c)
 {
@@ -166,6 +186,7 @@ static void on_view(void *arg)
 {
 	struct controller *c = arg;
 
+	look_at_state(c);
 	controller_note_known(c);
 	controller_take_words(c);
 	if (reporter_is_restored(c->reporter))
@@ -482,6 +503,7 @@ void controller_free(struct controller **cp)
 	free(c->known);
 	free(c->unclear);
 	free(c->cluster_problem);
+	free(c->state_problem);
 	free(c->unclear_hint);
 	free(c->rev_reported);
 	lease_fini(&c->lease);

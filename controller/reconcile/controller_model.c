@@ -156,6 +156,7 @@ const struct status *controller_build_status(struct controller *c)
 	}
 	s->cluster_problem = mem_strdup(inventory_problem(c->inventory));
 	s->report_problem = mem_strdup(reporter_problem(c->reporter));
+	s->state_problem = mem_strdup(c->state_problem);
 	add_copies(c);
 	add_fallen(c);
 	n_used = journal_used(c->journal, &used);

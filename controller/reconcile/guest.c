@@ -236,7 +236,8 @@ void guest_save_record(struct guest *g)
 	record_copy(&g->st.record, &g->rec);
 	if (g->env->readonly || !g->rec.vmid)
 		return;
-	if (journal_record(g->env->journal, g->name, &g->rec, &e) < 0)
+	g->unsaved = journal_record(g->env->journal, g->name, &g->rec, &e) < 0;
+	if (g->unsaved)
 		log_error(g->name, "%s; it is kept in memory", err_msg(e));
 }
 
@@ -433,6 +434,8 @@ void guest_wake(struct guest *g)
 
 void guest_view(struct guest *g)
 {
+	if (g->unsaved)
+		guest_save_record(g);
 	if (g->state == GUEST_WAIT && g->wait_view)
 		set_timer(g, 0);
 }

@@ -116,7 +116,7 @@ void guest_forget(struct guest *g)
 
 	if (journal_forget(g->env->journal, g->name, &e) < 0) {
 		log_error(g->name, "%s", err_msg(e));
-		guest_wait(g, REASON_RETRYING, "the journal cannot be written", 30000, false);
+		guest_wait_state(g, err_msg(e));
 		return;
 	}
 	if (d || guest_is_leaving(g))

@@ -61,6 +61,8 @@ struct guest {
 	bool intent_free; /* the open intent was resolved: its number is free */
 	bool acted;	  /* an operation was carried out since the last time in sync */
 	bool author_asked;
+	bool unsaved;	    /* the record in memory is newer than the journal's, which could not be
+			       written */
 	unsigned fails;	    /* in a row */
 	unsigned gone_seen; /* looks at the cluster in which its VMID was free */
 	uint64_t gone_look;
@@ -97,6 +99,14 @@ void guest_settle(struct guest *g);
 int64_t guest_backoff(const struct guest *g);
 void guest_save_record(struct guest *g);
 void turn_free(struct turn **t);
+
+/* guest_hold.c: waits, or stalls, and says so when nothing may be changed now. */
+bool guest_is_held(struct guest *g);
+bool guest_has_lookalike(struct guest *g);
+void guest_wait_state(struct guest *g, const char *why);
+/* A task that an earlier life asked for may still be under way. */
+bool guest_has_step_task(struct guest *g);
+void guest_resume_step(struct guest *g);
 
 /* guest_read.c: a new turn: find the VM, read it, or its template. */
 void guest_begin(struct guest *g);

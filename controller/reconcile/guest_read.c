@@ -382,6 +382,8 @@ void guest_begin(struct guest *g)
 		guest_resolve(g);
 	else if (guest_has_end_task(g))
 		guest_resume_end(g);
+	else if (guest_has_step_task(g))
+		guest_resume_step(g);
 	else if (!g->want && !guest_is_pruned(g))
 		orphan(g);
 	else if (g->rec.vmid)

@@ -139,35 +139,6 @@ static void stalled(struct guest *g, const struct plan *p)
 	guest_stall(g, p->reason, p->message, p->hint);
 }
 
-/* Another instance acts, or may still. */
-static bool is_held(struct guest *g)
-{
-	enum reason r = g->env->held(g->env->arg);
-
-	if (r == REASON_IN_SYNC)
-		return false;
-	g->current = true;
-	guest_wait(g, r,
-	    r == REASON_REPLACED ? "a newer instance acts; this one only looks"
-				 : "this instance is being announced in the report; until another "
-				   "one could have seen "
-				   "that, it waits",
-	    r == REASON_REPLACED ? 60000 : 2000, false);
-	return true;
-}
-
-static bool has_lookalike(struct guest *g)
-{
-	const char *who = g->env->lookalike(g->env->arg, g);
-	_cleanup_str_ char *text = NULL;
-
-	if (!who)
-		return false;
-	text = mem_printf("not cloned: %s, and nothing is remembered of earlier lives", who);
-	guest_stall(g, REASON_NAME_TAKEN, text, NULL);
-	return true;
-}
-
 /* Something differs; may it be changed now? */
 static void may_act(struct guest *g, bool new_drift)
 {
@@ -180,7 +151,7 @@ static void may_act(struct guest *g, bool new_drift)
 		    g->env->full_read_ms, false);
 		return;
 	}
-	if (is_held(g) || guest_is_vain(g, s))
+	if (guest_is_held(g) || guest_is_vain(g, s))
 		return;
 	if (new_drift && !g->author_asked && inventory_log_known(g->env->inventory)) {
 		/* The log is a moment behind: ask it for the author before the trace is mended. */
@@ -198,7 +169,7 @@ static void may_act(struct guest *g, bool new_drift)
 		guest_wait(g, REASON_CORRECTING, text, delay, false);
 		return;
 	}
-	if (s->kind == STEP_CLONE && has_lookalike(g))
+	if (s->kind == STEP_CLONE && guest_has_lookalike(g))
 		return;
 	if ((s->kind == STEP_CLONE || s->kind == STEP_START) && depends_wait(g))
 		return;
@@ -466,6 +437,8 @@ static void on_op(void *arg, const struct op_result *r)
 	case OP_STUCK:
 		if (r->reason == REASON_TASK_STUCK)
 			guest_wait(g, r->reason, r->text, 60000, false);
+		else if (r->reason == REASON_STATE_UNWRITABLE)
+			guest_wait_state(g, r->text);
 		else
 			guest_stall(g, r->reason, r->text, r->hint);
 		break;
@@ -580,7 +553,7 @@ void guest_resolve(struct guest *g)
 		    g->env->full_read_ms, false);
 		return;
 	}
-	if (is_held(g))
+	if (guest_is_held(g))
 		return;
 	guest_set_status(g, PLAN_ACT, REASON_CREATING, NULL, NULL);
 	free(g->st.last_op);

@@ -52,7 +52,7 @@ struct item *journal_item(const struct journal *j, const char *name)
 	return i < j->n && strcmp(j->v[i].name, name) == 0 ? &j->v[i] : NULL;
 }
 
-static struct item *item_make(struct journal *j, const char *name)
+struct item *journal_item_make(struct journal *j, const char *name)
 {
 	size_t i = item_place(j, name);
 
@@ -68,6 +68,7 @@ static struct item *item_make(struct journal *j, const char *name)
 static void item_fini(struct item *it)
 {
 	journal_clear_departure(it);
+	journal_clear_step(it);
 	free(it->name);
 	if (it->has_record)
 		record_fini(&it->record);
@@ -75,11 +76,11 @@ static void item_fini(struct item *it)
 		intent_fini(&it->intent);
 }
 
-static void item_drop_if_empty(struct journal *j, struct item *it)
+void journal_item_drop_if_empty(struct journal *j, struct item *it)
 {
 	size_t i = (size_t)(it - j->v);
 
-	if (it->has_record || it->has_intent)
+	if (it->has_record || it->has_intent || it->steps)
 		return;
 	item_fini(it);
 	j->n--;
@@ -115,10 +116,12 @@ static void used_add(struct journal *j, uint32_t vmid)
 
 static void set_record(struct journal *j, const char *name, const struct record *rec)
 {
-	struct item *it = item_make(j, name);
+	struct item *it = journal_item_make(j, name);
 
 	if (it->departs && it->departure.vmid != rec->vmid)
 		journal_clear_departure(it);
+	if (it->steps && it->doing.vmid != rec->vmid)
+		journal_clear_step(it);
 	if (it->has_record)
 		record_fini(&it->record);
 	record_copy(&it->record, rec);
@@ -128,7 +131,7 @@ static void set_record(struct journal *j, const char *name, const struct record 
 
 static void set_intent(struct journal *j, const char *name, const struct intent *in)
 {
-	struct item *it = item_make(j, name);
+	struct item *it = journal_item_make(j, name);
 	struct intent copy;
 
 	intent_copy(&copy, in); /* before the old one goes: in may be it */
@@ -152,6 +155,8 @@ static int replay_named(struct journal *j, const struct jsn *o, const char *kind
 
 	if (journal_is_end(kind))
 		return journal_replay_end(j, o, kind, name);
+	if (text_starts(kind, "step"))
+		return journal_replay_step(j, o, kind, name);
 	if (strcmp(kind, "intent") == 0) {
 		struct intent in;
 
@@ -176,13 +181,14 @@ static int replay_named(struct journal *j, const struct jsn *o, const char *kind
 		mem_replace(&it->intent.upid, jsn_get_text(o, "upid"));
 	} else if (strcmp(kind, "end") == 0) {
 		clear_intent(it);
-		item_drop_if_empty(j, it);
+		journal_item_drop_if_empty(j, it);
 	} else if (strcmp(kind, "forget") == 0) {
 		if (it->has_record)
 			record_fini(&it->record);
 		it->has_record = false;
 		journal_clear_departure(it);
-		item_drop_if_empty(j, it);
+		journal_clear_step(it);
+		journal_item_drop_if_empty(j, it);
 	}
 	return 0;
 }
@@ -255,6 +261,8 @@ static int compact(struct journal *j, struct err **err)
 			strs_add_take(&l, journal_line_record(j->v[i].name, &j->v[i].record));
 		if (j->v[i].departs)
 			strs_add_take(&l, journal_line_depart(j->v[i].name, &j->v[i].departure));
+		if (j->v[i].steps)
+			strs_add_take(&l, journal_line_step(j->v[i].name, &j->v[i].doing));
 		if (j->v[i].has_intent)
 			strs_add_take(&l, journal_line_intent(j->v[i].name, &j->v[i].intent));
 	}
@@ -310,6 +318,7 @@ void journal_free(struct journal **jp)
 	kv_fini(&j->left);
 	strs_fini(&j->doubts);
 	free(j->history);
+	free(j->problem);
 	free(j->v);
 	free(j->used);
 	free(j->controller_id);
@@ -360,18 +369,47 @@ const char *journal_holder(const struct journal *j, uint32_t vmid)
 	return NULL;
 }
 
+/* Keeps in mind whether the last writing worked. */
+static int note_writing(struct journal *j, int rc, struct err *e, struct err **err)
+{
+	if (rc == 0) {
+		mem_free_str(&j->problem);
+		return 0;
+	}
+	mem_replace(&j->problem, err_msg(e));
+	return err_pass(err, &e);
+}
+
 int journal_add_line(struct journal *j, char *line, struct err **err)
 {
-	int rc = j->behind && !j->gathering ? compact(j, err) : 0;
+	struct err *e = NULL;
+	int rc = j->behind && !j->gathering ? compact(j, &e) : 0;
 
 	if (j->gathering)
 		j->behind = true;
 	else if (rc == 0 && !j->readonly)
-		rc = j->store->ops->append(j->store, line, err);
+		rc = j->store->ops->append(j->store, line, &e);
 	free(line);
 	if (rc == 0)
 		j->lines++;
-	return rc;
+	return j->gathering ? 0 : note_writing(j, rc, e, err);
+}
+
+const char *journal_problem(const struct journal *j)
+{
+	return j->problem;
+}
+
+bool journal_try(struct journal *j)
+{
+	struct err *e = NULL;
+	int rc;
+
+	if (!j->problem)
+		return true;
+	/* Anew: a line whose writing failed may stand there all the same. */
+	rc = compact(j, &e);
+	return note_writing(j, rc, e, NULL) == 0;
 }
 
 void journal_gather(struct journal *j)
@@ -381,8 +419,14 @@ void journal_gather(struct journal *j)
 
 int journal_settle(struct journal *j, struct err **err)
 {
+	struct err *e = NULL;
+	int rc;
+
 	j->gathering = false;
-	return j->behind ? compact(j, err) : 0;
+	if (!j->behind)
+		return 0;
+	rc = compact(j, &e);
+	return note_writing(j, rc, e, err);
 }
 
 /* A compaction that fails costs nothing but space: the lines are all there. */
@@ -440,7 +484,7 @@ int journal_end(struct journal *j, const char *name, const struct record *rec, s
 	it = journal_item(j, name);
 	if (it) {
 		clear_intent(it);
-		item_drop_if_empty(j, it);
+		journal_item_drop_if_empty(j, it);
 	}
 	journal_maybe_compact(j);
 	return 0;
@@ -470,7 +514,8 @@ int journal_forget(struct journal *j, const char *name, struct err **err)
 	record_fini(&it->record);
 	it->has_record = false;
 	journal_clear_departure(it);
-	item_drop_if_empty(j, it);
+	journal_clear_step(it);
+	journal_item_drop_if_empty(j, it);
 	return 0;
 }
 

@@ -39,6 +39,13 @@ struct departure {
 	int64_t wall_ms; /* of the request */
 };
 
+/* A step of a VM that is there, which was about to be asked for. */
+struct doing {
+	uint32_t vmid;
+	char *text; /* the step's, for people */
+	char *upid; /* NULL = no answer yet, or none was seen, or there is no task */
+};
+
 /* One VM that we destroyed, or began to. */
 struct fallen {
 	uint32_t vmid;
@@ -116,6 +123,23 @@ bool journal_is_doubted(const struct journal *j, const char *name);
 /* The newest revision of the branch that was followed without a break; NULL = none. */
 const char *journal_history(const struct journal *j);
 int journal_set_history(struct journal *j, const char *rev, struct err **err) MUST_CHECK;
+
+/* journal_step.c: opens the step of a name, in place of an older one; its task; its end. */
+int journal_step(
+    struct journal *j, const char *name, const struct doing *d, struct err **err) MUST_CHECK;
+int journal_step_upid(
+    struct journal *j, const char *name, const char *upid, struct err **err) MUST_CHECK;
+/* Over in memory also when it cannot be written: that costs a look at its task after the next
+ * start.
+ */
+int journal_step_end(struct journal *j, const char *name, struct err **err) MUST_CHECK;
+const struct doing *journal_doing(const struct journal *j, const char *name); /* or NULL */
+
+/* Why the last line could not be written; NULL = it could. */
+const char *journal_problem(const struct journal *j);
+/* With a problem: writes the file anew, to see whether it is over. True: it is, or there is none.
+ */
+bool journal_try(struct journal *j);
 
 int journal_use(struct journal *j, uint32_t vmid, struct err **err) MUST_CHECK;
 bool journal_is_used(const struct journal *j, uint32_t vmid);

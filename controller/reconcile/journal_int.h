@@ -1,5 +1,5 @@
 /*
- * journal_int: what the files of the journal share (journal.c, journal_end.c).
+ * journal_int: what the files of the journal share (journal*.c).
  *
  * Not for anybody else.
  *
@@ -17,10 +17,11 @@
 
 struct item {
 	char *name;
-	bool has_record, has_intent, departs;
+	bool has_record, has_intent, departs, steps;
 	struct record record;
 	struct intent intent;
 	struct departure departure;
+	struct doing doing;
 };
 
 struct journal {
@@ -40,10 +41,13 @@ struct journal {
 	uint32_t *used; /* ascending */
 	size_t n_used, cap_used;
 	size_t lines;
+	char *problem; /* of the last line, NULL = well */
 };
 
 /* NULL when there is none. */
 struct item *journal_item(const struct journal *j, const char *name);
+struct item *journal_item_make(struct journal *j, const char *name);
+void journal_item_drop_if_empty(struct journal *j, struct item *it);
 /* line is taken over. */
 int journal_add_line(struct journal *j, char *line, struct err **err) MUST_CHECK;
 void journal_maybe_compact(struct journal *j);
@@ -52,6 +56,11 @@ void journal_maybe_compact(struct journal *j);
 void journal_clear_departure(struct item *it);
 bool journal_is_end(const char *kind);
 int journal_replay_end(
+    struct journal *j, const struct jsn *o, const char *kind, const char *name) MUST_CHECK;
+
+/* journal_step.c: steps of VMs that are there */
+void journal_clear_step(struct item *it);
+int journal_replay_step(
     struct journal *j, const struct jsn *o, const char *kind, const char *name) MUST_CHECK;
 
 #endif

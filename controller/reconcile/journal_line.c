@@ -104,6 +104,29 @@ char *journal_line_stay(const char *name)
 	return print_line(line_new("stay", name));
 }
 
+char *journal_line_step(const char *name, const struct doing *d)
+{
+	struct jsn *o = line_new("step", name);
+
+	jsn_put_int(o, "vmid", d->vmid);
+	jsn_put_str(o, "text", d->text);
+	jsn_put_str(o, "upid", d->upid);
+	return print_line(o);
+}
+
+char *journal_line_step_upid(const char *name, const char *upid)
+{
+	struct jsn *o = line_new("step-upid", name);
+
+	jsn_put_str(o, "upid", upid);
+	return print_line(o);
+}
+
+char *journal_line_step_end(const char *name)
+{
+	return print_line(line_new("step-end", name));
+}
+
 char *journal_line_fallen(const struct fallen *f)
 {
 	struct jsn *o = line_new("fallen", f->name);

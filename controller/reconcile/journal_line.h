@@ -24,6 +24,9 @@ char *journal_line_scanned(void);
 char *journal_line_depart(const char *name, const struct departure *d);
 char *journal_line_depart_upid(const char *name, const char *upid);
 char *journal_line_stay(const char *name);
+char *journal_line_step(const char *name, const struct doing *d);
+char *journal_line_step_upid(const char *name, const char *upid);
+char *journal_line_step_end(const char *name);
 char *journal_line_fallen(const struct fallen *f);
 char *journal_line_left(const char *key, const char *text); /* text NULL: it is gone */
 char *journal_line_doubt(const char *name, bool doubted);

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #define SHUTDOWN_MAX_S 180
+#define RESUMED_MS 600000
 
 void op_cancel(struct op **opp)
 {
@@ -37,6 +38,17 @@ void op_cancel(struct op **opp)
 	*opp = NULL;
 }
 
+/* Nobody follows it any more. That this is not written down costs a look at its task after the next
+ * start. */
+static void end_step(struct op *op)
+{
+	_cleanup_err_ struct err *e = NULL;
+
+	if (op->stepped && journal_step_end(op->env.journal, op->name, &e) < 0)
+		log_warn(op->name, "%s, ignoring", err_msg(e));
+	op->stepped = false;
+}
+
 void op_finish(struct op *op, enum op_end end, enum pve_reason why, const char *text)
 {
 	struct op_result r = {.end = end,
@@ -45,6 +57,7 @@ void op_finish(struct op *op, enum op_end end, enum pve_reason why, const char *
 	    .upid = op->upid,
 	    .left = op->end.left.n ? &op->end.left : NULL};
 
+	end_step(op);
 	op->cb(op->arg, &r);
 }
 
@@ -53,7 +66,13 @@ void op_finish_stuck(struct op *op, enum reason reason, const char *text, const 
 	struct op_result r = {
 	    .end = OP_STUCK, .reason = reason, .text = text, .hint = hint, .upid = op->upid};
 
+	end_step(op);
 	op->cb(op->arg, &r);
+}
+
+void op_unwritable(struct op *op, const struct err *e)
+{
+	op_finish_stuck(op, REASON_STATE_UNWRITABLE, err_msg(e), NULL);
 }
 
 char *op_identity(const char *controller_id, const struct op_job *job)
@@ -136,11 +155,22 @@ bool op_follow(struct op *op, const char *upid, pvetask_cb cb)
 	return true;
 }
 
+static void note_task(struct op *op, const char *upid)
+{
+	_cleanup_err_ struct err *e = NULL;
+
+	/* Not written down is not lost: the guest is read again before anything else is done. */
+	if (op->stepped && journal_step_upid(op->env.journal, op->name, upid, &e) < 0)
+		log_warn(op->name, "%s, ignoring", err_msg(e));
+}
+
 void op_sent(void *arg, const struct pvereq_result *a)
 {
 	struct op *op = arg;
 
 	op->call = 0;
+	if (a->outcome == PVE_DONE && a->upid)
+		note_task(op, a->upid);
 	switch (a->outcome) {
 	case PVE_DONE:
 		if (!a->upid || !op_follow(op, a->upid, on_task))
@@ -332,6 +362,94 @@ static char *make_request(struct op *op, const struct op_job *job)
 	return mem_printf("no request for the step %s", step_kind_word(s->kind));
 }
 
+static void on_unwritable(void *arg)
+{
+	struct op *op = arg;
+
+	op->timer = 0;
+	op_finish_stuck(op, REASON_STATE_UNWRITABLE, op->text, NULL);
+}
+
+/* Nonce of the marker, or NULL. Caller frees. */
+static char *nonce_of(const struct obs_guest *g)
+{
+	const char *desc = kv_get(&g->current, "description");
+	char *nonce = NULL;
+	struct marker m;
+
+	if (marker_find(desc ? desc : "", &m) == MARKER_OK) {
+		nonce = mem_strdup(m.nonce);
+		marker_fini(&m);
+	}
+	return nonce;
+}
+
+static void on_last_look(
+    void *arg, enum look_end end, struct obs_guest *g, const struct pvereq_result *why)
+{
+	struct op *op = arg;
+	_cleanup_str_ char *nonce = nonce_of(g), *text = mem_strdup(why->text);
+	bool same = text_eq(op->end.uuid, g->uuid) && text_eq(op->end.nonce, nonce);
+	enum pve_reason word = end == LOOK_NO_CONFIG ? PVE_NOT_HERE : why->reason;
+
+	look_cancel(&op->look);
+	if (end != LOOK_OK)
+		op_finish(op, OP_FAILED, word, text);
+	else if (!same)
+		op_finish(op, OP_FAILED, PVE_DIGEST, "it is another VM now");
+	else
+		op_send(op, op_sent);
+}
+
+/* These carry a digest: PVE itself refuses them when it is another VM by now. */
+static bool is_guarded(const struct op *op)
+{
+	return kv_has(&op->params, "digest");
+}
+
+/* What is about to be done is on the disk before anybody is asked for it. */
+static void begin_step(struct op *op, const struct step *s, const struct obs_guest *g)
+{
+	_cleanup_err_ struct err *e = NULL;
+	struct doing d = {.vmid = op->vmid, .text = s->text};
+
+	if (journal_step(op->env.journal, op->name, &d, &e) < 0) {
+		op->text = mem_strdup(err_msg(e));
+		op->timer = clock_timer(op->env.clock, 0, on_unwritable, op);
+		return;
+	}
+	op->stepped = true;
+	if (is_guarded(op)) {
+		op_send(op, op_sent);
+		return;
+	}
+	op->end.uuid = mem_strdup(g->uuid);
+	op->end.nonce = nonce_of(g);
+	op->look = look_start(op->env.pve, op->vmid, op->node, true, on_last_look, op);
+}
+
+static void on_resume(void *arg)
+{
+	struct op *op = arg;
+
+	op->timer = 0;
+	if (!op->upid || !op_follow(op, op->upid, on_task))
+		op_finish(op, OP_AGAIN, PVE_TASK_LOST, "nobody knows what came of it");
+}
+
+/* The task of an earlier life: it may still be under way. */
+static void resume_step(struct op *op)
+{
+	const struct doing *d = journal_doing(op->env.journal, op->name);
+
+	MUST(d);
+	op->vmid = d->vmid;
+	op->upid = mem_strdup(d->upid);
+	op->task_ms = RESUMED_MS;
+	op->stepped = true;
+	op->timer = clock_timer(op->env.clock, 0, on_resume, op);
+}
+
 struct op *op_start(const struct op_env *env, const struct op_job *job, op_cb cb,
     op_progress_cb progress, void *arg)
 {
@@ -344,8 +462,8 @@ struct op *op_start(const struct op_env *env, const struct op_job *job, op_cb cb
 	op->progress = progress;
 	op->arg = arg;
 	op->name = mem_strdup(job->name);
-	if (job->departs) {
-		op_end_resume(op);
+	if (job->departs || job->resumes) {
+		(job->departs ? op_end_resume : resume_step)(op);
 		return op;
 	}
 	if (job->step && (job->step->parting || job->step->kind == STEP_DESTROY)) {
@@ -368,6 +486,6 @@ struct op *op_start(const struct op_env *env, const struct op_job *job, op_cb cb
 		return op;
 	}
 	op->check_quorum = job->step->allocates;
-	op_send(op, op_sent);
+	begin_step(op, job->step, job->guest);
 	return op;
 }

@@ -57,6 +57,7 @@ struct op_job {
 	const char *name;		/* of the manifest */
 	const struct step *step;	/* NULL: resolve the open intent of this name */
 	bool departs;			/* without step: follow the task of its open departure */
+	bool resumes;			/* without step: follow the task of its open step */
 	const struct resource *want;	/* NULL only when resolving for a manifest that is gone */
 	const struct record *record;	/* NULL when creating */
 	const struct obs_guest *guest;	/* as read in this turn; NULL when creating */

@@ -27,13 +27,6 @@ static const char *or_empty(const char *s)
 	return s ? s : "";
 }
 
-/* Something durable failed: without a journal nothing is sent. */
-static void journal_failed(struct op *op, struct err *e)
-{
-	op_finish_stuck(
-	    op, REASON_BUG, err_msg(e), "free space in controller.state_dir, or mend its disk");
-}
-
 static void created(struct op *op, const struct obs_guest *g, const struct marker *m)
 {
 	_cleanup_err_ struct err *e = NULL;
@@ -47,7 +40,7 @@ static void created(struct op *op, const struct obs_guest *g, const struct marke
 	struct op_result r = {.end = OP_CREATED, .text = "OK", .upid = op->upid, .record = &rec};
 
 	if (journal_end(op->env.journal, op->name, &rec, &e) < 0)
-		journal_failed(op, e);
+		op_unwritable(op, e);
 	else
 		op->cb(op->arg, &r);
 	record_fini(&rec);
@@ -59,7 +52,7 @@ static void abandon(struct op *op)
 	_cleanup_str_ char *text = NULL;
 
 	if (journal_end(op->env.journal, op->name, NULL, &e) < 0) {
-		journal_failed(op, e);
+		op_unwritable(op, e);
 		return;
 	}
 	text = mem_printf("VMID %u belongs to another guest", op->intent.vmid);
@@ -218,7 +211,7 @@ static void is_free(struct op *op)
 		/* Without the UPID in the journal the next try does not ask for the old task. */
 		mem_replace(&op->intent.upid, NULL);
 		if (journal_begin(op->env.journal, op->name, &op->intent, &e) < 0) {
-			journal_failed(op, e);
+			op_unwritable(op, e);
 			return;
 		}
 		op_finish(op, OP_FAILED, op->task_why, op->task_text);
@@ -231,7 +224,7 @@ static void is_free(struct op *op)
 	if (clock_wall(op->env.clock) < op->intent.wall_ms + LATE_MS)
 		op_finish(op, OP_AGAIN, PVE_NONE, "a late answer may still come");
 	else if (journal_end(op->env.journal, op->name, NULL, &e) < 0)
-		journal_failed(op, e);
+		op_unwritable(op, e);
 	else
 		op_finish(op, OP_ABANDONED, PVE_NONE, "nothing came of the clone");
 }
@@ -355,7 +348,7 @@ static void post(struct op *op)
 	op->intent.wall_ms = clock_wall(op->env.clock);
 	mem_replace(&op->intent.upid, NULL);
 	if (journal_begin(op->env.journal, op->name, &op->intent, &e) < 0) {
-		journal_failed(op, e);
+		op_unwritable(op, e);
 		return;
 	}
 	kv_setf(&op->params, "newid", "%u", op->intent.vmid);
@@ -422,7 +415,7 @@ static void pick(struct op *op)
 	/* Nobody else picks it meanwhile; and a number that turns out to be taken, though we do not
 	 * see by whom, is not asked for again. */
 	if (journal_use(op->env.journal, vmid, &e) < 0) {
-		journal_failed(op, e);
+		op_unwritable(op, e);
 		return;
 	}
 	op->intent.vmid = vmid;

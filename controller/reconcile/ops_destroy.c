@@ -21,12 +21,6 @@
 #define VOLUMES_MAX 100000
 #define JOBS_MAX 10000
 
-static void journal_failed(struct op *op, struct err *e)
-{
-	op_finish_stuck(
-	    op, REASON_BUG, err_msg(e), "free space in controller.state_dir, or mend its disk");
-}
-
 /* NULL, or why the guest is not the one on record. Stricter than for any other step: a marker, a
  * nonce and a UUID there must be. Caller frees. */
 static char *who_is_it(const struct op *op, const struct obs_guest *g)
@@ -63,7 +57,7 @@ static bool depart(struct op *op, bool deleting)
 
 	if (journal_depart(op->env.journal, op->name, &d, &e) == 0)
 		return true;
-	journal_failed(op, e);
+	op_unwritable(op, e);
 	return false;
 }
 

@@ -19,7 +19,7 @@
 /* Of destroying (ops_destroy.c). */
 struct op_end_state {
 	bool power;			   /* shut down or stopped first */
-	char *uuid, *nonce, *renamed_from; /* who it has to be */
+	char *uuid, *nonce, *renamed_from; /* who it has to be; of steps without digest too */
 	char *refused;			   /* why nothing is sent, or NULL */
 	struct strs stores;		   /* where clones of a template may lie */
 	size_t at_store;
@@ -48,6 +48,7 @@ struct op {
 	timer_id timer;
 	char *upid;
 	bool want_log;
+	bool stepped;			/* the journal has it as a step under way */
 	void (*quorate)(struct op *op); /* goes on when the node has quorum */
 	struct op_end_state end;
 	/* Creation. */
@@ -68,6 +69,8 @@ void op_finish(struct op *op, enum op_end end, enum pve_reason why, const char *
 void op_finish_stuck(struct op *op, enum reason reason, const char *text, const char *hint);
 /* The quorum as op->node sees it, if asked for, then the request itself, answered to cb. */
 void op_send(struct op *op, pvereq_cb cb);
+/* Something durable failed: without a journal nothing is sent. */
+void op_unwritable(struct op *op, const struct err *e);
 /* Follows the task; false when the UPID has no valid form. */
 bool op_follow(struct op *op, const char *upid, pvetask_cb cb);
 /* The same without the request: next when the node confirms its quorum, else the operation ends. */

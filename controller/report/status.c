@@ -200,6 +200,7 @@ void status_fini(struct status *s)
 	free(s->git_problem);
 	free(s->cluster_problem);
 	free(s->report_problem);
+	free(s->state_problem);
 	free(s->vms);
 	diags_fini(&s->findings);
 	strs_fini(&s->copies);

@@ -98,7 +98,7 @@ struct status {
 	char *rev_followed; /* newest that the branch reached without a break; NULL = none */
 	char *subject;	    /* of rev_wanted */
 	/* Each NULL = well, else one sentence for people, with the next step. */
-	char *git_problem, *cluster_problem, *report_problem;
+	char *git_problem, *cluster_problem, *report_problem, *state_problem;
 	bool observe_only;
 	const struct vmstat **vms; /* borrowed, sorted by name */
 	size_t n_vms;

@@ -94,12 +94,13 @@ static void put_problem(struct buf *out, const char *what, const char *text)
 
 static void put_problems(struct buf *out, const struct status *s)
 {
-	if (!s->git_problem && !s->cluster_problem && !s->report_problem)
+	if (!s->git_problem && !s->cluster_problem && !s->report_problem && !s->state_problem)
 		return;
 	buf_adds(out, "\n## Problems\n\n");
 	put_problem(out, "Git", s->git_problem);
 	put_problem(out, "Cluster", s->cluster_problem);
 	put_problem(out, "Report", s->report_problem);
+	put_problem(out, "State", s->state_problem);
 }
 
 static void put_more(struct buf *out, size_t n, size_t shown)

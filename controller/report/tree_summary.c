@@ -30,6 +30,7 @@ static struct jsn *problems_json(const struct status *s)
 	jsn_put_str(j, "git", s->git_problem);
 	jsn_put_str(j, "cluster", s->cluster_problem);
 	jsn_put_str(j, "report", s->report_problem);
+	jsn_put_str(j, "state", s->state_problem);
 	return j;
 }
 
@@ -179,7 +180,8 @@ static int take_all(const struct jsn *j, struct status *s, struct err **err)
 	    !take_text(revision, "subject", 4096, &s->subject) ||
 	    !take_text(problems, "git", 4096, &s->git_problem) ||
 	    !take_text(problems, "cluster", 4096, &s->cluster_problem) ||
-	    !take_text(problems, "report", 4096, &s->report_problem))
+	    !take_text(problems, "report", 4096, &s->report_problem) ||
+	    !take_text(problems, "state", 4096, &s->state_problem))
 		return bad(err, "a text is of another type or far too long");
 	if (take_fallen(j, s, err) < 0 || take_left(j, s, err) < 0)
 		return -1;

@@ -304,6 +304,54 @@ static void test_compaction_keeps_everything(void **state)
 	strs_fini(&m.l);
 }
 
+/* A step stands there with its task until it has ended, over compaction and a new start. */
+static void test_step(void **state)
+{
+	struct lines m = {0};
+	struct journal *j = must_open(&m);
+	struct doing d = {.vmid = 1204, .text = (char *)"move scsi0"};
+
+	(void)state;
+	assert_null(journal_doing(j, "web-01"));
+	assert_int_equal(journal_step(j, "web-01", &d, NULL), 0);
+	assert_int_equal(journal_step_upid(j, "web-01", "UPID:x", NULL), 0);
+	journal_free(&j);
+	j = must_open(&m);
+	journal_free(&j);
+	j = must_open(&m);
+	assert_int_equal(journal_doing(j, "web-01")->vmid, 1204);
+	assert_string_equal(journal_doing(j, "web-01")->text, "move scsi0");
+	assert_string_equal(journal_doing(j, "web-01")->upid, "UPID:x");
+	assert_int_equal(journal_step_end(j, "web-01", NULL), 0);
+	assert_null(journal_doing(j, "web-01"));
+	journal_free(&j);
+	j = must_open(&m);
+	assert_null(journal_doing(j, "web-01"));
+	journal_free(&j);
+	strs_fini(&m.l);
+}
+
+/* What could not be written is told until it can be, and then stands there. */
+static void test_problem(void **state)
+{
+	struct lines m = {0};
+	struct journal *j = must_open(&m);
+	struct doing d = {.vmid = 1204, .text = (char *)"move scsi0"};
+
+	(void)state;
+	assert_null(journal_problem(j));
+	m.broken = true;
+	assert_int_equal(journal_step(j, "web-01", &d, NULL), -1);
+	assert_null(journal_doing(j, "web-01"));
+	assert_string_equal(journal_problem(j), "the disk is full");
+	assert_false(journal_try(j));
+	m.broken = false;
+	assert_true(journal_try(j));
+	assert_null(journal_problem(j));
+	journal_free(&j);
+	strs_fini(&m.l);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -318,6 +366,8 @@ int main(void)
 	    cmocka_unit_test(test_nonsense_is_left_out),
 	    cmocka_unit_test(test_instance_stays),
 	    cmocka_unit_test(test_compaction_keeps_everything),
+	    cmocka_unit_test(test_step),
+	    cmocka_unit_test(test_problem),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,90 @@
+/* What holds the machine of one VM back although it is known what to do, and what is taken up again
+ * that an earlier life began. */
+#include "guest_int.h"
+#include "log.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define STATE_MS 5000
+
+void guest_wait_state(struct guest *g, const char *why)
+{
+	guest_wait(g, REASON_STATE_UNWRITABLE, why, STATE_MS, true);
+}
+
+/* Another instance acts, or may still. */
+static bool is_rivalled(struct guest *g)
+{
+	enum reason r = g->env->held(g->env->arg);
+
+	if (r == REASON_IN_SYNC)
+		return false;
+	g->current = true;
+	guest_wait(g, r,
+	    r == REASON_REPLACED ? "a newer instance acts; this one only looks"
+				 : "this instance is being announced in the report; until another "
+				   "one could have seen "
+				   "that, it waits",
+	    r == REASON_REPLACED ? 60000 : 2000, false);
+	return true;
+}
+
+bool guest_is_held(struct guest *g)
+{
+	if (is_rivalled(g))
+		return true;
+	if (journal_try(g->env->journal))
+		return false;
+	guest_wait_state(g, journal_problem(g->env->journal));
+	return true;
+}
+
+bool guest_has_lookalike(struct guest *g)
+{
+	const char *who = g->env->lookalike(g->env->arg, g);
+	_cleanup_str_ char *text = NULL;
+
+	if (!who)
+		return false;
+	text = mem_printf("not cloned: %s, and nothing is remembered of earlier lives", who);
+	guest_stall(g, REASON_NAME_TAKEN, text, NULL);
+	return true;
+}
+
+/* ---- steps of an earlier life ---- */
+
+/* A step without a task was asked for at most: the VM tells what came of it. */
+static void close_step(struct guest *g)
+{
+	_cleanup_err_ struct err *e = NULL;
+
+	if (journal_step_end(g->env->journal, g->name, &e) < 0)
+		log_warn(g->name, "%s, ignoring", err_msg(e));
+}
+
+bool guest_has_step_task(struct guest *g)
+{
+	const struct doing *d = journal_doing(g->env->journal, g->name);
+
+	if (!d || g->env->readonly || g->env->stopping)
+		return false;
+	if (d->upid)
+		return true;
+	close_step(g);
+	return false;
+}
+
+void guest_resume_step(struct guest *g)
+{
+	const struct doing *d = journal_doing(g->env->journal, g->name);
+	struct op_job job = {.name = g->name, .want = guest_wanted(g), .resumes = true};
+
+	if (g->st.reason != REASON_TASK_STUCK)
+		guest_set_status(g, PLAN_ACT, REASON_UPDATING, NULL, NULL);
+	free(g->st.last_op);
+	g->st.last_op = mem_printf("%s: looking for what came of it", d->text ? d->text : "step");
+	g->env->note(g->env->arg, NOTE_STEP, g->name, g->st.last_op, -1);
+	g->resuming = true;
+	guest_start_op(g, &job);
+}
