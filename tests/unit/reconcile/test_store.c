@@ -209,7 +209,7 @@ static void race(const char *dir, unsigned number, const int go[2], int said)
 	char byte;
 
 	close(go[1]);
-	if (outdir_open(dir, &o, NULL) < 0 || read(go[0], &byte, 1) != 0 ||
+	if (outdir_open(dir, true, &o, NULL) < 0 || read(go[0], &byte, 1) != 0 ||
 	    o->ops->claim(o, own, &who, NULL) < 0)
 		_exit(1);
 	if (!text_eq(who, own))
@@ -244,7 +244,7 @@ static void test_lease_race(void **state)
 			assert_int_equal(status, 0);
 		}
 		assert_int_equal(read(said[0], told, sizeof(told)), sizeof(told));
-		assert_int_equal(outdir_open(p->dir, &o, NULL), 0);
+		assert_int_equal(outdir_open(p->dir, true, &o, NULL), 0);
 		holder = o->ops->holder(o);
 		for (unsigned i = 0; i < RACERS; i++) {
 			_cleanup_str_ char *name = mem_printf("racer-%u", told[i] & ~LOST);
@@ -277,7 +277,7 @@ static void test_lease(void **state)
 	struct outdir *o = NULL;
 	_cleanup_str_ char *a = NULL, *again = NULL, *b = NULL, *seen = NULL;
 
-	assert_int_equal(outdir_open(p->dir, &o, NULL), 0);
+	assert_int_equal(outdir_open(p->dir, true, &o, NULL), 0);
 	assert_null(o->ops->holder(o));
 	a = claim_by(o, "a");
 	again = claim_by(o, "a");
