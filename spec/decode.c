@@ -8,6 +8,7 @@
 #include "nodeval.h"
 
 #define CANDIDATES_MAX 128
+#define LEAVE_UNUSED_MAX 256
 
 struct decoder {
 	const char *file;
@@ -322,22 +323,53 @@ static char *decode_text(
 	return NULL;
 }
 
+/* Volumes with commas between them. */
+static void decode_volumes(
+    struct decoder *d, const char *key, const struct ynode *map, size_t i, struct strs *ret)
+{
+	_cleanup_str_ char *text = decode_text(d, key, FMT_TEXT, map, i);
+	_cleanup_strs_ struct strs all = {0};
+
+	if (!text)
+		return;
+	if (text_split(text, ", ", true, LEAVE_UNUSED_MAX, &all) < 0) {
+		complain(d, DIAG_BAD_VALUE, map->items[i]->mark, "%s: more than %d volumes", key,
+		    LEAVE_UNUSED_MAX);
+		return;
+	}
+	for (size_t k = 0; k < all.n; k++) {
+		_cleanup_str_ char *why = NULL, *hint = NULL;
+		if (form_check(FMT_VOLUME, all.v[k], &why, &hint)) {
+			strs_add(ret, all.v[k]);
+			continue;
+		}
+		struct diag *f =
+		    complain(d, DIAG_BAD_VALUE, map->items[i]->mark, "%s: %s", key, why);
+		if (hint)
+			diag_hint(f, "%s", hint);
+	}
+	strs_sort_unique(ret);
+}
+
 static void decode_annotations(struct decoder *d, const struct ynode *map)
 {
-	static const char *const ours[] = {DECODE_RENAMED_FROM, DECODE_ADOPT};
+	static const char *const ours[] = {DECODE_RENAMED_FROM, DECODE_ADOPT, DECODE_LEAVE_UNUSED};
 	for (size_t i = 0; i < map->n; i++) {
 		const char *key = map->keys[i];
 		const struct ynode *n = map->items[i];
 		bool empty = n->kind == YNODE_SCALAR && !n->plain && !*n->text;
 		bool renamed = strcmp(key, DECODE_RENAMED_FROM) == 0;
 		bool adopt = strcmp(key, DECODE_ADOPT) == 0;
-		if (!renamed && !adopt && text_starts(key, DECODE_GROUP))
+		bool unused = strcmp(key, DECODE_LEAVE_UNUSED) == 0;
+		if (!renamed && !adopt && !unused && text_starts(key, DECODE_GROUP))
 			unknown_key(d, "metadata.annotations", key, map->key_marks[i], ours,
 			    ARRAY_LEN(ours));
 		else if (renamed && !empty)
 			d->r->renamed_from = decode_text(d, key, FMT_DNS_LABEL, map, i);
 		else if (adopt && !empty)
 			d->r->adopt = decode_text(d, key, FMT_UUID, map, i);
+		else if (unused && !empty)
+			decode_volumes(d, key, map, i, &d->r->leave_unused);
 		else if (!empty)
 			free(decode_text(d, key, FMT_TEXT, map, i));
 	}

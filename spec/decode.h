@@ -20,6 +20,7 @@
 #define DECODE_GROUP "ramet.dev/"
 #define DECODE_RENAMED_FROM DECODE_GROUP "renamed-from"
 #define DECODE_ADOPT DECODE_GROUP "adopt"
+#define DECODE_LEAVE_UNUSED DECODE_GROUP "leave-unused"
 
 enum decode_outcome {
 	DECODE_OK,

@@ -291,6 +291,21 @@ static struct jsn *text_schema(const char *description, enum attr_format f, bool
 	return o;
 }
 
+/* Some volumes, with commas between them. */
+static struct jsn *volumes_schema(void)
+{
+	struct jsn *o = jsn_new_object();
+	const char *form = form_pattern(FMT_VOLUME); /* "^(…)$" */
+	_cleanup_str_ char *one = mem_strndup(form + 1, strlen(form) - 2);
+	_cleanup_str_ char *pattern = mem_printf("^[, ]*(%s([, ]+%s)*[, ]*)?$", one, one);
+	jsn_put_str(o, "description",
+	    "Volumes among unusedN, with commas between them, that are none of the disks of this "
+	    "manifest.");
+	jsn_put_str(o, "type", "string");
+	jsn_put_str(o, "pattern", pattern);
+	return o;
+}
+
 static struct jsn *annotations_schema(void)
 {
 	struct jsn *o = jsn_new_object(), *properties = jsn_new_object(), *names = jsn_new_object(),
@@ -301,10 +316,11 @@ static struct jsn *annotations_schema(void)
 	jsn_put(properties, DECODE_ADOPT,
 	    text_schema(
 		"SMBIOS UUID of an existing VM to take over; spec.id names it.", FMT_UUID, true));
+	jsn_put(properties, DECODE_LEAVE_UNUSED, volumes_schema());
 	jsn_put(o, "properties", properties);
 	/* Annotations of others are let through, unknown ones of ours are not. */
 	struct jsn *any = jsn_new_array(), *known = jsn_new_object(), *foreign = jsn_new_object();
-	const char *ours[] = {DECODE_RENAMED_FROM, DECODE_ADOPT};
+	const char *ours[] = {DECODE_RENAMED_FROM, DECODE_ADOPT, DECODE_LEAVE_UNUSED};
 	jsn_put(known, "enum", word_list(ours, ARRAY_LEN(ours)));
 	jsn_put_str(foreign, "pattern", "^(?!ramet\\.dev/)");
 	jsn_push(any, known);

@@ -161,6 +161,8 @@ static const char intro[] =
     "  annotations:\n"
     "    " DECODE_RENAMED_FROM ": \"\"   # after changing the name: the old one\n"
     "    " DECODE_ADOPT ": \"\"          # SMBIOS UUID of an existing VM to take over\n"
+    "    " DECODE_LEAVE_UNUSED
+    ": \"\"   # volumes among unusedN that are no disks of this manifest\n"
     "spec:\n"
     "  node_name: pve1\n"
     "  clone: { source_vm_id: 9000 }\n"
@@ -244,9 +246,10 @@ char *export_dictionary(void)
 {
 	static const char *const words[] = {DECODE_API_VERSION, DECODE_KIND, "apiVersion:", "kind:",
 	    /* NOLINTNEXTLINE(bugprone-suspicious-missing-comma): a prefix and a name */
-	    "metadata:", "name:", "spec:", "annotations:", DECODE_RENAMED_FROM, DECODE_ADOPT, "---",
-	    "null", "true", "false", "net0:", "scsi0:", "ide2:", "virtio1:", "&a", "*a", "!!str",
-	    "<<:", "? ", "- ", ": ", "|", ">", "\xef\xbb\xbf", "\t", "\r\n"};
+	    "metadata:", "name:", "spec:", "annotations:", DECODE_RENAMED_FROM, DECODE_ADOPT,
+	    DECODE_LEAVE_UNUSED, "---", "null", "true", "false",
+	    "net0:", "scsi0:", "ide2:", "virtio1:", "&a", "*a", "!!str", "<<:", "? ", "- ", ": ",
+	    "|", ">", "\xef\xbb\xbf", "\t", "\r\n"};
 	struct buf b;
 	struct strs seen = {0};
 	buf_init(&b, 0);

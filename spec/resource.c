@@ -38,6 +38,7 @@ void resource_unref(struct resource **pr)
 	free(r->file);
 	free(r->renamed_from);
 	free(r->adopt);
+	strs_fini(&r->leave_unused);
 	free(r);
 }
 
@@ -113,6 +114,8 @@ void resource_seal(struct resource *r)
 	add_text(&b, r->name);
 	add_text(&b, r->renamed_from);
 	add_text(&b, r->adopt);
+	for (size_t i = 0; i < r->leave_unused.n; i++)
+		add_text(&b, r->leave_unused.v[i]);
 	for (size_t i = 0; i < r->slots.n; i++)
 		add_text(&b, r->slots.v[i]);
 	for (size_t i = 0; i < r->n_leaves; i++) {

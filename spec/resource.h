@@ -33,7 +33,8 @@ struct resource {
 	struct mark name_mark;
 	char *renamed_from; /* annotations, or NULL */
 	char *adopt;
-	struct leaf *leaves; /* sorted by table order, then by slot (bus, number) */
+	struct strs leave_unused; /* volumes that belong to none of the listed slots */
+	struct leaf *leaves;	  /* sorted by table order, then by slot (bus, number) */
 	size_t n_leaves;
 	struct strs slots; /* every device block listed, even without leaves: "network.net0" */
 	struct mark *slot_marks; /* one for each of them */

@@ -6,6 +6,7 @@
 #include "diff.h"
 #include "effect.h"
 #include "policy.h"
+#include "spare.h"
 
 /* Which rows a drive is planned by; NONE where it has no such row. */
 #define NONE ATTR_ID__MAX
@@ -176,6 +177,31 @@ static struct change *allocation_change(struct slot *s, const struct wish *w)
 	return device_change(s, to ? to : "new");
 }
 
+/* Without proof that there never was a disk here, what hangs unused may be it. A second one would
+ * be made in its place, and the data would seem to be gone. */
+static bool may_be_there(struct slot *s, struct change *c)
+{
+	_cleanup_kv_ struct kv spares = {0};
+	_cleanup_strs_ struct strs names = {0};
+
+	if (!spare_is_unsure(s->pl, s->name))
+		return false;
+	spare_find(s->pl, s->name, &spares);
+	if (!spares.n)
+		return false;
+	const char *first = spares.v[0].value;
+	KV_FOREACH (item, &spares)
+		strs_add_take(&names, mem_printf("%s (%s)", item->key, item->value));
+	_cleanup_str_ char *all = strs_join(&names, ", ");
+	change_block(c, REASON_DISK_MISSING,
+	    "whether its disk was made before is not on record, and %s may be it", all);
+	change_hint(c,
+	    "if it is, attach it: qm set %u --%s %s as root on %s; if it is not, name it in the "
+	    "annotation ramet.dev/leave-unused: \"%s\", and a new disk is made",
+	    s->pl->g->vmid, s->name, first, s->pl->g->node, first);
+	return true;
+}
+
 static void allocate(struct slot *s)
 {
 	struct planner *pl = s->pl;
@@ -192,11 +218,15 @@ static void allocate(struct slot *s)
 
 	if (!w.store || !sized)
 		block_incomplete(s, c, w.store != NULL, sized);
+	else if (may_be_there(s, c))
+		text = NULL;
 	else if (policy_storage_fits(pl, c, w.store, w.format))
 		text = allocation_text(&w);
 	put_new(s, c, text ? text : "");
 	bool made = kv_has(&pl->goal, s->name);
 	pl->allocates |= made;
+	if (made && !pl->foretold)
+		strs_add(&pl->allocated, s->name);
 	if (made && w.import && w.size)
 		resize_after_import(s, w.size->i);
 }
@@ -213,7 +243,7 @@ static void make(struct slot *s)
 		c->attr = schema_attr(s->kind->file);
 		is_own_volume(s, c, file);
 		put_new(s, c, file);
-	} else if (known && *known) {
+	} else if (known && *known && !text_eq(known, RECORD_IN_MAKING)) {
 		attach_again(s, known);
 	} else {
 		allocate(s);
@@ -437,10 +467,11 @@ static void existing(struct slot *s)
 		return;
 	if (!s->has_next && !diff_keep_slot(pl, s->device, s->name))
 		return;
+	const struct drive *there = s->has_now ? &s->now : &s->next;
+	if (!pl->foretold && !there->cdrom)
+		kv_set(&pl->out->learned.volumes, s->name, there->volume);
 	if (!s->has_now)
 		return; /* plugged with the next start; until then it cannot be moved or grown */
-	if (!pl->foretold && !s->now.cdrom)
-		kv_set(&pl->out->learned.volumes, s->name, s->now.volume);
 	if (repoint(s) || s->now.cdrom)
 		return;
 	if (s->has_next && !text_eq(s->now_text, s->next_text))

@@ -174,6 +174,16 @@ static void finish_changes(struct planner *pl)
 		qsort(p->changes, p->n_changes, sizeof(*p->changes), compare_changes);
 }
 
+/* On record before the request is sent: whatever becomes of it, nothing is made twice unseen. */
+static void note_making(struct planner *pl)
+{
+	const struct step *first = pl->out->n_steps ? &pl->out->steps[0] : NULL;
+
+	for (size_t i = 0; first && first->kind == STEP_CONFIG && i < pl->allocated.n; i++)
+		if (kv_has(&first->set, pl->allocated.v[i]))
+			kv_set(&pl->out->learned.volumes, pl->allocated.v[i], RECORD_IN_MAKING);
+}
+
 static void compare(struct planner *pl)
 {
 	struct plan *p = pl->out;
@@ -196,6 +206,7 @@ static void compare(struct planner *pl)
 	finish_changes(pl);
 	verdict_give(pl);
 	guard(pl);
+	note_making(pl);
 }
 
 static void end(struct planner *pl)

@@ -17,6 +17,7 @@ void planner_fini(struct planner *pl)
 	strs_fini(&pl->del);
 	strs_fini(&pl->skip);
 	strs_fini(&pl->made);
+	strs_fini(&pl->allocated);
 	for (size_t i = 0; i < pl->n_early; i++)
 		step_fini(&pl->early[i]);
 	for (size_t i = 0; i < pl->n_late; i++)

@@ -32,12 +32,13 @@ struct planner {
 	enum plan_drift drift;
 	enum plan_disruption ceiling;
 
-	struct kv goal;	  /* pending configuration with what is to be written put in */
-	struct strs del;  /* keys to delete */
-	struct strs skip; /* devices whose leaves are not looked at: "network.net1" */
-	struct strs made; /* devices that are made now */
-	bool restarted;	  /* a restart was made for this very set of changes, and it still waits */
-	bool allocates;	  /* the configuration step makes or frees a volume */
+	struct kv goal;	       /* pending configuration with what is to be written put in */
+	struct strs del;       /* keys to delete */
+	struct strs skip;      /* devices whose leaves are not looked at: "network.net1" */
+	struct strs made;      /* devices that are made now */
+	struct strs allocated; /* slots that get a new volume now */
+	bool restarted; /* a restart was made for this very set of changes, and it still waits */
+	bool allocates; /* the configuration step makes or frees a volume */
 	struct step *early; /* moves and resizes, in order */
 	size_t n_early, cap_early;
 	struct step *late; /* resizes of disks that are just being imported */

@@ -49,17 +49,17 @@ void record_copy(struct record *dst, const struct record *src)
 
 bool record_eq(const struct record *a, const struct record *b)
 {
-	return a->owns == b->owns && a->vmid == b->vmid && a->source_vmid == b->source_vmid &&
-	       a->proven == b->proven && a->boot_mark == b->boot_mark &&
-	       text_eq(a->uuid, b->uuid) && text_eq(a->nonce, b->nonce) &&
-	       text_eq(a->node, b->node) && text_eq(a->source_uuid, b->source_uuid) &&
-	       text_eq(a->synced_hash, b->synced_hash) && text_eq(a->synced_rev, b->synced_rev) &&
-	       text_eq(a->good_rev, b->good_rev) && text_eq(a->good_path, b->good_path) &&
-	       kv_eq(&a->volumes, &b->volumes) && kv_eq(&a->macs, &b->macs) &&
-	       kv_eq(&a->sizes, &b->sizes) && kv_eq(&a->stored, &b->stored) &&
-	       kv_eq(&a->silent, &b->silent) && kv_eq(&a->unmet, &b->unmet) &&
-	       kv_eq(&a->owned, &b->owned) && kv_eq(&a->parting, &b->parting) &&
-	       kv_eq(&a->secrets, &b->secrets);
+	return a->owns == b->owns && a->whole == b->whole && a->vmid == b->vmid &&
+	       a->source_vmid == b->source_vmid && a->proven == b->proven &&
+	       a->boot_mark == b->boot_mark && text_eq(a->uuid, b->uuid) &&
+	       text_eq(a->nonce, b->nonce) && text_eq(a->node, b->node) &&
+	       text_eq(a->source_uuid, b->source_uuid) && text_eq(a->synced_hash, b->synced_hash) &&
+	       text_eq(a->synced_rev, b->synced_rev) && text_eq(a->good_rev, b->good_rev) &&
+	       text_eq(a->good_path, b->good_path) && kv_eq(&a->volumes, &b->volumes) &&
+	       kv_eq(&a->macs, &b->macs) && kv_eq(&a->sizes, &b->sizes) &&
+	       kv_eq(&a->stored, &b->stored) && kv_eq(&a->silent, &b->silent) &&
+	       kv_eq(&a->unmet, &b->unmet) && kv_eq(&a->owned, &b->owned) &&
+	       kv_eq(&a->parting, &b->parting) && kv_eq(&a->secrets, &b->secrets);
 }
 
 bool record_is_unmet(const struct record *r, const char *path)

@@ -15,6 +15,8 @@
 #include "crypt.h"
 #include "kv.h"
 
+#define RECORD_IN_MAKING "?" /* asked for: there may be a disk */
+
 struct record {
 	uint32_t vmid; /* 0 = no VM yet */
 	char *uuid;    /* SMBIOS, lower case; NULL = not known yet */
@@ -28,10 +30,13 @@ struct record {
 	char synced_hash[CRYPT_HEX_LEN];
 	char *synced_rev;
 	char *good_rev, *good_path; /* version of the manifest that is in force */
-	struct kv volumes;	    /* slot → volume that was allocated for it, once ever */
-	struct kv macs;		    /* slot → MAC address, so that a NIC comes back as it was */
-	struct kv sizes;	    /* slot → size_gb that was last asked for and reached */
-	struct kv stored;	    /* leaf path → "wrote\tread": values PVE stores differently */
+	/* Nothing was lost since the clone: a slot that is not in volumes never had a disk. */
+	bool whole;
+	/* slot → volume that was allocated for it, once ever; RECORD_IN_MAKING before it is seen */
+	struct kv volumes;
+	struct kv macs;	  /* slot → MAC address, so that a NIC comes back as it was */
+	struct kv sizes;  /* slot → size_gb that was last asked for and reached */
+	struct kv stored; /* leaf path → "wrote\tread": values PVE stores differently */
 	struct kv silent; /* leaf path → time word: class S changes that wait for a restart */
 	/* slot → volume that came with the clone, or was there when a person handed the VM over:
 	 * not added by hand. Nothing is known of them while owns is false. */

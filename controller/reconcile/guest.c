@@ -114,6 +114,7 @@ static void restore_intent(struct guest *g, const struct record *r)
 	    .source_uuid = r->source_uuid,
 	    .source_node = r->node,
 	    .tries = 1,
+	    .restored = true,
 	    .wall_ms = clock_wall(g->env->clock)};
 
 	if (r->nonce && journal_begin(g->env->journal, g->name, &in, &e) < 0)
@@ -130,6 +131,7 @@ static void restore_record(struct guest *g, const struct record *r)
 	}
 	record_fini(&g->rec);
 	record_copy(&g->rec, r);
+	g->rec.whole = false; /* a report may be older than the last disk that was made */
 	guest_save_record(g); /* each place may be lost, also the one it came from */
 }
 

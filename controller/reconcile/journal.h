@@ -29,6 +29,7 @@ struct intent {
 	char *upid;	   /* NULL = no answer yet, or none was seen */
 	unsigned tries;	   /* POSTs that began */
 	int64_t wall_ms;   /* of the last try */
+	bool restored;	   /* from a report: what came of it since is not on record */
 };
 
 /* The end of a VM that was about to be asked for: its shutdown, then its destruction. */

@@ -46,6 +46,8 @@ char *journal_line_intent(const char *name, const struct intent *in)
 	jsn_put_str(o, "upid", in->upid);
 	jsn_put_int(o, "tries", in->tries);
 	jsn_put_int(o, "wall_ms", in->wall_ms);
+	if (in->restored)
+		jsn_put_bool(o, "restored", true);
 	return print_line(o);
 }
 
@@ -190,6 +192,8 @@ char *journal_line_record(const char *name, const struct record *rec)
 	jsn_put_str(o, "good_path", rec->good_path);
 	if (rec->boot_mark)
 		jsn_put_int(o, "boot_mark", rec->boot_mark);
+	if (rec->whole)
+		jsn_put_bool(o, "whole", true);
 	put_kv(o, "volumes", &rec->volumes);
 	put_kv(o, "macs", &rec->macs);
 	put_kv(o, "sizes", &rec->sizes);
@@ -249,6 +253,7 @@ int journal_line_get_record(const struct jsn *j, struct record *ret)
 	r.good_rev = get_str(j, "good_rev");
 	r.good_path = get_str(j, "good_path");
 	r.boot_mark = jsn_get_int(j, "boot_mark", 0);
+	r.whole = jsn_get_bool(j, "whole", false);
 	get_kv(j, "volumes", &r.volumes);
 	get_kv(j, "macs", &r.macs);
 	get_kv(j, "sizes", &r.sizes);
@@ -277,6 +282,7 @@ int journal_line_get_intent(const struct jsn *j, struct intent *ret)
 	in.upid = get_str(j, "upid");
 	in.tries = (unsigned)jsn_get_int(j, "tries", 0);
 	in.wall_ms = jsn_get_int(j, "wall_ms", 0);
+	in.restored = jsn_get_bool(j, "restored", false);
 	*ret = in;
 	return 0;
 }

@@ -37,6 +37,7 @@ static void created(struct op *op, const struct obs_guest *g, const struct marke
 	    .source_vmid = op->intent.source,
 	    .source_uuid = mem_strdup(op->intent.source_uuid),
 	    .proven = strcmp(m->nonce, op->intent.nonce) == 0};
+	rec.whole = rec.proven && !op->intent.restored;
 	struct op_result r = {.end = OP_CREATED, .text = "OK", .upid = op->upid, .record = &rec};
 
 	if (journal_end(op->env.journal, op->name, &rec, &e) < 0)

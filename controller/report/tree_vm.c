@@ -174,6 +174,8 @@ static void put_record(struct yout *y, const struct record *r)
 	yout_str(y, "goodPath", r->good_path);
 	if (r->boot_mark)
 		yout_int(y, "bootMark", r->boot_mark);
+	if (r->whole)
+		yout_bool(y, "whole", true);
 	yout_kv(y, "volumes", &r->volumes);
 	yout_kv(y, "macs", &r->macs);
 	yout_kv(y, "sizes", &r->sizes);

@@ -309,6 +309,7 @@ static void read_record(struct reader *r, const struct ynode *n, struct record *
 	ret->good_rev = text(r, n, "goodRevision", is_rev_word);
 	ret->good_path = text(r, n, "goodPath", is_path);
 	ret->boot_mark = number(r, n, "bootMark", 0, INT64_MAX / 1000);
+	ret->whole = truth(r, n, "whole");
 	map_of(r, n, "volumes", is_line, &ret->volumes);
 	map_of(r, n, "macs", is_mac, &ret->macs);
 	map_of(r, n, "sizes", is_size, &ret->sizes);

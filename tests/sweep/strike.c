@@ -217,7 +217,8 @@ static enum fate fate_of(struct trial *t, enum touch kind, const char *what, con
 		enum loss loss;
 	} fates[] = {{FAULT_WRITE, FATE_FAIL, LOSS_NONE}, {FAULT_FLUSH, FATE_FAIL_AFTER, LOSS_NONE},
 	    {FAULT_KILL, FATE_DIE, LOSS_NONE}, {FAULT_KILL_AFTER, FATE_DIE_AFTER, LOSS_NONE},
-	    {FAULT_POWER, FATE_DIE, LOSS_POWER}, {FAULT_POWER_IN, FATE_DIE_IN, LOSS_POWER},
+	    {FAULT_UNPLUGGED, FATE_DIE_AFTER, LOSS_NONE}, {FAULT_POWER, FATE_DIE, LOSS_POWER},
+	    {FAULT_POWER_IN, FATE_DIE_IN, LOSS_POWER},
 	    {FAULT_POWER_AFTER, FATE_DIE_AFTER, LOSS_POWER},
 	    {FAULT_POWER_TWICE, FATE_DIE_IN, LOSS_POWER}, {FAULT_LOST, FATE_DIE, LOSS_STATE},
 	    {FAULT_LOST_AFTER, FATE_DIE_AFTER, LOSS_STATE},
@@ -290,6 +291,16 @@ static void power_returns(struct trial *t)
 	t->lose_power = false;
 }
 
+static void unplug(struct trial *t)
+{
+	int64_t vmid = world_find(t->w, SWEEP_NAME, NULL);
+	_cleanup_err_ struct err *e = NULL;
+
+	if (vmid && sim_guest_get(t->w->sim, vmid, t->scene->makes))
+		must(t, sim_human_edit(t->w->sim, vmid, "ops@pam", NULL, t->scene->makes, &e),
+		    "detach", e);
+}
+
 static void reborn(struct trial *t)
 {
 	int64_t now = clock_now(t->w->clock);
@@ -306,6 +317,8 @@ static void reborn(struct trial *t)
 		t->lose_state = false;
 	} else if (now >= t->reborn_at) {
 		t->reborn_at = 0;
+		if (t->fault == FAULT_UNPLUGGED)
+			unplug(t);
 		world_start(t->w, CONTROLLER_RUN);
 	}
 }

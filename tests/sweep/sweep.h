@@ -30,7 +30,7 @@ struct scene {
 	const char *policy; /* lines of configuration, NULL = the usual ones */
 	bool gone;	    /* the VM is, in the end, and vms names others */
 	const char *reason; /* that is said of the VM in the end; NULL = any that is Ready */
-	bool on_record;	    /* only the record knows what is right: not when all of it is lost */
+	const char *makes;  /* the slot of a disk that is made here, NULL = none */
 	bool creates, moves, stops, destroys;
 	/* NULL, or what is not as the manifest says. Caller frees. */
 	char *(*wrong)(struct trial *t);
@@ -68,8 +68,8 @@ struct trial {
 	int64_t reborn_at;	/* 0 = alive */
 	int64_t stranger;	/* VMID that a stranger took */
 	char *stranger_conf;
-	bool edited, cleaned; /* by people */
-	bool unconfirmed;     /* it waits for a person to say whose the VM is */
+	bool edited, cleaned, attached; /* by people */
+	bool unconfirmed;		/* it waits for a person to say whose the VM is */
 	int64_t locked;
 	/* Of the undisturbed play. */
 	struct touched *touches;

@@ -156,7 +156,8 @@ static inline void scene_open(struct scene *s, const char *lines)
 	    .nonce = mem_strdup(NONCE),
 	    .node = mem_strdup("pve1"),
 	    .source_vmid = 9000,
-	    .proven = true};
+	    .proven = true,
+	    .whole = true};
 	snprintf(s->record.synced_hash, sizeof(s->record.synced_hash), "older");
 	s->guest = (struct obs_guest){.vmid = 1204,
 	    .node = mem_strdup("pve1"),

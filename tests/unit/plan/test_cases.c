@@ -79,6 +79,8 @@ static void set_bool_or_word(struct golden *t, const char *key, const char *v)
 		s->source.template = on;
 	else if (!strcmp(key, "proven"))
 		s->record.proven = on;
+	else if (!strcmp(key, "whole"))
+		s->record.whole = on;
 	else if (!strcmp(key, "quorate"))
 		s->cluster.quorate = on;
 	else if (!strcmp(key, "complete"))

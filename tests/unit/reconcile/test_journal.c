@@ -68,7 +68,8 @@ static const struct intent web_intent = {.vmid = 1204,
     .source_node = (char *)"pve1",
     .target_node = (char *)"",
     .tries = 1,
-    .wall_ms = 17};
+    .wall_ms = 17,
+    .restored = true};
 
 static void test_intent_survives(void **state)
 {
@@ -92,6 +93,7 @@ static void test_intent_survives(void **state)
 	assert_string_equal(in->source_node, "pve1");
 	assert_string_equal(in->upid, "UPID:x");
 	assert_int_equal(in->wall_ms, 17);
+	assert_true(in->restored);
 	assert_string_equal(journal_holder(j, 1204), "web-01");
 	assert_true(journal_is_used(j, 1204));
 	journal_free(&j);
@@ -102,7 +104,7 @@ static void test_end_closes_and_keeps_the_record(void **state)
 {
 	struct lines m = {0};
 	struct journal *j = must_open(&m);
-	struct record rec = {.vmid = 1204, .uuid = (char *)"u-1204", .proven = true};
+	struct record rec = {.vmid = 1204, .uuid = (char *)"u-1204", .proven = true, .whole = true};
 
 	(void)state;
 	kv_set(&rec.macs, "net0", "AA:BB");

@@ -40,6 +40,7 @@ static struct vmstat sample(void)
 	    .source_vmid = 9000,
 	    .source_uuid = mem_strdup("aaaaaaaa-2222-3333-4444-555555555555"),
 	    .proven = true,
+	    .whole = true,
 	    .synced_rev = mem_strdup("fedcba9876543210fedcba9876543210fedcba98"),
 	    .good_rev = mem_strdup("0123456789abcdef0123456789abcdef01234567"),
 	    .good_path = mem_strdup("vms/web.yaml"),
@@ -163,6 +164,7 @@ static const char sample_yaml[] =
     "    goodRevision: \"0123456789abcdef0123456789abcdef01234567\"\n"
     "    goodPath: vms/web.yaml\n"
     "    bootMark: 1795280000\n"
+    "    whole: true\n"
     "    volumes:\n"
     "      scsi1: \"local-lvm:vm-1204-disk-1\"\n"
     "    macs:\n"

@@ -1,0 +1,46 @@
+#include "spare.h"
+
+#include <string.h>
+
+bool spare_is_unsure(const struct planner *pl, const char *slot)
+{
+	const struct record *r = pl->in->record;
+
+	if (pl->foretold)
+		return false; /* a new VM: nothing was made yet */
+	return !r || !r->whole || text_eq(kv_get(&r->volumes, slot), RECORD_IN_MAKING);
+}
+
+static const char *slot_of(const struct kv *m, const char *volume)
+{
+	KV_FOREACH (item, m)
+		if (text_eq(item->value, volume))
+			return item->key;
+	return NULL;
+}
+
+/* It is known to be another one: a person says so, it was made for another slot, or it came with
+ * the clone, or with the VM when that was handed over, in another slot. */
+static bool is_another(const struct planner *pl, const char *slot, const char *volume)
+{
+	const struct record *r = pl->in->record;
+	const char *made = r ? slot_of(&r->volumes, volume) : NULL;
+	const char *came = r ? slot_of(&r->owned, volume) : NULL;
+
+	if (strs_has(&pl->want->leave_unused, volume) || (made && !text_eq(made, slot)))
+		return true;
+	return came && !text_eq(came, slot) && !text_starts(came, "unused");
+}
+
+void spare_find(const struct planner *pl, const char *slot, struct kv *ret)
+{
+	KV_FOREACH (item, &pl->g->current) {
+		_cleanup_drive_ struct drive d = {0};
+
+		if (!text_starts(item->key, "unused") || drive_parse(item->value, &d, NULL) < 0 ||
+		    !*d.storage || d.owner != pl->g->vmid || d.cloudinit)
+			continue;
+		if (!is_another(pl, slot, d.volume))
+			kv_set(ret, item->key, d.volume);
+	}
+}
