@@ -174,14 +174,34 @@ static void finish_changes(struct planner *pl)
 		qsort(p->changes, p->n_changes, sizeof(*p->changes), compare_changes);
 }
 
-/* On record before the request is sent: whatever becomes of it, nothing is made twice unseen. */
+/* A volume may be left on the storage that a drive is, or is to be, on. */
+static void note_storage(struct planner *pl, const char *slot, const char *text)
+{
+	_cleanup_drive_ struct drive d = {0};
+
+	if (text && drive_parse(text, &d, NULL) == 0 && *d.storage)
+		kv_set(&pl->out->learned.loose, d.storage, slot);
+}
+
+/* On record before the request is sent: whatever becomes of it, nothing is made twice unseen, and
+ * nothing is left unseen. */
 static void note_making(struct planner *pl)
 {
 	const struct step *first = pl->out->n_steps ? &pl->out->steps[0] : NULL;
 
-	for (size_t i = 0; first && first->kind == STEP_CONFIG && i < pl->allocated.n; i++)
-		if (kv_has(&first->set, pl->allocated.v[i]))
-			kv_set(&pl->out->learned.volumes, pl->allocated.v[i], RECORD_IN_MAKING);
+	if (!first || pl->foretold)
+		return;
+	if (first->kind == STEP_MOVE) {
+		note_storage(pl, first->slot, kv_get(&pl->g->current, first->slot));
+		kv_set(&pl->out->learned.loose, first->storage, first->slot);
+	}
+	for (size_t i = 0; first->kind == STEP_CONFIG && i < pl->allocated.n; i++) {
+		const char *slot = pl->allocated.v[i];
+		if (!kv_has(&first->set, slot))
+			continue;
+		kv_set(&pl->out->learned.volumes, slot, RECORD_IN_MAKING);
+		note_storage(pl, slot, kv_get(&first->set, slot));
+	}
 }
 
 static void compare(struct planner *pl)

@@ -15,6 +15,7 @@ void record_fini(struct record *r)
 	free(r->good_rev);
 	free(r->good_path);
 	kv_fini(&r->volumes);
+	kv_fini(&r->loose);
 	kv_fini(&r->macs);
 	kv_fini(&r->sizes);
 	kv_fini(&r->stored);
@@ -37,6 +38,7 @@ void record_copy(struct record *dst, const struct record *src)
 	dst->good_rev = mem_strdup(src->good_rev);
 	dst->good_path = mem_strdup(src->good_path);
 	kv_copy(&dst->volumes, &src->volumes);
+	kv_copy(&dst->loose, &src->loose);
 	kv_copy(&dst->macs, &src->macs);
 	kv_copy(&dst->sizes, &src->sizes);
 	kv_copy(&dst->stored, &src->stored);
@@ -56,10 +58,11 @@ bool record_eq(const struct record *a, const struct record *b)
 	       text_eq(a->source_uuid, b->source_uuid) && text_eq(a->synced_hash, b->synced_hash) &&
 	       text_eq(a->synced_rev, b->synced_rev) && text_eq(a->good_rev, b->good_rev) &&
 	       text_eq(a->good_path, b->good_path) && kv_eq(&a->volumes, &b->volumes) &&
-	       kv_eq(&a->macs, &b->macs) && kv_eq(&a->sizes, &b->sizes) &&
-	       kv_eq(&a->stored, &b->stored) && kv_eq(&a->silent, &b->silent) &&
-	       kv_eq(&a->unmet, &b->unmet) && kv_eq(&a->owned, &b->owned) &&
-	       kv_eq(&a->parting, &b->parting) && kv_eq(&a->secrets, &b->secrets);
+	       kv_eq(&a->macs, &b->macs) && kv_eq(&a->loose, &b->loose) &&
+	       kv_eq(&a->sizes, &b->sizes) && kv_eq(&a->stored, &b->stored) &&
+	       kv_eq(&a->silent, &b->silent) && kv_eq(&a->unmet, &b->unmet) &&
+	       kv_eq(&a->owned, &b->owned) && kv_eq(&a->parting, &b->parting) &&
+	       kv_eq(&a->secrets, &b->secrets);
 }
 
 bool record_is_unmet(const struct record *r, const char *path)

@@ -34,6 +34,8 @@ struct record {
 	bool whole;
 	/* slot → volume that was allocated for it, once ever; RECORD_IN_MAKING before it is seen */
 	struct kv volumes;
+	/* storage → slot: a step that takes or frees space there may have left a volume */
+	struct kv loose;
 	struct kv macs;	  /* slot → MAC address, so that a NIC comes back as it was */
 	struct kv sizes;  /* slot → size_gb that was last asked for and reached */
 	struct kv stored; /* leaf path → "wrote\tread": values PVE stores differently */

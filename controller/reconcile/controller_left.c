@@ -1,4 +1,4 @@
-/* Volumes that destroying left behind are told until they are seen to be gone. */
+/* Volumes that were left behind are told until they are seen to be gone. */
 #include "controller_int.h"
 #include "log.h"
 
@@ -42,7 +42,7 @@ static void on_content(void *arg, const struct pvereq_result *a)
 	if (a->outcome != PVE_DONE || !jsn_is_array(a->data) || jsn_len(a->data) > VOLUMES_MAX ||
 	    !parse(c->left_text, &node, &store, &volume) || lists(a->data, volume))
 		return;
-	log_info("controller", "%s, which a destroyed VM left, is gone", volume);
+	log_info("controller", "%s, which was left, is gone", volume);
 	if (journal_leave(c->journal, c->left_text, NULL, &e) < 0)
 		log_error("journal", "%s", err_msg(e));
 	reporter_dirty(c->reporter, NULL);

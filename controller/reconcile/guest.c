@@ -91,6 +91,7 @@ void guest_free(struct guest **gp)
 	bundle_unref(&g->bundle);
 	resource_unref(&g->parting);
 	strs_fini(&g->bases);
+	strs_fini(&g->loose_seen);
 	record_fini(&g->rec);
 	vmstat_fini(&g->st);
 	free(g->name);
@@ -179,6 +180,11 @@ void guest_take_claim(struct guest *g, const struct claim *c)
 	rec.good_path = TAKE(g->rec.good_path);
 	rec.parting = g->rec.parting;
 	g->rec.parting = (struct kv){0};
+	/* Nobody knows what was under way there. */
+	for (size_t i = 0; g->want && i < g->want->n_leaves; i++)
+		if (g->want->leaves[i].attr->format == FMT_STORAGE &&
+		    g->want->leaves[i].value.type == VALUE_STR)
+			kv_set(&rec.loose, g->want->leaves[i].value.s, "?");
 	record_fini(&g->rec);
 	g->rec = rec;
 	log_warn(

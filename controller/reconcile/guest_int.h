@@ -78,7 +78,9 @@ struct guest {
 	bool waiting;		  /* for this reason since then, turns that end so again included */
 	enum reason wait_reason;
 	int64_t wait_since;
-	int64_t fight_since; /* wall: corrections before do not count */
+	struct strs loose_seen; /* volumes that nothing named when it was looked last */
+	size_t loose_at;	/* the storage that is being looked at */
+	int64_t fight_since;	/* wall: corrections before do not count */
 };
 
 /* guest_vain.c: steps that PVE carries out and that change nothing */
@@ -117,6 +119,9 @@ void guest_resolve(struct guest *g);
 void guest_drop_action(struct guest *g);
 
 void guest_start_op(struct guest *g, const struct op_job *job);
+
+/* guest_loose.c: the guest was read; looks for what steps left at storages, then plans. */
+void guest_look_loose(struct guest *g);
 
 /* guest_end.c */
 /* The manifest in force, or what stands for one that is gone. */

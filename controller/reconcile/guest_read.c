@@ -62,7 +62,7 @@ static void on_look(
 		g->turn->guest.pool = mem_strdup(row->pool);
 		g->turn->guest.pool_known = row->pool || inventory_pools_known(g->env->inventory);
 	}
-	guest_plan_turn(g);
+	guest_look_loose(g);
 }
 
 static void on_read_ticket(void *arg, gate_ticket t)

@@ -195,6 +195,7 @@ char *journal_line_record(const char *name, const struct record *rec)
 	if (rec->whole)
 		jsn_put_bool(o, "whole", true);
 	put_kv(o, "volumes", &rec->volumes);
+	put_kv(o, "loose", &rec->loose);
 	put_kv(o, "macs", &rec->macs);
 	put_kv(o, "sizes", &rec->sizes);
 	put_kv(o, "stored", &rec->stored);
@@ -255,6 +256,7 @@ int journal_line_get_record(const struct jsn *j, struct record *ret)
 	r.boot_mark = jsn_get_int(j, "boot_mark", 0);
 	r.whole = jsn_get_bool(j, "whole", false);
 	get_kv(j, "volumes", &r.volumes);
+	get_kv(j, "loose", &r.loose);
 	get_kv(j, "macs", &r.macs);
 	get_kv(j, "sizes", &r.sizes);
 	get_kv(j, "stored", &r.stored);

@@ -112,7 +112,7 @@ struct status {
 		} * v;
 		size_t n, cap;
 	} fallen;		/* VMs that were destroyed lately, oldest first */
-	struct strs leftovers;	/* one line each: volumes that destroying left, and the command */
+	struct strs leftovers;	/* one line each: volumes that nothing names, and the command */
 	struct strs used_vmids; /* numbers once used, not used again: decimal, sorted as numbers */
 };
 

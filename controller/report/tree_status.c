@@ -269,7 +269,7 @@ char *tree_status_md(const struct status *s)
 	put_stalled(&out, v, s->n_vms);
 	put_findings(&out, &s->findings);
 	put_lines(&out, "Copies of managed VMs", &s->copies);
-	put_lines(&out, "Left by destroyed VMs", &s->leftovers);
+	put_lines(&out, "Volumes that were left", &s->leftovers);
 	put_table(&out, v, s->n_vms, s->cluster_problem != NULL);
 	free(v);
 	return buf_take(&out);

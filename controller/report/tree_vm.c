@@ -177,6 +177,7 @@ static void put_record(struct yout *y, const struct record *r)
 	if (r->whole)
 		yout_bool(y, "whole", true);
 	yout_kv(y, "volumes", &r->volumes);
+	yout_kv(y, "loose", &r->loose);
 	yout_kv(y, "macs", &r->macs);
 	yout_kv(y, "sizes", &r->sizes);
 	yout_kv(y, "stored", &r->stored);

@@ -311,6 +311,7 @@ static void read_record(struct reader *r, const struct ynode *n, struct record *
 	ret->boot_mark = number(r, n, "bootMark", 0, INT64_MAX / 1000);
 	ret->whole = truth(r, n, "whole");
 	map_of(r, n, "volumes", is_line, &ret->volumes);
+	map_of(r, n, "loose", is_line, &ret->loose);
 	map_of(r, n, "macs", is_mac, &ret->macs);
 	map_of(r, n, "sizes", is_size, &ret->sizes);
 	map_of(r, n, "stored", is_any, &ret->stored);

@@ -150,9 +150,9 @@ static char *move_wrong(struct trial *t)
 
 	why = first_of(why, expect(t, "scsi0", "ssd=1"));
 	why = first_of(why, expect(t, "scsi0", "discard=on"));
-	return first_of(why, trial_may_leave(t) || sim_volumes_of(t->w->sim, vmid) == 1
-				 ? NULL
-				 : mem_strdup("volumes"));
+	size_t more = sim_volumes_of(t->w->sim, vmid) - 1;
+	bool told = more == 0 || (trial_may_leave(t) && trial_tells_left(t, vmid) == more);
+	return first_of(why, told ? NULL : mem_strdup("volumes that nobody tells of"));
 }
 
 static const struct judge_key disk_keys[] = {{"scsi1", NULL}, {"unused0", NULL}, {"tags", NULL},

@@ -86,6 +86,8 @@ void trial_fini(struct trial *t);
 /* A move that is cut off cannot free its copy without quorum: PVE's own leftover, told by the task.
  */
 bool trial_may_leave(const struct trial *t);
+/* How many volumes of the VM the report names as left. */
+size_t trial_tells_left(const struct trial *t, int64_t vmid);
 
 /* strike.c: the hook of the world. */
 enum fate strike_ask(void *arg, enum touch kind, const char *what, const char *where);

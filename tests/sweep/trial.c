@@ -208,6 +208,17 @@ bool trial_may_leave(const struct trial *t)
 	       strstr(t->w->story.data, "storage migration failed");
 }
 
+size_t trial_tells_left(const struct trial *t, int64_t vmid)
+{
+	const struct status *s = t->w->controller ? controller_status(t->w->controller) : NULL;
+	_cleanup_str_ char *of = mem_printf("vm-%lld-disk-", (long long)vmid);
+	size_t n = 0;
+
+	for (size_t i = 0; s && i < s->leftovers.n; i++)
+		n += strstr(s->leftovers.v[i], of) && strstr(s->leftovers.v[i], "pvesm free ");
+	return n;
+}
+
 static void take_picture(struct trial *t)
 {
 	int64_t number = world_find(t->w, SWEEP_NAME, NULL);

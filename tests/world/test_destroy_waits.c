@@ -233,7 +233,7 @@ static void test_leftovers_are_told(void **state)
 	world_run(w, 60000, NULL, end_look);
 	text = memgit_status_file(w->git, "STATUS.md");
 	assert_non_null(text);
-	assert_non_null(strstr(text, "Left by destroyed VMs"));
+	assert_non_null(strstr(text, "Volumes that were left"));
 	assert_non_null(strstr(text, "pvesm free fast:"));
 	world_run(w, HOUR_MS, NULL, end_look);
 	text = memgit_status_file(w->git, "STATUS.md");

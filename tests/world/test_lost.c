@@ -149,6 +149,8 @@ static void test_journal_lost(void **state)
 
 	(void)state;
 	record_copy(&before, &world_vmstat(w, "web-01")->record);
+	assert_true(before.whole);
+	before.whole = false; /* the report may be older than what was done last */
 	world_kill(w);
 	memstore_drop(w->store);
 	world_start(w, CONTROLLER_RUN);

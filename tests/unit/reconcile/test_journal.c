@@ -108,6 +108,7 @@ static void test_end_closes_and_keeps_the_record(void **state)
 
 	(void)state;
 	kv_set(&rec.macs, "net0", "AA:BB");
+	kv_set(&rec.loose, "fast", "scsi0");
 	assert_int_equal(journal_begin(j, "web-01", &web_intent, NULL), 0);
 	assert_int_equal(journal_end(j, "web-01", &rec, NULL), 0);
 	assert_null(journal_intent(j, "web-01"));
@@ -121,6 +122,7 @@ static void test_end_closes_and_keeps_the_record(void **state)
 	assert_null(journal_name(j, 0));
 	assert_true(journal_is_used(j, 1204));
 	journal_free(&j);
+	kv_fini(&rec.loose);
 	kv_fini(&rec.macs);
 	strs_fini(&m.l);
 }

@@ -146,7 +146,7 @@ static const char status_md[] =
     "\n"
     "- 1050 on pve2 carries the marker of web.\n"
     "\n"
-    "## Left by destroyed VMs\n"
+    "## Volumes that were left\n"
     "\n"
     "- ceph:vm-1020-disk-0 could not be removed.\n"
     "\n"

@@ -47,6 +47,7 @@ static struct vmstat sample(void)
 	    .boot_mark = 1795280000};
 	memset(v.record.synced_hash, 'a', CRYPT_HEX_LEN - 1);
 	kv_set(&v.record.volumes, "scsi1", "local-lvm:vm-1204-disk-1");
+	kv_set(&v.record.loose, "fast", "scsi0");
 	kv_set(&v.record.macs, "net0", "BC:24:11:00:00:01");
 	kv_set(&v.record.sizes, "scsi0", "50");
 	kv_set(&v.record.stored, "cpu.units", "20000\t10000");
@@ -167,6 +168,8 @@ static const char sample_yaml[] =
     "    whole: true\n"
     "    volumes:\n"
     "      scsi1: \"local-lvm:vm-1204-disk-1\"\n"
+    "    loose:\n"
+    "      fast: scsi0\n"
     "    macs:\n"
     "      net0: \"BC:24:11:00:00:01\"\n"
     "    sizes:\n"
