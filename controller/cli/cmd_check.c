@@ -5,6 +5,7 @@
 #include "checkup.h"
 #include "jsn.h"
 #include "term.h"
+#include "text.h"
 
 static enum term_color color(enum checkup_verdict v)
 {
@@ -21,6 +22,25 @@ static enum term_color color(enum checkup_verdict v)
 	return TERM_PLAIN;
 }
 
+/* The same next step helps several. */
+static bool told_before(const struct checkup *k, size_t i)
+{
+	for (size_t j = 0; j < i; j++)
+		if (text_eq(k->v[j].next, k->v[i].next))
+			return true;
+	return false;
+}
+
+/* Whole, never cut: it is to be copied. */
+static void print_next(const struct checkup *k, size_t i, struct buf *out)
+{
+	buf_addc(out, '\n');
+	for (size_t j = i; j < k->n; j++)
+		if (text_eq(k->v[j].next, k->v[i].next))
+			buf_addf(out, "%s: %s\n", k->v[j].what, k->v[j].text);
+	buf_addf(out, "  next: %s\n", k->v[i].next);
+}
+
 static void print_text(const struct cli *c, const struct checkup *k, struct buf *out)
 {
 	size_t columns = c->terminal ? term_columns(STDOUT_FILENO) : 0;
@@ -33,12 +53,9 @@ static void print_text(const struct cli *c, const struct checkup *k, struct buf 
 	}
 	term_table_print(&t, c->color, columns, out);
 	term_table_fini(&t);
-	for (size_t i = 0; i < k->n; i++) {
-		if (!k->v[i].next)
-			continue;
-		/* Whole, never cut: it is to be copied. */
-		buf_addf(out, "\n%s: %s\n  next: %s\n", k->v[i].what, k->v[i].text, k->v[i].next);
-	}
+	for (size_t i = 0; i < k->n; i++)
+		if (k->v[i].next && !told_before(k, i))
+			print_next(k, i, out);
 }
 
 static char *print_json(const struct checkup *k)

@@ -99,8 +99,8 @@ struct gitport_ops {
 	/* How rev, of the watched branch, lies to base. Fetches when rev is not known yet. */
 	gitport_job (*compare)(
 	    struct gitport *p, const char *rev, const char *base, gitport_cb cb, void *arg);
-	/* Connects as a push would, and pushes nothing: whether the server would let us. new_head
-	 * is that of the status branch. May be NULL. */
+	/* Whether the server would let us push: connects as a push does, and pushes the status
+	 * branch, if there is one, to where it is. new_head is its head. May be NULL. */
 	gitport_job (*can_push)(struct gitport *p, gitport_cb cb, void *arg);
 	/* One commit on the status branch and its push, never forced. When nothing differs from the
 	 * parent there is no commit, and new_head is the parent. */

@@ -115,6 +115,15 @@ static int need_commit(struct worker *w, const char *hex, git_oid *ret, struct e
 			     "poll");
 }
 
+static void use_write(struct worker *w)
+{
+	if (w->write_job == w->job)
+		return;
+	gitwrite_fini(&w->write);
+	gitrepo_begin(&w->repo);
+	w->write_job = w->job;
+}
+
 static int run_can_push(struct worker *w, struct err **err)
 {
 	struct gitproto_msg msg = {.type = GITPROTO_PUBLISHED};
@@ -122,11 +131,19 @@ static int run_can_push(struct worker *w, struct err **err)
 	git_oid at;
 	char hex[GIT_OID_HEXSZ + 1] = "";
 
+	use_write(w);
 	if (gitrepo_connect_push(&w->repo, &remote, err) != 0)
 		return -1;
-	if (gitrepo_advertised(remote, w->repo.ref[GITREPO_STATUS], &at))
+	int rc = 0;
+	if (gitrepo_advertised(remote, w->repo.ref[GITREPO_STATUS], &at)) {
 		git_oid_tostr(hex, sizeof(hex), &at);
+		/* A folder on this machine has nobody who would object. */
+		rc = w->repo.local ? 0 : gitwrite_rehearse(&w->write, remote, &at, err);
+	}
 	git_remote_free(remote);
+	gitwrite_fini(&w->write);
+	if (rc != 0)
+		return -1;
 	msg.head = hex;
 	return answer(w, &msg, err);
 }
@@ -215,15 +232,6 @@ static int run_reading(struct worker *w, const struct gitproto_msg *req, struct 
 }
 
 /* The parts of a publish of another job, which was given up, are dropped. */
-static void use_write(struct worker *w)
-{
-	if (w->write_job == w->job)
-		return;
-	gitwrite_fini(&w->write);
-	gitrepo_begin(&w->repo);
-	w->write_job = w->job;
-}
-
 static int run_publish(
     struct worker *w, const struct gitproto_msg *req, bool *ret_rejected, struct err **err)
 {

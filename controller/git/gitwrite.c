@@ -353,6 +353,24 @@ static int push(struct gitwrite *w, git_commit *parent, const git_oid *oid, bool
 	return r;
 }
 
+int gitwrite_rehearse(struct gitwrite *w, git_remote *remote, const git_oid *at, struct err **err)
+{
+	git_reference *ref = NULL;
+	git_oid head;
+	bool exists, rejected = false;
+
+	if (open_target(w, err) != 0)
+		return -1;
+	if (!gitrepo_has_commit(w->g, at) &&
+	    gitrepo_fetch(w->g, GITREPO_STATUS, &head, &exists, err) != 0)
+		return -1;
+	int rc = git_reference_create(&ref, w->target, OUTGOING_REF, at, true, NULL);
+	git_reference_free(ref);
+	if (rc != 0)
+		return gitrepo_fail(w->g, rc, err, "cannot prepare the push");
+	return upload(w, remote, &rejected, err);
+}
+
 /* The parent as an object of the target; NULL for "". */
 static int find_parent(
     struct gitwrite *w, const char *hex, git_commit **ret, bool *ret_rejected, struct err **err)

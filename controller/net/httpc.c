@@ -254,6 +254,7 @@ static void call_back(struct transfer *t)
 	    .reason = replied ? t->x.reason : "",
 	    .body = replied ? buf_str(&t->x.body) : "",
 	    .body_len = replied ? t->x.body.len : 0,
+	    .date_s = replied ? t->end.date_s : 0,
 	    .tls_refused = t->end.tls_refused,
 	    .timed_out = t->end.timed_out,
 	    .detail = t->end.detail,

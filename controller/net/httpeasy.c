@@ -87,6 +87,15 @@ static char *detail_of(const struct httpeasy *x, CURLcode rc, const char *label)
 	return mem_printf("%s: %s", label, line);
 }
 
+static int64_t date_of(CURL *easy)
+{
+	struct curl_header *h;
+	if (curl_easy_header(easy, "Date", 0, CURLH_HEADER, -1, &h) != CURLHE_OK)
+		return 0;
+	time_t t = curl_getdate(h->value, NULL);
+	return t > 0 ? (int64_t)t : 0;
+}
+
 void httpeasy_end(
     const struct httpeasy *x, CURLcode rc, const char *label, struct httpeasy_end *ret)
 {
@@ -94,6 +103,7 @@ void httpeasy_end(
 	curl_easy_getinfo(x->easy, CURLINFO_REQUEST_SIZE, &sent);
 	curl_easy_getinfo(x->easy, CURLINFO_RESPONSE_CODE, &status);
 	*ret = (struct httpeasy_end){.outcome = HTTPC_REPLIED, .status = (int)status};
+	ret->date_s = date_of(x->easy);
 	if (rc == CURLE_OK && status >= 100 && status <= 999)
 		return;
 	ret->outcome = sent > 0 ? HTTPC_CUT : HTTPC_NOT_SENT;

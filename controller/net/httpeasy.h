@@ -35,6 +35,7 @@ struct httpeasy {
 struct httpeasy_end {
 	enum httpc_outcome outcome;
 	int status;
+	int64_t date_s; /* of the answer, by the server's clock since 1970; 0 = it does not say */
 	bool tls_refused, timed_out;
 	char *detail; /* the taker's; NULL when HTTPC_REPLIED */
 };

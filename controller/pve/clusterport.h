@@ -41,7 +41,8 @@ struct cluster_reply {
 	const char *body;   /* NUL-terminated; never NULL */
 	size_t body_len;
 	struct jsn *
-	    *tree; /* what body says, for the taking, by a port that has no text; else NULL */
+	    *tree;	/* what body says, for the taking, by a port that has no text; else NULL */
+	int64_t date_s; /* when the answer was given by the node's clock, since 1970; 0 = unknown */
 	bool tls_refused; /* NOT_SENT because the certificate is not the trusted one */
 	const char
 	    *detail; /* for people: the transport's own words, and the endpoint; may be NULL */

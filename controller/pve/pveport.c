@@ -365,6 +365,7 @@ static void on_http(void *arg, const struct httpc_reply *r)
 	    .reason = r->reason,
 	    .body = r->body,
 	    .body_len = r->body_len,
+	    .date_s = r->date_s,
 	    .detail = r->detail,
 	};
 	if (r->outcome == HTTPC_CUT) {

@@ -84,16 +84,18 @@ void pvereq_free(struct pvereq **rp)
 	*rp = NULL;
 }
 
-static void finish(struct call *k, const struct pveanswer *a, int status)
+static void finish(struct call *k, const struct pveanswer *a, const struct cluster_reply *reply)
 {
 	bool done = a->err.outcome == PVE_DONE;
+	bool replied = reply->transport == CLUSTER_REPLIED;
 	const struct jsn *data = done ? jsn_get(a->body, "data") : NULL;
 	struct pvereq_result res = {
 	    .outcome = a->err.outcome,
 	    .reason = a->err.reason,
 	    .subject = a->err.subject,
 	    .text = a->text,
-	    .status = status,
+	    .status = replied ? reply->status : 0,
+	    .date_s = replied ? reply->date_s : 0,
 	    .data = jsn_is_null(data) ? NULL : data,
 	    .body = done ? a->body : NULL,
 	    .upid = done ? a->upid : NULL,
@@ -140,7 +142,7 @@ static void on_reply(void *arg, const struct cluster_reply *reply)
 	struct pveanswer a;
 	pveanswer_read(k->endpoint, reply, &a);
 	if (!try_again(k, &a))
-		finish(k, &a, reply->transport == CLUSTER_REPLIED ? reply->status : 0);
+		finish(k, &a, reply);
 	pveanswer_fini(&a);
 }
 
@@ -165,7 +167,7 @@ static void broken_call(void *arg)
 	    .err = {.reason = PVE_OTHER, .outcome = PVE_NOT_SENT},
 	    .text = mem_strdup(k->broken),
 	};
-	finish(k, &a, 0);
+	finish(k, &a, &(struct cluster_reply){.transport = CLUSTER_NOT_SENT});
 	pveanswer_fini(&a);
 }
 

@@ -37,6 +37,7 @@ struct pvereq_result {
 	const char *subject; /* of the reason: lock, storage, privilege …; "" if none */
 	const char *text;    /* what went wrong, one line for people; "" when done */
 	int status;	     /* HTTP, 0 without an answer */
+	int64_t date_s;	     /* by the clock of the node that answered, since 1970; 0 = unknown */
 
 	/* When PVE_DONE */
 	const struct jsn *data; /* NULL for JSON null */
