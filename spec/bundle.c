@@ -5,10 +5,8 @@
 
 #include "buf.h"
 #include "check.h"
-#include "decode.h"
 
 #define BUNDLE_MAGIC 0x62756e64u
-#define FINDINGS_PER_FILE 200 /* so that one file cannot hide those of all others */
 #define ROUNDS_MAX 64
 
 const struct bundle_limits bundle_limits_default = {
@@ -28,8 +26,6 @@ struct candidate {
 struct build {
 	struct bundle *b;
 	const struct bundle *last;
-	const struct bundle_file **files; /* sorted by path */
-	size_t n_files;
 	struct candidate *v;
 	size_t n, cap;
 	struct strs lost; /* files in which there may be manifests that could not be seen */
@@ -37,27 +33,15 @@ struct build {
 
 /* ---- reading ---- */
 
-static int compare_files(const void *pa, const void *pb)
+static int check_limits(size_t n, size_t bytes, struct err **err)
 {
-	const struct bundle_file *const *a = pa, *const *b = pb;
-	return strcmp((*a)->path, (*b)->path);
-}
-
-static int check_limits(const struct bundle_file *files, size_t n, struct err **err)
-{
-	size_t bytes = 0;
-	if (n > bundle_limits_default.files)
+	const struct bundle_limits *l = &bundle_limits_default;
+	if (n > l->files)
 		return err_set(err, ERR_LIMIT,
-		    "there are %zu manifest files, more than the %zu "
-		    "that are read",
-		    n, bundle_limits_default.files);
-	for (size_t i = 0; i < n; i++) {
-		bytes += files[i].len;
-		if (bytes > bundle_limits_default.bytes_total)
-			return err_set(err, ERR_LIMIT,
-			    "the manifest files are larger than %zu MiB together",
-			    bundle_limits_default.bytes_total >> 20);
-	}
+		    "there are %zu manifest files, more than the %zu that are read", n, l->files);
+	if (bytes > l->bytes_total)
+		return err_set(err, ERR_LIMIT,
+		    "the manifest files are larger than %zu MiB together", l->bytes_total >> 20);
 	return 0;
 }
 
@@ -67,106 +51,19 @@ static void add_candidate(struct build *p, struct resource *res, char *name)
 	p->v[p->n++] = (struct candidate){.res = res, .name = name};
 }
 
-static void lose(struct build *p, const struct bundle_file *f)
+static void take_sheet(struct build *p, const struct sheet *s)
 {
-	p->b->incomplete = true;
-	/* Files come sorted by path. */
-	if (p->lost.n == 0 || strcmp(p->lost.v[p->lost.n - 1], f->path) != 0)
-		strs_add(&p->lost, f->path);
-}
-
-static void read_doc(struct build *p, const struct bundle_file *f, const struct ydoc *y, size_t i,
-    struct diags *found)
-{
-	struct resource *res = NULL;
-	char *name = NULL;
-	switch (decode_doc(f->path, y, i, found, &res, &name)) {
-	case DECODE_FOREIGN:
-	case DECODE_OUTCOME__MAX:
-		free(name);
-		return;
-	case DECODE_BAD:
-		if (!name)
-			lose(p, f);
-		else
-			add_candidate(p, NULL, name);
-		return;
-	case DECODE_OK:
-		if (check_resource(res, found) > 0)
-			resource_unref(&res);
-		add_candidate(p, res, name);
-		return;
+	for (size_t i = 0; i < s->n; i++) {
+		const struct sheet_doc *d = &s->v[i];
+		add_candidate(p, d->res ? resource_ref(d->res) : NULL, mem_strdup(d->name));
 	}
-}
-
-static const struct bundle_seen *find_seen(const struct bundle *b, const char *path)
-{
-	for (size_t low = 0, high = b ? b->n_seen : 0; low < high;) {
-		size_t mid = low + (high - low) / 2;
-		int c = strcmp(b->seen[mid].path, path);
-		if (c == 0)
-			return &b->seen[mid];
-		if (c < 0)
-			low = mid + 1;
-		else
-			high = mid;
+	if (s->lost) {
+		p->b->incomplete = true;
+		/* Sheets come sorted by path. */
+		if (p->lost.n == 0 || strcmp(p->lost.v[p->lost.n - 1], s->path) != 0)
+			strs_add(&p->lost, s->path);
 	}
-	return NULL;
-}
-
-/* What the candidates from number `from` on came of. Files come sorted by path. */
-static void remember(struct build *p, const char *path, const char *digest, size_t from)
-{
-	struct bundle *b = p->b;
-	MEM_PUSH_ROOM(b->seen, b->n_seen, b->cap_seen);
-	struct bundle_seen *s = &b->seen[b->n_seen++];
-	*s = (struct bundle_seen){.path = mem_strdup(path)};
-	memcpy(s->digest, digest, sizeof(s->digest));
-	s->v = mem_calloc(p->n - from, sizeof(*s->v));
-	for (size_t i = from; i < p->n; i++)
-		s->v[s->n++] = resource_ref(p->v[i].res);
-}
-
-/* True when the last bundle was made of the same bytes. */
-static bool read_again(struct build *p, const struct bundle_file *f, const char *digest)
-{
-	const struct bundle_seen *s = find_seen(p->last, f->path);
-	size_t from = p->n;
-	if (!s || strcmp(s->digest, digest) != 0)
-		return false;
-	for (size_t i = 0; i < s->n; i++)
-		add_candidate(p, resource_ref(s->v[i]), mem_strdup(s->v[i]->name));
-	remember(p, f->path, digest, from);
-	return true;
-}
-
-static void read_file(struct build *p, const struct bundle_file *f)
-{
-	struct diags found = {.max = FINDINGS_PER_FILE};
-	char digest[CRYPT_HEX_LEN];
-	size_t from = p->n;
-	if (f->skipped) {
-		struct diag *d = diags_add(&found, DIAG_UNREADABLE, f->path, (struct mark){0},
-		    "the file could not be read: %s", f->skipped);
-		diag_hint(d, "until it can be read, nothing is released or destroyed");
-		lose(p, f);
-	} else {
-		struct ydoc *y = NULL;
-		crypt_sha256_hex(f->data, f->len, digest);
-		if (read_again(p, f, digest))
-			return;
-		if (ydoc_parse(f->path, f->data, f->len, NULL, &found, &y) != 0 &&
-		    ydoc_is_broken(y))
-			lose(p, f);
-		for (size_t i = 0; i < ydoc_count(y); i++)
-			read_doc(p, f, y, i, &found);
-		ydoc_free(&y);
-		if (found.n == 0)
-			remember(p, f->path, digest, from);
-		diags_excerpt(&found, 0, f->path, f->data, f->len);
-	}
-	diags_append(&p->b->diags, &found);
-	diags_fini(&found);
+	diags_append(&p->b->diags, &s->found);
 }
 
 /* Findings of the rules between manifests come when the files are closed. */
@@ -174,13 +71,11 @@ static void add_excerpts(struct build *p, size_t from)
 {
 	struct diags *l = &p->b->diags;
 	for (size_t i = from; i < l->n; i++) {
-		const struct bundle_file key = {.path = l->v[i].file}, *pkey = &key;
 		if (l->v[i].line || l->v[i].mark.line == 0)
 			continue;
-		const struct bundle_file **f =
-		    bsearch(&pkey, p->files, p->n_files, sizeof(*p->files), compare_files);
-		if (f && !(*f)->skipped)
-			diags_excerpt(l, i, (*f)->path, (*f)->data, (*f)->len);
+		const struct sheet *s = sheet_find(p->b->sheets, p->b->n_files, l->v[i].file);
+		if (s && s->data)
+			diags_excerpt(l, i, s->path, s->data, s->len);
 	}
 }
 
@@ -415,39 +310,116 @@ static void build_fini(struct build *p)
 		free(p->v[i].name);
 	}
 	free(p->v);
-	free(p->files);
 	strs_fini(&p->lost);
+}
+
+static struct bundle *build(
+    const char *rev, struct sheet **sheets, size_t n, const struct bundle *last)
+{
+	struct bundle *b = mem_alloc(sizeof(*b));
+	struct build p = {.b = b, .last = last};
+	b->magic = BUNDLE_MAGIC;
+	b->refs = 1;
+	b->rev = mem_strdup(rev);
+	b->sheets = sheets;
+	b->n_files = n;
+	for (size_t i = 0; i < n; i++)
+		take_sheet(&p, sheets[i]);
+	settle(&p);
+	seal(&p);
+	build_fini(&p);
+	return b;
+}
+
+/* The sheets of one revision while they are gathered. */
+struct pile {
+	struct sheet **v;
+	size_t n, docs, bytes;
+	size_t n_read; /* that had to be decoded */
+};
+
+static void pile_add(struct pile *p, struct sheet *s)
+{
+	p->v[p->n++] = s;
+	p->docs += s->n;
+	p->bytes += s->len;
+}
+
+static void pile_fini(struct pile *p)
+{
+	for (size_t i = 0; i < p->n; i++)
+		sheet_unref(&p->v[i]);
+	free(p->v);
+}
+
+static int compare_sheets(const void *pa, const void *pb)
+{
+	const struct sheet *const *a = pa, *const *b = pb;
+	return strcmp((*a)->path, (*b)->path);
+}
+
+/* Those of `last` that the change leaves alone. */
+static void keep_sheets(struct pile *p, const struct bundle_change *c, const struct bundle *last)
+{
+	_cleanup_strs_ struct strs out = {0};
+	for (size_t i = 0; i < c->n_gone; i++)
+		strs_add(&out, c->gone[i]);
+	for (size_t i = 0; i < c->n; i++)
+		strs_add(&out, c->files[i].path);
+	strs_sort_unique(&out);
+	for (size_t i = 0; i < last->n_files; i++)
+		if (!strs_has_sorted(&out, last->sheets[i]->path))
+			pile_add(p, sheet_ref(last->sheets[i]));
+}
+
+/* The same bytes at the same place say the same again. */
+static void read_one(struct pile *p, const struct bundle_file *f, const struct bundle *last)
+{
+	struct sheet *old = last ? sheet_find(last->sheets, last->n_files, f->path) : NULL;
+	bool same = old && sheet_is_of(old, f);
+	pile_add(p, same ? sheet_ref(old) : sheet_new(f));
+	p->n_read += !same;
+}
+
+static int read_sheets(struct pile *p, const struct bundle_change *c, const struct bundle *last,
+    struct err **err)
+{
+	size_t bytes = p->bytes;
+	for (size_t i = 0; i < c->n; i++)
+		bytes += c->files[i].len;
+	if (check_limits(p->n + c->n, bytes, err) != 0)
+		return -1;
+	for (size_t i = 0; i < c->n && p->docs <= bundle_limits_default.resources; i++)
+		read_one(p, &c->files[i], last);
+	if (p->docs > bundle_limits_default.resources)
+		return err_set(err, ERR_LIMIT, "there are more than %zu manifests",
+		    bundle_limits_default.resources);
+	if (p->n > 1)
+		qsort(p->v, p->n, sizeof(*p->v), compare_sheets);
+	return 0;
+}
+
+int bundle_update(const char *rev, const struct bundle_change *c, const struct bundle *last,
+    struct bundle **ret, struct err **err)
+{
+	bool whole = c->all || !last;
+	struct pile p = {.v = mem_calloc((whole ? 0 : last->n_files) + c->n, sizeof(*p.v))};
+	if (!whole)
+		keep_sheets(&p, c, last);
+	if (read_sheets(&p, c, last, err) != 0) {
+		pile_fini(&p);
+		return -1;
+	}
+	*ret = build(rev, p.v, p.n, last);
+	(*ret)->n_read = p.n_read;
+	return 0;
 }
 
 int bundle_build(const char *rev, const struct bundle_file *files, size_t n,
     const struct bundle *last, struct bundle **ret, struct err **err)
 {
-	if (check_limits(files, n, err) != 0)
-		return -1;
-	struct bundle *b = mem_alloc(sizeof(*b));
-	b->magic = BUNDLE_MAGIC;
-	b->refs = 1;
-	b->rev = mem_strdup(rev);
-	b->n_files = n;
-	struct build p = {.b = b, .last = last, .n_files = n};
-	p.files = mem_calloc(n, sizeof(*p.files));
-	for (size_t i = 0; i < n; i++)
-		p.files[i] = &files[i];
-	if (n > 1)
-		qsort(p.files, n, sizeof(*p.files), compare_files);
-	for (size_t i = 0; i < n && p.n <= bundle_limits_default.resources; i++)
-		read_file(&p, p.files[i]);
-	if (p.n > bundle_limits_default.resources) {
-		build_fini(&p);
-		bundle_unref(&b);
-		return err_set(err, ERR_LIMIT, "there are more than %zu manifests",
-		    bundle_limits_default.resources);
-	}
-	settle(&p);
-	seal(&p);
-	build_fini(&p);
-	*ret = b;
-	return 0;
+	const struct bundle_change all = {.files = files, .n = n, .all = true};
+	return bundle_update(rev, &all, last, ret, err);
 }
 
 static int compare_entries(const void *pa, const void *pb)
@@ -499,15 +471,11 @@ void bundle_unref(struct bundle **pb)
 		resource_unref(&r);
 		free(b->v[i].rev);
 	}
-	for (size_t i = 0; i < b->n_seen; i++) {
-		for (size_t k = 0; k < b->seen[i].n; k++)
-			resource_unref(&b->seen[i].v[k]);
-		free(b->seen[i].v);
-		free(b->seen[i].path);
-	}
-	free(b->seen);
 	free(b->v);
 	free(b->rev);
+	for (size_t i = 0; i < b->n_files; i++)
+		sheet_unref(&b->sheets[i]);
+	free(b->sheets);
 	diags_fini(&b->diags);
 	free(b);
 }

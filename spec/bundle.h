@@ -11,7 +11,7 @@
 #ifndef RAMET_BUNDLE_H
 #define RAMET_BUNDLE_H
 
-#include "resource.h"
+#include "sheet.h"
 
 struct bundle_file {
 	const char *path;
@@ -27,14 +27,6 @@ struct bundle_entry {
 	bool stale; /* an older version stays in force because the newer one has findings */
 };
 
-/* A file without findings, and what it gave: the same bytes give the same again. */
-struct bundle_seen {
-	char *path;
-	char digest[CRYPT_HEX_LEN];
-	struct resource **v; /* in the order of its documents; a reference on each */
-	size_t n;
-};
-
 struct bundle {
 	uint32_t magic;
 	unsigned refs;
@@ -45,9 +37,9 @@ struct bundle {
 	/* Some watched file could not be read or understood to the end: what is absent may only be
 	 * unreadable, so nothing may be released or pruned. */
 	bool incomplete;
-	size_t n_files;		  /* watched files looked at */
-	struct bundle_seen *seen; /* sorted by path */
-	size_t n_seen, cap_seen;
+	struct sheet **sheets; /* of all watched files, sorted by path */
+	size_t n_files;
+	size_t n_read; /* of them, those that were decoded for this revision */
 	char hash[CRYPT_HEX_LEN];
 };
 
@@ -62,6 +54,18 @@ extern const struct bundle_limits bundle_limits_default; /* 100,000 files, 256 M
  */
 int bundle_build(const char *rev, const struct bundle_file *files, size_t n,
     const struct bundle *last, struct bundle **ret, struct err **err) MUST_CHECK;
+/* How the watched files of a revision differ from those of an older one. */
+struct bundle_change {
+	const struct bundle_file *files; /* new ones and such as have another content */
+	size_t n;
+	const char *const *gone; /* paths */
+	size_t n_gone;
+	bool all; /* `files` are all there are */
+};
+
+/* The same as bundle_build with all files, by reading only what changed since `last`. */
+int bundle_update(const char *rev, const struct bundle_change *c, const struct bundle *last,
+    struct bundle **ret, struct err **err) MUST_CHECK;
 /* A bundle of single entries, names[i] as it stands in from[i], with its rev; what is not there is
  * left out. For `last` after a restart, when last good versions come from several old revisions. It
  * keeps what it needs of the others alive. */
