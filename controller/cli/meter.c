@@ -160,10 +160,11 @@ static gitport_job git_list(struct gitport *p, gitport_cb cb, void *arg)
 	return k->id;
 }
 
-static gitport_job git_read(struct gitport *p, const char *rev, gitport_cb cb, void *arg)
+static gitport_job git_read(
+    struct gitport *p, const char *rev, const char *base, gitport_cb cb, void *arg)
 {
 	struct call *k = job_new(p, READ, cb, arg);
-	k->inner = gitport_read(k->m->inner_git, rev, on_result, k);
+	k->inner = gitport_read_since(k->m->inner_git, rev, base, on_result, k);
 	return k->id;
 }
 

@@ -3,8 +3,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+static bool add_gone(struct gitfiles *l, const char *path)
+{
+	if ((int64_t)l->gone.n >= l->max_files)
+		return false;
+	strs_add(&l->gone, path);
+	return true;
+}
+
 bool gitfiles_add(struct gitfiles *l, const struct gitproto_msg *msg)
 {
+	if (msg->type == GITPROTO_GONE)
+		return add_gone(l, msg->path);
 	int64_t len = (int64_t)msg->data.len;
 	bool skipped = msg->skipped[0] != '\0';
 
@@ -56,8 +66,15 @@ const struct gitport_file *gitfiles_sorted(struct gitfiles *l)
 	return l->v;
 }
 
+const char *const *gitfiles_gone(struct gitfiles *l)
+{
+	strs_sort_unique(&l->gone);
+	return (const char *const *)l->gone.v;
+}
+
 void gitfiles_drop(struct gitfiles *l)
 {
+	strs_fini(&l->gone);
 	for (size_t i = 0; i < l->n; i++) {
 		drop(&l->v[i].path);
 		drop(&l->v[i].oid);

@@ -13,18 +13,22 @@
 
 #include "gitport.h"
 #include "gitproto.h"
+#include "text.h"
 
 struct gitfiles {
 	struct gitport_file *v;
 	size_t n, cap;
+	struct strs gone;
 	int64_t bytes;
 	int64_t max_files, max_bytes; /* set by the owner */
 };
 
-/* A FILE message. False when the worker sends more than it may. */
+/* A FILE or GONE message. False when the worker sends more than it may. */
 bool gitfiles_add(struct gitfiles *l, const struct gitproto_msg *msg);
 /* Sorted by path. Two of one path, which only a forged tree has, are both skipped. */
 const struct gitport_file *gitfiles_sorted(struct gitfiles *l);
+/* Paths of GONE messages, sorted. */
+const char *const *gitfiles_gone(struct gitfiles *l);
 /* Empty again; the limits stay. */
 void gitfiles_drop(struct gitfiles *l);
 

@@ -48,12 +48,16 @@ struct gitport_result {
 	const char *note;	 /* head is "": what is there instead, and the next step; else "" */
 
 	/* read, read_old, read_status */
-	const char *rev;		  /* the commit the files are from; "" = no status branch */
+	const char *rev;  /* the commit the files are from; "" = no status branch */
+	const char *base; /* the files are those that differ from this commit; "" = they are all */
 	const struct gitport_file *files; /* sorted by path */
 	size_t n_files;
+	const char *const *gone; /* with a base: what was there and is no more; sorted */
+	size_t n_gone;
 	const char *author, *subject; /* of rev: for reports */
 	int64_t commit_wall_ms;
 	bool truncated;	   /* a limit on number or total size was reached: the list is not whole */
+	bool gaps;	   /* something of it is lost: not to be named as a base */
 	bool path_missing; /* the folder or file asked for does not exist at rev; no files then */
 
 	/* compare */
@@ -87,8 +91,11 @@ struct gitport_ops {
 	/* One ref listing; nothing is transferred. */
 	gitport_job (*list)(struct gitport *p, gitport_cb cb, void *arg);
 	/* Fetches the watched branch and gives the files under the watched folder at rev (hex; must
-	 * be reachable from the branch or known already). */
-	gitport_job (*read)(struct gitport *p, const char *rev, gitport_cb cb, void *arg);
+	 * be reachable from the branch or known already): all of them, or, where it can be told,
+	 * those that are new or different since `base` (hex, "" = none), and the paths that are
+	 * gone. */
+	gitport_job (*read)(
+	    struct gitport *p, const char *rev, const char *base, gitport_cb cb, void *arg);
 	/* One file of the watched folder at an older rev: for the last good version of a manifest.
 	 */
 	gitport_job (*read_old)(
@@ -120,7 +127,13 @@ static inline gitport_job gitport_list(struct gitport *p, gitport_cb cb, void *a
 
 static inline gitport_job gitport_read(struct gitport *p, const char *rev, gitport_cb cb, void *arg)
 {
-	return p->ops->read(p, rev, cb, arg);
+	return p->ops->read(p, rev, "", cb, arg);
+}
+
+static inline gitport_job gitport_read_since(
+    struct gitport *p, const char *rev, const char *base, gitport_cb cb, void *arg)
+{
+	return p->ops->read(p, rev, base, cb, arg);
 }
 
 static inline gitport_job gitport_read_old(

@@ -71,13 +71,13 @@ struct gitproto_setup {
 	const char *keyring_file;	  /* OpenPGP keys of who may sign; "" = nobody */
 	const char *author_name, *author_email;
 	const char *signing_key_file; /* ssh key for our own commits; "" = they are not signed */
-	int64_t max_files;	      /* in one reading */
-	int64_t max_file_bytes;	      /* of one file */
-	int64_t max_total_bytes;      /* of one reading */
-	int64_t max_depth;	      /* folders within folders */
-	int64_t max_pack_bytes;	      /* one transfer */
-	int64_t connect_ms;	      /* connection and TLS */
-	int64_t stall_ms;	      /* longest silence in a transfer */
+	int64_t max_files;		     /* in one reading */
+	int64_t max_file_bytes;		     /* of one file */
+	int64_t max_total_bytes;	     /* of one reading */
+	int64_t max_depth;		     /* folders within folders */
+	int64_t max_pack_bytes;		     /* one transfer */
+	int64_t connect_ms;		     /* connection and TLS */
+	int64_t stall_ms;		     /* longest silence in a transfer */
 };
 
 struct gitproto_msg {
@@ -89,7 +89,7 @@ struct gitproto_msg {
 	const char *author, *subject;
 	struct gitproto_bytes data;
 	int64_t commit_wall_ms, code, relation, retry_ms;
-	bool empty, truncated, path_missing, rejected;
+	bool empty, truncated, path_missing, gaps, rejected;
 };
 
 /* "setup", "list", …: for logs. */

@@ -1,5 +1,6 @@
 /*
- * gitread: the files of a folder at a commit, straight from the objects, within limits.
+ * gitread: the files of a folder at a commit, straight from the objects, within limits; all of
+ * them, or what is different from an older commit.
  *
  * Not a checkout: nothing is written, no filter runs, no link is followed, no submodule entered.
  *
@@ -10,18 +11,14 @@
 #ifndef RAMET_GITREAD_H
 #define RAMET_GITREAD_H
 
-#include "gitrepo.h"
+#include "gitlist.h"
 
 struct gitread_job {
-	git_oid rev;	      /* of a commit in the cache */
-	const char *folder;   /* "" = whole tree */
-	const char *only;     /* one file within the folder, "" = all */
-	const char *suffixes; /* of names worth reading, "" = all */
-	bool ignores;	      /* heed the ignore file of the folder (gitignore.h) */
-	/* An object that is not there fails the reading (and makes the cache suspect) instead of
-	 * being skipped. */
-	bool strict;
-	/* Gets the fields of a FILE message; a failure ends the reading. */
+	struct gitlist_job what;
+	/* Read only what is new or different since this commit, and name what is gone; NULL, and
+	 * where nothing can be built on it: read everything. */
+	const git_oid *base;
+	/* Gets the fields of a FILE or GONE message; a failure ends the reading. */
 	int (*emit)(void *arg, const struct gitproto_msg *file, struct err **err);
 	void *arg;
 };
@@ -30,6 +27,8 @@ struct gitread_result {
 	char *author, *subject;
 	int64_t commit_wall_ms;
 	bool truncated, path_missing;
+	bool gaps;    /* something of it was not there: nothing can be built on this reading */
+	bool on_base; /* what was handed over is the difference to the base */
 };
 
 int gitread_run(struct gitrepo *g, const struct gitread_job *job, struct gitread_result *ret,

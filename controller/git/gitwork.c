@@ -1,6 +1,7 @@
 #include "gitwork.h"
 #include "child.h"
 #include "gitfiles.h"
+#include "gitjob.h"
 #include "gitsettings.h"
 #include "gitworker.h"
 #include "log.h"
@@ -12,23 +13,8 @@
 #include <sys/wait.h>
 
 #define GITWORK_MAGIC 0x67777270u
-#define QUEUE_MAX 64
-/* Of one publish, in the queue. */
-#define PUBLISH_MAX ((size_t)256 << 20)
 /* Of a result that is no listing. */
 #define NO_HEADS .head = "", .status_head = "", .note = ""
-
-struct job {
-	struct job *next;
-	gitport_job id;
-	enum gitwork_kind kind;
-	gitport_cb cb; /* NULL = cancelled while it runs */
-	void *arg;
-	struct buf *frames; /* to be sent, in order */
-	size_t n_frames, cap_frames;
-	struct err *refused; /* it is not sent at all: this is its result */
-	bool again;	     /* it was sent to a second worker already */
-};
 
 struct gitwork {
 	uint32_t magic;
@@ -37,13 +23,11 @@ struct gitwork {
 	struct child *child;
 	struct buf setup; /* encoded: holds the password */
 	int64_t deadline_ms[GITWORK__MAX];
-	struct job *first, *last; /* first is the running one if `running` */
-	size_t queued;
+	struct gitjobs jobs; /* the first is the running one if `running` */
 	bool running;
 	bool introduced; /* the process has its settings */
 	bool proven;	 /* and has served a job before the one at hand */
 	timer_id pump, overdue;
-	gitport_job next_id;
 	struct gitfiles files; /* of the running job */
 	int *exit_status;
 };
@@ -77,15 +61,6 @@ void gitwork_defaults(struct gitwork_opts *opts)
 
 /* --- results --- */
 
-static void job_free(struct job *j)
-{
-	for (size_t i = 0; i < j->n_frames; i++)
-		buf_fini(&j->frames[i]);
-	free(j->frames);
-	err_free(&j->refused);
-	free(j);
-}
-
 static void pump(void *arg);
 
 static void pump_after(struct gitwork *w, int64_t ms)
@@ -94,13 +69,10 @@ static void pump_after(struct gitwork *w, int64_t ms)
 	w->pump = clock_timer(loop_clock(w->loop), ms, pump, w);
 }
 
-static struct job *pop(struct gitwork *w)
+static struct gitjob *pop(struct gitwork *w)
 {
-	struct job *j = w->first;
-	w->first = j->next;
-	if (!w->first)
-		w->last = NULL;
-	w->queued--;
+	struct gitjob *j = w->jobs.first;
+	gitjobs_take(&w->jobs, j);
 	w->running = false;
 	clock_cancel(loop_clock(w->loop), &w->overdue);
 	return j;
@@ -109,14 +81,14 @@ static struct job *pop(struct gitwork *w)
 /* Ends the first job with res. The callback may use the port in any way but free it. */
 static void finish(struct gitwork *w, const struct gitport_result *res)
 {
-	struct job *j = pop(w);
+	struct gitjob *j = pop(w);
 	child_deadline(w->child, 0);
 	pump_after(w, 0);
 	w->proven = w->introduced;
 	if (j->cb)
 		j->cb(j->arg, res);
 	gitfiles_drop(&w->files);
-	job_free(j);
+	gitjob_free(&j);
 }
 
 static void finish_err(struct gitwork *w, const struct err *why, bool rejected)
@@ -152,8 +124,12 @@ static void finish_read(struct gitwork *w, const struct gitproto_msg *msg)
 	struct gitport_result res = {
 	    NO_HEADS,
 	    .rev = msg->rev,
+	    .base = msg->base,
 	    .files = gitfiles_sorted(&w->files),
 	    .n_files = w->files.n,
+	    .gone = gitfiles_gone(&w->files),
+	    .n_gone = w->files.gone.n,
+	    .gaps = msg->gaps,
 	    .author = msg->author,
 	    .subject = msg->subject,
 	    .commit_wall_ms = msg->commit_wall_ms,
@@ -175,7 +151,7 @@ static bool is_about_files(enum err_code code)
  * another: the job is given to a new one, once. */
 static bool try_again(struct gitwork *w, enum err_code code)
 {
-	struct job *j = w->first;
+	struct gitjob *j = w->jobs.first;
 	if (!w->proven || j->again || !j->cb || !is_about_files(code) || code == ERR_UNREACHABLE ||
 	    code == ERR_TIMEOUT)
 		return false;
@@ -200,7 +176,7 @@ static void take_failure(struct gitwork *w, const struct gitproto_msg *msg)
 		child_kill(w->child);
 		w->introduced = false;
 	}
-	finish_err(w, why, msg->rejected && w->first->kind == GITWORK_PUBLISH);
+	finish_err(w, why, msg->rejected && w->jobs.first->kind == GITWORK_PUBLISH);
 }
 
 static bool reads_files(enum gitwork_kind kind)
@@ -210,10 +186,11 @@ static bool reads_files(enum gitwork_kind kind)
 
 static void take_answer(struct gitwork *w, const struct gitproto_msg *msg)
 {
-	enum gitwork_kind kind = w->first->kind;
+	enum gitwork_kind kind = w->jobs.first->kind;
 	child_trust(w->child);
 	switch (msg->type) {
 	case GITPROTO_FILE:
+	case GITPROTO_GONE:
 		if (reads_files(kind)) {
 			if (!gitfiles_add(&w->files, msg))
 				finish_broken(w, "more files than asked for");
@@ -291,7 +268,7 @@ static void on_frame(void *arg, const void *data, size_t len)
 		return;
 	}
 	/* Rests of a job that was cancelled. */
-	if (!w->running || msg.job != w->first->id)
+	if (!w->running || msg.job != w->jobs.first->id)
 		return;
 	take_answer(w, &msg);
 }
@@ -310,12 +287,13 @@ static void on_end(void *arg, enum child_end why, int status)
 		return;
 	if (why == CHILD_OVERDUE)
 		finish_fail(w, ERR_TIMEOUT, "%s took longer than %lld s",
-		    kind_words[w->first->kind], (long long)w->deadline_ms[w->first->kind] / 1000);
+		    kind_words[w->jobs.first->kind],
+		    (long long)w->deadline_ms[w->jobs.first->kind] / 1000);
 	else
 		finish_fail(w, ERR_IO, "the git worker %s %d while %s",
 		    WIFSIGNALED(status) ? "was killed by signal" : "ended with status",
 		    WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status),
-		    kind_words[w->first->kind]);
+		    kind_words[w->jobs.first->kind]);
 }
 
 /* --- the queue --- */
@@ -326,10 +304,10 @@ static void overdue(void *arg)
 	struct gitwork *w = arg;
 	w->overdue = 0;
 	finish_fail(w, ERR_TIMEOUT, "%s: no git worker could be started in time",
-	    kind_words[w->first->kind]);
+	    kind_words[w->jobs.first->kind]);
 }
 
-static int send_job(struct gitwork *w, const struct job *j, struct err **err)
+static int send_job(struct gitwork *w, const struct gitjob *j, struct err **err)
 {
 	if (!w->introduced) {
 		w->proven = false;
@@ -337,11 +315,7 @@ static int send_job(struct gitwork *w, const struct job *j, struct err **err)
 			return -1;
 	}
 	w->introduced = true;
-	for (size_t i = 0; i < j->n_frames; i++) {
-		if (child_send(w->child, j->frames[i].data, j->frames[i].len, err) != 0)
-			return -1;
-	}
-	return 0;
+	return gitjob_send(j, w->child, err);
 }
 
 /* Starts the first job if none runs. */
@@ -352,9 +326,9 @@ static void pump(void *arg)
 
 	CHECK_OBJ(w, GITWORK_MAGIC);
 	w->pump = 0;
-	if (w->running || !w->first)
+	if (w->running || !w->jobs.first)
 		return;
-	struct job *j = w->first;
+	struct gitjob *j = w->jobs.first;
 	if (j->refused) {
 		_cleanup_err_ struct err *why = TAKE(j->refused);
 		finish_err(w, why, false);
@@ -389,116 +363,74 @@ static struct gitwork *of_port(struct gitport *p)
 	return w;
 }
 
-static struct job *job_new(struct gitwork *w, enum gitwork_kind kind, gitport_cb cb, void *arg)
+static struct gitjob *job_new(struct gitwork *w, enum gitwork_kind kind, gitport_cb cb, void *arg)
 {
-	struct job *j = mem_alloc(sizeof(*j));
-	*j = (struct job){.id = ++w->next_id, .kind = kind, .cb = cb, .arg = arg};
-	if (w->queued >= QUEUE_MAX)
-		err_set(&j->refused, ERR_BUSY, "%d jobs for git are waiting already", QUEUE_MAX);
-	if (w->last)
-		w->last->next = j;
-	else
-		w->first = j;
-	w->last = j;
-	w->queued++;
 	if (!w->running && !w->pump)
 		pump_after(w, 0);
-	return j;
-}
-
-static void add_frame(struct job *j, struct gitproto_msg *msg)
-{
-	if (j->refused)
-		return;
-	MEM_PUSH_ROOM(j->frames, j->n_frames, j->cap_frames);
-	struct buf *b = &j->frames[j->n_frames];
-	buf_init(b, GITPROTO_FRAME_MAX);
-	msg->job = j->id;
-	if (gitproto_encode(msg, b, &j->refused) != 0)
-		buf_fini(b);
-	else
-		j->n_frames++;
+	return gitjobs_add(&w->jobs, kind, cb, arg);
 }
 
 static gitport_job port_list(struct gitport *p, gitport_cb cb, void *arg)
 {
-	struct job *j = job_new(of_port(p), GITWORK_LIST, cb, arg);
-	add_frame(j, &(struct gitproto_msg){.type = GITPROTO_LIST});
+	struct gitjob *j = job_new(of_port(p), GITWORK_LIST, cb, arg);
+	gitjob_say(j, &(struct gitproto_msg){.type = GITPROTO_LIST});
 	return j->id;
 }
 
-static gitport_job port_read(struct gitport *p, const char *rev, gitport_cb cb, void *arg)
+static gitport_job port_read(
+    struct gitport *p, const char *rev, const char *base, gitport_cb cb, void *arg)
 {
-	struct job *j = job_new(of_port(p), GITWORK_READ, cb, arg);
-	add_frame(j, &(struct gitproto_msg){.type = GITPROTO_READ, .rev = rev});
+	struct gitjob *j = job_new(of_port(p), GITWORK_READ, cb, arg);
+	gitjob_say(j, &(struct gitproto_msg){.type = GITPROTO_READ, .rev = rev, .base = base});
 	return j->id;
 }
 
 static gitport_job port_read_old(
     struct gitport *p, const char *rev, const char *path, gitport_cb cb, void *arg)
 {
-	struct job *j = job_new(of_port(p), GITWORK_READ_OLD, cb, arg);
-	add_frame(j, &(struct gitproto_msg){.type = GITPROTO_READ, .rev = rev, .path = path});
+	struct gitjob *j = job_new(of_port(p), GITWORK_READ_OLD, cb, arg);
+	gitjob_say(j, &(struct gitproto_msg){.type = GITPROTO_READ, .rev = rev, .path = path});
 	return j->id;
 }
 
 static gitport_job port_read_status(struct gitport *p, gitport_cb cb, void *arg)
 {
-	struct job *j = job_new(of_port(p), GITWORK_READ_STATUS, cb, arg);
-	add_frame(j, &(struct gitproto_msg){.type = GITPROTO_READ_STATUS});
+	struct gitjob *j = job_new(of_port(p), GITWORK_READ_STATUS, cb, arg);
+	gitjob_say(j, &(struct gitproto_msg){.type = GITPROTO_READ_STATUS});
 	return j->id;
 }
 
 static gitport_job port_can_push(struct gitport *p, gitport_cb cb, void *arg)
 {
-	struct job *j = job_new(of_port(p), GITWORK_CAN_PUSH, cb, arg);
-	add_frame(j, &(struct gitproto_msg){.type = GITPROTO_CAN_PUSH});
+	struct gitjob *j = job_new(of_port(p), GITWORK_CAN_PUSH, cb, arg);
+	gitjob_say(j, &(struct gitproto_msg){.type = GITPROTO_CAN_PUSH});
 	return j->id;
 }
 
 static gitport_job port_compare(
     struct gitport *p, const char *rev, const char *base, gitport_cb cb, void *arg)
 {
-	struct job *j = job_new(of_port(p), GITWORK_COMPARE, cb, arg);
-	add_frame(j, &(struct gitproto_msg){.type = GITPROTO_COMPARE, .rev = rev, .base = base});
+	struct gitjob *j = job_new(of_port(p), GITWORK_COMPARE, cb, arg);
+	gitjob_say(j, &(struct gitproto_msg){.type = GITPROTO_COMPARE, .rev = rev, .base = base});
 	return j->id;
 }
 
 static gitport_job port_publish(
     struct gitport *p, const struct gitport_publish *pub, gitport_cb cb, void *arg)
 {
-	struct job *j = job_new(of_port(p), GITWORK_PUBLISH, cb, arg);
-	size_t total = 0;
-
-	for (size_t i = 0; i < pub->n_put && total <= PUBLISH_MAX; i++) {
-		const struct gitport_put *put = &pub->put[i];
-		total += put->len;
-		add_frame(
-		    j, &(struct gitproto_msg){
-			   .type = GITPROTO_PUT, .path = put->path, .data = {put->data, put->len}});
-	}
-	if (total > PUBLISH_MAX && !j->refused)
-		err_set(
-		    &j->refused, ERR_LIMIT, "the report is larger than %zu MiB", PUBLISH_MAX >> 20);
-	for (size_t i = 0; i < pub->n_del; i++)
-		add_frame(j, &(struct gitproto_msg){.type = GITPROTO_DEL, .path = pub->del[i]});
-	add_frame(j, &(struct gitproto_msg){
-			 .type = GITPROTO_PUBLISH, .rev = pub->parent, .text = pub->message});
+	struct gitjob *j = job_new(of_port(p), GITWORK_PUBLISH, cb, arg);
+	gitjob_say_publish(j, pub);
 	return j->id;
 }
 
 static void port_cancel(struct gitport *p, gitport_job id)
 {
 	struct gitwork *w = of_port(p);
-	struct job *prev = NULL, *j = w->first;
+	struct gitjob *j = gitjobs_find(&w->jobs, id);
 
-	while (j && j->id != id) {
-		prev = j;
-		j = j->next;
-	}
 	if (!j)
 		return;
-	if (j == w->first && w->running) {
+	if (j == w->jobs.first && w->running) {
 		j->cb = NULL;
 		/* A push that is under way is left to end: half of one helps nobody. */
 		if (j->kind == GITWORK_PUBLISH)
@@ -506,20 +438,15 @@ static void port_cancel(struct gitport *p, gitport_job id)
 		child_kill(w->child);
 		w->introduced = false;
 		gitfiles_drop(&w->files);
-		job_free(pop(w));
+		(void)pop(w);
+		gitjob_free(&j);
 		pump_after(w, 0);
 		return;
 	}
-	if (j == w->first)
+	if (j == w->jobs.first)
 		clock_cancel(loop_clock(w->loop), &w->overdue);
-	if (prev)
-		prev->next = j->next;
-	else
-		w->first = j->next;
-	if (w->last == j)
-		w->last = prev;
-	w->queued--;
-	job_free(j);
+	gitjobs_take(&w->jobs, j);
+	gitjob_free(&j);
 }
 
 static const struct gitport_ops port_ops = {
@@ -571,8 +498,10 @@ void gitwork_free(struct gitwork **wp)
 	child_free(&w->child);
 	clock_cancel(loop_clock(w->loop), &w->pump);
 	clock_cancel(loop_clock(w->loop), &w->overdue);
-	while (w->first)
-		job_free(pop(w));
+	while (w->jobs.first) {
+		struct gitjob *j = pop(w);
+		gitjob_free(&j);
+	}
 	gitfiles_drop(&w->files);
 	if (w->setup.data)
 		explicit_bzero(w->setup.data, w->setup.len);

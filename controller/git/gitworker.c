@@ -79,6 +79,7 @@ static int run_read(
     struct worker *w, const struct gitread_job *job, const char *rev, struct err **err)
 {
 	struct gitread_result res;
+	char base[GIT_OID_HEXSZ + 1];
 	if (gitread_run(&w->repo, job, &res, err) != 0)
 		return -1;
 	struct gitproto_msg msg = {
@@ -89,6 +90,8 @@ static int run_read(
 	    .commit_wall_ms = res.commit_wall_ms,
 	    .truncated = res.truncated,
 	    .path_missing = res.path_missing,
+	    .base = res.on_base ? git_oid_tostr(base, sizeof(base), job->base) : NULL,
+	    .gaps = res.gaps,
 	};
 	int r = answer(w, &msg, err);
 	gitread_result_fini(&res);
@@ -172,38 +175,41 @@ static int run_read_watched(
     struct worker *w, const struct gitproto_msg *req, bool strict, struct err **err)
 {
 	struct gitread_job job = {
-	    .strict = strict,
-	    .folder = w->setup.setup.path,
-	    .only = req->path,
-	    .suffixes = w->setup.setup.suffixes,
-	    .ignores = true,
+	    .what.strict = strict,
+	    .what.folder = w->setup.setup.path,
+	    .what.only = req->path,
+	    .what.suffixes = w->setup.setup.suffixes,
+	    .what.ignores = true,
 	    .emit = emit_file,
 	    .arg = w,
 	};
-	if (need_commit(w, req->rev, &job.rev, err) != 0)
+	git_oid base;
+	if (need_commit(w, req->rev, &job.what.rev, err) != 0)
 		return -1;
-	if (gitsign_check(&w->repo, &job.rev, req->path[0] != '\0', err) != 0)
+	if (gitsign_check(&w->repo, &job.what.rev, req->path[0] != '\0', err) != 0)
 		return -1;
+	if (req->base[0] && git_oid_fromstr(&base, req->base) == 0)
+		job.base = &base;
 	return run_read(w, &job, req->rev, err);
 }
 
 static int run_read_status(struct worker *w, bool strict, struct err **err)
 {
 	struct gitread_job job = {
-	    .strict = strict,
-	    .folder = w->setup.setup.status_path,
-	    .only = "",
-	    .suffixes = "",
+	    .what.strict = strict,
+	    .what.folder = w->setup.setup.status_path,
+	    .what.only = "",
+	    .what.suffixes = "",
 	    .emit = emit_file,
 	    .arg = w,
 	};
 	char hex[GIT_OID_HEXSZ + 1];
 	bool exists;
 
-	if (gitrepo_fetch(&w->repo, GITREPO_STATUS, &job.rev, &exists, err) != 0)
+	if (gitrepo_fetch(&w->repo, GITREPO_STATUS, &job.what.rev, &exists, err) != 0)
 		return -1;
 	if (exists)
-		return run_read(w, &job, git_oid_tostr(hex, sizeof(hex), &job.rev), err);
+		return run_read(w, &job, git_oid_tostr(hex, sizeof(hex), &job.what.rev), err);
 	struct gitproto_msg msg = {.type = GITPROTO_DONE};
 	return answer(w, &msg, err);
 }
@@ -371,6 +377,7 @@ static int run(
 		return 0;
 	case GITPROTO_SETUP:
 	case GITPROTO_FILE:
+	case GITPROTO_GONE:
 	case GITPROTO_AGAIN:
 	case GITPROTO_LISTED:
 	case GITPROTO_DONE:

@@ -10,9 +10,13 @@
 #define BACKOFF_MAX_MS 120000
 #define OLD_MAX 5000 /* last good versions that are looked for after a restart */
 
+/* What was read of a revision: all files, or the difference to what is in force. */
 struct files {
 	struct bundle_file *v;
 	size_t n, cap;
+	struct strs gone;
+	bool differ; /* it is the difference */
+	bool gaps;   /* some are lost */
 };
 
 /* A version that was good once. */
@@ -28,6 +32,7 @@ struct source {
 	gitport_job job;
 	timer_id timer;
 	struct bundle *bundle;
+	bool gaps; /* some of its files were lost: the next revision is read as a whole */
 	char *subject, *problem;
 	char *doubt;	 /* about the history of what is in force */
 	char *new_doubt; /* of the revision that is being read */
@@ -67,6 +72,7 @@ static void files_fini(struct files *f)
 		free((char *)f->v[i].skipped);
 	}
 	free(f->v);
+	strs_fini(&f->gone);
 	*f = (struct files){0};
 }
 
@@ -199,6 +205,7 @@ static void publish(struct source *s, struct bundle *b)
 {
 	bundle_unref(&s->bundle);
 	s->bundle = b;
+	s->gaps = s->files.gaps;
 	mem_replace(&s->subject, s->new_subject);
 	free(s->doubt);
 	s->doubt = TAKE(s->new_doubt);
@@ -212,8 +219,8 @@ static void publish(struct source *s, struct bundle *b)
 	else
 		set_problem(s, NULL);
 	drop_reading(s);
-	log_info("git", "revision %.12s is in force: %zu manifests, %zu findings", b->rev, b->n,
-	    diags_errors(&b->diags) + diags_warnings(&b->diags));
+	log_info("git", "revision %.12s is in force: %zu manifests, %zu files read, %zu findings",
+	    b->rev, b->n, b->n_read, diags_errors(&b->diags) + diags_warnings(&b->diags));
 	enter(s, SOURCE_IDLE);
 	s->o.on_bundle(s->o.arg);
 }
@@ -221,9 +228,14 @@ static void publish(struct source *s, struct bundle *b)
 static void decode(struct source *s, const struct bundle *last)
 {
 	_cleanup_err_ struct err *e = NULL;
+	const struct bundle_change change = {.files = s->files.v,
+	    .n = s->files.n,
+	    .gone = (const char *const *)s->files.gone.v,
+	    .n_gone = s->files.gone.n,
+	    .all = !s->files.differ};
 	struct bundle *b = NULL;
 
-	if (bundle_build(s->rev, s->files.v, s->files.n, last, &b, &e) < 0) {
+	if (bundle_update(s->rev, &change, last, &b, &e) < 0) {
 		failed(s, "the new revision is not taken", e);
 		return;
 	}
@@ -305,6 +317,14 @@ static void on_files(void *arg, const struct gitport_result *res)
 		failed(s, "the manifests cannot be read", res->err);
 		return;
 	}
+	bool differ = res->base && res->base[0];
+	if (differ && (!s->bundle || strcmp(res->base, s->bundle->rev) != 0)) {
+		struct err e = {.code = ERR_PROTOCOL,
+		    .msg = (char *)"they are told as a difference to another revision"};
+
+		failed(s, "the manifests cannot be read", &e);
+		return;
+	}
 	if (res->truncated) {
 		struct err e = {.code = ERR_LIMIT,
 		    .msg = (char *)"the watched folder has too many or too large files",
@@ -318,7 +338,19 @@ static void on_files(void *arg, const struct gitport_result *res)
 	for (size_t i = 0; i < res->n_files; i++)
 		if (bundle_is_manifest_path(res->files[i].path))
 			files_add(s, &res->files[i]);
+	for (size_t i = 0; i < res->n_gone; i++)
+		strs_add_take(&s->files.gone, outer_path(s, res->gone[i]));
+	s->files.differ = differ;
+	s->files.gaps = res->gaps;
 	enter(s, SOURCE_COMPARE);
+}
+
+/* The files of what is in force are known: only what is different is read. */
+static void fetch(struct source *s)
+{
+	const char *base = s->bundle && !s->gaps ? s->bundle->rev : "";
+
+	s->job = gitport_read_since(s->o.git, s->rev, base, on_files, s);
 }
 
 /* What is in force again, or further on, is followed from here on. */
@@ -471,7 +503,7 @@ static void enter(struct source *s, enum source_state next)
 		s->job = git->list(s->o.git, on_list, s);
 		return;
 	case SOURCE_FETCH:
-		s->job = git->read(s->o.git, s->rev, on_files, s);
+		fetch(s);
 		return;
 	case SOURCE_COMPARE:
 		compare(s);

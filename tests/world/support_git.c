@@ -29,7 +29,7 @@ enum kind { JOB_LIST, JOB_READ, JOB_OLD, JOB_STATUS, JOB_COMPARE, JOB_PUBLISH };
 struct job {
 	gitport_job id;
 	enum kind kind;
-	char *rev, *path, *message;
+	char *rev, *path, *base, *message;
 	struct kv put;
 	struct strs del;
 	gitport_cb cb;
@@ -178,6 +178,7 @@ static void job_free(struct job *j)
 {
 	free(j->rev);
 	free(j->path);
+	free(j->base);
 	free(j->message);
 	kv_fini(&j->put);
 	strs_fini(&j->del);
@@ -223,21 +224,33 @@ static void run_compare(const struct memgit *g, const struct job *j)
 	j->cb(j->arg, &r);
 }
 
-/* Gives the files of a commit (all, or the one of `path`) to the job's owner. */
-static void give_files(const struct job *j, const struct commit *c, const char *path)
+/* Gives the files of a commit (all, those that differ from `base`, or the one of `path`) to the
+ * job's owner. */
+static void give_files(
+    const struct job *j, const struct commit *c, const struct commit *base, const char *path)
 {
 	struct gitport_file *files = mem_calloc(c->files.n + 1, sizeof(*files));
-	struct gitport_result r = {
-	    .rev = c->oid, .files = files, .author = "somebody", .subject = c->subject};
+	const char **gone = mem_calloc((base ? base->files.n : 0) + 1, sizeof(*gone));
+	struct gitport_result r = {.rev = c->oid,
+	    .base = base ? base->oid : "",
+	    .files = files,
+	    .gone = gone,
+	    .author = "somebody",
+	    .subject = c->subject};
 
 	KV_FOREACH (it, &c->files)
-		if (!path || strcmp(path, it->key) == 0)
+		if ((!path || strcmp(path, it->key) == 0) &&
+		    !(base && text_eq(kv_get(&base->files, it->key), it->value)))
 			files[r.n_files++] = (struct gitport_file){.path = it->key,
 			    .data = it->value,
 			    .len = strlen(it->value),
 			    .oid = ""};
+	for (size_t i = 0; base && i < base->files.n; i++)
+		if (!kv_has(&c->files, base->files.v[i].key))
+			gone[r.n_gone++] = base->files.v[i].key;
 	j->cb(j->arg, &r);
 	free(files);
+	free(gone);
 }
 
 static void give_error(const struct job *j, enum err_code code, const char *msg, bool rejected)
@@ -310,11 +323,11 @@ static void run_normally(struct memgit *g, const struct job *j)
 		if (!c || (j->kind == JOB_OLD && !kv_has(&c->files, j->path)))
 			give_error(j, ERR_NOTFOUND, "no such object", false);
 		else
-			give_files(j, c, j->path);
+			give_files(j, c, j->base ? known_commit(g, j->base) : NULL, j->path);
 		return;
 	case JOB_STATUS:
 		if (g->status.n)
-			give_files(j, tip(&g->status), NULL);
+			give_files(j, tip(&g->status), NULL, NULL);
 		else
 			give_error(j, ERR_NOTFOUND, "the branch does not exist", false);
 		return;
@@ -404,12 +417,14 @@ static gitport_job port_list(struct gitport *g, gitport_cb cb, void *arg)
 	return add((struct port *)g, JOB_LIST, cb, arg, &j);
 }
 
-static gitport_job port_read(struct gitport *g, const char *rev, gitport_cb cb, void *arg)
+static gitport_job port_read(
+    struct gitport *g, const char *rev, const char *base, gitport_cb cb, void *arg)
 {
 	struct job *j;
 	gitport_job id = add((struct port *)g, JOB_READ, cb, arg, &j);
 
 	j->rev = mem_strdup(rev);
+	j->base = mem_strdup(base);
 	return id;
 }
 

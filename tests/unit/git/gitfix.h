@@ -116,17 +116,18 @@ struct fix {
 	char *state;
 	/* the last result */
 	unsigned calls;
-	bool ok, empty, truncated, path_missing, rejected;
+	bool ok, empty, truncated, path_missing, gaps, rejected;
 	enum err_code code;
-	char *msg, *hint, *head, *status_head, *note, *rev, *author, *subject, *new_head;
+	char *msg, *hint, *head, *status_head, *note, *rev, *base, *author, *subject, *new_head;
 	int64_t commit_wall_ms, retry_ms;
 	struct got_file *files;
 	size_t n_files;
+	struct strs gone;
 };
 
 static void fix_forget(struct fix *f)
 {
-	char **texts[] = {&f->msg, &f->hint, &f->head, &f->status_head, &f->note, &f->rev,
+	char **texts[] = {&f->msg, &f->hint, &f->head, &f->status_head, &f->note, &f->rev, &f->base,
 	    &f->author, &f->subject, &f->new_head};
 	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
 		mem_free_str(texts[i]);
@@ -137,6 +138,7 @@ static void fix_forget(struct fix *f)
 		mem_free_str(&f->files[i].skipped);
 	}
 	free(f->files);
+	strs_fini(&f->gone);
 	f->files = NULL;
 	f->n_files = 0;
 }
@@ -155,13 +157,17 @@ UNUSED static void fix_got(void *arg, const struct gitport_result *r)
 	f->status_head = mem_strdup(r->status_head);
 	f->note = mem_strdup(r->note);
 	f->rev = mem_strdup(r->rev);
+	f->base = mem_strdup(r->base);
 	f->author = mem_strdup(r->author);
 	f->subject = mem_strdup(r->subject);
 	f->new_head = mem_strdup(r->new_head);
 	f->empty = r->empty;
 	f->truncated = r->truncated;
 	f->path_missing = r->path_missing;
+	f->gaps = r->gaps;
 	f->rejected = r->rejected;
+	for (size_t i = 0; i < r->n_gone; i++)
+		strs_add(&f->gone, r->gone[i]);
 	f->commit_wall_ms = r->commit_wall_ms;
 	f->files = mem_calloc(r->n_files, sizeof(*f->files));
 	f->n_files = r->n_files;

@@ -161,6 +161,33 @@ static void test_moved(void **state UNUSED)
 	fix_close(&f);
 }
 
+/* A pack without one of the files: it is told as missing, the rest is read, and nothing is built on
+ * such a reading. */
+static void test_gaps(void **state UNUSED)
+{
+	_cleanup_str_ char *url = githost_repo(&host, "gaps");
+	_cleanup_str_ char *head =
+	    fix_sh("cd gaps; echo a >a.yaml; echo b >b.yaml; git add -A; git commit -q -m one; "
+		   "git push -q origin HEAD:main; git rev-parse HEAD");
+	fix_run(
+	    "cd gaps; git rev-parse HEAD HEAD^{tree} HEAD:a.yaml | git pack-objects -q --stdout "
+	    ">../gaps.pack; printf '#!/bin/sh\ncat >/dev/null\ncat %s/gaps.pack\n' >../hook; chmod "
+	    "+x ../hook; "
+	    "git config -f ../srv/.gitconfig uploadpack.packObjectsHook %s/hook",
+	    fix_dir, fix_dir);
+	struct fix f;
+	githost_settings(&host, &f, url);
+	fix_open(&f);
+	fix_read(&f, head);
+	fix_ok(&f);
+	assert_true(f.gaps);
+	assert_int_equal(f.n_files, 2);
+	fix_has(&f, "a.yaml", "a\n");
+	fix_skipped(&f, "b.yaml", "missing in the repository");
+	fix_close(&f);
+	fix_run("rm srv/.gitconfig");
+}
+
 int main(int argc, char **argv)
 {
 	FIX_BE_WORKER(argc, argv);
@@ -169,6 +196,7 @@ int main(int argc, char **argv)
 	    cmocka_unit_test(test_claimed_loose),
 	    cmocka_unit_test(test_loops),
 	    cmocka_unit_test(test_moved),
+	    cmocka_unit_test(test_gaps),
 	};
 	fix_begin();
 	int r = githost_start(&host);

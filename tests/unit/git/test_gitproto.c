@@ -22,10 +22,10 @@ static void test_bytes(void **state UNUSED)
 	/* By hand: type, job, then the fields with their lengths. */
 	struct gitproto_msg msg = {
 	    .type = GITPROTO_READ, .job = 0x0102030405060708, .rev = oid_a, .path = "a"};
-	unsigned char want[9 + 4 + 41 + 4 + 2] = {
+	unsigned char want[9 + 4 + 41 + 4 + 1 + 4 + 2] = {
 	    GITPROTO_READ, 1, 2, 3, 4, 5, 6, 7, 8, 0, 0, 0, 40};
 	memcpy(want + 13, oid_a, 41);
-	memcpy(want + 54, "\0\0\0\1a\0", 6);
+	memcpy(want + 54, "\0\0\0\0\0\0\0\0\1a\0", 11);
 	struct buf b;
 	encode(&msg, &b);
 	assert_int_equal(b.len, sizeof(want));

@@ -168,13 +168,14 @@ static gitport_job count_list(struct gitport *g, gitport_cb cb, void *arg)
 	return gitport_list(p->f.port, on_done, p);
 }
 
-static gitport_job count_read(struct gitport *g, const char *rev, gitport_cb cb, void *arg)
+static gitport_job count_read(
+    struct gitport *g, const char *rev, const char *base, gitport_cb cb, void *arg)
 {
 	struct poller *p = poller_of(g);
 	p->cb = cb;
 	p->arg = arg;
 	p->under_way++;
-	return gitport_read(p->f.port, rev, on_done, p);
+	return gitport_read_since(p->f.port, rev, base, on_done, p);
 }
 
 static gitport_job count_compare(
