@@ -381,8 +381,8 @@ static void read_one(struct pile *p, const struct bundle_file *f, const struct b
 	p->n_read += !same;
 }
 
-static int read_sheets(struct pile *p, const struct bundle_change *c, const struct bundle *last,
-    struct err **err)
+static int read_sheets(
+    struct pile *p, const struct bundle_change *c, const struct bundle *last, struct err **err)
 {
 	size_t bytes = p->bytes;
 	for (size_t i = 0; i < c->n; i++)

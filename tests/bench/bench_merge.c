@@ -104,7 +104,7 @@ static void test_merge(void **state UNUSED)
 		assert_int_equal(next->n_read, 1);
 		fix_read(&f, head);
 		fix_ok(&f);
-		struct bundle *all = decode(&f, b);
+		struct bundle *all = decode(&f, NULL);
 		int64_t t3 = now_us();
 		assert_int_equal(all->n_read, MANIFESTS);
 		assert_string_equal(all->hash, next->hash);

@@ -188,7 +188,8 @@ static void play(uint64_t seed)
 		if (i % 16 == 15) /* the cache is lost: everything is read again */
 			kill((pid_t)gitwork_pid(w.other.work), SIGKILL);
 		follow(&w, head);
-		struct bundle *b = from_scratch(&w, head, last);
+		struct bundle *bare = bundles_bare(last), *b = from_scratch(&w, head, bare);
+		bundle_unref(&bare);
 		bundles_same(b, source_bundle(w.source));
 		bundle_unref(&last);
 		last = b;
