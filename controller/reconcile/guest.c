@@ -122,9 +122,22 @@ static void restore_intent(struct guest *g, const struct record *r)
 		log_error(g->name, "%s", err_msg(e));
 }
 
+/* The journal was not lost, and knows that we destroyed it and saw it to be gone: what the report
+ * says is older. */
+static bool was_destroyed(const struct guest *g, uint32_t vmid)
+{
+	const struct fallen *f;
+	size_t n = journal_fallen(g->env->journal, &f);
+
+	for (size_t i = 0; i < n && journal_is_scanned(g->env->journal); i++)
+		if (f[i].vmid == vmid && strcmp(f[i].name, g->name) == 0)
+			return true;
+	return false;
+}
+
 static void restore_record(struct guest *g, const struct record *r)
 {
-	if (g->rec.vmid || journal_intent(g->env->journal, g->name))
+	if (g->rec.vmid || journal_intent(g->env->journal, g->name) || was_destroyed(g, r->vmid))
 		return;
 	if (!r->uuid || !r->uuid[0]) {
 		restore_intent(g, r);

@@ -7,8 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LATE_MS (10 * 60 * 1000) /* a call whose answer was lost may still be on its way */
-
 const struct resource *guest_wanted(const struct guest *g)
 {
 	return g->want ? g->want : g->parting;
@@ -84,7 +82,7 @@ void guest_stay(struct guest *g)
 
 	if (!d || g->env->readonly)
 		return;
-	if (d->deleting && !d->upid && clock_wall(g->env->clock) < d->wall_ms + LATE_MS)
+	if (d->deleting && !d->upid && clock_wall(g->env->clock) < d->wall_ms + OPS_LATE_MS)
 		return;
 	if (journal_stay(g->env->journal, g->name, &e) < 0)
 		log_error(g->name, "%s", err_msg(e));

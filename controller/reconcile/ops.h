@@ -19,6 +19,10 @@
 #include "plan.h"
 #include "pvereq.h"
 
+/* So long may a call still be on its way whose answer was lost: longer than anybody waits for one
+ * (cluster.timeout). */
+#define OPS_LATE_MS (11 * 60 * 1000)
+
 enum op_end {
 	OP_DONE,      /* carried out; read again */
 	OP_AGAIN,     /* nobody knows, or only a part: read and plan again */

@@ -17,7 +17,6 @@
 #define CANDIDATES_MAX 200
 #define DEFAULT_MIN 100u
 #define DEFAULT_MAX 9999u /* without a configured range: where people look for VMs */
-#define LATE_MS 60000	  /* a call whose answer was lost may still be on its way */
 
 static void pick(struct op *op);
 static void probe(struct op *op);
@@ -222,7 +221,7 @@ static void is_free(struct op *op)
 		op_finish(op, OP_FREE, PVE_NONE, "the number is free");
 		return;
 	}
-	if (clock_wall(op->env.clock) < op->intent.wall_ms + LATE_MS)
+	if (clock_wall(op->env.clock) < op->intent.wall_ms + OPS_LATE_MS)
 		op_finish(op, OP_AGAIN, PVE_NONE, "a late answer may still come");
 	else if (journal_end(op->env.journal, op->name, NULL, &e) < 0)
 		op_unwritable(op, e);

@@ -48,6 +48,8 @@ static void maybe_reborn(struct play *p)
 		if (play_pick(p, 6) == 0) {
 			world_tell(p->w, "the state directory is lost");
 			memstore_drop(p->w->store);
+			for (size_t i = 0; i < PLAY_VMS; i++)
+				p->m[i].doubtful |= p->m[i].absent;
 		}
 		if (play_pick(p, 12) == 0) {
 			world_tell(p->w, "the status branch is lost");

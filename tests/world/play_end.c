@@ -67,6 +67,13 @@ static void clean_up(struct world *w)
 	}
 }
 
+/* Nobody remembers that it was destroyed as ordered, and the order was taken back since: whether it
+ * is made anew is for a person to say. */
+static bool may_be_missing(struct world *w, const struct manifest *m, const struct vmstat *v)
+{
+	return m->doubtful && v && v->reason == REASON_MISSING && !world_find(w, m->name, NULL);
+}
+
 static bool converged(struct world *w)
 {
 	struct play *p = playing;
@@ -89,9 +96,11 @@ static bool converged(struct world *w)
 
 		if (!m->there || m->broken || m->lost)
 			continue;
+		v = world_vmstat(w, m->name);
+		if (may_be_missing(w, m, v))
+			continue;
 		if ((why = wrong(p, m)) != NULL)
 			return false;
-		v = world_vmstat(w, m->name);
 		if (!v || !vmstat_is_ready(v))
 			return false;
 	}

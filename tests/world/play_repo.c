@@ -54,6 +54,7 @@ static void revert(struct play *p)
 		p->m[i] = p->before[i];
 		p->m[i].vmid = now.vmid;
 		p->m[i].lost = now.lost;
+		p->m[i].doubtful = now.doubtful;
 		if (now.size > p->m[i].size) /* disks cannot shrink */
 			p->m[i].size = now.size;
 	}

@@ -18,6 +18,7 @@ struct manifest {
 	unsigned source, node, cores, memory, tag, size, edits;
 	int64_t vmid; /* where a person saw its VM last */
 	bool absent, protect;
+	bool doubtful; /* the journal was lost while it was to be destroyed */
 	bool full, started, no_net1, recreate;
 };
 

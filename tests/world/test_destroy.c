@@ -234,6 +234,44 @@ static void test_death_at_every_line(void **state)
 	}
 }
 
+static int64_t first;
+
+static bool is_made_anew(struct world *w)
+{
+	int64_t vmid = world_find(w, "web-01", NULL);
+
+	return vmid && vmid != first && world_all_ready(w);
+}
+
+static bool is_forgotten(struct world *w)
+{
+	const struct vmstat *v = world_vmstat(w, "web-01");
+
+	return v && !v->record.vmid;
+}
+
+/* It was destroyed, and the report never came to say so; then it is wanted again. */
+static void test_report_is_older_than_the_destroy(void **state)
+{
+	struct world *w = end_open(9, "", &web_there, 1);
+
+	(void)state;
+	first = world_find(w, "web-01", NULL);
+	end_allow(first);
+	end_merge(w, &web_absent, 1, "goes");
+	end_target = first;
+	assert_true(world_run(w, HOUR_MS, end_gone, end_look));
+	memgit_set_down(w->git, true);
+	assert_true(world_run(w, HOUR_MS, is_forgotten, end_look));
+	world_kill(w);
+	memgit_set_down(w->git, false);
+	end_merge(w, &web_there, 1, "comes back");
+	end_start_life(w);
+	if (!world_run(w, HOUR_MS, is_made_anew, end_look))
+		end_close(w, "it is not made anew");
+	end_close(w, NULL);
+}
+
 /* Journal and status branch are lost: the marker alone is not enough to destroy. */
 static void test_everything_lost(void **state)
 {
@@ -314,6 +352,7 @@ int main(void)
 	    cmocka_unit_test(test_withdrawn),
 	    cmocka_unit_test(test_every_fault),
 	    cmocka_unit_test(test_death_at_every_line),
+	    cmocka_unit_test(test_report_is_older_than_the_destroy),
 	    cmocka_unit_test(test_everything_lost),
 	    cmocka_unit_test(test_number_reused_at_every_step),
 	};

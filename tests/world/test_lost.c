@@ -272,6 +272,38 @@ static void drop_log(const char *line, void *arg)
 	(void)line, (void)arg;
 }
 
+static bool is_struck(struct world *w)
+{
+	return sim_fault_struck(w->sim) > 0;
+}
+
+/* The call for the clone is carried out long after everybody has given it up, and nobody wants the
+ * VM any more; then it is wanted again. */
+static void test_a_clone_that_comes_late(void **state)
+{
+	struct world *w = world_new(21, NULL);
+	struct sim_fault f = {.kind = SIM_FAULT_DELAY, .path = "*/clone", .nth = 1};
+	_cleanup_kv_ struct kv files = {0}, none = {0};
+	size_t n = 0;
+
+	(void)state;
+	f.delay_ms = 100000;
+	kv_set(&files, "web.yaml", web_yaml);
+	kv_set(&none, "README", "nothing");
+	memgit_commit(w->git, &files, "first");
+	sim_fault_add(w->sim, &f);
+	world_start(w, CONTROLLER_RUN);
+	assert_true(world_run(w, HOUR_MS, is_struck, NULL));
+	memgit_commit(w->git, &none, "goes");
+	world_run(w, 900000, NULL, NULL);
+	memgit_commit(w->git, &files, "comes back");
+	must_be_ready(w);
+	world_run(w, 300000, NULL, NULL);
+	world_find(w, "web-01", &n);
+	assert_int_equal(n, 1);
+	world_free(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -283,6 +315,7 @@ int main(void)
 	    cmocka_unit_test(test_namesake),
 	    cmocka_unit_test(test_stop_without_git),
 	    cmocka_unit_test(test_lock_is_no_failure),
+	    cmocka_unit_test(test_a_clone_that_comes_late),
 	};
 
 	log_set_sink(drop_log, NULL);
