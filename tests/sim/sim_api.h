@@ -46,6 +46,7 @@ char *percent_decode(const char *s, size_t len); /* owned */
 struct jsn *index_of(const char *key, const char *const *v, size_t n);
 /* What stands for the build of this version. */
 const char *release_id(const struct sim *s);
+bool sees_guest(const struct sim *s, const struct who *w, int64_t vmid);
 /* The guest row that /cluster/resources and pools share, or NULL if w may not see it. */
 struct jsn *resource_guest(
     struct sim *s, const struct node *by, struct guest *g, const struct who *w, bool with_tags);

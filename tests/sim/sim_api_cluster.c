@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "sim_api.h"
+#include "sim_conf.h"
 #include "sim_net.h"
 #include "sim_prop.h"
 #include "sim_volume.h"
@@ -182,7 +183,7 @@ void api_nodes(struct job *j)
 
 /* --- resources --- */
 
-static bool sees_guest(const struct sim *s, const struct who *w, int64_t vmid)
+bool sees_guest(const struct sim *s, const struct who *w, int64_t vmid)
 {
 	_cleanup_str_ char *path = mem_printf("/vms/%" PRId64, vmid);
 
@@ -402,52 +403,14 @@ void api_cluster_log(struct job *j)
 	job_ok(j, a);
 }
 
-static void list_add(struct strs *ret, const char *text)
-{
-	_cleanup_strs_ struct strs l = {0};
-
-	if (!text || text_split(text, ";, ", true, 1024, &l) < 0)
-		return;
-	for (size_t i = 0; i < l.n; i++)
-		strs_add(ret, l.v[i]);
-}
-
-static bool tag_in(const char *list, const char *tag)
-{
-	_cleanup_strs_ struct strs l = {0};
-
-	list_add(&l, list);
-	return strs_has(&l, tag);
-}
-
-/* The tags that may be given: those of guests one sees, and what the options allow. */
 static struct jsn *allowed_tags(struct job *j)
 {
-	struct sim *s = j->sim;
-	const char *access = kv_get(&s->options, "user-tag-access"),
-		   *listed = access ? strstr(access, "user-allow-list=") : NULL,
-		   *reg = kv_get(&s->options, "registered-tags");
-	bool all = auth_has(s, &j->who, "/", PRIV_BIT(SYS_MODIFY));
-	bool none = access && strstr(access, "user-allow=none") && !all,
-	     only = access && strstr(access, "user-allow=list") && !all;
 	struct jsn *tags = jsn_new_array();
-	_cleanup_strs_ struct strs seen = {0};
+	_cleanup_strs_ struct strs l = {0};
 
-	if (listed && !none) {
-		_cleanup_str_ char *v =
-		    mem_strndup(strchr(listed, '=') + 1, strcspn(strchr(listed, '=') + 1, ","));
-
-		list_add(&seen, v);
-	}
-	for (size_t i = 0; !none && !only && i < s->nguests; i++)
-		if (all || sees_guest(s, &j->who, s->guests[i]->vmid))
-			list_add(&seen, kv_get(&s->guests[i]->conf, "tags"));
-	if (all)
-		list_add(&seen, reg);
-	strs_sort_unique(&seen);
-	for (size_t i = 0; i < seen.n; i++)
-		if (all || !tag_in(reg, seen.v[i]))
-			jsn_push(tags, jsn_new_str(seen.v[i]));
+	tags_allowed(j, &l);
+	for (size_t i = 0; i < l.n; i++)
+		jsn_push(tags, jsn_new_str(l.v[i]));
 	return tags;
 }
 

@@ -2,12 +2,10 @@
 
 #include <ctype.h>
 #include <inttypes.h>
-#include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "sim_auth.h"
-#include "sim_form.h"
 #include "sim_mutant.h"
 #include "sim_net.h"
 #include "sim_schema.h"
@@ -47,6 +45,35 @@ bool conf_unlocked(const struct guest *g, struct oops *o)
 	return lock && !MUTANT(LOCKS_IGNORED) ? oops_die(o, "VM is locked (%s)", lock) : true;
 }
 
+/* What a key will be: asked for, put back, or as it is. */
+static const char *to_be(const struct guest *g, const struct confop *op, const char *key)
+{
+	const char *v = kv_get(&op->set, key);
+
+	if (!v && strs_has(&op->revert, key))
+		v = kv_get(&g->conf, key);
+	if (!v)
+		v = kv_get(&g->pend, key);
+	return v ? v : kv_get(&g->conf, key);
+}
+
+static bool balloon_fits(const struct guest *g, const struct confop *op, struct oops *o)
+{
+	const char *bal = to_be(g, op, "balloon");
+	bool asked = false;
+
+	for (int i = 0; i < 2; i++) {
+		const char *key = i ? "balloon" : "memory";
+
+		asked = asked || kv_has(&op->set, key) ||
+			(strs_has(&op->revert, key) && kv_has(&g->conf, key));
+	}
+	if (asked && bal && strtoll(bal, NULL, 10) > memory_mib(to_be(g, op, "memory")))
+		return oops_die(
+		    o, "balloon value too large (must be smaller than assigned memory)");
+	return true;
+}
+
 struct guest *conf_enter(struct job *j, const struct confop *op, struct oops *o)
 {
 	struct guest *g = conf_load(j, op->vmid, o);
@@ -58,7 +85,7 @@ struct guest *conf_enter(struct job *j, const struct confop *op, struct oops *o)
 		oops_die(o, "checksum mismatch (file change by other user?)");
 		return NULL;
 	}
-	return op->skiplock || conf_unlocked(g, o) ? g : NULL;
+	return (op->skiplock || conf_unlocked(g, o)) && balloon_fits(g, op, o) ? g : NULL;
 }
 
 /* --- parameters --- */
@@ -132,111 +159,6 @@ static bool take_lists(struct job *j, struct confop *op, struct oops *o)
 	return true;
 }
 
-/* One line of an authorized_keys file: the blob must be what its type says, to its last byte. */
-static bool key_line_ok(const char *line)
-{
-	_cleanup_strs_ struct strs w = {0};
-	unsigned char blob[2048];
-	size_t len, at, fields = 0;
-	int n;
-
-	if (text_split(line, " \t", true, 16, &w) < 0 || w.n < 2)
-		return false;
-	len = strlen(w.v[1]);
-	if (!len || len % 4 || len > 2700)
-		return false;
-	n = EVP_DecodeBlock(blob, (const unsigned char *)w.v[1], (int)len);
-	if (n < 0)
-		return false;
-	len = (size_t)n - (w.v[1][len - 1] == '=') - (w.v[1][len - 2] == '=');
-	for (at = 0; at + 4 <= len; fields++) {
-		size_t l = (size_t)blob[at] << 24 | (size_t)blob[at + 1] << 16 |
-			   (size_t)blob[at + 2] << 8 | blob[at + 3];
-
-		if (l > len - at - 4 ||
-		    (!fields && (l != strlen(w.v[0]) || memcmp(blob + at + 4, w.v[0], l) != 0)))
-			return false;
-		if (fields == 1 && !strcmp(w.v[0], "ssh-ed25519") && l != 32)
-			return false;
-		at += 4 + l;
-	}
-	return at == len && fields >= 2;
-}
-
-static bool sshkeys_ok(const char *value)
-{
-	_cleanup_str_ char *text = form_decode(value, strlen(value), false);
-	_cleanup_strs_ struct strs lines = {0};
-
-	if (text_split(text, "\r\n", true, 256, &lines) < 0)
-		return false;
-	for (size_t i = 0; i < lines.n; i++)
-		if (!key_line_ok(lines.v[i]))
-			return false;
-	return true;
-}
-
-static bool take_value(
-    struct job *j, struct confop *op, const char *key, char **value, struct oops *o)
-{
-	struct sim *s = j->sim;
-
-	if (prop_is_drive(key)) {
-		_cleanup_drive_ struct drive d;
-
-		if (!drive_parse(s, key, *value, &d))
-			return oops_param(o, key, "unable to parse drive options");
-		if (!drive_clean(j, op, key, &d, o))
-			return false;
-		free(*value);
-		*value = drive_print(&d);
-	} else if (prop_is_net(key)) {
-		const struct guest *had = MUTANT(MAC_KEPT) ? guest_find(s, op->vmid) : NULL;
-		char *v = had && kv_has(&had->conf, key) && !strchr(*value, ':')
-			      ? mem_strdup(kv_get(&had->conf, key))
-			      : net_canonical(s, key, *value);
-
-		free(*value);
-		*value = v;
-	} else if (!strcmp(key, "vmgenid") && !strcmp(*value, "1")) {
-		free(*value);
-		*value = sim_uuid(s);
-	} else if (!strcmp(key, "hookscript")) {
-		const struct volume *v = NULL;
-
-		(void)v;
-		return oops_param(o, key, "script '%s' does not exist\n", *value);
-	} else if (!strcmp(key, "cpuunits")) {
-		int64_t n = strtoll(*value, NULL, 10);
-
-		if (n > s->cpuunits_max) {
-			free(*value);
-			*value = mem_printf("%" PRId64, s->cpuunits_max);
-		}
-	}
-	return true;
-}
-
-static bool take_values(struct job *j, struct confop *op, struct oops *o)
-{
-	_cleanup_kv_ struct kv out = {0};
-	const char *ssh = kv_get(&op->set, "sshkeys");
-
-	if (ssh && !sshkeys_ok(ssh))
-		return oops_die(o, "SSH public key validation error");
-	KV_FOREACH (i, &op->set) {
-		_cleanup_str_ char *v = mem_strdup(i->value);
-
-		if (!take_value(j, op, i->key, &v, o))
-			return false;
-		kv_set(&out, i->key, v);
-	}
-	kv_fini(&op->set);
-	op->set = out;
-	out = (struct kv){0};
-	return true;
-}
-
 bool conf_prepare(struct job *j, struct confop *op, struct oops *o)
 {
 	static const char *const own[] = {"node", "vmid", "delete", "revert", "force", "skiplock",
@@ -254,12 +176,12 @@ bool conf_prepare(struct job *j, struct confop *op, struct oops *o)
 		kv_del(&op->set, own[i]);
 	list_into(job_param(j, "delete"), &op->del);
 	list_into(job_param(j, "revert"), &op->revert);
+	if (!conf_keys_ok(kv_get(&op->set, "sshkeys")))
+		return oops_die(o, "SSH public key validation error");
 	if (!op->set.n && !op->del.n && !op->revert.n)
 		return oops_die(o, "no options specified");
 	cdrom_alias(op);
-	if (!take_lists(j, op, o) || !take_values(j, op, o))
-		return false;
-	return op->trusted || conf_may(j, op, o);
+	return take_lists(j, op, o) && conf_take_values(j, op, o) && conf_may(j, op, o);
 }
 
 /* --- values as they are stored --- */
@@ -360,16 +282,17 @@ static bool protected(const struct guest *g, struct oops *o, const char *what, c
 	return true;
 }
 
-static bool delete_device(struct update *u, const char *key, const char *val)
+/* The right that depends on what is in the slot now and on what is put there. */
+static bool may_slot(struct update *u, const char *key, const char *value)
 {
+	const char *old = kv_get(&u->g->conf, key);
 	struct job *j = u->j;
-	bool root = u->op->trusted || who_is_root(&j->who);
 
-	if (text_starts(key, "serial") && !root && strcmp(val, "socket") != 0)
-		return oops_die(u->o, "only root can delete '%s' config for real devices", key);
-	if (text_starts(key, "usb") && !root && !strstr(val, "spice") && !strstr(val, "mapping="))
-		return oops_die(u->o, "only root can delete '%s' config for real devices", key);
-	return u->op->trusted || conf_may_unplug(j, u->g, key, u->o);
+	if (prop_is_net(key))
+		return !old || conf_may_net(j, key, old, u->o);
+	if (!strcmp(key, "tags"))
+		return conf_may_tags(j, old, value, u->o);
+	return conf_may_device(j, key, old, value, u->o);
 }
 
 static bool delete_one(struct update *u, const char *key)
@@ -389,16 +312,13 @@ static bool delete_one(struct update *u, const char *key)
 		if (!drive_parse(s, key, val, &d))
 			return true;
 		return protected(g, u->o, "unused disk", d.file) &&
-		       (u->op->trusted || conf_may_drive(u->j, key, &d, u->o)) &&
+		       conf_may_drive(u->j, key, val, u->o) &&
 		       drive_free_unused(u->j, g, key, u->o);
 	}
 	if (prop_is_drive(key)) {
-		if (!protected(g, u->o, "drive", key))
+		if (!protected(g, u->o, "drive", key) || !conf_may_drive(u->j, key, val, u->o))
 			return false;
-		if (drive_parse(s, key, val, &d) && !u->op->trusted &&
-		    !conf_may_drive(u->j, key, &d, u->o))
-			return false;
-	} else if (!delete_device(u, key, val))
+	} else if (!may_slot(u, key, NULL))
 		return false;
 	strs_add(&u->modified, key);
 	guest_unpend(s, g, key);
@@ -431,13 +351,30 @@ static bool set_boot(struct update *u, const char *value)
 	return true;
 }
 
+static bool tpm_stays(struct update *u, const char *key, const char *old, const char *value)
+{
+	_cleanup_drive_ struct drive a = {0}, b = {0};
+	const char *was, *is;
+
+	if (strcmp(key, "tpmstate0") != 0 || !old || !drive_parse(u->j->sim, key, old, &a) ||
+	    !drive_parse(u->j->sim, key, value, &b) || strcmp(a.file, b.file) != 0)
+		return true;
+	was = kv_get(&a.opts, "version");
+	is = kv_get(&b.opts, "version");
+	if (!strcmp(was ? was : "v1.2", is ? is : "v1.2"))
+		return true;
+	return oops_die(u->o, "cannot change TPM state version after creation");
+}
+
 static bool set_drive(struct update *u, const char *key, const char *value)
 {
 	struct sim *s = u->j->sim;
 	_cleanup_str_ char *waiting = mem_strdup(kv_get(&u->g->pend, key));
 	_cleanup_str_ char *made = NULL;
+	const char *old = kv_get(&u->g->conf, key);
 
-	if (!u->op->trusted && !conf_may_set_drive(u->j, u->g, key, value, u->o))
+	if ((old && !conf_may_drive(u->j, key, old, u->o)) ||
+	    !conf_may_drive(u->j, key, value, u->o) || !tpm_stays(u, key, old, value))
 		return false;
 	if (waiting && !drive_leave(u->j, u->g, key, waiting, false, u->o))
 		return false;
@@ -452,16 +389,28 @@ static bool set_drive(struct update *u, const char *key, const char *value)
 	return true;
 }
 
-static bool root_device(struct update *u, const char *key, const char *value)
+/* What only goes together with something else. */
+static bool fits(struct update *u, const char *key, const char *value)
 {
-	if (u->op->trusted || who_is_root(&u->j->who))
+	_cleanup_kv_ struct kv parts = {0};
+	const struct sim *s = u->j->sim;
+	struct buf why;
+	const char *type;
+
+	if (strcmp(key, "vga") != 0 && strcmp(key, "machine") != 0)
 		return true;
-	if (text_starts(key, "serial") && strcmp(value, "socket") != 0)
-		return oops_die(u->o, "only root can modify '%s' config for real devices", key);
-	if (text_starts(key, "usb") && !strstr(value, "spice") && !strstr(value, "mapping="))
-		return oops_die(u->o, "only root can set '%s' config for real devices", key);
-	if (text_starts(key, "hostpci") && !strstr(value, "mapping="))
-		return oops_die(u->o, "only root can set '%s' config for non-mapped devices", key);
+	buf_init(&why, 0);
+	schema_split(&(struct sby){.table = schema_table(key), .path = key, .v9 = s->v9}, value,
+	    &parts, &why);
+	buf_fini(&why);
+	type = kv_get(&parts, "type");
+	if (*key == 'm') {
+		if (text_eq(kv_get(&parts, "viommu"), "intel") && !(type && strstr(type, "q35")))
+			return oops_die(
+			    u->o, "to use Intel vIOMMU please set the machine type to q35");
+	} else if (kv_has(&parts, "clipboard") && type &&
+		   (text_starts(type, "serial") || !strcmp(type, "none")))
+		return oops_die(u->o, "vga type %s is not compatible with VNC clipboard", type);
 	return true;
 }
 
@@ -488,8 +437,7 @@ static bool set_one(struct update *u, const char *key, const char *value)
 	strs_add(&u->modified, key);
 	if (text_eq(kv_get(&g->pend, key), value))
 		return true;
-	if (!root_device(u, key, value) ||
-	    !(u->op->trusted || conf_may_unplug(u->j, g, key, u->o)) ||
+	if ((!prop_is_drive(key) && !may_slot(u, key, value)) || !fits(u, key, value) ||
 	    !writable(s, key, value, u->o))
 		return false;
 	if (prop_is_drive(key)) {
@@ -512,28 +460,6 @@ static bool set_one(struct update *u, const char *key, const char *value)
 		guest_pend_del(s, g, key, false);
 	if (v || strcmp(key, "description") != 0)
 		guest_unpend_del(s, g, key);
-	return true;
-}
-
-static bool balloon_fits(struct update *u)
-{
-	const struct kv *set = &u->op->set;
-	const char *mem = kv_get(set, "memory"), *bal = kv_get(set, "balloon");
-	const struct guest *g = u->g;
-
-	if (!mem && !bal)
-		return true;
-	if (!mem)
-		mem = kv_get(&g->pend, "memory");
-	if (!mem)
-		mem = kv_get(&g->conf, "memory");
-	if (!bal)
-		bal = kv_get(&g->pend, "balloon");
-	if (!bal)
-		bal = kv_get(&g->conf, "balloon");
-	if (bal && strtoll(bal, NULL, 10) > memory_mib(mem))
-		return oops_die(
-		    u->o, "balloon value too large (must be smaller than assigned memory)");
 	return true;
 }
 
@@ -563,8 +489,6 @@ bool conf_apply(struct job *j, struct confop *op, struct oops *o)
 	bool ok;
 
 	take_reverts(&u);
-	if (!balloon_fits(&u))
-		return false;
 	conf_say(j, op);
 	job_log(j, "update VM %" PRId64 ": %s", op->vmid, op->summary);
 	boot_order(kv_get(&u.g->conf, "boot"), &u.order);

@@ -19,7 +19,7 @@ struct confop {
 	struct kv set;
 	struct strs del, revert;
 	bool force, skiplock;
-	bool trusted; /* no rights are asked: a human's own doing in a test */
+	bool fresh; /* the guest is being created */
 	char *digest;
 	char *summary;	/* for the logs: "-cores 4 -delete tags" */
 	size_t news;	/* volumes it makes */
@@ -44,12 +44,21 @@ bool conf_unlocked(const struct guest *g, struct oops *o);
 
 /* What is read back of a written value; NULL when it is dropped. */
 char *conf_normal(const struct sim *s, const char *key, const char *value);
+/* Values in their canonical form, and a list of ssh keys (sim_confval.c). */
+bool conf_take_values(struct job *j, struct confop *op, struct oops *o);
+bool conf_keys_ok(const char *value);
+
 /* Rights for keys (sim_confperm.c). */
 bool conf_may(struct job *j, const struct confop *op, struct oops *o);
-bool conf_may_drive(struct job *j, const char *key, const struct drive *d, struct oops *o);
-bool conf_may_set_drive(
-    struct job *j, const struct guest *g, const char *key, const char *value, struct oops *o);
-bool conf_may_unplug(struct job *j, const struct guest *g, const char *key, struct oops *o);
+/* For what is in a drive's slot now, and for what is put there. */
+bool conf_may_drive(struct job *j, const char *key, const char *value, struct oops *o);
+/* Devices of the node, passed through or mapped; either value may be NULL. */
+bool conf_may_device(
+    struct job *j, const char *key, const char *old, const char *value, struct oops *o);
+bool conf_may_mappings(struct job *j, const struct kv *conf, struct oops *o);
+/* Tags (sim_tags.c). */
+void tags_allowed(struct job *j, struct strs *ret);
+bool conf_may_tags(struct job *j, const char *old, const char *value, struct oops *o);
 bool conf_may_volume(struct job *j, const char *volid, int64_t vmid, struct oops *o);
 bool conf_may_net(struct job *j, const char *key, const char *value, struct oops *o);
 

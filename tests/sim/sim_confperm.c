@@ -2,9 +2,11 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "sim_auth.h"
 #include "sim_conf.h"
+#include "sim_schema.h"
 #include "sim_volume.h"
 
 enum need {
@@ -31,7 +33,7 @@ static const struct {
     {NEED_HWTYPE, "|acpi|hotplug|kvm|machine|scsihw|smbios1|tablet|vga|watchdog|audio0|rng0|"},
     {NEED_OPTIONS, "|agent|autostart|bios|description|keyboard|localtime|migrate_downtime"
 		   "|migrate_speed|name|onboot|ostype|protection|reboot|startdate|startup|tdf"
-		   "|template|tags|"},
+		   "|template|"},
     {NEED_POWER, "|freeze|"},
     {NEED_DISK, "|boot|bootdisk|vmstatestorage|"},
     {NEED_CLOUDINIT, "|cicustom|cipassword|citype|ciuser|ciupgrade|nameserver|searchdomain"
@@ -49,11 +51,10 @@ static enum need need_of(const char *key)
 {
 	_cleanup_str_ char *w = mem_printf("|%s|", key);
 
-	if (prop_is_drive(key) || !strcmp(key, "cdrom") || prop_is_unused(key))
+	if (prop_is_drive(key) || !strcmp(key, "cdrom") || prop_is_unused(key) ||
+	    !strcmp(key, "tags") || numbered(key, "serial") || numbered(key, "usb") ||
+	    numbered(key, "hostpci") || numbered(key, "virtiofs"))
 		return NEED_NONE;
-	if (numbered(key, "serial") || numbered(key, "usb") || numbered(key, "hostpci") ||
-	    numbered(key, "virtiofs"))
-		return NEED_HWTYPE;
 	if (numbered(key, "numa"))
 		return NEED_CPU;
 	if (numbered(key, "net") || numbered(key, "ipconfig"))
@@ -122,35 +123,99 @@ static bool may_key(struct job *j, int64_t vmid, const char *key, struct oops *o
 	return true;
 }
 
-/* A tag that the cluster has registered is for those who may change the cluster. */
-static bool may_tags(struct job *j, const char *before, const char *after, struct oops *o)
+bool conf_may_drive(struct job *j, const char *key, const char *value, struct oops *o)
 {
-	struct sim *s = j->sim;
-	const char *reg = kv_get(&s->options, "registered-tags");
-	_cleanup_strs_ struct strs known = {0}, a = {0}, b = {0};
+	_cleanup_drive_ struct drive d = {0};
+	uint64_t want = PRIV_BIT(VM_CONFIG_DISK);
 
-	if (!reg || auth_has(s, &j->who, "/", PRIV_BIT(SYS_MODIFY)))
+	if (j->trusted || !drive_parse(j->sim, key, value, &d))
 		return true;
-	if (text_split(reg, ";, ", true, 256, &known) < 0 ||
-	    text_split(before ? before : "", ";, ", true, 256, &a) < 0 ||
-	    text_split(after ? after : "", ";, ", true, 256, &b) < 0)
+	if (drive_is_cloudinit(&d))
+		want = PRIV_BIT(VM_CONFIG_CLOUDINIT) | PRIV_BIT(VM_CONFIG_CDROM);
+	else if (drive_is_cdrom(&d))
+		want = PRIV_BIT(VM_CONFIG_CDROM);
+	return may_vm(j, j->vmid, want, false, o);
+}
+
+/* What is mapped is for who may use the mapping, what is passed through by its address for root. */
+static bool may_mapped(
+    struct job *j, const char *key, const char *kind, const char *value, struct oops *o)
+{
+	const struct sim *s = j->sim;
+	_cleanup_kv_ struct kv parts = {0};
+	_cleanup_str_ char *path = NULL;
+	const char *host, *mapping;
+	struct buf why;
+
+	buf_init(&why, 0);
+	schema_split(&(struct sby){.table = schema_table(!strcmp(kind, "pci") ? "hostpci" : kind),
+			 .path = key,
+			 .v9 = s->v9},
+	    value, &parts, &why);
+	buf_fini(&why);
+	host = kv_get(&parts, "host");
+	mapping = kv_get(&parts, !strcmp(kind, "virtiofs") ? "dirid" : "mapping");
+	if (host && *kind == 'u' && !strcasecmp(host, "spice"))
 		return true;
-	for (size_t i = 0; i < known.n; i++)
-		if (strs_has(&a, known.v[i]) != strs_has(&b, known.v[i]))
-			return oops_http(o, 403,
-			    "Permission check failed (/, Sys.Modify for modifying tag '%s')",
-			    known.v[i]);
+	if (host)
+		return oops_die(o, "only root can set '%s' config for %s devices", key,
+		    *kind == 'p' ? "non-mapped" : "real");
+	if (!mapping)
+		return oops_die(o, "either 'host' or 'mapping' must be set.");
+	path = mem_printf("/mapping/%s/%s", !strcmp(kind, "virtiofs") ? "dir" : kind, mapping);
+	return auth_check(s, &j->who, path, PRIV_BIT(MAPPING_USE), false, o);
+}
+
+/* check_usb_perm, check_hostpci_perm, check_rng_perm, check_dir_perm */
+static bool may_value(struct job *j, const char *key, const char *value, struct oops *o)
+{
+	uint64_t hw = PRIV_BIT(VM_CONFIG_HWTYPE);
+
+	if (!value)
+		return true;
+	if (numbered(key, "usb"))
+		return may_vm(j, j->vmid, hw, false, o) && may_mapped(j, key, "usb", value, o);
+	if (numbered(key, "hostpci"))
+		return may_mapped(j, key, "pci", value, o) && may_vm(j, j->vmid, hw, false, o);
+	if (numbered(key, "virtiofs"))
+		return may_vm(j, j->vmid, PRIV_BIT(VM_CONFIG_DISK), false, o) &&
+		       may_mapped(j, key, "virtiofs", value, o);
+	if (numbered(key, "rng") && strstr(value, "/dev/hwrng"))
+		return auth_check(
+		    j->sim, &j->who, "/mapping/hwrng", PRIV_BIT(MAPPING_USE), false, o);
 	return true;
 }
 
-bool conf_may_drive(struct job *j, const char *key, const struct drive *d, struct oops *o)
+bool conf_may_device(
+    struct job *j, const char *key, const char *old, const char *value, struct oops *o)
 {
-	(void)key;
-	if (drive_is_cloudinit(d))
-		return may_vm(j, j->vmid, PRIV_BIT(VM_CONFIG_CDROM) | PRIV_BIT(VM_CONFIG_CLOUDINIT),
-		    false, o);
-	return may_vm(j, j->vmid,
-	    drive_is_cdrom(d) ? PRIV_BIT(VM_CONFIG_CDROM) : PRIV_BIT(VM_CONFIG_DISK), false, o);
+	if (j->trusted || who_is_root(&j->who))
+		return true;
+	if (numbered(key, "serial")) {
+		if ((!old || !strcmp(old, "socket")) && (!value || !strcmp(value, "socket")))
+			return may_vm(j, j->vmid, PRIV_BIT(VM_CONFIG_HWTYPE), false, o);
+		return oops_die(o, "only root can %s '%s' config for real devices",
+		    value ? "modify" : "delete", key);
+	}
+	return may_value(j, key, old, o) && may_value(j, key, value, o);
+}
+
+/* check_mapping_access: what a clone would take along. */
+bool conf_may_mappings(struct job *j, const struct kv *conf, struct oops *o)
+{
+	if (who_is_root(&j->who))
+		return true;
+	KV_FOREACH (i, conf) {
+		if (numbered(i->key, "usb") && !may_mapped(j, i->key, "usb", i->value, o))
+			return false;
+		if (numbered(i->key, "hostpci") && !may_mapped(j, i->key, "pci", i->value, o))
+			return false;
+		if (numbered(i->key, "virtiofs") && !may_mapped(j, i->key, "virtiofs", i->value, o))
+			return false;
+		if (numbered(i->key, "rng") && !may_value(j, i->key, i->value, o))
+			return false;
+	}
+	return true;
 }
 
 bool conf_may_volume(struct job *j, const char *volid, int64_t vmid, struct oops *o)
@@ -241,7 +306,7 @@ bool conf_may_net(struct job *j, const char *key, const char *value, struct oops
 	_cleanup_str_ char *path = NULL;
 	const char *bridge, *tag;
 
-	if (!net_parse(s, key, value, &parts))
+	if (j->trusted || !net_parse(s, key, value, &parts))
 		return true;
 	bridge = kv_get(&parts, "bridge");
 	tag = kv_get(&parts, "tag");
@@ -254,47 +319,25 @@ bool conf_may_net(struct job *j, const char *key, const char *value, struct oops
 	return auth_check(s, &j->who, path, PRIV_BIT(SDN_USE), false, o);
 }
 
-/* What is there and what is to be, each by its own right. */
-bool conf_may_set_drive(
-    struct job *j, const struct guest *g, const char *key, const char *value, struct oops *o)
-{
-	const char *values[] = {kv_get(&g->conf, key), value};
-
-	for (size_t i = 0; i < ARRAY_LEN(values); i++) {
-		_cleanup_drive_ struct drive d = {0};
-
-		if (values[i] && drive_parse(j->sim, key, values[i], &d) &&
-		    !conf_may_drive(j, key, &d, o))
-			return false;
-	}
-	return true;
-}
-
-/* Who changes or takes away a NIC needs the right to use what it was plugged into. */
-bool conf_may_unplug(struct job *j, const struct guest *g, const char *key, struct oops *o)
-{
-	const char *cur = prop_is_net(key) ? kv_get(&g->conf, key) : NULL;
-
-	return !cur || conf_may_net(j, key, cur, o);
-}
-
 static bool may_keys(struct job *j, const struct confop *op, struct oops *o)
 {
-	const struct guest *g = guest_find(j->sim, op->vmid);
-	const char *tags = g ? kv_get(&g->conf, "tags") : NULL;
-
 	for (size_t i = 0; i < op->del.n; i++)
 		if (!may_key(j, op->vmid, op->del.v[i], o))
 			return false;
 	KV_FOREACH (i, &op->set)
 		if (!may_key(j, op->vmid, i->key, o))
 			return false;
-	return !(kv_has(&op->set, "tags") || strs_has(&op->del, "tags")) ||
-	       may_tags(j, tags, kv_get(&op->set, "tags"), o);
+	if (op->fresh)
+		KV_FOREACH (i, &op->set)
+			if (!conf_may_device(j, i->key, NULL, i->value, o))
+				return false;
+	return true;
 }
 
 bool conf_may(struct job *j, const struct confop *op, struct oops *o)
 {
+	if (j->trusted)
+		return true;
 	if (!who_is_root(&j->who) && !may_keys(j, op, o))
 		return false;
 	KV_FOREACH (i, &op->set)

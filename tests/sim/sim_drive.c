@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sim_auth.h"
 #include "sim_conf.h"
 #include "sim_mutant.h"
 #include "sim_volume.h"
@@ -54,6 +55,7 @@ bool drive_clean(struct job *j, struct confop *op, const char *key, struct drive
 	return true;
 }
 
+/* QemuConfig->has_cloudinit: one that only waits for its removal is still there. */
 static const char *other_cloudinit(const struct sim *s, const struct guest *g, const char *key)
 {
 	for (int p = 0; p < 2; p++) {
@@ -63,8 +65,7 @@ static const char *other_cloudinit(const struct sim *s, const struct guest *g, c
 			_cleanup_drive_ struct drive d = {0};
 
 			if (strcmp(i->key, key) != 0 && prop_kind(i->key) &&
-			    !kv_has(&g->pend_del, i->key) && drive_parse(s, i->key, i->value, &d) &&
-			    drive_is_cloudinit(&d))
+			    drive_parse(s, i->key, i->value, &d) && drive_is_cloudinit(&d))
 				return i->key;
 		}
 	}
@@ -267,6 +268,53 @@ static bool used_elsewhere(
 	return false;
 }
 
+static bool conf_uses(
+    const struct sim *s, const struct kv *conf, const char *volid, const char *but_key)
+{
+	KV_FOREACH (i, conf) {
+		_cleanup_drive_ struct drive d = {0};
+
+		if (!text_eq(but_key, i->key) && prop_is_drive(i->key) &&
+		    drive_parse(s, i->key, i->value, &d) && !drive_is_cdrom(&d) &&
+		    !strcmp(d.file, volid))
+			return true;
+	}
+	return false;
+}
+
+/* Drive::is_volume_in_use: another slot has it, or any snapshot. */
+static bool in_use(const struct sim *s, const struct guest *g, const char *volid, const char *key)
+{
+	if (conf_uses(s, &g->conf, volid, key))
+		return true;
+	for (size_t i = 0; i < g->nsnaps; i++)
+		if (conf_uses(s, &g->snaps[i].conf, volid, NULL))
+			return true;
+	return false;
+}
+
+/* try_deallocate_drive: what nobody else uses is freed by whoever may allocate there. */
+static bool deallocate(
+    struct job *j, struct guest *g, const char *key, struct volume *v, struct oops *o)
+{
+	struct sim *s = j->sim;
+	_cleanup_str_ char *volid = volume_id(v);
+	_cleanup_str_ char *path = mem_printf("/storage/%s", v->store->name);
+
+	if (!j->trusted &&
+	    !auth_check(s, &j->who, path, PRIV_BIT(DATASTORE_ALLOCATESPACE), false, o))
+		return false;
+	if (in_use(s, g, volid, key))
+		return oops_die(
+		    o, "unable to delete '%s' - volume is still in use (snapshot?)", volid);
+	if (v->store->stuck_free)
+		return oops_die(o, "unable to remove volume '%s'", volid);
+	if (volume_children(s, v))
+		return oops_die(o, "base volume '%s' is still in use by linked cloned", v->own);
+	volume_free(s, v);
+	return true;
+}
+
 static bool add_unused(struct job *j, struct guest *g, const char *volid, struct oops *o)
 {
 	for (int i = 0; i < SIM_UNUSED_MAX; i++) {
@@ -305,11 +353,14 @@ bool drive_leave(
 	}
 	if (drive_is_cdrom(&d) || !v || v->vmid != g->vmid)
 		return true;
-	if ((force || MUTANT(DELETE_FREES)) && !used_elsewhere(s, g, d.file, key)) {
+	if (MUTANT(DELETE_FREES)) {
 		volume_free(s, v);
 		return true;
 	}
-	return add_unused(j, g, d.file, o);
+	if (!force)
+		return add_unused(j, g, d.file, o);
+	return (j->trusted || auth_vm(s, &j->who, g->vmid, PRIV_BIT(VM_CONFIG_DISK), o)) &&
+	       deallocate(j, g, key, v, o);
 }
 
 bool drive_free_unused(struct job *j, struct guest *g, const char *key, struct oops *o)
@@ -318,23 +369,8 @@ bool drive_free_unused(struct job *j, struct guest *g, const char *key, struct o
 	_cleanup_str_ char *volid = mem_strdup(kv_get(&g->conf, key));
 	struct volume *v = volume_find(s, g->node, volid);
 
-	for (size_t i = 0; i < g->nsnaps; i++)
-		KV_FOREACH (k, &g->snaps[i].conf)
-			if (prop_is_drive(k->key) && text_starts(k->value, volid))
-				return oops_die(o,
-				    "unable to delete '%s' - volume is still in use "
-				    "(snapshot?)",
-				    volid);
-	if (v && v->store->stuck_free)
-		return oops_die(o, "unable to remove volume '%s'", volid);
-	if (v && v->vmid == g->vmid && !used_elsewhere(s, g, volid, key)) {
-		size_t n = volume_children(s, v);
-
-		if (n)
-			return oops_die(
-			    o, "base volume '%s' is still in use by linked cloned", v->own);
-		volume_free(s, v);
-	}
+	if (v && v->vmid == g->vmid && !deallocate(j, g, key, v, o))
+		return false;
 	guest_unset(s, g, key);
 	return true;
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "sim_conf.h"
+#include "sim_schema.h"
 
 /* Takes away what is not a change: equal values, deletions of what is not there. */
 void pending_clean(struct sim *s, struct guest *g)
@@ -36,6 +37,18 @@ static void take(struct sim *s, struct guest *g, const char *key)
 		kv_set(&g->live, key, v);
 }
 
+/* A drive that cannot leave its slot: told under its key, the others go on. */
+static bool leave(
+    struct job *j, struct guest *g, const char *key, bool force, const char *told, struct oops *o)
+{
+	_cleanup_str_ char *old = mem_strdup(kv_get(&g->conf, key));
+	_cleanup_oops_ struct oops why = {0};
+
+	if (!old || !prop_is_drive(key) || drive_leave(j, g, key, old, force, &why))
+		return true;
+	return oops_param(o, key, "%s%s\n", told, why.msg);
+}
+
 static void drop(struct sim *s, struct guest *g, const char *key)
 {
 	guest_unpend_del(s, g, key);
@@ -44,6 +57,7 @@ static void drop(struct sim *s, struct guest *g, const char *key)
 		kv_del(&g->live, key);
 }
 
+/* vmconfig_apply_pending: deletions first, in the order of their names. */
 bool pending_apply_stopped(struct job *j, struct guest *g, struct oops *o)
 {
 	struct sim *s = j->sim;
@@ -53,12 +67,11 @@ bool pending_apply_stopped(struct job *j, struct guest *g, struct oops *o)
 	kv_copy(&del, &g->pend_del);
 	kv_copy(&set, &g->pend);
 	KV_FOREACH (i, &del) {
-		_cleanup_str_ char *old = mem_strdup(kv_get(&g->conf, i->key));
-		bool force = !strcmp(i->value, "2");
+		_cleanup_str_ char *told =
+		    mem_printf("unable to apply pending change %s : ", i->key);
 
-		drop(s, g, i->key);
-		if (old && prop_is_drive(i->key) && !drive_leave(j, g, i->key, old, force, o))
-			return false;
+		if (leave(j, g, i->key, !strcmp(i->value, "2"), told, o))
+			drop(s, g, i->key);
 	}
 	pending_clean(s, g);
 	KV_FOREACH (i, &set) {
@@ -67,26 +80,28 @@ bool pending_apply_stopped(struct job *j, struct guest *g, struct oops *o)
 
 		if (!kv_has(&g->pend, i->key))
 			continue;
-		take(s, g, i->key);
-		if (!prop_is_drive(i->key))
-			continue;
-		if (drive_parse(s, i->key, i->value, &a))
+		if (prop_is_drive(i->key) && drive_parse(s, i->key, i->value, &a)) {
+			_cleanup_str_ char *told =
+			    mem_printf("unable to apply pending change %s : ", i->key);
+
 			ci = ci || drive_is_cloudinit(&a);
-		if (old && drive_parse(s, i->key, old, &b) && !text_eq(a.file, b.file) &&
-		    !drive_leave(j, g, i->key, old, false, o))
-			return false;
+			if (old && drive_parse(s, i->key, old, &b) && !text_eq(a.file, b.file) &&
+			    !leave(j, g, i->key, false, told, o))
+				continue;
+		}
+		take(s, g, i->key);
 	}
 	if (ci)
 		cloudinit_write(j, g);
 	drive_drop_unused(s, g);
-	return true;
+	return !o->status;
 }
 
 static bool fast(const char *key)
 {
 	static const char words[] = "|lock|name|onboot|shares|startup|description|protection"
 				    "|vmstatestorage|hookscript|tags|migrate_downtime"
-				    "|migrate_speed|template|";
+				    "|migrate_speed|";
 	_cleanup_str_ char *w = mem_printf("|%s|", key);
 
 	return strstr(words, w) || cloudinit_key(key);
@@ -104,6 +119,34 @@ static bool feature(const struct guest *g, const char *name)
 
 enum plug { PLUG_DONE, PLUG_WAIT, PLUG_FAILED };
 
+/* USB devices come and go in guests whose system is known to take them. */
+static bool hot_usb(const struct guest *g)
+{
+	const char *os = kv_get(&g->conf, "ostype");
+
+	return feature(g, "usb") && os &&
+	       (!strcmp(os, "l26") || !strcmp(os, "win8") || !strcmp(os, "win10") ||
+		   !strcmp(os, "win11"));
+}
+
+/* vm_deviceunplug: what the guest may boot from stays, and so does what has no slot to leave. */
+static enum plug unplug(const struct guest *g, const char *key, struct buf *why)
+{
+	_cleanup_strs_ struct strs order = {0};
+	const char *boot = kv_get(&g->conf, "boot");
+	char kind = prop_kind(key);
+
+	boot_order(boot, &order);
+	if (boot && strstr(boot, "order=") ? strs_has(&order, key)
+					   : text_eq(kv_get(&g->conf, "bootdisk"), key))
+		buf_addf(why, "can't unplug bootdisk '%s'\n", key);
+	else if (kind == 'i' || kind == 's')
+		buf_addf(why, "can't unplug device '%s'\n", key);
+	else
+		return PLUG_DONE;
+	return PLUG_FAILED;
+}
+
 static bool bridge_there(const struct guest *g, const char *bridge)
 {
 	return !bridge || strs_has(&g->node->bridges, bridge);
@@ -115,12 +158,13 @@ static enum plug plug_net(
 	static const char *const fixed[] = {"model", "macaddr", "queues", "mtu"};
 	_cleanup_kv_ struct kv a = {0}, b = {0};
 	const char *old = kv_get(&g->conf, key), *bridge;
-	bool replug = !old;
+	bool replug;
 
 	if (!net_parse(s, key, value, &b))
 		return PLUG_WAIT;
 	bridge = kv_get(&b, "bridge");
-	if (old && net_parse(s, key, old, &a))
+	replug = !old || !net_parse(s, key, old, &a) || !bridge || !kv_has(&a, "bridge");
+	if (!replug)
 		for (size_t i = 0; i < ARRAY_LEN(fixed); i++)
 			replug = replug || !text_eq(kv_get(&a, fixed[i]), kv_get(&b, fixed[i]));
 	if (replug && !feature(g, "network"))
@@ -145,8 +189,8 @@ static enum plug plug_net(
 
 static bool same_cold_options(const struct drive *a, const struct drive *b)
 {
-	static const char *const cold[] = {"aio", "cache", "discard", "detect_zeroes", "iothread",
-	    "product", "queues", "ro", "scsiblock", "serial", "ssd", "vendor", "wwn"};
+	static const char *const cold[] = {
+	    "aio", "cache", "discard", "iothread", "product", "queues", "ro", "ssd", "vendor"};
 
 	for (size_t i = 0; i < ARRAY_LEN(cold); i++)
 		if (!text_eq(kv_get(&a->opts, cold[i]), kv_get(&b->opts, cold[i])))
@@ -162,6 +206,7 @@ static bool hot_bus(const struct guest *g, const char *key)
 	return kind && kind != 'i' && kind != 's' && feature(g, "disk");
 }
 
+/* vmconfig_update_disk */
 static enum plug plug_disk(struct job *j, struct guest *g, const char *key, const char *value,
     struct buf *why, struct oops *o)
 {
@@ -178,24 +223,61 @@ static enum plug plug_disk(struct job *j, struct guest *g, const char *key, cons
 		return PLUG_FAILED;
 	}
 	if (drive_is_cdrom(&a)) {
-		if (!drive_is_cloudinit(&a) || drive_is_cloudinit(&b))
+		/* Another medium: the cloud-init volume goes only when nothing takes its place. */
+		if (!drive_is_cloudinit(&a) || strcmp(b.file, "none") != 0)
 			return PLUG_DONE;
 	} else if (!strcmp(a.file, b.file))
 		return same_cold_options(&a, &b) ? PLUG_DONE : PLUG_WAIT;
-	else if (!hot_bus(g, key))
+	else if (!feature(g, "disk"))
 		return PLUG_WAIT;
-	return drive_leave(j, g, key, old, false, o) ? PLUG_DONE : PLUG_FAILED;
+	else if (unplug(g, key, why) != PLUG_DONE)
+		return PLUG_FAILED;
+	return leave(j, g, key, false, "hotplug problem - ", o) ? PLUG_DONE : PLUG_FAILED;
 }
 
-static enum plug plug_agent(const struct guest *g, const char *value)
+/* The agent's options as they count: none of them when it is off (parse_guest_agent). */
+static void agent_options(const struct sim *s, const char *value, struct kv *ret)
+{
+	struct buf why;
+	const char *on;
+
+	buf_init(&why, 0);
+	schema_split(&SCHEMA_OF("agent", s->v9), value, ret, &why);
+	buf_fini(&why);
+	on = kv_get(ret, "enabled");
+	if (!on || strcasestr("0 no off false", on))
+		kv_fini(ret);
+	else
+		kv_set(ret, "enabled", "1");
+	kv_del(ret, "fstrim_cloned_disks"); /* takes effect when a clone asks for it */
+}
+
+/* vmconfig_update_agent */
+static enum plug plug_agent(const struct sim *s, const struct guest *g, const char *value)
 {
 	const char *old = kv_get(&g->conf, "agent");
-	size_t a = old ? strcspn(old, ",") : 0, b = strcspn(value, ",");
+	_cleanup_kv_ struct kv a = {0}, b = {0};
 
-	return old && a == b && !strncmp(old, value, a) && !strstr(value, "type=") &&
-		       !strstr(old, "type=")
-		   ? PLUG_DONE
-		   : PLUG_WAIT;
+	if (!old || !strcmp(old, "0"))
+		return PLUG_WAIT;
+	agent_options(s, old, &a);
+	agent_options(s, value, &b);
+	return kv_eq(&a, &b) ? PLUG_DONE : PLUG_WAIT;
+}
+
+/* qemu_cpu_hotplug */
+static enum plug plug_vcpus(const struct guest *g, const char *value, struct buf *why)
+{
+	const char *cores = kv_get(&g->conf, "cores"), *sockets = kv_get(&g->conf, "sockets");
+	int64_t most =
+	    (cores ? strtoll(cores, NULL, 10) : 1) * (sockets ? strtoll(sockets, NULL, 10) : 1);
+
+	if (!feature(g, "cpu"))
+		return PLUG_WAIT;
+	if (strtoll(value, NULL, 10) <= most)
+		return PLUG_DONE;
+	buf_adds(why, "you can't add more vcpus than maxcpus\n");
+	return PLUG_FAILED;
 }
 
 static bool hot_cpu_or_memory(const char *hotplug)
@@ -218,7 +300,7 @@ static enum plug plug_one(struct job *j, struct guest *g, const char *key, const
 	if (prop_is_drive(key))
 		return plug_disk(j, g, key, value, why, o);
 	if (!strcmp(key, "agent"))
-		return plug_agent(g, value);
+		return plug_agent(j->sim, g, value);
 	if (!strcmp(key, "balloon"))
 		return balloon_on(kv_get(&g->conf, "balloon")) == balloon_on(value) ? PLUG_DONE
 										    : PLUG_WAIT;
@@ -227,37 +309,57 @@ static enum plug plug_one(struct job *j, struct guest *g, const char *key, const
 	if (!strcmp(key, "hotplug"))
 		return hot_cpu_or_memory(value) || hot_cpu_or_memory(hp) ? PLUG_WAIT : PLUG_DONE;
 	if (!strcmp(key, "vcpus"))
-		return feature(g, "cpu") ? PLUG_DONE : PLUG_WAIT;
+		return plug_vcpus(g, value, why);
 	if (!strcmp(key, "memory"))
 		return feature(g, "memory") && text_eq(kv_get(&g->conf, "numa"), "1") ? PLUG_DONE
 										      : PLUG_WAIT;
-	if (!strcmp(key, "tablet") || text_starts(key, "usb"))
+	if (!strcmp(key, "tablet"))
 		return feature(g, "usb") ? PLUG_DONE : PLUG_WAIT;
+	if (text_starts(key, "usb"))
+		return hot_usb(g) ? PLUG_DONE : PLUG_WAIT;
 	return PLUG_WAIT;
+}
+
+static enum plug unplug_drive(
+    struct job *j, struct guest *g, const char *key, bool force, struct oops *o)
+{
+	enum plug p;
+	struct buf why;
+
+	if (!hot_bus(g, key))
+		return PLUG_WAIT;
+	buf_init(&why, 0);
+	p = unplug(g, key, &why);
+	if (p != PLUG_DONE)
+		oops_param(o, key, "hotplug problem - %s", buf_str(&why));
+	else if (!leave(j, g, key, force, "hotplug problem - ", o))
+		p = PLUG_FAILED;
+	buf_fini(&why);
+	return p;
 }
 
 static enum plug unplug_one(
     struct job *j, struct guest *g, const char *key, bool force, struct oops *o)
 {
-	_cleanup_str_ char *old = mem_strdup(kv_get(&g->conf, key));
+	const char *old = kv_get(&g->conf, key);
 	bool now;
 
-	if (prop_is_drive(key)) {
-		if (!hot_bus(g, key))
-			return PLUG_WAIT;
-		guest_unset(j->sim, g, key);
-		return drive_leave(j, g, key, old, force, o) ? PLUG_DONE : PLUG_FAILED;
-	}
+	if (prop_is_drive(key))
+		return unplug_drive(j, g, key, force, o);
 	if (prop_is_net(key))
 		now = feature(g, "network");
 	else if (!strcmp(key, "hotplug"))
 		now = !hot_cpu_or_memory(old);
 	else if (!strcmp(key, "balloon"))
 		now = balloon_on(old);
-	else if (!strcmp(key, "tablet") || text_starts(key, "usb"))
+	else if (!strcmp(key, "tablet"))
 		now = feature(g, "usb");
+	else if (text_starts(key, "usb"))
+		now = hot_usb(g);
 	else if (!strcmp(key, "vcpus"))
 		now = feature(g, "cpu");
+	else if (!strcmp(key, "memory"))
+		now = feature(g, "memory") && text_eq(kv_get(&g->conf, "numa"), "1");
 	else
 		now = !strcmp(key, "cpulimit") || !strcmp(key, "cpuunits") || fast(key);
 	return now ? PLUG_DONE : PLUG_WAIT;
@@ -275,8 +377,6 @@ static bool plug_all(struct job *j, struct guest *g, const struct strs *modified
 			continue;
 		if (unplug_one(j, g, i->key, !strcmp(i->value, "2"), o) == PLUG_DONE)
 			drop(s, g, i->key);
-		if (o->status)
-			return false;
 	}
 	KV_FOREACH (i, &set) {
 		struct buf why;

@@ -16,6 +16,7 @@ static struct job *pretend(struct sim *s, struct node *n, const char *user, int6
 
 	j->entry = j->node = n;
 	j->vmid = vmid;
+	j->trusted = true;
 	j->method = mem_strdup("");
 	j->path = mem_strdup("");
 	j->who = (struct who){mem_strdup(user), mem_strdup(user), true};
@@ -187,7 +188,6 @@ int sim_human_edit(struct sim *s, int64_t vmid, const char *user, const struct k
 	if (del)
 		kv_set(&j->params, "delete", del);
 	op = mem_alloc(sizeof(*op));
-	op->trusted = true;
 	j->data = op;
 	j->data_free = confop_free;
 	if (conf_prepare(j, op, &o) && conf_enter(j, op, &o))

@@ -201,6 +201,7 @@ void api_create(struct job *j)
 		return;
 	}
 	j->pool = mem_strdup(job_param(j, "pool"));
+	op->fresh = true;
 	kv_copy(&all, &j->params);
 	for (size_t i = 0; i < ARRAY_LEN(own); i++)
 		kv_del(&j->params, own[i]);

@@ -228,8 +228,7 @@ static bool should_wait(const struct rowcase *c)
 	switch (a->class) {
 	case CLASS_PENDING:
 	case CLASS_SILENT:
-		/* This cluster takes more of the agent's key at once than PVE does. */
-		return a->id != ATTR_agent_freeze_fs;
+		return true;
 	case CLASS_HOTPLUG: /* the usual option, and a guest that understands USB */
 		return !text_eq(a->hotplug, "network") && !text_eq(a->hotplug, "usb");
 	case CLASS_NONE:
