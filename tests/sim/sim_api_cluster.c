@@ -225,6 +225,8 @@ struct jsn *resource_guest(
 		jsn_put_str(o, "tags", tags);
 	if (with_tags && lock)
 		jsn_put_str(o, "lock", lock);
+	if (with_tags && g->ha)
+		jsn_put_str(o, "hastate", g->ha_want);
 	return o;
 }
 

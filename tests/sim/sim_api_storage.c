@@ -132,7 +132,7 @@ void api_content(struct job *j)
 	size_t n = 0, cap = 0;
 	_cleanup_oops_ struct oops o = {0};
 
-	if (!store_check(s, job_param(j, "storage"), j->node, &o)) {
+	if (!store_active(s, job_param(j, "storage"), j->node, &o)) {
 		job_oops(j, &o);
 		return;
 	}
@@ -169,7 +169,7 @@ static void content_post_do(struct job *j)
 	int64_t bytes = size_parse(size);
 	_cleanup_str_ char *dotted = NULL;
 
-	st = store_check(s, job_param(j, "storage"), j->node, &o);
+	st = store_active(s, job_param(j, "storage"), j->node, &o);
 	if (!st) {
 		job_oops(j, &o);
 		return;

@@ -454,6 +454,7 @@ static void disk_begin(struct job *j)
 {
 	struct clone *c = j->data;
 	_cleanup_drive_ struct drive d = {0};
+	_cleanup_oops_ struct oops o = {0};
 	struct store *st = NULL;
 
 	if (c->next >= c->drives.n) {
@@ -462,8 +463,8 @@ static void disk_begin(struct job *j)
 	}
 	if (drive_parse(j->sim, c->drives.v[c->next], kv_get(&c->values, c->drives.v[c->next]), &d))
 		st = store_for(j, c, d.file);
-	if (!st || !store_on(st, j->node) || !st->online) {
-		clone_abort(j, "storage is not available");
+	if (!st || !store_active(j->sim, st->name, j->node, &o)) {
+		clone_abort(j, st ? o.msg : "storage is not available");
 		return;
 	}
 	job_log(j, "create %s clone of drive %s (%s)",

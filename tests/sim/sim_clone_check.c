@@ -33,12 +33,12 @@ static bool shared_and_allowed(
 			continue;
 		}
 		if (!volid_split(d.file, &store, &name))
-			continue;
+			return oops_die(o, "unable to parse volume ID '%s'", d.file);
 		st = store_find(s, store);
 		if (!st)
 			return oops_die(o, "storage '%s' does not exist", store);
 		*shared = *shared && st->shared;
-		if (drive_is_cdrom(&d) && !drive_is_cloudinit(&d))
+		if (drive_is_cdrom(&d)) /* a cloud-init drive among them: simply allowed */
 			continue;
 		path = mem_printf("/storage/%s", c->store ? c->store : store);
 		if (!auth_check(s, &j->who, path, PRIV_BIT(DATASTORE_ALLOCATESPACE), false, o))
@@ -67,11 +67,14 @@ static bool copyable(
 		return oops_die(o, "volume '%s' does not exist", d.file);
 	if (!strcmp(key, "tpmstate0") && g->running && c->full && !snap)
 		return oops_die(o, "cannot clone TPM state while VM is running");
+	if (v && c->full && !store_can_copy(v->store, v->format, snap != NULL))
+		return oops_die(o, "Full clone feature is not supported for%s '%s' (%s)",
+		    snap ? " a snapshot of" : "", d.file, key);
 	if (v && !c->full && !drive_is_cloudinit(&d)) {
 		ok = store_can_link(v->store, snap != NULL) && (snap || volume_is_base(v));
 		if (!ok)
-			return oops_die(o, "Linked clone feature is not supported for %s'%s' (%s)",
-			    snap ? "a snapshot of " : "", d.file, key);
+			return oops_die(o, "Linked clone feature is not supported for%s '%s' (%s)",
+			    snap ? " a snapshot of" : "", d.file, key);
 	}
 	strs_add(&c->drives, key);
 	kv_set(&c->values, key, value);
@@ -177,7 +180,8 @@ bool clone_check(struct job *j, struct clone *c, struct oops *o)
 		return oops_die(o, "parameter 'storage' not allowed for linked clones");
 	if (c->format && !c->full)
 		return oops_die(o, "parameter 'format' not allowed for linked clones");
-	if (!shared_and_allowed(j, c, conf, &shared, o) || !nets_allowed(j, conf, o))
+	if (!shared_and_allowed(j, c, conf, &shared, o) || !conf_may_mappings(j, conf, o) ||
+	    !nets_allowed(j, conf, o))
 		return false;
 	if (c->target && !shared)
 		return oops_die(

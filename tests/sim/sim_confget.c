@@ -233,7 +233,7 @@ void api_status_current(struct job *j)
 	ha = jsn_new_object();
 	jsn_put_int(ha, "managed", g->ha);
 	if (g->ha)
-		jsn_put_str(ha, "state", g->running ? "started" : "stopped");
+		jsn_put_str(ha, "state", g->ha_want);
 	jsn_put(d, "ha", ha);
 	if (agent && (*agent == '1' || strstr(agent, "enabled=1")))
 		jsn_put_int(d, "agent", 1);

@@ -77,6 +77,12 @@ static void resize_do(struct job *j)
 		job_oops(j, &o);
 		return;
 	}
+	if (n == v->size) { /* nothing is written, nor said */
+		job_done(j);
+		return;
+	}
+	clog_add(s, j->node, j->who.full, 6, "update VM %" PRId64 ": resize --disk %s --size %s",
+	    j->vmid, disk, job_param(j, "size"));
 	if (n > v->size) {
 		volume_grow(s, v, (n + 511) / 512 * 512);
 		if (store_is_file(v->store) && !g->running)
@@ -98,6 +104,7 @@ static void resize_do(struct job *j)
 	job_done(j);
 }
 
+/* With the file lock in hand; what qemu-img has to be asked for takes a moment. */
 static void resize_locked(struct job *j)
 {
 	_cleanup_oops_ struct oops o = {0};
@@ -106,26 +113,18 @@ static void resize_locked(struct job *j)
 		   *value = g ? kv_get(&g->conf, disk) : NULL;
 	_cleanup_drive_ struct drive d = {0};
 
-	if (g && digest && strcmp(digest, guest_digest(g)) != 0) {
-		job_die(j, "checksum mismatch (file change by other user?)");
-		return;
-	}
-	if (!g || (!job_param_bool(j, "skiplock") && !conf_unlocked(g, &o))) {
+	if (g && digest && strcmp(digest, guest_digest(g)) != 0)
+		oops_die(&o, "checksum mismatch (file change by other user?)");
+	else if (g && !job_param_bool(j, "skiplock"))
+		conf_unlocked(g, &o);
+	if (!o.status && (!value || !drive_parse(j->sim, disk, value, &d)))
+		oops_die(&o, "disk '%s' does not exist", disk);
+	else if (!o.status && !strchr(d.file, ':'))
+		oops_die(&o, "unable to parse volume ID '%s'", d.file);
+	if (o.status)
 		job_oops(j, &o);
-		return;
-	}
-	if (!value || !drive_parse(j->sim, disk, value, &d)) {
-		job_die(j, "disk '%s' does not exist", disk);
-		return;
-	}
-	if (!strchr(d.file, ':')) {
-		job_die(j, "unable to parse volume ID '%s'", d.file);
-		return;
-	}
-	clog_add(j->sim, j->node, j->who.full, 6,
-	    "update VM %" PRId64 ": resize --disk %s --size %s", j->vmid, job_param(j, "disk"),
-	    job_param(j, "size"));
-	job_next(j, j->sim->timing[TIMING_RESIZE], resize_do);
+	else
+		job_next(j, j->sim->timing[TIMING_RESIZE], resize_do);
 }
 
 static void resize_task(struct job *j)
@@ -150,6 +149,7 @@ void api_resize(struct job *j)
 
 struct move {
 	char *made; /* the new volume */
+	char *old;
 };
 
 static void move_free(void *data)
@@ -157,9 +157,11 @@ static void move_free(void *data)
 	struct move *m = data;
 
 	free(m->made);
+	free(m->old);
 	free(m);
 }
 
+/* $load_and_check_move */
 static bool move_check(struct job *j, struct guest *g, struct volume **ret_v, struct store **ret_st,
     const char **ret_fmt, struct oops *o)
 {
@@ -168,34 +170,46 @@ static bool move_check(struct job *j, struct guest *g, struct volume **ret_v, st
 		   *fmt = job_param(j, "format"), *digest = job_param(j, "digest"),
 		   *value = kv_get(&g->conf, disk);
 	_cleanup_drive_ struct drive d = {0};
-	_cleanup_str_ char *path = NULL;
 
 	if (digest && strcmp(digest, guest_digest(g)) != 0)
 		return oops_die(o, "detected modified configuration - file changed by other user? "
 				   "Try again.");
 	if (!value || !drive_parse(s, disk, value, &d))
 		return oops_die(o, "disk '%s' does not exist", disk);
-	if (drive_is_cdrom(&d))
+	if (drive_is_cdrom(&d) && !drive_is_cloudinit(&d))
 		return oops_die(o, "you can't move a cdrom");
 	*ret_v = volume_find(s, j->node, d.file);
 	if (!*ret_v)
 		return oops_die(o, "volume '%s' does not exist", d.file);
-	if (!to)
-		return oops_die(o, "needs either storage or a target disk");
+	if (!strcmp((*ret_v)->store->name, to) && (!fmt || !strcmp(fmt, (*ret_v)->format)))
+		return oops_die(o, "you can't move to the same storage with same format");
 	*ret_st = store_check(s, to, j->node, o);
 	if (!*ret_st)
 		return false;
-	path = mem_printf("/storage/%s", to);
-	if (!auth_check(s, &j->who, path, PRIV_BIT(DATASTORE_ALLOCATESPACE), false, o))
-		return false;
+	if (!store_has(*ret_st, "images"))
+		return oops_param(o, "storage", "storage '%s' does not support vm images", to);
+	if (drive_in_use(s, g, d.file, disk) && job_param_bool(j, "delete"))
+		return oops_die(o, "you can't move a disk with snapshots and delete the source");
 	if (!fmt)
 		fmt = store_can_format(*ret_st, (*ret_v)->format) ? (*ret_v)->format : "raw";
-	if (*ret_st == (*ret_v)->store && !strcmp(fmt, (*ret_v)->format))
-		return oops_die(o, "you can't move to the same storage with same format");
-	if (g->nsnaps && job_param_bool(j, "delete"))
-		return oops_die(o, "you can't move a disk with snapshots and delete the source");
 	*ret_fmt = fmt;
 	return true;
+}
+
+static void move_aside(struct job *j, struct guest *g, const char *old)
+{
+	_cleanup_oops_ struct oops o = {0};
+	struct volume *v = volume_find(j->sim, j->node, old);
+
+	if (!job_param_bool(j, "delete")) {
+		if (!drive_set_aside(j, g, old, &o))
+			job_log(j, "%s", o.msg);
+		return;
+	}
+	if (j->sim->v9)
+		job_log(j, "removing source volume '%s' after successful copy", old);
+	if (v && !volume_children(j->sim, v) && !v->store->stuck_free)
+		volume_free(j->sim, v);
 }
 
 static void move_end(struct job *j)
@@ -205,11 +219,10 @@ static void move_end(struct job *j)
 	_cleanup_oops_ struct oops o = {0};
 	struct guest *g = conf_load(j, j->vmid, &o);
 	const char *disk = job_param(j, "disk");
-	_cleanup_str_ char *old = g ? mem_strdup(kv_get(&g->conf, disk)) : NULL;
 	_cleanup_drive_ struct drive d = {0};
 	_cleanup_str_ char *text = NULL;
 
-	if (!g || !old || !drive_parse(s, disk, old, &d)) {
+	if (!g || !drive_parse(s, disk, kv_get(&g->conf, disk), &d)) {
 		job_die(j, "storage migration failed: configuration is gone");
 		return;
 	}
@@ -221,10 +234,9 @@ static void move_end(struct job *j)
 	d.file = TAKE(m->made);
 	text = drive_print(&d);
 	guest_set(s, g, disk, text);
-	if (!drive_leave(j, g, disk, old, job_param_bool(j, "delete"), &o)) {
-		job_oops(j, &o);
-		return;
-	}
+	move_aside(j, g, m->old);
+	if (text_eq(kv_get(&g->conf, "template"), "1"))
+		drives_to_base(s, g);
 	job_done(j);
 }
 
@@ -246,14 +258,18 @@ static void move_locked(struct job *j)
 	clog_add(s, j->node, j->who.full, 6,
 	    "move disk VM %" PRId64 ": move --disk %s --storage %s", j->vmid, job_param(j, "disk"),
 	    st->name);
-	{
-		_cleanup_str_ char *id = volume_id(v);
-
-		job_log(j, "create full clone of drive %s (%s)", job_param(j, "disk"), id);
-	}
+	m->old = volume_id(v);
+	if (s->v9)
+		job_log(j, "copying volume '%s' from current storage '%s' to target storage '%s'",
+		    m->old, v->store->name, st->name);
+	job_log(j, "create full clone of drive %s (%s)", job_param(j, "disk"), m->old);
 	rate = volume_rate(s, "move", job_param_int(j, "bwlimit", 0));
 	if (rate)
 		wait = volume_data(v) * 1000 / rate;
+	if (!store_active(s, st->name, j->node, &o)) {
+		job_die(j, "storage migration failed: %s", o.msg);
+		return;
+	}
 	made = volume_new(
 	    j, st, &(struct volume_ask){.vmid = j->vmid, .format = fmt, .size = v->size}, &o);
 	if (!made) {
@@ -273,18 +289,37 @@ static void move_task(struct job *j)
 	job_lock_guest(j, j->vmid, true, move_locked);
 }
 
+/* A storage to go to, and the right to allocate there; to another guest is not simulated. */
+static bool move_where(struct job *j, struct oops *o)
+{
+	const char *to = job_param(j, "storage"), *vm = job_param(j, "target-vmid");
+	const char *why = to ? "either set 'storage' or 'target-vmid', but not both"
+			     : "both 'storage' and 'target-vmid' missing, either needs to be set";
+	_cleanup_str_ char *path = NULL;
+
+	if (!to == !vm) {
+		oops_param(o, "target-vmid", "%s", why);
+		return oops_param(o, "storage", "%s", why);
+	}
+	if (vm)
+		return oops_die(o, "disks do not change guests in this simulation");
+	path = mem_printf("/storage/%s", to);
+	return auth_check(j->sim, &j->who, path, PRIV_BIT(DATASTORE_ALLOCATESPACE), false, o);
+}
+
 void api_move_disk(struct job *j)
 {
 	_cleanup_oops_ struct oops o = {0};
 	_cleanup_str_ char *id = mem_printf("%" PRId64, j->vmid);
-	struct guest *g = conf_load(j, j->vmid, &o);
+	struct guest *g = NULL;
 	struct volume *v;
 	struct store *st;
 	const char *fmt;
 
 	j->data = mem_alloc(sizeof(struct move));
 	j->data_free = move_free;
-	if (!g || !conf_unlocked(g, &o) || !move_check(j, g, &v, &st, &fmt, &o)) {
+	if (!move_where(j, &o) || !(g = conf_load(j, j->vmid, &o)) || !conf_unlocked(g, &o) ||
+	    !move_check(j, g, &v, &st, &fmt, &o)) {
 		job_oops(j, &o);
 		return;
 	}
@@ -292,6 +327,22 @@ void api_move_disk(struct job *j)
 }
 
 /* --- template --- */
+
+/* $load_and_check: before the task, and again in it */
+static struct guest *template_check(struct job *j, struct oops *o)
+{
+	struct guest *g = conf_load(j, j->vmid, o);
+
+	if (!g || !conf_unlocked(g, o))
+		return NULL;
+	if (g->nsnaps)
+		oops_die(o, "unable to create template, because VM contains snapshots");
+	else if (text_eq(kv_get(&g->conf, "template"), "1") && !job_param(j, "disk"))
+		oops_die(o, "you can't convert a template to a template");
+	else if (g->running)
+		oops_die(o, "you can't convert a VM to template if VM is running");
+	return o->status ? NULL : g;
+}
 
 static void template_do(struct job *j)
 {
@@ -309,9 +360,9 @@ static void template_do(struct job *j)
 static void template_locked(struct job *j)
 {
 	_cleanup_oops_ struct oops o = {0};
-	struct guest *g = conf_load(j, j->vmid, &o);
+	struct guest *g = template_check(j, &o);
 
-	if (!g || !conf_unlocked(g, &o) || !pmxcfs_check(j, j->vmid, &o)) {
+	if (!g || !pmxcfs_check(j, j->vmid, &o)) {
 		job_oops(j, &o);
 		return;
 	}
@@ -327,24 +378,10 @@ static void template_task(struct job *j)
 void api_template(struct job *j)
 {
 	_cleanup_oops_ struct oops o = {0};
-	struct guest *g = conf_load(j, j->vmid, &o);
 	_cleanup_str_ char *id = mem_printf("%" PRId64, j->vmid);
 
-	if (!g || !conf_unlocked(g, &o)) {
+	if (template_check(j, &o))
+		job_fork(j, "qmtemplate", id, template_task);
+	else
 		job_oops(j, &o);
-		return;
-	}
-	if (g->nsnaps) {
-		job_die(j, "unable to create template, because VM contains snapshots");
-		return;
-	}
-	if (text_eq(kv_get(&g->conf, "template"), "1") && !job_param(j, "disk")) {
-		job_die(j, "you can't convert a template to a template");
-		return;
-	}
-	if (g->running) {
-		job_die(j, "you can't convert a VM to template if VM is running");
-		return;
-	}
-	job_fork(j, "qmtemplate", id, template_task);
 }

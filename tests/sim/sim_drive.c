@@ -239,7 +239,7 @@ bool drive_make(
 	}
 	if (!volid_split(d.file, &store, &name))
 		return oops_die(o, "no storage ID specified (and no default storage)");
-	m.store = store_check(j->sim, store, j->node, o);
+	m.store = store_active(j->sim, store, j->node, o);
 	if (!m.store)
 		return false;
 	if (!strcmp(name, "cloudinit"))
@@ -283,9 +283,10 @@ static bool conf_uses(
 }
 
 /* Drive::is_volume_in_use: another slot has it, or any snapshot. */
-static bool in_use(const struct sim *s, const struct guest *g, const char *volid, const char *key)
+bool drive_in_use(
+    const struct sim *s, const struct guest *g, const char *volid, const char *but_key)
 {
-	if (conf_uses(s, &g->conf, volid, key))
+	if (conf_uses(s, &g->conf, volid, but_key))
 		return true;
 	for (size_t i = 0; i < g->nsnaps; i++)
 		if (conf_uses(s, &g->snaps[i].conf, volid, NULL))
@@ -304,7 +305,7 @@ static bool deallocate(
 	if (!j->trusted &&
 	    !auth_check(s, &j->who, path, PRIV_BIT(DATASTORE_ALLOCATESPACE), false, o))
 		return false;
-	if (in_use(s, g, volid, key))
+	if (drive_in_use(s, g, volid, key))
 		return oops_die(
 		    o, "unable to delete '%s' - volume is still in use (snapshot?)", volid);
 	if (v->store->stuck_free)
@@ -315,7 +316,7 @@ static bool deallocate(
 	return true;
 }
 
-static bool add_unused(struct job *j, struct guest *g, const char *volid, struct oops *o)
+bool drive_set_aside(struct job *j, struct guest *g, const char *volid, struct oops *o)
 {
 	for (int i = 0; i < SIM_UNUSED_MAX; i++) {
 		_cleanup_str_ char *key = mem_printf("unused%d", i);
@@ -358,7 +359,7 @@ bool drive_leave(
 		return true;
 	}
 	if (!force)
-		return add_unused(j, g, d.file, o);
+		return drive_set_aside(j, g, d.file, o);
 	return (j->trusted || auth_vm(s, &j->who, g->vmid, PRIV_BIT(VM_CONFIG_DISK), o)) &&
 	       deallocate(j, g, key, v, o);
 }

@@ -6,6 +6,7 @@
 
 #include "sim_api.h"
 #include "sim_conf.h"
+#include "sim_ha.h"
 #include "sim_power.h"
 #include "sim_volume.h"
 
@@ -328,7 +329,7 @@ int sim_human_ha(struct sim *s, int64_t vmid, bool on, struct err **err)
 
 	if (!g)
 		return -1;
-	g->ha = on;
+	ha_manage(g, on);
 	return 0;
 }
 

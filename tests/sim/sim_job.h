@@ -52,6 +52,7 @@ struct job {
 	char *format; /* "json", "extjs" … */
 	char *path;   /* decoded, without query */
 	struct who who;
+	bool by_ha;	    /* done by the HA manager itself */
 	bool trusted;	    /* no rights are asked: a human's own doing in a test */
 	struct node *entry; /* the node asked */
 	struct node *node;  /* the node that does it */

@@ -338,6 +338,7 @@ static void destroyed(struct job *j)
 	struct guest *g = guest_find(s, j->vmid);
 	_cleanup_oops_ struct oops o = {0};
 	int64_t vmid = j->vmid;
+	bool ha = g && g->ha;
 
 	if (!g || g->node != j->node) {
 		conf_load(j, vmid, &o);
@@ -360,6 +361,9 @@ static void destroyed(struct job *j)
 	if (job_param_bool(j, "purge")) {
 		job_log(j, "purging VM %" PRId64 " from related configurations..", vmid);
 		backups_forget(s, vmid);
+		if (ha)
+			job_log(j, "NOTE: removed VM %" PRId64 " from HA resource configuration.",
+			    vmid);
 	}
 	job_done(j);
 }
@@ -380,18 +384,39 @@ static int64_t destroy_waits(struct job *j, const struct guest *g)
 	return ms;
 }
 
+/* $early_checks: before the task, and again in it */
+static struct guest *destroy_check(struct job *j, struct oops *o)
+{
+	struct guest *g = conf_load(j, j->vmid, o);
+	bool purge = job_param_bool(j, "purge");
+
+	if (!g)
+		return NULL;
+	if (text_eq(kv_get(&g->conf, "protection"), "1") && !MUTANT(UNPROTECTED))
+		oops_die(o, "can't remove VM %" PRId64 " - protection mode enabled", j->vmid);
+	else if (g->ha && !purge)
+		oops_die(o,
+		    "unable to remove VM %" PRId64 " - used in HA resources and purge parameter "
+		    "not set.",
+		    j->vmid);
+	else if (g->replicated && !purge)
+		oops_die(o,
+		    "There is a replication job '%" PRId64 "-0' for guest '%" PRId64
+		    "' - Please remove that first.",
+		    j->vmid, j->vmid);
+	else if (g->running)
+		oops_die(o, "VM %" PRId64 " is running - destroy failed", j->vmid);
+	return o->status ? NULL : g;
+}
+
 static void destroy_locked(struct job *j)
 {
 	_cleanup_oops_ struct oops o = {0};
-	struct guest *g = conf_load(j, j->vmid, &o);
+	struct guest *g = destroy_check(j, &o);
 
 	if (!g || (!job_param_bool(j, "skiplock") &&
 		      !text_eq(kv_get(&g->conf, "lock"), "suspended") && !conf_unlocked(g, &o))) {
 		job_oops(j, &o);
-		return;
-	}
-	if (g->running) {
-		job_die(j, "VM %" PRId64 " is running - destroy failed", j->vmid);
 		return;
 	}
 	job_next(j, j->sim->timing[TIMING_DESTROY] + destroy_waits(j, g), destroyed);
@@ -410,32 +435,12 @@ static void destroy_task(struct job *j)
 void api_destroy(struct job *j)
 {
 	_cleanup_oops_ struct oops o = {0};
-	struct guest *g = conf_load(j, j->vmid, &o);
 	_cleanup_str_ char *id = mem_printf("%" PRId64, j->vmid);
 
-	if (job_param_bool(j, "skiplock") && !who_is_root(&j->who)) {
+	if (job_param_bool(j, "skiplock") && !who_is_root(&j->who))
 		oops_param(&o, "skiplock", "Only root may use this option.");
+	if (!o.status && destroy_check(j, &o))
+		job_fork(j, "qmdestroy", id, destroy_task);
+	else
 		job_oops(j, &o);
-		return;
-	}
-	if (!g) {
-		job_oops(j, &o);
-		return;
-	}
-	if (text_eq(kv_get(&g->conf, "protection"), "1") && !MUTANT(UNPROTECTED)) {
-		job_die(j, "can't remove VM %" PRId64 " - protection mode enabled", j->vmid);
-		return;
-	}
-	if (g->ha && !job_param_bool(j, "purge")) {
-		job_die(j,
-		    "unable to remove VM %" PRId64 " - used in HA resources and purge parameter "
-		    "not set.",
-		    j->vmid);
-		return;
-	}
-	if (g->running) {
-		job_die(j, "VM %" PRId64 " is running - destroy failed", j->vmid);
-		return;
-	}
-	job_fork(j, "qmdestroy", id, destroy_task);
 }

@@ -8,6 +8,7 @@
 
 #include "sim_api.h"
 #include "sim_conf.h"
+#include "sim_ha.h"
 #include "sim_volume.h"
 
 /* --- migrate --- */
@@ -190,6 +191,55 @@ static void migrate_task(struct job *j)
 	job_lock_guest(j, j->vmid, true, migrate_locked);
 }
 
+static bool root_only(const struct job *j, struct oops *o)
+{
+	static const char *const keys[] = {"force", "migration_type", "migration_network"};
+
+	for (size_t i = 0; i < ARRAY_LEN(keys); i++)
+		if (job_param(j, keys[i]) && strcmp(job_param(j, keys[i]), "0") != 0 &&
+		    !who_is_root(&j->who))
+			return oops_param(o, keys[i], "Only root may use this option.");
+	return true;
+}
+
+/* check_storage_access_migrate: the storage that local disks are to go to */
+static bool target_storage(struct job *j, const char *name, const struct node *to, struct oops *o)
+{
+	struct sim *s = j->sim;
+	_cleanup_str_ char *path = mem_printf("/storage/%s", name);
+	const struct store *st;
+
+	if (!auth_vm(s, &j->who, j->vmid, PRIV_BIT(VM_CONFIG_DISK), o))
+		return false;
+	st = store_check(s, name, to, o);
+	if (!st || !auth_check(s, &j->who, path, PRIV_BIT(DATASTORE_ALLOCATESPACE), false, o))
+		return false;
+	return store_has(st, "images") ||
+	       oops_die(o, "storage '%s' does not support vm images", name);
+}
+
+/* check_storage_availability: each storage that the guest uses is on both nodes. */
+static bool storages_there(
+    struct job *j, const struct guest *g, const struct node *to, struct oops *o)
+{
+	const char *where = job_param(j, "targetstorage");
+
+	if (where && strcmp(where, "1") != 0)
+		return target_storage(j, where, to, o);
+	KV_FOREACH (i, &g->conf) {
+		_cleanup_drive_ struct drive d = {0};
+		_cleanup_str_ char *store = NULL;
+		_cleanup_str_ char *name = NULL;
+
+		if (!prop_is_drive(i->key) || !drive_parse(j->sim, i->key, i->value, &d) ||
+		    !volid_split(d.file, &store, &name))
+			continue;
+		if (!store_check(j->sim, store, g->node, o) || !store_check(j->sim, store, to, o))
+			return false;
+	}
+	return true;
+}
+
 void api_migrate(struct job *j)
 {
 	struct sim *s = j->sim;
@@ -211,16 +261,24 @@ void api_migrate(struct job *j)
 		job_die(j, "no such cluster node '%s'", target);
 		return;
 	}
-	g = conf_load(j, j->vmid, &o);
+	g = root_only(j, &o) ? conf_load(j, j->vmid, &o) : NULL;
 	if (!g || !conf_unlocked(g, &o)) {
 		job_oops(j, &o);
 		return;
 	}
-	if (g->running && !job_param_bool(j, "online")) {
-		job_die(j, "can't migrate running VM without --online");
-		return;
-	}
-	job_fork(j, "qmigrate", id, migrate_task);
+	if (g->running && !job_param_bool(j, "online"))
+		oops_die(&o, "can't migrate running VM without --online");
+	else if (g->running && g->replicated && !job_param_bool(j, "force"))
+		oops_die(&o,
+		    "Cannot live-migrate replicated VM to node '%s' - not a replication target. "
+		    "Use 'force' to override.",
+		    target);
+	else
+		storages_there(j, g, node_find(s, target), &o);
+	if (o.status)
+		job_oops(j, &o);
+	else if (!ha_instead(j, HA_MIGRATE))
+		job_fork(j, "qmigrate", id, migrate_task);
 }
 
 static struct jsn *local_disks(struct job *j, const struct guest *g)

@@ -7,9 +7,10 @@
 
 #include "sim_api.h"
 #include "sim_conf.h"
+#include "sim_ha.h"
 #include "sim_volume.h"
 
-static char *vmid_text(const struct job *j)
+char *power_id(const struct job *j)
 {
 	return mem_printf("%" PRId64, j->vmid);
 }
@@ -26,10 +27,13 @@ static struct guest *find_process(struct job *j, struct oops *o)
 	return NULL;
 }
 
-static bool skiplock(const struct job *j, struct oops *o)
+bool power_root_only(const struct job *j, struct oops *o)
 {
-	if (job_param_bool(j, "skiplock") && !who_is_root(&j->who))
-		return oops_param(o, "skiplock", "Only root may use this option.");
+	static const char *const keys[] = {"skiplock", "keepActive"};
+
+	for (size_t i = 0; i < ARRAY_LEN(keys); i++)
+		if (job_param_bool(j, keys[i]) && !who_is_root(&j->who))
+			return oops_param(o, keys[i], "Only root may use this option.");
 	return true;
 }
 
@@ -62,9 +66,24 @@ static bool bridges_there(struct guest *g, struct sim *s, struct oops *o)
 	return true;
 }
 
+/* config_to_command: what is refused before QEMU is asked. */
+static bool hardware_fits(const struct guest *g, struct oops *o)
+{
+	const char *hotplug = kv_get(&g->conf, "hotplug"), *numa = kv_get(&g->conf, "numa"),
+		   *cores = kv_get(&g->conf, "cores"), *sockets = kv_get(&g->conf, "sockets");
+	int64_t most =
+	    (cores ? strtoll(cores, NULL, 10) : 1) * (sockets ? strtoll(sockets, NULL, 10) : 1);
+
+	if (most > g->node->maxcpu)
+		return oops_die(o, "MAX %d vcpus allowed per VM on this node", g->node->maxcpu);
+	if (hotplug && strstr(hotplug, "memory") && !text_eq(numa, "1"))
+		return oops_die(o, "NUMA needs to be enabled for memory hotplug");
+	return true;
+}
+
 bool power_can_start(struct job *j, struct guest *g, struct oops *o)
 {
-	return volumes_there(j, g, o) && bridges_there(g, j->sim, o);
+	return volumes_there(j, g, o) && hardware_fits(g, o) && bridges_there(g, j->sim, o);
 }
 
 /* Is there anything to boot from? A guest that booted nothing does not hear the power button. */
@@ -182,7 +201,7 @@ static void start_task(struct job *j)
 void api_start(struct job *j)
 {
 	_cleanup_oops_ struct oops o = {0};
-	_cleanup_str_ char *id = vmid_text(j);
+	_cleanup_str_ char *id = power_id(j);
 	static const char *const root_only[] = {"stateuri", "migratedfrom", "migration_type",
 	    "migration_network", "targetstorage", "force-cpu", "nets-host-mtu",
 	    "with-conntrack-state"};
@@ -193,11 +212,12 @@ void api_start(struct job *j)
 			job_oops(j, &o);
 			return;
 		}
-	if (!skiplock(j, &o) || !quorum_check(j, &o)) {
+	if (!power_root_only(j, &o) || !quorum_check(j, &o)) {
 		job_oops(j, &o);
 		return;
 	}
-	job_fork(j, "qmstart", id, start_task);
+	if (!ha_instead(j, HA_START))
+		job_fork(j, "qmstart", id, start_task);
 }
 
 /* Nothing runs any more: what was pending applies now. */
@@ -284,13 +304,14 @@ static void stop_task(struct job *j)
 void api_stop(struct job *j)
 {
 	_cleanup_oops_ struct oops o = {0};
-	_cleanup_str_ char *id = vmid_text(j);
+	_cleanup_str_ char *id = power_id(j);
 
-	if (!skiplock(j, &o)) {
+	if (!power_root_only(j, &o)) {
 		job_oops(j, &o);
 		return;
 	}
-	job_fork(j, "qmstop", id, stop_task);
+	if (!ha_instead(j, HA_STOP_NOW))
+		job_fork(j, "qmstop", id, stop_task);
 }
 
 /* qmeventd looks after a guest that has gone. In 9 it keeps the file lock for half a minute when
@@ -318,16 +339,23 @@ static void cleanup_begin(struct job *j)
 	free(name);
 }
 
-static void cleanup_after(struct job *j)
+struct job *power_daemon(struct sim *s, struct node *n, int64_t vmid)
 {
-	struct job *c = job_new(j->sim);
+	struct job *c = job_new(s);
 
-	c->entry = c->node = j->node;
-	c->vmid = j->vmid;
+	c->entry = c->node = n;
+	c->vmid = vmid;
 	c->method = mem_strdup("");
 	c->path = mem_strdup("");
 	c->who = (struct who){mem_strdup("root@pam"), mem_strdup("root@pam"), true};
 	c->answered = true;
+	return c;
+}
+
+static void cleanup_after(struct job *j)
+{
+	struct job *c = power_daemon(j->sim, j->node, j->vmid);
+
 	job_next(c, j->sim->timing[TIMING_CLEANUP], cleanup_begin);
 }
 
@@ -417,19 +445,21 @@ static void shutdown_task(struct job *j)
 void api_shutdown(struct job *j)
 {
 	_cleanup_oops_ struct oops o = {0};
-	_cleanup_str_ char *id = vmid_text(j);
+	_cleanup_str_ char *id = power_id(j);
 	struct guest *g = guest_find(j->sim, j->vmid);
+	bool paused;
 
-	if (!skiplock(j, &o)) {
+	if (!power_root_only(j, &o)) {
 		job_oops(j, &o);
 		return;
 	}
-	if (g && g->node == j->node && g->running && text_eq(g->qmp, "paused") &&
-	    !job_param_bool(j, "forceStop")) {
+	paused = g && g->node == j->node && g->running && text_eq(g->qmp, "paused");
+	if (paused && !job_param_bool(j, "forceStop")) {
 		job_die(j, "VM is paused - cannot shutdown");
 		return;
 	}
-	job_fork(j, "qmshutdown", id, shutdown_task);
+	if (!ha_instead(j, HA_STOP)) /* a paused guest does not hear the button */
+		job_fork(j, "qmshutdown", id, paused ? stop_task : shutdown_task);
 }
 
 /* The task ends when the guest is down; qmeventd starts it again. */
@@ -476,7 +506,7 @@ static void reboot_task(struct job *j)
 
 void api_reboot(struct job *j)
 {
-	_cleanup_str_ char *id = vmid_text(j);
+	_cleanup_str_ char *id = power_id(j);
 	struct guest *g = guest_find(j->sim, j->vmid);
 
 	if (!g || g->node != j->node || !g->running) {
@@ -488,96 +518,4 @@ void api_reboot(struct job *j)
 		return;
 	}
 	job_fork(j, "qmreboot", id, reboot_task);
-}
-
-static void done_task(struct job *j)
-{
-	job_done(j);
-}
-
-static struct guest *need_running(struct job *j)
-{
-	_cleanup_oops_ struct oops o = {0};
-	struct guest *g = guest_find(j->sim, j->vmid);
-
-	if (!skiplock(j, &o)) {
-		job_oops(j, &o);
-		return NULL;
-	}
-	if (!g || g->node != j->node || !g->running) {
-		job_die(j, "VM %" PRId64 " not running", j->vmid);
-		return NULL;
-	}
-	return g;
-}
-
-void api_reset(struct job *j)
-{
-	_cleanup_str_ char *id = vmid_text(j);
-
-	if (need_running(j))
-		job_fork(j, "qmreset", id, done_task);
-}
-
-static void paused(struct job *j);
-static void resumed(struct job *j);
-
-static void pause_task(struct job *j)
-{
-	job_next(j, j->sim->timing[TIMING_WORK], paused);
-}
-
-static void resume_task(struct job *j)
-{
-	job_next(j, j->sim->timing[TIMING_WORK], resumed);
-}
-
-static void paused(struct job *j)
-{
-	struct guest *g = guest_find(j->sim, j->vmid);
-
-	if (g && g->running) {
-		guest_touch(j->sim, g);
-		if (job_param_bool(j, "todisk")) {
-			guest_set(j->sim, g, "lock", "suspended");
-			guest_run(j->sim, g, false);
-		} else
-			g->qmp = "paused";
-	}
-	job_done(j);
-}
-
-void api_suspend(struct job *j)
-{
-	_cleanup_str_ char *id = vmid_text(j);
-
-	if (need_running(j))
-		job_fork(j, "qmpause", id, pause_task);
-}
-
-static void resumed(struct job *j)
-{
-	struct guest *g = guest_find(j->sim, j->vmid);
-
-	if (g && text_eq(kv_get(&g->conf, "lock"), "suspended")) {
-		guest_unset(j->sim, g, "lock");
-		power_on(j, g);
-	} else if (g && g->running) {
-		guest_touch(j->sim, g);
-		g->qmp = "running";
-	}
-	job_done(j);
-}
-
-void api_resume(struct job *j)
-{
-	_cleanup_str_ char *id = vmid_text(j);
-	struct guest *g = guest_find(j->sim, j->vmid);
-
-	if (!g || g->node != j->node ||
-	    (!g->running && !text_eq(kv_get(&g->conf, "lock"), "suspended"))) {
-		job_die(j, "VM %" PRId64 " not running", j->vmid);
-		return;
-	}
-	job_fork(j, "qmresume", id, resume_task);
 }

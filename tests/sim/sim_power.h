@@ -1,5 +1,5 @@
 /*
- * sim_power: starting a guest, for those operations that do it on the way.
+ * sim_power: starting a guest, and what else the power switch shares with others.
  *
  * The calls themselves are handlers (sim_routes.def).
  *
@@ -12,6 +12,12 @@
 
 #include "sim_job.h"
 
+/* The guest's number as the "id" of its tasks. Owned. */
+char *power_id(const struct job *j);
+/* Options that are for root@pam alone. */
+bool power_root_only(const struct job *j, struct oops *o);
+/* What a daemon of this node does about a guest, as root@pam: nobody waits for its answer. */
+struct job *power_daemon(struct sim *s, struct node *n, int64_t vmid);
 bool power_can_start(struct job *j, struct guest *g, struct oops *o);
 /* It runs now, with all that was pending. */
 void power_on(struct job *j, struct guest *g);

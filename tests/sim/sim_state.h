@@ -167,11 +167,12 @@ struct guest {
 	size_t nsnaps, snapcap;
 	char digest[41]; /* "" = to be computed */
 	bool running;
-	const char *qmp; /* "running", "paused", …, when it runs */
-	bool replicated; /* a replication job copies its disks */
-	bool ha;	 /* a resource of the HA manager; nothing manages it here */
-	bool deaf;	 /* nothing in it reacts to the power button */
-	int64_t started; /* sim ms */
+	const char *qmp;     /* "running", "paused", …, when it runs */
+	bool replicated;     /* a replication job copies its disks */
+	bool ha;	     /* a resource of the HA manager */
+	const char *ha_want; /* "started", "stopped" */
+	bool deaf;	     /* nothing in it reacts to the power button */
+	int64_t started;     /* sim ms */
 	uint32_t pid;
 	struct kv live; /* what the running process was started with, for reboot-only keys */
 	struct inside inside;

@@ -65,6 +65,27 @@ bool store_can_link(const struct store *st, bool snapshot)
 	return false;
 }
 
+bool store_can_copy(const struct store *st, const char *format, bool snapshot)
+{
+	switch (st->type) {
+	case STORE_LVMTHIN:
+	case STORE_RBD:
+		return true;
+	case STORE_DIR:
+	case STORE_NFS:
+	case STORE_CIFS:
+		return !snapshot || !strcmp(format, "qcow2");
+	case STORE_BTRFS:
+		return !snapshot || !strcmp(format, "raw");
+	case STORE_ZFS:
+	case STORE_LVM:
+	case STORE_ISCSI:
+	case STORE__MAX:
+		break;
+	}
+	return !snapshot;
+}
+
 bool store_can_template(const struct store *st)
 {
 	return st->type != STORE_LVM && st->type != STORE_ISCSI;
@@ -91,10 +112,18 @@ struct store *store_check(struct sim *s, const char *name, const struct node *n,
 		oops_die(o, "storage '%s' is disabled", name);
 	else if (n && !store_on(st, n))
 		oops_die(o, "storage '%s' is not available on node '%s'", name, n->name);
-	else if (!st->online)
-		oops_die(o, "storage '%s' is not online", name);
 	else
 		return st;
+	return NULL;
+}
+
+struct store *store_active(struct sim *s, const char *name, const struct node *n, struct oops *o)
+{
+	struct store *st = store_check(s, name, n, o);
+
+	if (!st || st->online)
+		return st;
+	oops_die(o, "storage '%s' is not online", name);
 	return NULL;
 }
 

@@ -18,10 +18,14 @@ bool store_is_file(const struct store *st);
 bool store_can_format(const struct store *st, const char *format);
 /* Does the storage do linked clones (of a template's image, or of a snapshot)? */
 bool store_can_link(const struct store *st, bool snapshot);
+/* The same for a full copy: feature "copy" of the storage's plugin. */
+bool store_can_copy(const struct store *st, const char *format, bool snapshot);
 bool store_can_template(const struct store *st);
 int64_t store_used(const struct sim *s, const struct store *st, const struct node *n);
 /* An enabled storage on the node, or the usual complaint. */
 struct store *store_check(struct sim *s, const char *name, const struct node *n, struct oops *o);
+/* The same, and it answers. */
+struct store *store_active(struct sim *s, const char *name, const struct node *n, struct oops *o);
 
 /* "store:name" in two owned parts. */
 bool volid_split(const char *volid, char **ret_store, char **ret_name);

@@ -134,6 +134,8 @@ static void add_companion_keys(struct kv *conf, const struct rowcase *c)
 		kv_set(conf, c->slot, "ip6=fd09::2/64");
 	else if (text_starts(c->a->path, "rng."))
 		kv_set(conf, "rng0", "/dev/urandom");
+	else if (c->a->id == ATTR_viommu) /* one of its two kinds goes with no other machine */
+		kv_set(conf, "machine", "q35");
 	else if (text_starts(c->a->path, "intel_tdx.") &&
 		 (c->has || c->a->id != ATTR_intel_tdx_type))
 		kv_set(conf, "intel-tdx", "tdx,attestation=1");
