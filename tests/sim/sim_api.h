@@ -13,6 +13,7 @@
 
 #include "sim_auth.h"
 #include "sim_job.h"
+#include "sim_row.h"
 #include "sim_schema.h"
 
 enum {
@@ -47,9 +48,9 @@ struct jsn *index_of(const char *key, const char *const *v, size_t n);
 /* What stands for the build of this version. */
 const char *release_id(const struct sim *s);
 bool sees_guest(const struct sim *s, const struct who *w, int64_t vmid);
-/* The guest row that /cluster/resources and pools share, or NULL if w may not see it. */
-struct jsn *resource_guest(
-    struct sim *s, const struct node *by, struct guest *g, const struct who *w, bool with_tags);
+/* The guest row that /cluster/resources and pools share; false if the caller may not see it. all =
+ * the caller may see any; listed = with what only the list has. */
+bool resource_guest(struct row *r, struct job *j, struct guest *g, bool all, bool listed);
 struct jsn *resource_store(struct sim *s, struct store *st, struct node *n, bool seen);
 /* The configuration as the API gives it, with types. */
 void put_conf(struct sim *s, struct jsn *o, const char *key, const char *value);

@@ -1,5 +1,6 @@
 /* Calls about the cluster as a whole and its nodes. */
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,6 +9,8 @@
 #include "sim_net.h"
 #include "sim_prop.h"
 #include "sim_volume.h"
+
+#define RESOURCES_MAX ((size_t)256 << 20)
 
 static int64_t uptime(const struct sim *s, int64_t since)
 {
@@ -183,6 +186,13 @@ void api_nodes(struct job *j)
 
 /* --- resources --- */
 
+static bool pool_audited(struct job *j, const char *pool)
+{
+	_cleanup_str_ char *path = mem_printf("/pool/%s", pool);
+
+	return auth_has(j->sim, &j->who, path, PRIV_BIT(POOL_AUDIT));
+}
+
 bool sees_guest(const struct sim *s, const struct who *w, int64_t vmid)
 {
 	_cleanup_str_ char *path = mem_printf("/vms/%" PRId64, vmid);
@@ -190,44 +200,47 @@ bool sees_guest(const struct sim *s, const struct who *w, int64_t vmid)
 	return auth_has(s, w, path, PRIV_BIT(VM_AUDIT));
 }
 
-struct jsn *resource_guest(
-    struct sim *s, const struct node *by, struct guest *g, const struct who *w, bool with_tags)
+bool resource_guest(struct row *r, struct job *j, struct guest *g, bool all, bool listed)
 {
-	struct jsn *o;
+	struct sim *s = j->sim;
 	const struct heard *h;
 	const char *tags = kv_get(&g->conf, "tags"), *lock = kv_get(&g->conf, "lock");
 	static const char *const zero[] = {
 	    "cpu", "mem", "disk", "netin", "netout", "diskread", "diskwrite"};
-	_cleanup_str_ char *id = mem_printf("qemu/%" PRId64, g->vmid);
+	char id[32];
 
-	if (w && !sees_guest(s, w, g->vmid))
-		return NULL;
-	o = jsn_new_object();
-	h = net_heard(s, by, g);
-	jsn_put_str(o, "id", id);
-	jsn_put_str(o, "type", "qemu");
-	jsn_put_int(o, "vmid", g->vmid);
-	jsn_put_str(o, "node", g->node->name);
-	jsn_put_str(o, "status", h ? h->status : "unknown");
+	if (!all && !sees_guest(s, &j->who, g->vmid))
+		return false;
+	h = net_heard(s, j->node, g);
+	snprintf(id, sizeof(id), "qemu/%" PRId64, g->vmid);
+	row_begin(r);
+	row_str(r, "id", id);
+	row_str(r, "type", "qemu");
+	row_int(r, "vmid", g->vmid);
+	row_str(r, "node", g->node->name);
+	row_str(r, "status", h ? h->status : "unknown");
 	if (h) {
-		jsn_put_str(o, "name", h->name);
-		jsn_put_int(o, "template", h->template);
-		jsn_put_int(o, "maxcpu", h->maxcpu);
-		jsn_put_int(o, "maxmem", h->maxmem);
-		jsn_put_int(o, "maxdisk", h->maxdisk);
-		jsn_put_int(o, "uptime", h->running ? uptime(s, h->since) : 0);
+		row_str(r, "name", h->name);
+		row_int(r, "template", h->template);
+		row_int(r, "maxcpu", h->maxcpu);
+		row_int(r, "maxmem", h->maxmem);
+		row_int(r, "maxdisk", h->maxdisk);
+		row_int(r, "uptime", h->running ? uptime(s, h->since) : 0);
 		for (size_t i = 0; i < ARRAY_LEN(zero); i++)
-			jsn_put_int(o, zero[i], 0);
+			row_int(r, zero[i], 0);
 		if (s->v9)
-			jsn_put_int(o, "memhost", 0);
+			row_int(r, "memhost", 0);
 	}
-	if (with_tags && tags && strcmp(tags, " ") != 0)
-		jsn_put_str(o, "tags", tags);
-	if (with_tags && lock)
-		jsn_put_str(o, "lock", lock);
-	if (with_tags && g->ha)
-		jsn_put_str(o, "hastate", g->ha_want);
-	return o;
+	if (listed && tags && strcmp(tags, " ") != 0)
+		row_str(r, "tags", tags);
+	if (listed)
+		row_str(r, "lock", lock);
+	if (listed && g->ha)
+		row_str(r, "hastate", g->ha_want);
+	if (listed && g->pool && pool_audited(j, g->pool))
+		row_str(r, "pool", g->pool);
+	row_end(r);
+	return true;
 }
 
 static char *content_text(const struct store *st)
@@ -300,30 +313,15 @@ static void push_sdn(struct job *j, struct jsn *a)
 	}
 }
 
-void api_resources(struct job *j)
+static void push_pools(struct job *j, struct jsn *a)
 {
 	struct sim *s = j->sim;
-	const char *type = job_param(j, "type");
-	struct jsn *a = jsn_new_array();
-	struct guest **guests;
-	size_t nguests = net_guests(s, j->node, &guests);
 
-	for (size_t i = 0; (!type || !strcmp(type, "vm")) && i < nguests; i++) {
-		struct guest *g = guests[i];
-		struct jsn *o = resource_guest(s, j->node, g, &j->who, true);
-		_cleanup_str_ char *pool = g->pool ? mem_printf("/pool/%s", g->pool) : NULL;
-
-		if (!o)
-			continue;
-		if (pool && auth_has(s, &j->who, pool, PRIV_BIT(POOL_AUDIT)))
-			jsn_put_str(o, "pool", g->pool);
-		jsn_push(a, o);
-	}
-	for (size_t i = 0; !type && i < s->npools; i++) {
+	for (size_t i = 0; i < s->npools; i++) {
 		_cleanup_str_ char *path = mem_printf("/pool/%s", s->pools[i]->name);
 		struct jsn *o;
 
-		if (!auth_has(s, &j->who, path, PRIV_BIT(POOL_AUDIT)))
+		if (!pool_audited(j, s->pools[i]->name))
 			continue;
 		o = jsn_new_object();
 		jsn_put_str(o, "id", path);
@@ -331,6 +329,16 @@ void api_resources(struct job *j)
 		jsn_put_str(o, "pool", s->pools[i]->name);
 		jsn_push(a, o);
 	}
+}
+
+/* All but the guests. */
+static struct jsn *resources_other(struct job *j, const char *type)
+{
+	struct sim *s = j->sim;
+	struct jsn *a = jsn_new_array();
+
+	if (!type)
+		push_pools(j, a);
 	for (size_t i = 0; (!type || !strcmp(type, "node")) && i < s->nnodes; i++) {
 		struct jsn *o = node_row(j, s->nodes[i]);
 
@@ -341,7 +349,55 @@ void api_resources(struct job *j)
 		push_stores(j, a);
 	if (!type || (!strcmp(type, "sdn") && !s->v9))
 		push_sdn(j, a);
-	job_ok(j, a);
+	return a;
+}
+
+/* The list as text: there may be ten thousand guests. */
+static void resources_text(struct job *j, struct guest **guests, size_t n, struct jsn *others)
+{
+	bool all = auth_everywhere(j->sim, &j->who, "/vms", PRIV_BIT(VM_AUDIT));
+	struct buf list;
+	struct row r = {.text = &list};
+
+	buf_init(&list, RESOURCES_MAX);
+	buf_addc(&list, '[');
+	for (size_t i = 0; i < n; i++)
+		if (resource_guest(&r, j, guests[i], all, true))
+			buf_addc(&list, ',');
+	for (size_t i = 0; i < jsn_len(others); i++) {
+		_cleanup_str_ char *text = jsn_print(jsn_at(others, i), false);
+
+		buf_adds(&list, text);
+		buf_addc(&list, ',');
+	}
+	jsn_free(&others);
+	if (list.len > 1)
+		buf_cut(&list, list.len - 1);
+	buf_addc(&list, ']');
+	job_ok_text(j, &list);
+	buf_fini(&list);
+}
+
+void api_resources(struct job *j)
+{
+	const char *type = job_param(j, "type");
+	struct guest **guests;
+	size_t n = net_guests(j->sim, j->node, &guests);
+	struct jsn *others = resources_other(j, type);
+
+	if (type && strcmp(type, "vm") != 0)
+		n = 0;
+	if (!j->tree) {
+		resources_text(j, guests, n, others);
+		return;
+	}
+	for (size_t i = 0; i < n; i++) {
+		struct row r = {0};
+
+		if (resource_guest(&r, j, guests[i], false, true))
+			jsn_push(others, r.tree);
+	}
+	job_ok(j, others);
 }
 
 void api_nextid(struct job *j)

@@ -12,10 +12,10 @@ static struct jsn *members(struct job *j, const struct pool *p, const char *type
 
 	for (size_t i = 0; (!type || !strcmp(type, "qemu")) && i < s->nguests; i++)
 		if (text_eq(s->guests[i]->pool, p->name)) {
-			struct jsn *o = resource_guest(s, j->node, s->guests[i], &j->who, false);
+			struct row r = {0};
 
-			if (o)
-				jsn_push(a, o);
+			if (resource_guest(&r, j, s->guests[i], false, false))
+				jsn_push(a, r.tree);
 		}
 	for (size_t i = 0; (!type || !strcmp(type, "storage")) && i < p->stores.n; i++) {
 		struct store *st = store_find(s, p->stores.v[i]);

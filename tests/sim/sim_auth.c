@@ -212,9 +212,9 @@ struct rights {
 	bool none; /* NoAccess is among them */
 };
 
-/* Roles given to one name on one path; false if there are none. */
-static bool roles_at(
-    const struct sim *s, const char *path, const char *who, bool exact, struct rights *ret)
+/* Roles given to one name on the path of this length; false if there are none. */
+static bool roles_at(const struct sim *s, const char *path, size_t len, const char *who, bool exact,
+    struct rights *ret)
 {
 	bool found = false;
 
@@ -222,7 +222,7 @@ static bool roles_at(
 		const struct sacl *a = &s->acls[i];
 		const struct srole *r;
 
-		if (strcmp(a->path, path) != 0 || strcmp(a->who, who) != 0 ||
+		if (strncmp(a->path, path, len) != 0 || a->path[len] || strcmp(a->who, who) != 0 ||
 		    (!exact && !a->propagate))
 			continue;
 		if (!found)
@@ -246,14 +246,14 @@ static uint64_t walk(const struct sim *s, const char *who, const struct suser *u
 	size_t len = strlen(path), end = 0;
 
 	for (;;) {
-		_cleanup_str_ char *at = end ? mem_strndup(path, end) : mem_strdup("/");
+		size_t n = end ? end : 1;
 		bool exact = end >= len || (len == 1 && !end);
 
-		if (!roles_at(s, at, who, exact, &r) && u)
+		if (!roles_at(s, path, n, who, exact, &r) && u)
 			for (size_t g = 0; g < u->groups.n; g++) {
 				_cleanup_str_ char *name = mem_printf("@%s", u->groups.v[g]);
 
-				roles_at(s, at, name, exact, &r);
+				roles_at(s, path, n, name, exact, &r);
 			}
 		if (exact)
 			break;
@@ -328,6 +328,18 @@ void auth_paths(const struct sim *s, struct strs *ret)
 				strs_add_take(ret, mem_strndup(s->acls[i].path, len));
 		}
 	strs_sort_unique(ret);
+}
+
+bool auth_everywhere(const struct sim *s, const struct who *w, const char *path, uint64_t any)
+{
+	size_t len = strlen(path);
+	uint64_t prop;
+
+	auth_privs(s, w, path, &prop);
+	for (size_t i = 0; i < s->nacls; i++)
+		if (!strncmp(s->acls[i].path, path, len) && s->acls[i].path[len] == '/')
+			return false;
+	return (prop & any) != 0;
 }
 
 bool auth_has(const struct sim *s, const struct who *w, const char *path, uint64_t any)

@@ -37,6 +37,8 @@ uint64_t auth_privs(
 /* The paths on which somebody was given something, and those above them. */
 void auth_paths(const struct sim *s, struct strs *ret);
 bool auth_has(const struct sim *s, const struct who *w, const char *path, uint64_t any);
+/* Whether the right counts for all below the path, without looking at each. */
+bool auth_everywhere(const struct sim *s, const struct who *w, const char *path, uint64_t any);
 /* The usual 403 unless all (or, with any, one) of the privileges are there. */
 bool auth_check(const struct sim *s, const struct who *w, const char *path, uint64_t privs,
     bool any, struct oops *o);

@@ -147,6 +147,24 @@ void job_ok_total(struct job *j, struct jsn *data, int64_t total)
 	job_end(j);
 }
 
+void job_ok_text(struct job *j, const struct buf *data)
+{
+	struct sim_reply r = {.status = 200, .reason = "OK"};
+	struct buf body;
+
+	buf_init(&body, data->len + 64);
+	buf_adds(&body, "{\"data\":");
+	buf_add(&body, data->data, data->len);
+	if (j->format && !strcmp(j->format, "extjs"))
+		buf_adds(&body, ",\"success\":1");
+	buf_addc(&body, '}');
+	r.body = buf_str(&body);
+	r.len = body.len;
+	deliver(j, &r);
+	buf_fini(&body);
+	job_end(j);
+}
+
 void job_ok(struct job *j, struct jsn *data)
 {
 	if (!j->task && !j->answered) {

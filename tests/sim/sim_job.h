@@ -123,6 +123,7 @@ char *job_guest_lock_name(const struct job *j, int64_t vmid);
 
 /* Answers. data is taken over; NULL = null. A task ends with OK. */
 void job_ok(struct job *j, struct jsn *data);
+void job_ok_text(struct job *j, const struct buf *data); /* data is JSON already */
 void job_ok_total(struct job *j, struct jsn *data, int64_t total);
 void job_oops(struct job *j, struct oops *o);
 void job_die(struct job *j, const char *fmt, ...) PRINTF(2, 3);

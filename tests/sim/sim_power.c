@@ -392,19 +392,27 @@ static void shutdown_late(struct job *j)
 		job_done(j);
 }
 
+/* _do_vm_stop: asked for, else what the guest's own startup says, else a minute. */
+static int64_t down_ms(const struct job *j, const struct guest *g)
+{
+	const char *startup = g ? kv_get(&g->conf, "startup") : NULL,
+		   *down = startup ? strstr(startup, "down=") : NULL;
+
+	return job_param_int(j, "timeout", down ? strtoll(down + 5, NULL, 10) : 60) * 1000;
+}
+
 static void shutdown_wait(struct job *j)
 {
 	job_log(j,
 	    "QEMU Guest Agent is not running - VM %" PRId64 " %s command 'guest-ping' failed - got "
 	    "timeout",
 	    j->vmid, j->sim->v9 ? "qga" : "qmp");
-	job_next(j, job_param_int(j, "timeout", 60) * 1000, shutdown_late);
+	job_next(j, down_ms(j, guest_find(j->sim, j->vmid)), shutdown_late);
 }
 
 static void power_down(struct job *j, struct guest *g, void (*fn)(struct job *j))
 {
-	int64_t timeout = job_param_int(j, "timeout", 60) * 1000,
-		wait = j->sim->timing[TIMING_SHUTDOWN];
+	int64_t timeout = down_ms(j, g), wait = j->sim->timing[TIMING_SHUTDOWN];
 
 	if (!g->deaf && wait <= timeout)
 		job_next(j, wait, fn);

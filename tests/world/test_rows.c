@@ -21,7 +21,7 @@ static const char cluster_yaml[] =
     "cluster: { name: rows }\n"
     "timing: { bandwidth: 90000M }\n"
     "nodes:\n"
-    "  - { name: pve1, ip: 10.0.0.1, bridges: [vmbr0, vmbr1, vmbr2, vnet] }\n"
+    "  - { name: pve1, ip: 10.0.0.1, cpus: 128, bridges: [vmbr0, vmbr1, vmbr2, vnet] }\n"
     "storages:\n"
     "  - { name: ceph, type: rbd, content: [images], shared: true, size: 90000G }\n"
     "  - { name: local-lvm, type: lvmthin, content: [images], size: 90000G }\n"

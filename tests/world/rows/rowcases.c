@@ -73,6 +73,9 @@ static bool draw(
 		plangen_value(a, ret);
 		if (a->id == ATTR_memory_size)
 			ret->i = 2048 + 512 * plangen_below(12);
+		/* Beside 2 sockets or 4 cores; the node has 128 of them. */
+		if (a->id == ATTR_cpu_sockets || a->id == ATTR_cpu_cores)
+			ret->i = 1 + plangen_below(32);
 		if (a->id == ATTR_network_mtu)
 			ret->i = 1000 + plangen_below(300);
 		if (is_fit(a, ret) && !is_same(a, ret, &null) && (!not || !is_same(a, ret, not )) &&
@@ -177,7 +180,8 @@ static void add_case(const struct attr *a, bool has)
 	*c = (struct rowcase){.a = a, .has = has, .source = SOURCE_BASE + (int64_t)stage->n};
 	c->blocked =
 	    (a->flags & ATTR_ROOT_ONLY) || a->id == ATTR_hostpci_id || rowcase_is_too_new(a);
-	if (has && rowcase_is_too_new(a))
+	/* A device passed through by its address is not even cloned by anybody but root. */
+	if (has && (rowcase_is_too_new(a) || a->id == ATTR_hostpci_id))
 		return;
 	set_slot(c);
 	(void)snprintf(c->name, sizeof(c->name), "r%zu", stage->n);
