@@ -37,6 +37,7 @@ struct pvereq {
 	struct cluster_port *port;
 	struct clock *clock;
 	int64_t timeout_ms;
+	int64_t wall_0, now_0; /* both clocks, when it began */
 	struct slots calls;
 	struct call *first;
 };
@@ -47,6 +48,8 @@ struct pvereq *pvereq_new(struct cluster_port *port, struct clock *clock, int64_
 	MUST(timeout_ms > 0);
 	*r = (struct pvereq){
 	    .magic = PVEREQ_MAGIC, .port = port, .clock = clock, .timeout_ms = timeout_ms};
+	r->wall_0 = clock_wall(clock);
+	r->now_0 = clock_now(clock);
 	return r;
 }
 
@@ -215,6 +218,12 @@ struct clock *pvereq_clock(struct pvereq *r)
 {
 	CHECK_OBJ(r, PVEREQ_MAGIC);
 	return r->clock;
+}
+
+int64_t pvereq_steady_wall(const struct pvereq *r)
+{
+	CHECK_OBJ(r, PVEREQ_MAGIC);
+	return r->wall_0 + clock_now(r->clock) - r->now_0;
 }
 
 size_t pvereq_active(const struct pvereq *r)

@@ -64,6 +64,8 @@ pvereq_id pvereq_send(struct pvereq *r, const struct pvereq_spec *spec, pvereq_c
 void pvereq_cancel(struct pvereq *r, pvereq_id *id);
 
 struct clock *pvereq_clock(struct pvereq *r);
+/* Unix time, ms, as if the clock had not been set since the client began. */
+int64_t pvereq_steady_wall(const struct pvereq *r);
 size_t pvereq_active(const struct pvereq *r);
 
 #endif

@@ -443,7 +443,6 @@ int controller_new(const struct controller_opts *o, struct controller **ret, str
 	c->magic = CONTROLLER_MAGIC;
 	c->o = *o;
 	c->clock = o->ports.clock;
-	c->started_wall = clock_wall(c->clock);
 	if (!o->desired && !o->ports.git) {
 		controller_free(&c);
 		return err_set(err, ERR_USAGE, "neither a repository nor a PATH to read from");

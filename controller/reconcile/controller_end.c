@@ -20,16 +20,20 @@ static size_t managed_now(const struct controller *c)
  * are still there (a call whose answer is out) are counted among them, not among the orders. */
 static bool is_fallen(const struct controller *c, const char *name, uint32_t vmid)
 {
+	int64_t now = clock_now(c->clock);
 	const struct fallen *f;
-	size_t n = journal_fallen(c->journal, &f);
-	int64_t since = c->o.destroy_budget
-			    ? c->started_wall
-			    : clock_wall(c->clock) - c->o.config->policy_destroy_budget_window;
+	size_t n;
 
-	for (size_t i = 0; i < n; i++)
-		if (f[i].wall_ms >= since &&
-		    (!name || (f[i].vmid == vmid && strcmp(f[i].name, name) == 0)))
+	journal_date(c->journal, now, clock_wall(c->clock));
+	n = journal_fallen(c->journal, &f);
+	for (size_t i = 0; i < n; i++) {
+		bool counts = c->o.destroy_budget
+				  ? f[i].own
+				  : now - f[i].at_ms <= c->o.config->policy_destroy_budget_window;
+
+		if (counts && (!name || (f[i].vmid == vmid && strcmp(f[i].name, name) == 0)))
 			return true;
+	}
 	return false;
 }
 

@@ -63,7 +63,6 @@ struct controller {
 	size_t left_at;
 	char *seen_instance; /* in the report, as it was read last */
 	bool seen_observes;  /* that one changes nothing */
-	int64_t started_wall;
 	/* Settled and stopping. */
 	timer_id watch;
 	bool was_settled;

@@ -28,6 +28,26 @@ static struct drift *drift_find(const struct drifts *l, const char *path)
 	return NULL;
 }
 
+/* The clock was set back: what seems to lie in the future lies no further than now. */
+static void forget_future(struct guest *g)
+{
+	int64_t now = clock_wall(g->env->clock);
+	struct drifts *lists[] = {&g->st.corrected, &g->st.drifts};
+
+	if (g->fight_since > now)
+		g->fight_since = now;
+	for (size_t k = 0; k < ARRAY_LEN(lists); k++) {
+		for (size_t i = 0; i < lists[k]->n; i++) {
+			struct drift *d = &lists[k]->v[i];
+
+			if (d->corrected_wall > now)
+				d->corrected_wall = now;
+			if (d->since_wall > now)
+				d->since_wall = now;
+		}
+	}
+}
+
 static unsigned corrections(const struct guest *g, const char *path)
 {
 	int64_t since = clock_wall(g->env->clock) - FIGHT_WINDOW_MS;
@@ -41,8 +61,9 @@ static unsigned corrections(const struct guest *g, const char *path)
 	return n;
 }
 
-void guest_drift_fights(const struct guest *g, struct strs *ret)
+void guest_drift_fights(struct guest *g, struct strs *ret)
 {
+	forget_future(g);
 	for (size_t i = 0; i < g->st.corrected.n; i++) {
 		const char *path = g->st.corrected.v[i].path;
 
@@ -155,6 +176,7 @@ int64_t guest_drift_delay(const struct guest *g)
 	for (size_t i = 0; i < p->n_changes; i++) {
 		const struct change *c = &p->changes[i];
 		const struct drift *d;
+		int64_t left;
 		unsigned n;
 
 		if (c->state != CHANGE_DO)
@@ -167,8 +189,11 @@ int64_t guest_drift_delay(const struct guest *g)
 			continue;
 		if (n >= ARRAY_LEN(delays_ms))
 			n = ARRAY_LEN(delays_ms) - 1;
-		if (d->since_wall + delays_ms[n] - now > wait)
-			wait = d->since_wall + delays_ms[n] - now;
+		left = d->since_wall + delays_ms[n] - now;
+		if (left > delays_ms[n]) /* the clock was set back */
+			left = delays_ms[n];
+		if (left > wait)
+			wait = left;
 	}
 	return wait;
 }

@@ -75,6 +75,14 @@ bool guest_has_end_task(const struct guest *g)
 	return d && d->upid && !g->end_seen && !g->env->readonly && !g->env->stopping;
 }
 
+/* How long the answer to a call may still come, by a clock that may have jumped since. */
+static int64_t late_left(const struct guest *g, const struct departure *d)
+{
+	int64_t age = clock_wall(g->env->clock) - d->wall_ms;
+
+	return age < 0 ? OPS_LATE_MS : age < OPS_LATE_MS ? OPS_LATE_MS - age : 0;
+}
+
 void guest_stay(struct guest *g)
 {
 	const struct departure *d = journal_departure(g->env->journal, g->name);
@@ -82,8 +90,11 @@ void guest_stay(struct guest *g)
 
 	if (!d || g->env->readonly)
 		return;
-	if (d->deleting && !d->upid && clock_wall(g->env->clock) < d->wall_ms + OPS_LATE_MS)
+	if (d->deleting && !d->upid && g->stay_after == 0)
+		g->stay_after = clock_now(g->env->clock) + late_left(g, d);
+	if (d->deleting && !d->upid && clock_now(g->env->clock) < g->stay_after)
 		return;
+	g->stay_after = 0;
 	if (journal_stay(g->env->journal, g->name, &e) < 0)
 		log_error(g->name, "%s", err_msg(e));
 }

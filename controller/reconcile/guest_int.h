@@ -67,8 +67,9 @@ struct guest {
 	unsigned gone_seen; /* looks at the cluster in which its VMID was free */
 	uint64_t gone_look;
 	unsigned hidden_seen;
-	bool end_seen;		  /* the task of the open departure has ended */
-	bool resuming;		  /* following that task */
+	bool end_seen;	    /* the task of the open departure has ended */
+	bool resuming;	    /* following that task */
+	int64_t stay_after; /* no late answer to its DELETE comes after this; 0 = none is out */
 	struct resource *parting; /* in place of a manifest that is gone, when that is an order */
 	struct strs bases;	  /* VMIDs of templates that its disks are linked to */
 	char *last_step;	  /* text of the step that was carried out last */
@@ -143,7 +144,7 @@ void guest_learn_bases(struct guest *g);
 /* Takes the drift out of the plan into the status. True when a new one has no known author yet. */
 bool guest_drift_update(struct guest *g);
 /* Leaves that came back too often. */
-void guest_drift_fights(const struct guest *g, struct strs *ret);
+void guest_drift_fights(struct guest *g, struct strs *ret);
 /* How long to wait before the next correction: 0 = none. */
 int64_t guest_drift_delay(const struct guest *g);
 

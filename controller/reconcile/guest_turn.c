@@ -483,6 +483,7 @@ static void run_step(struct guest *g)
 	guest_set_status(g, PLAN_ACT, p->reason, p->message ? p->message : s->text, NULL);
 	g->env->note(g->env->arg, NOTE_STEP, g->name, g->st.last_op, -1);
 	g->end_seen = false;
+	g->stay_after = 0;
 	guest_start_op(g, &job);
 }
 

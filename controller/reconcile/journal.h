@@ -52,6 +52,9 @@ struct fallen {
 	uint32_t vmid;
 	char *name;
 	int64_t wall_ms;
+	/* By the clock that does not jump, once it was dated; by this process; see journal_date. */
+	int64_t at_ms;
+	bool dated, own;
 };
 
 #define JOURNAL_FALLEN_MAX 1000 /* the newest are kept */
@@ -108,6 +111,9 @@ int journal_depart_upid(
 const struct departure *journal_departure(const struct journal *j, const char *name); /* or NULL */
 /* The VM stays after all. */
 int journal_stay(struct journal *j, const char *name, struct err **err) MUST_CHECK;
+/* Puts what fell on the clock that does not jump, as far as it is not there yet: what seems to have
+ * happened in the future happened now. */
+void journal_date(struct journal *j, int64_t now_ms, int64_t wall_ms);
 /* Oldest first. */
 size_t journal_fallen(const struct journal *j, const struct fallen **ret);
 /* What another place remembers; nothing happens when it is known. */

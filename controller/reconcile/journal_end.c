@@ -108,6 +108,9 @@ int journal_depart(struct journal *j, const char *name, const struct departure *
 	if (journal_add_line(j, journal_line_depart(name, d), err) < 0)
 		return -1;
 	set_departure(j, it, d);
+	for (size_t i = 0; d->deleting && i < j->n_fallen; i++)
+		j->fallen[i].own |=
+		    j->fallen[i].vmid == d->vmid && strcmp(j->fallen[i].name, name) == 0;
 	journal_maybe_compact(j);
 	return 0;
 }
@@ -140,6 +143,17 @@ int journal_stay(struct journal *j, const char *name, struct err **err)
 		return -1;
 	journal_clear_departure(it);
 	return 0;
+}
+
+void journal_date(struct journal *j, int64_t now_ms, int64_t wall_ms)
+{
+	for (size_t i = 0; i < j->n_fallen; i++) {
+		struct fallen *f = &j->fallen[i];
+
+		if (!f->dated)
+			f->at_ms = f->wall_ms < wall_ms ? now_ms - (wall_ms - f->wall_ms) : now_ms;
+		f->dated = true;
+	}
 }
 
 size_t journal_fallen(const struct journal *j, const struct fallen **ret)

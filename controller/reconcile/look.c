@@ -98,7 +98,7 @@ static void on_status(void *arg, const struct pvereq_result *a)
 
 	if (failed(l, a))
 		return;
-	if (observe_status(a->data, clock_wall(pvereq_clock(l->pve)), &l->g, &e) < 0)
+	if (observe_status(a->data, pvereq_steady_wall(l->pve), &l->g, &e) < 0)
 		nonsense(l, e);
 	else
 		get(l, ENDPOINT_GUEST_SNAPSHOTS, on_snapshots);

@@ -15,6 +15,7 @@
 #define PLACEHOLDER "qmclone temporary file"
 #define POLL_MS 3000
 #define CANDIDATES_MAX 200
+#define LEAST_MS 60000 /* for a clone that was asked for long ago, as far as one knows */
 #define DEFAULT_MIN 100u
 #define DEFAULT_MAX 9999u /* without a configured range: where people look for VMs */
 
@@ -86,7 +87,7 @@ static void on_poll(void *arg)
 /* The clone is under way, as far as one can see. */
 static void wait_for_clone(struct op *op)
 {
-	if (op->task_ok || op->task_text || clock_wall(op->env.clock) >= op->deadline) {
+	if (op->task_ok || op->task_text || clock_now(op->env.clock) >= op->deadline) {
 		/* Its task has ended, or its time is over. A moment for the last rename. */
 		if (op->polls++ >= 5) {
 			debris(op);
@@ -197,6 +198,22 @@ static void find_it(struct op *op)
 	look_next(op);
 }
 
+/* The answer to the last call may still come. A call that seems to lie in the future was made
+ * before the clock was set back: as if it had been made now, once. */
+static bool is_late_possible(struct op *op)
+{
+	int64_t age = clock_wall(op->env.clock) - op->intent.wall_ms;
+
+	if (age < 0) {
+		_cleanup_err_ struct err *e = NULL;
+
+		op->intent.wall_ms = clock_wall(op->env.clock);
+		if (journal_begin(op->env.journal, op->name, &op->intent, &e) < 0)
+			log_warn(op->name, "%s, ignoring", err_msg(e));
+	}
+	return age < OPS_LATE_MS;
+}
+
 /* The number is free: no guest came of the calls that were made, so far. */
 static void is_free(struct op *op)
 {
@@ -221,7 +238,7 @@ static void is_free(struct op *op)
 		op_finish(op, OP_FREE, PVE_NONE, "the number is free");
 		return;
 	}
-	if (clock_wall(op->env.clock) < op->intent.wall_ms + OPS_LATE_MS)
+	if (is_late_possible(op))
 		op_finish(op, OP_AGAIN, PVE_NONE, "a late answer may still come");
 	else if (journal_end(op->env.journal, op->name, NULL, &e) < 0)
 		op_unwritable(op, e);
@@ -504,6 +521,16 @@ static void on_resolve(void *arg)
 		probe(op);
 }
 
+/* Of the time for the clone that an earlier life asked for, or this one some time ago. The wall
+ * clock may have jumped since: never more than all of it, and never so little that nobody looks. */
+static int64_t time_left(const struct op *op, const struct intent *open)
+{
+	int64_t age = open ? clock_wall(op->env.clock) - open->wall_ms : 0;
+	int64_t left = op->task_ms - (age < 0 ? 0 : age);
+
+	return left > LEAST_MS || op->task_ms < LEAST_MS ? left : LEAST_MS;
+}
+
 void op_create_start(struct op *op, const struct op_job *job)
 {
 	const struct intent *open = journal_intent(op->env.journal, job->name);
@@ -513,7 +540,7 @@ void op_create_start(struct op *op, const struct op_job *job)
 	op->task_ms = job->want ? resource_int(job->want, ATTR_timeouts_create) : 1800000;
 	if (open)
 		intent_copy(&op->intent, open);
-	op->deadline = (open ? open->wall_ms : clock_wall(op->env.clock)) + op->task_ms;
+	op->deadline = clock_now(op->env.clock) + time_left(op, open);
 	if (job->step) {
 		MUST(job->source && job->want);
 		clone_start(op, job);

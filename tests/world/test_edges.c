@@ -223,6 +223,181 @@ static void test_step_is_handed_over(void **state)
 	world_free(&w);
 }
 
+/* ---- the clock ---- */
+
+#define DAY_MS (24 * (int64_t)HOUR_MS)
+
+static const int64_t jumps[] = {5 * HOUR_MS, -5 * HOUR_MS, 400 * DAY_MS, -400 * DAY_MS};
+
+static void jump(struct world *w, int64_t by)
+{
+	world_tell(w, "the clock jumps by %lld ms", (long long)by);
+	vclock_jump_wall(w->vclock, by);
+}
+
+/* In the middle of a clone whose answer was lost: it is waited for, and nobody takes it for debris.
+ */
+static void test_jump_in_clone(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(jumps); i++) {
+		struct world *w = new_world(40 + i, "");
+		size_t n = 0;
+
+		seen.kill_at = "/clone";
+		world_start(w, CONTROLLER_RUN);
+		while (seen.posts == 0)
+			world_step(w);
+		jump(w, jumps[i]);
+		world_start(w, CONTROLLER_RUN);
+		world_run(w, 5000, NULL, NULL);
+		jump(w, -jumps[i] / 2);
+		must_be_ready(w);
+		world_find(w, "web-01", &n);
+		assert_int_equal(n, 1);
+		assert_int_equal(seen.posts <= 2, 1); /* the clone, and its tag */
+		assert_null(strstr(buf_str(&w->story), "broke off"));
+		world_free(&w);
+	}
+}
+
+static bool is_forgotten(struct world *w)
+{
+	return !world_vmstat(w, "web-01");
+}
+
+static enum fate die_before_clone(void *arg, enum touch kind, const char *what, const char *where)
+{
+	(void)arg;
+	return kind == TOUCH_CLUSTER && strcmp(what, "POST") == 0 && strstr(where, "/clone")
+		   ? FATE_DIE
+		   : FATE_NORMAL;
+}
+
+/* An intent that seems to come from the future is not waited for until then. */
+static void test_intent_of_the_future(void **state)
+{
+	struct world *w = new_world(50, "");
+	_cleanup_kv_ struct kv none = {0};
+
+	(void)state;
+	world_set_fates(w, die_before_clone, NULL);
+	world_start(w, CONTROLLER_RUN);
+	while (w->controller)
+		world_step(w);
+	world_set_fates(w, on_touch, NULL);
+	kv_set(&none, "other.yaml", "# nothing\n");
+	memgit_commit(w->git, &none, "the manifest is gone");
+	jump(w, -30 * DAY_MS);
+	world_start(w, CONTROLLER_RUN);
+	world_run(w, 60000, NULL, NULL);
+	assert_true(world_run(w, HOUR_MS, is_forgotten, NULL));
+	assert_int_equal(seen.posts, 0);
+	world_free(&w);
+}
+
+/* A correction is not put off for longer than it would be, however the clock jumps. */
+static void test_jump_and_drift(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(jumps); i++) {
+		struct world *w = ready_world(60 + i, "  cpu: { cores: 2 }\n");
+		_cleanup_kv_ struct kv set = {0};
+		int64_t vmid = world_find(w, "web-01", NULL), at;
+
+		kv_set(&set, "cores", "7");
+		for (unsigned turn = 0; turn < 2; turn++) {
+			assert_int_equal(
+			    sim_human_edit(w->sim, vmid, "ops@pam", &set, NULL, NULL), 0);
+			world_run(w, 1000, NULL, NULL);
+			jump(w, jumps[i]);
+			at = clock_now(w->clock);
+			while (strcmp(sim_guest_get(w->sim, vmid, "cores"), "2") != 0 &&
+			       clock_now(w->clock) < at + HOUR_MS)
+				world_step(w);
+			assert_in_range(clock_now(w->clock) - at, 0, 15 * 60000);
+			world_run(w, 120000, NULL, NULL);
+		}
+		must_be_ready(w);
+		world_free(&w);
+	}
+}
+
+static void order_both(struct world *w, const char *one, const char *two)
+{
+	_cleanup_kv_ struct kv files = {0};
+
+	for (unsigned i = 1; i <= 2; i++) {
+		_cleanup_str_ char *path = mem_printf("vm-%u.yaml", i);
+
+		kv_setf(&files, path,
+		    "apiVersion: ramet.dev/v1\nkind: ClonedVM\nmetadata: { name: vm-%u }\nspec:\n"
+		    "  node_name: pve2\n  clone: { source_vm_id: 9001 }\n  state: %s\n",
+		    i, i == 1 ? one : two);
+	}
+	memgit_commit(w->git, &files, "merge");
+}
+
+static bool both_ready(struct world *w)
+{
+	return world_find(w, "vm-1", NULL) && world_find(w, "vm-2", NULL) && world_all_ready(w);
+}
+
+static bool first_gone(struct world *w)
+{
+	return world_find(w, "vm-1", NULL) == 0;
+}
+
+static bool second_gone(struct world *w)
+{
+	return world_find(w, "vm-2", NULL) == 0;
+}
+
+/* One VM an hour may go: an hour by a clock that does not jump. */
+static void test_jump_and_budget(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(jumps); i++) {
+		struct world *w = world_new(70 + i, NULL);
+
+		w->tell = getenv("RAMET_WORLD_TELL") != NULL;
+		order_both(w, "present", "present");
+		world_start(w, CONTROLLER_RUN);
+		assert_true(world_run(w, HOUR_MS, both_ready, NULL));
+		world_run(w, 60000, NULL, NULL);
+		order_both(w, "absent", "present");
+		assert_true(world_run(w, 600000, first_gone, NULL));
+		world_run(w, 120000, NULL, NULL);
+		jump(w, jumps[i]);
+		order_both(w, "absent", "absent");
+		assert_false(world_run(w, 50 * 60000, second_gone, NULL));
+		assert_int_equal(world_vmstat(w, "vm-2")->reason, REASON_DESTROY_BUDGET);
+		assert_true(world_run(w, 40 * 60000, second_gone, NULL));
+		world_free(&w);
+	}
+}
+
+/* What takes effect with a restart of the guest is not taken for done because the clock was set. */
+static void test_jump_is_no_restart(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(jumps); i++) {
+		struct world *w = ready_world(80 + i, "  started: true\n");
+		int64_t vmid = world_find(w, "web-01", NULL);
+
+		merge(w, "  started: true\n  disk: { scsi0: { serial: abc } }\n");
+		world_run(w, 120000, NULL, NULL);
+		assert_int_equal(reason_of(w), REASON_PENDING_REBOOT);
+		jump(w, jumps[i]);
+		world_run(w, 2 * HOUR_MS, NULL, NULL);
+		assert_int_equal(reason_of(w), REASON_PENDING_REBOOT);
+		assert_int_equal(sim_human_power(w->sim, vmid, false, NULL), 0);
+		world_run(w, HOUR_MS, NULL, NULL);
+		assert_int_equal(reason_of(w), REASON_IN_SYNC);
+		world_free(&w);
+	}
+}
+
 static void drop_log(const char *line, void *arg)
 {
 	(void)line, (void)arg;
@@ -235,6 +410,11 @@ int main(void)
 	    cmocka_unit_test(test_no_step_unwritten),
 	    cmocka_unit_test(test_record_is_saved_later),
 	    cmocka_unit_test(test_step_is_handed_over),
+	    cmocka_unit_test(test_jump_in_clone),
+	    cmocka_unit_test(test_intent_of_the_future),
+	    cmocka_unit_test(test_jump_and_drift),
+	    cmocka_unit_test(test_jump_and_budget),
+	    cmocka_unit_test(test_jump_is_no_restart),
 	};
 
 	log_set_sink(drop_log, NULL);
