@@ -338,6 +338,25 @@ static void drop_coreless(struct planner *pl)
 	}
 }
 
+/* PVE refuses a balloon larger than the memory, also when only one of them is listed and the other
+ * came from the template. */
+static void block_balloon(struct planner *pl, const struct leaf *l, struct change *c)
+{
+	bool size = l->attr->id == ATTR_memory_size;
+	const struct attr *other = schema_attr(size ? ATTR_memory_balloon : ATTR_memory_size);
+	_cleanup_value_ struct value v = {0};
+
+	if ((!size && l->attr->id != ATTR_memory_balloon) || l->value.type != VALUE_INT ||
+	    resource_find(pl->want, other->id, NULL) ||
+	    pvecodec_get(other, NULL, &pl->goal, NULL, &v, NULL) < 0 || v.type != VALUE_INT ||
+	    (size ? v.i <= l->value.i : l->value.i <= v.i))
+		return;
+	change_block(c, REASON_REJECTED,
+	    "PVE allows no balloon larger than the memory, and %s is %lld", other->path,
+	    (long long)v.i);
+	change_hint(c, "list %s as well", other->path);
+}
+
 static void write_leaf(struct planner *pl, const struct leaf *l, const struct value *want,
     const struct value *have, bool readable)
 {
@@ -355,6 +374,7 @@ static void write_leaf(struct planner *pl, const struct leaf *l, const struct va
 		change_block(c, REASON_NOT_SUPPORTED, "it is fixed once the slot is in use");
 	if (!made)
 		block_coreless(pl, l, c);
+	block_balloon(pl, l, c);
 	size_t before = pl->out->n_changes;
 	bool may = planner_may(pl, c);
 	if (may && pvecodec_put(l->attr, l->slot, want, &pl->goal, &pl->policy->env, &err) < 0) {
