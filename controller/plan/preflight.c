@@ -95,21 +95,29 @@ static void template_list(struct planner *pl)
 		    "%s is not in policy.templates", text);
 }
 
-/* Storages whose plugin can make a linked clone: of a template, and of a snapshot. */
+static bool is_one_of(const char *plugin, const char *const *v, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (text_eq(plugin, v[i]))
+			return true;
+	return false;
+}
+
+/* Whether the storage can make a linked clone: of a template, or of a snapshot. Of plugins that do
+ * not come with PVE only PVE knows. */
 static bool links(const char *plugin, const char *format, bool snapshot)
 {
-	static const char *const from_snapshot[] = {"lvmthin", "rbd"};
-	static const char *const from_template[] = {"lvmthin", "rbd", "zfspool", "zfs", "btrfs"};
+	static const char *const never[] = {"lvm", "iscsi", "iscsidirect", "esxi", "pbs"};
+	static const char *const from_template[] = {"zfspool", "zfs"};
 
-	for (size_t i = 0; snapshot && i < ARRAY_LEN(from_snapshot); i++)
-		if (text_eq(plugin, from_snapshot[i]))
-			return true;
-	if (snapshot)
-		return text_eq(plugin, "btrfs") && (!*format || text_eq(format, "raw"));
-	for (size_t i = 0; i < ARRAY_LEN(from_template); i++)
-		if (text_eq(plugin, from_template[i]))
-			return true;
-	return policy_keeps_files(plugin);
+	if (is_one_of(plugin, never, ARRAY_LEN(never)))
+		return false;
+	if (!snapshot)
+		return true;
+	if (text_eq(plugin, "btrfs"))
+		return !*format || text_eq(format, "raw");
+	return !policy_keeps_files(plugin) &&
+	       !is_one_of(plugin, from_template, ARRAY_LEN(from_template));
 }
 
 /* The key holds a disk, and no medium: *ret is to be finished then. */

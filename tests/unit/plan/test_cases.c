@@ -180,7 +180,7 @@ static void set_record(struct golden *t, const char *key, const char *v)
 	}
 }
 
-/* "content.thick: iso", "avail.thick: 20" in GiB, on all nodes */
+/* "content.thick: iso", "plugin.thick: dir", "avail.thick: 20" in GiB, on all nodes */
 static void set_storage(struct obs_cluster *c, const char *key, const char *v)
 {
 	bool any = false;
@@ -190,6 +190,8 @@ static void set_storage(struct obs_cluster *c, const char *key, const char *v)
 		any = true;
 		if (text_starts(key, "avail."))
 			c->storages[i].avail = strtoull(v, NULL, 10) << 30;
+		else if (text_starts(key, "plugin."))
+			mem_replace(&c->storages[i].plugin, v);
 		else
 			mem_replace(&c->storages[i].content, v);
 	}
@@ -208,7 +210,8 @@ static void set_option(struct golden *t, const char *key, const char *v)
 	static const char *const drifts[] = {"correct", "report", "ignore"};
 	static const char *const ceilings[] = {"none", "hotplug", "reboot"};
 
-	if (text_starts(key, "content.") || text_starts(key, "avail."))
+	if (text_starts(key, "content.") || text_starts(key, "avail.") ||
+	    text_starts(key, "plugin."))
 		set_storage(&s->cluster, key, v);
 	else if (strchr(key, '.'))
 		set_record(t, key, v);
