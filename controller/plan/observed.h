@@ -91,6 +91,8 @@ struct obs_cluster {
 	size_t n_rows;
 	struct strs pools; /* that the token may see */
 	bool pools_known;
+	uint32_t vmid_lower, vmid_upper; /* of the datacenter's next-id, both included; 0 = not set
+					  */
 };
 
 void obs_cluster_fini(struct obs_cluster *c);

@@ -295,6 +295,32 @@ int observe_quorum_of(const struct jsn *data, const char *node, bool *ret_quorat
 	return 0;
 }
 
+static uint32_t vmid_option(int64_t v)
+{
+	return v >= 100 && v <= 999999999 ? (uint32_t)v : 0;
+}
+
+int observe_options(const struct jsn *data, struct obs_cluster *c, struct err **err)
+{
+	const struct jsn *range = jsn_get(data, "next-id");
+	int64_t lower = jsn_get_int(range, "lower", 0), upper = jsn_get_int(range, "upper", 0);
+	_cleanup_propstr_ struct propstr p = {0};
+
+	if (!jsn_is_object(data))
+		return err_set(
+		    err, ERR_PROTOCOL, "the answer to the cluster's options makes no sense");
+	if (jsn_is_string(range) && propstr_parse(jsn_text(range), &p, NULL) == 0) {
+		const char *a = propstr_get(&p, "lower"), *b = propstr_get(&p, "upper");
+		if (a && text_to_int(a, 0, 999999999, &lower) < 0)
+			lower = 0;
+		if (b && text_to_int(b, 0, 1000000000, &upper) < 0)
+			upper = 0;
+	}
+	c->vmid_lower = vmid_option(lower);
+	c->vmid_upper = vmid_option(upper - 1); /* PVE stops before it */
+	return 0;
+}
+
 int observe_version(const struct jsn *data, struct obs_cluster *c, struct err **err)
 {
 	const char *release = jsn_get_text(data, "release");

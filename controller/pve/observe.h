@@ -36,6 +36,8 @@ int observe_quorum(const struct jsn *data, bool *ret_quorate, struct err **err) 
  * says of quorum also so for that node. */
 int observe_quorum_of(
     const struct jsn *data, const char *node, bool *ret_quorate, struct err **err) MUST_CHECK;
+/* GET /cluster/options: vmid_lower, vmid_upper. Options that are not shown are not set. */
+int observe_options(const struct jsn *data, struct obs_cluster *c, struct err **err) MUST_CHECK;
 /* GET /version: version_major, version_minor. */
 int observe_version(const struct jsn *data, struct obs_cluster *c, struct err **err) MUST_CHECK;
 

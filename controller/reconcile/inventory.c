@@ -256,6 +256,8 @@ static bool excused(struct inventory *i, const struct pvereq_result *a)
 		return true;
 	case INVENTORY_REPLICATION:
 		return true; /* asked again right before it matters */
+	case INVENTORY_OPTIONS:
+		return true; /* then as if none were set */
 	case INVENTORY_IDLE:
 	case INVENTORY_VERSION:
 	case INVENTORY_ROWS:
@@ -286,6 +288,8 @@ static int take(struct inventory *i, const struct jsn *data, struct err **err)
 		return take_pools(i, data);
 	case INVENTORY_REPLICATION:
 		return take_jobs(i, data);
+	case INVENTORY_OPTIONS:
+		return observe_options(data, &i->view, err);
 	case INVENTORY_LOG:
 		i->log_known = true;
 		attrib_feed(i->attrib, data, i->o.on_touched, i->o.arg);
@@ -319,6 +323,8 @@ static enum inventory_state next_state(struct inventory *i)
 	case INVENTORY_POOLS:
 		return INVENTORY_REPLICATION;
 	case INVENTORY_REPLICATION:
+		return INVENTORY_OPTIONS;
+	case INVENTORY_OPTIONS:
 		return INVENTORY_LOG;
 	case INVENTORY_LOG:
 	case INVENTORY__MAX:
@@ -408,6 +414,9 @@ static void enter(struct inventory *i, enum inventory_state next)
 		return;
 	case INVENTORY_REPLICATION:
 		get(i, ENDPOINT_REPLICATION, NULL, NULL);
+		return;
+	case INVENTORY_OPTIONS:
+		get(i, ENDPOINT_CLUSTER_OPTIONS, NULL, NULL);
 		return;
 	case INVENTORY_LOG:
 		get(i, ENDPOINT_CLUSTER_LOG, "max", LOG_LINES);

@@ -17,7 +17,7 @@
 #define CANDIDATES_MAX 200
 #define LEAST_MS 60000 /* for a clone that was asked for long ago, as far as one knows */
 #define DEFAULT_MIN 100u
-#define DEFAULT_MAX 9999u /* without a configured range: where people look for VMs */
+#define DEFAULT_SPAN 9900u /* without a configured range: where people look for VMs */
 
 static void pick(struct op *op);
 static void probe(struct op *op);
@@ -399,13 +399,27 @@ static uint64_t name_hash(const struct op *op)
 	return h ^ (h >> 32);
 }
 
+/* The configured range, or else the datacenter's. */
+static void range(const struct op *op, uint32_t *ret_min, uint32_t *ret_max)
+{
+	const struct obs_cluster *view = inventory_view(op->env.inventory);
+	uint32_t min = op->env.vmid_min ? op->env.vmid_min : view->vmid_lower;
+	uint32_t max = op->env.vmid_min ? op->env.vmid_max : view->vmid_upper;
+
+	*ret_min = min ? min : DEFAULT_MIN;
+	*ret_max = max ? max : *ret_min + DEFAULT_SPAN - 1;
+	if (*ret_max < *ret_min)
+		*ret_max = *ret_min;
+}
+
 /* The next number to ask for. It begins at a place that depends on the name alone, so that after a
  * loss of all records the same number is tried first and a clone under way is met, not doubled. */
 static bool next_candidate(struct op *op, uint32_t *ret)
 {
 	const struct obs_cluster *view = inventory_view(op->env.inventory);
-	uint32_t min = op->env.vmid_min ? op->env.vmid_min : DEFAULT_MIN;
-	uint32_t max = op->env.vmid_max ? op->env.vmid_max : DEFAULT_MAX;
+	uint32_t min, max;
+
+	range(op, &min, &max);
 	uint64_t span = (uint64_t)max - min + 1, at = name_hash(op) % span;
 
 	for (uint64_t i = 0; i < span; i++) {

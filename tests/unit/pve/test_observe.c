@@ -52,6 +52,34 @@ static void test_pending(void **state)
 	obs_guest_fini(&g);
 }
 
+static void assert_range(const char *text, uint32_t lower, uint32_t upper)
+{
+	_cleanup_jsn_ struct jsn *j = parse(text);
+	struct obs_cluster c = {.vmid_lower = 1, .vmid_upper = 1};
+
+	assert_int_equal(observe_options(j, &c, NULL), 0);
+	assert_int_equal(c.vmid_lower, lower);
+	assert_int_equal(c.vmid_upper, upper);
+}
+
+/* PVE stops before the upper end. */
+static void test_options(void **state)
+{
+	_cleanup_jsn_ struct jsn *list = parse("[]");
+	struct obs_cluster c = {0};
+
+	(void)state;
+	assert_range(
+	    "{\"mac_prefix\":\"BC:24:11\",\"next-id\":{\"lower\":500,\"upper\":600}}", 500, 599);
+	assert_range("{\"next-id\":{\"lower\":\"500\",\"upper\":\"600\"}}", 500, 599);
+	assert_range("{\"next-id\":\"lower=500,upper=600\"}", 500, 599);
+	assert_range("{\"next-id\":{\"lower\":5000}}", 5000, 0);
+	assert_range("{\"next-id\":{\"upper\":1000000000}}", 0, 999999999);
+	assert_range("{\"next-id\":{\"lower\":-1,\"upper\":\"x\"}}", 0, 0);
+	assert_range("{\"allowed-tags\":[]}", 0, 0);
+	assert_int_equal(observe_options(list, &c, NULL), -1);
+}
+
 static void test_pending_without_digest_is_no_answer(void **state)
 {
 	_cleanup_jsn_ struct jsn *j = parse("[{\"key\":\"cores\",\"value\":2}]");
@@ -209,6 +237,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_pending),
+	    cmocka_unit_test(test_options),
 	    cmocka_unit_test(test_pending_without_digest_is_no_answer),
 	    cmocka_unit_test(test_power),
 	    cmocka_unit_test(test_status_details),

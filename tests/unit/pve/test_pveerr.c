@@ -90,6 +90,54 @@ static void words_are_found_anywhere_and_bounded(void **state)
 	assert_int_equal(strlen(e.subject), PVEERR_SUBJECT_MAX - 1);
 }
 
+/* Words of storages that no recording has, as their plugins and tools print them. */
+static void storages_speak_in_many_words(void **state)
+{
+	static const struct {
+		const char *text;
+		enum pve_reason reason;
+	} rows_of[] = {
+	    {"clone failed: lvcreate 'pve/vm-1204-disk-0' error:   Cannot create new thin volume, "
+	     "free "
+	     "space in thin pool pve/data reached threshold.",
+		PVE_NO_SPACE},
+	    {"unable to create VM 1204 - lvcreate 'vg/vm-1204-disk-0' error:   Insufficient free "
+	     "space: "
+	     "25600 extents needed, but only 4095 available",
+		PVE_NO_SPACE},
+	    {"lvcreate 'vg/vm-1204-disk-0' error:   Volume group \"vg\" has insufficient free "
+	     "space "
+	     "(4095 extents): 25600 required.",
+		PVE_NO_SPACE},
+	    {"clone failed: zfs error: cannot create 'rpool/data/vm-1204-disk-0': out of space",
+		PVE_NO_SPACE},
+	    {"clone failed: rbd create 'vm-1204-disk-0' error: rbd: create error: (122) Disk quota "
+	     "exceeded",
+		PVE_NO_SPACE},
+	    {"clone failed: not enough free space (1073741824 < 34359738368)", PVE_NO_SPACE},
+	    {"clone failed: cfs-lock 'storage-ceph' error: got lock request timeout",
+		PVE_STORAGE_LOCK},
+	    {"clone failed: unable to create image: got lock timeout - aborting command",
+		PVE_STORAGE_LOCK},
+	    {"clone failed: 'storage-nfs'-locked command timed out - aborting", PVE_STORAGE_LOCK},
+	    {"update pools failed: 'file-user_cfg'-locked command timed out - aborting",
+		PVE_CLUSTER_LOCK},
+	    {"base volume 'zfs:base-9000-disk-0' is still in use by linked cloned",
+		PVE_BASE_IN_USE},
+	    {"There is a replication job '1204-0' for guest '1204' - Please remove that first.",
+		PVE_REPLICATED},
+	    {"storage 'nfs' is not available on node 'pve2'", PVE_NO_STORAGE},
+	    {"storage 'nfs' is not online", PVE_NO_STORAGE},
+	    {"storage 'nfs' is disabled", PVE_NO_STORAGE},
+	};
+	struct pveerr e;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows_of); i++)
+		if (!pveerr_find(rows_of[i].text, &e) || e.reason != rows_of[i].reason)
+			fail_msg("misread: %s", rows_of[i].text);
+}
+
 /* ---- held against what real clusters said ---- */
 
 /* Words that need no reason of their own: they concern calls that Ramet never makes, or values that
@@ -266,6 +314,7 @@ int main(void)
 	    cmocka_unit_test(no_row_hides_another),
 	    cmocka_unit_test(every_reason_has_words),
 	    cmocka_unit_test(words_are_found_anywhere_and_bounded),
+	    cmocka_unit_test(storages_speak_in_many_words),
 	    cmocka_unit_test(recorded_refusals_have_reasons),
 	    cmocka_unit_test(all_calls_exist_in_the_api),
 	};

@@ -60,12 +60,13 @@ static bool is_over(const void *arg)
 	return ((const struct desk *)arg)->over;
 }
 
-static void open_desk(struct desk *d, const char *clone, const struct fake_answer *script, size_t n)
+static void open_desk_of(
+    struct desk *d, const char *id, const char *clone, const struct fake_answer *script, size_t n)
 {
 	_cleanup_str_ char *yaml =
 	    mem_printf("apiVersion: ramet.dev/v1\nkind: ClonedVM\nmetadata:\n  name: web-01\n"
-		       "spec:\n  node_name: pve1\n  id: 1204\n  clone: { source_vm_id: 9000%s }\n",
-		clone);
+		       "spec:\n  node_name: pve1\n%s  clone: { source_vm_id: 9000%s }\n",
+		id, clone);
 	struct bundle_file file = {.path = "web.yaml", .data = yaml, .len = strlen(yaml)};
 
 	*d = (struct desk){.v = vclock_new(1, 1800000000000)};
@@ -88,6 +89,11 @@ static void open_desk(struct desk *d, const char *clone, const struct fake_answe
 	    (struct obs_guest){.vmid = 9000, .node = mem_strdup("pve1"), .uuid = mem_strdup(UUID)};
 	d->record = (struct record){
 	    .vmid = 1204, .uuid = mem_strdup(UUID), .nonce = mem_strdup("0011223344556677")};
+}
+
+static void open_desk(struct desk *d, const char *clone, const struct fake_answer *script, size_t n)
+{
+	open_desk_of(d, "  id: 1204\n", clone, script, n);
 }
 
 /* Carries the step out; the last request that was sent. */
@@ -200,11 +206,66 @@ static void test_bandwidth(void **state)
 	assert_limit(", bandwidth_limit: 0", "0");
 }
 
+/* ---- numbers ---- */
+
+static bool has_looked(const void *arg)
+{
+	return inventory_looks(((const struct desk *)arg)->inventory) == 1;
+}
+
+/* The first number that is asked for, in a datacenter with these options. */
+static int64_t number_in(const char *options)
+{
+#define OK(data) {.transport = CLUSTER_REPLIED, .status = 200, .body = "{\"data\":" data "}"}
+	_cleanup_str_ char *body = mem_printf("{\"data\":%s}", options);
+	const struct fake_answer script[] = {
+	    OK("{\"release\":\"9.2\",\"version\":\"9.2.11\"}"),
+	    OK("[]"),
+	    OK("[{\"type\":\"node\",\"node\":\"pve1\",\"status\":\"online\"}]"),
+	    OK("[{\"type\":\"node\",\"name\":\"pve1\",\"local\":1,\"online\":1}]"),
+	    OK("[]"),
+	    OK("[]"),
+	    OK("[]"),
+	    {.transport = CLUSTER_REPLIED, .status = 200, .body = body},
+	    OK("[]"),
+	    {.transport = CLUSTER_REPLIED, .status = 500, .reason = "ipcc_send_rec failed"},
+	};
+#undef OK
+	struct step s = {.kind = STEP_CLONE};
+	struct desk d;
+	int64_t number = 0;
+
+	open_desk_of(&d, "", "", script, ARRAY_LEN(script));
+	inventory_start(d.inventory);
+	assert_true(vclock_run_to(d.v, 10000, has_looked, &d));
+	const struct fake_seen *r = send(&d, &s);
+	assert_string_equal(r->path, "/cluster/nextid");
+	assert_int_equal(text_to_int(kv_get(&r->params, "vmid"), 1, 999999999, &number), 0);
+	close_desk(&d);
+	return number;
+}
+
+/* Where nothing is configured, the datacenter says where to look. */
+static void test_range(void **state)
+{
+	int64_t n = number_in("{\"mac_prefix\":\"BC:24:11\"}");
+
+	(void)state;
+	assert_in_range(n, 100, 9999);
+	n = number_in("{\"next-id\":{\"lower\":\"500000\",\"upper\":\"500010\"}}");
+	assert_in_range(n, 500000, 500009);
+	n = number_in("{\"next-id\":{\"lower\":\"500000\"}}");
+	assert_in_range(n, 500000, 509899);
+	n = number_in("{\"next-id\":{\"upper\":\"110\"}}");
+	assert_in_range(n, 100, 109);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_pools),
 	    cmocka_unit_test(test_bandwidth),
+	    cmocka_unit_test(test_range),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
