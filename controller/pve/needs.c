@@ -122,6 +122,11 @@ static void add_leaf(struct needs *l, const struct resource *r, const struct lea
 	/* A whole word only: some cells say in words what is needed. */
 	if (a->privilege && !strchr(a->privilege, ' ') && a->id != ATTR_node_name)
 		add_vm(l, r, a->privilege, a->path);
+	if (text_eq(a->key, "startup"))
+		add(l, "Sys.Modify", mem_strdup("/"), NULL, r, a->path);
+	/* The drive of cloud-init is a CD-ROM drive as well. */
+	if (text_eq(a->privilege, "VM.Config.Cloudinit") && a->class == CLASS_ACTION)
+		add_vm(l, r, "VM.Config.CDROM", a->path);
 	if (leaf->value.type != VALUE_STR)
 		return;
 	/* The drive for cloud-init is one for CDs as well. */

@@ -71,6 +71,28 @@ static void a_manifest_without_a_pool(void **state UNUSED)
 	bundle_unref(&b);
 }
 
+/* What PVE asks for on top of what an attribute needs. */
+static void more_than_the_attribute_says(void **state UNUSED)
+{
+	_cleanup_needs_ struct needs l = {0};
+	struct bundle *b = load(HEAD("a") "  id: 1204\n  clone: { source_vm_id: 9000 }\n"
+					  "  initialization: { datastore_id: fast }\n");
+	assert_int_equal(b->n, 1);
+	needs_add_manifest(&l, b->v[0].res);
+	/* The drive of cloud-init is a CD-ROM drive as well. */
+	assert_non_null(find(&l, "VM.Config.Cloudinit", "/vms/1204"));
+	assert_non_null(find(&l, "VM.Config.CDROM", "/vms/1204"));
+	assert_null(find(&l, "Sys.Modify", "/"));
+	bundle_unref(&b);
+	/* When a guest starts with its node is the node's affair. */
+	b = load(
+	    HEAD("a") "  id: 1204\n  clone: { source_vm_id: 9000 }\n  startup: { order: 1 }\n");
+	assert_int_equal(b->n, 1);
+	needs_add_manifest(&l, b->v[0].res);
+	assert_non_null(find(&l, "Sys.Modify", "/"));
+	bundle_unref(&b);
+}
+
 static void a_pool_gives_rights_too(void **state UNUSED)
 {
 	_cleanup_needs_ struct needs l = {0};
@@ -129,6 +151,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(the_controller_itself),
 	    cmocka_unit_test(a_manifest_without_a_pool),
+	    cmocka_unit_test(more_than_the_attribute_says),
 	    cmocka_unit_test(a_pool_gives_rights_too),
 	    cmocka_unit_test(the_source_tells_storages_and_bridges),
 	    cmocka_unit_test(the_list_has_an_end),
