@@ -84,6 +84,9 @@ struct guest {
 	int64_t fight_since;	/* wall: corrections before do not count */
 };
 
+/* guest_hint.c: what a person can do about a refusal, beyond what its reason says; NULL: no more */
+const char *guest_hint(enum pve_reason why, const char *text);
+
 /* guest_vain.c: steps that PVE carries out and that change nothing */
 /* After a step. True: it is enough, the guest is stalled. */
 bool guest_note_vain(struct guest *g, bool same);

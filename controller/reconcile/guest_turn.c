@@ -337,7 +337,7 @@ static void failed(struct guest *g, const struct op_result *r)
 	else if (r->why == PVE_UNAUTHENTICATED)
 		guest_wait(g, REASON_UNAUTHENTICATED, text, 60000, true);
 	else if (needs_person(r->why, &person))
-		guest_stall(g, person, text, NULL);
+		guest_stall(g, person, text, guest_hint(r->why, text));
 	else if (counts && g->fails > retries(g))
 		guest_stall(g, REASON_REJECTED, text, NULL);
 	else

@@ -1,0 +1,25 @@
+#include "guest_int.h"
+
+#include <string.h>
+
+const char *guest_hint(enum pve_reason why, const char *text)
+{
+	static const struct {
+		enum pve_reason why;
+		const char *words, *hint;
+	} rows[] = {
+	    {PVE_FORBIDDEN, "for modifying tag '",
+		"the datacenter's options (registered-tags, user-tag-access) keep the tag from the "
+		"token: allow it there, grant Sys.Modify on /, or, if the tag is Ramet's own, set "
+		"cluster.tag to another one or to \"\""},
+	    {PVE_FORBIDDEN, ", Mapping.Use",
+		"the template has devices by mappings of the cluster: grant the token Mapping.Use "
+		"on "
+		"them, or take them out of it"},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		if (rows[i].why == why && strstr(text, rows[i].words))
+			return rows[i].hint;
+	return NULL;
+}
