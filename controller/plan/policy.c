@@ -62,6 +62,25 @@ bool policy_keeps_files(const char *plugin)
 	return false;
 }
 
+/* A disk of this format lies there already: what the plugin cannot do by itself, PVE 9 can where it
+ * keeps snapshots as a chain of volumes. */
+static bool holds_format(const struct planner *pl, const char *storage, const char *format)
+{
+	const struct obs_guest *seen = pl->foretold ? pl->in->source : pl->g;
+
+	for (size_t i = 0; seen && i < seen->current.n; i++) {
+		const struct kv_item *item = &seen->current.v[i];
+		_cleanup_drive_ struct drive d = {0};
+		const char *bus;
+		unsigned index;
+		if (form_slot_parse(item->key, &bus, &index) && !text_eq(bus, "net") &&
+		    drive_parse(item->value, &d, NULL) == 0 && text_eq(d.storage, storage) &&
+		    text_eq(d.format, format))
+			return true;
+	}
+	return false;
+}
+
 enum reason policy_storage_problem(
     const struct planner *pl, const char *storage, const char *format, char **ret_why)
 {
@@ -84,7 +103,8 @@ enum reason policy_storage_problem(
 		    st->content && *st->content ? st->content : "nothing");
 		return REASON_STORAGE_CONTENT;
 	}
-	if (format && !text_eq(format, "raw") && !policy_keeps_files(st->plugin)) {
+	if (format && !text_eq(format, "raw") && !policy_keeps_files(st->plugin) &&
+	    !holds_format(pl, storage, format)) {
 		*ret_why = mem_printf(
 		    "storage %s (%s) keeps no images of format %s", storage, st->plugin, format);
 		return REASON_FORMAT_UNSUPPORTED;
