@@ -327,6 +327,37 @@ static int has_right(struct look *k, struct rights *r, const char *path, const c
 	return 0;
 }
 
+/* A right over a bridge is missing, which may be a VNet. */
+struct vnet {
+	const struct need *need;
+	bool may_be;
+};
+
+static void take_zones(struct look *k, const struct jsn *data, void *arg)
+{
+	struct vnet *v = arg;
+	(void)k;
+	v->may_be = needs_may_be_vnet(v->need, data);
+}
+
+static int look_vnet(struct look *k, const struct need *n, bool *ret, struct err **err)
+{
+	struct vnet v = {.need = n};
+	struct question q = {.take = take_zones, .arg = &v};
+
+	if (!text_eq(n->privilege, "SDN.Use"))
+		return 0;
+	int rc = ask(k, k->pve, &(struct pvereq_spec){.endpoint = ENDPOINT_PERMISSIONS}, &q, err);
+	free(q.text);
+	if (v.may_be)
+		checkup_say(k, CHECKUP_REMARK, "privilege",
+		    mem_printf("%s on %s is not there; if that is a VNet, its zone decides",
+			n->privilege, n->path),
+		    NULL);
+	*ret = v.may_be;
+	return rc;
+}
+
 static int look_rights(struct look *k, struct err **err)
 {
 	struct rights at = {0}, other = {0};
@@ -342,6 +373,8 @@ static int look_rights(struct look *k, struct err **err)
 		rc = has_right(k, &at, n->path, n->privilege, &has, err);
 		if (rc == 0 && !has && n->or_path)
 			rc = has_right(k, &other, n->or_path, n->privilege, &has, err);
+		if (rc == 0 && !has)
+			rc = look_vnet(k, n, &has, err);
 		if (rc == 0 && !has) {
 			missing++;
 			tell_missing(k, n);

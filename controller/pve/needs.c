@@ -7,6 +7,9 @@
 #include "endpoints.h"
 #include "propstr.h"
 
+#define ZONES "/sdn/zones/"
+#define BRIDGES ZONES "localnetwork/"
+
 static void need_fini(struct need *n)
 {
 	free(n->privilege);
@@ -113,7 +116,7 @@ static void add_storage(
 static void add_bridge(
     struct needs *l, const struct resource *r, const char *bridge, const char *of)
 {
-	add(l, "SDN.Use", mem_printf("/sdn/zones/localnetwork/%s", bridge), NULL, r, of);
+	add(l, "SDN.Use", mem_printf(BRIDGES "%s", bridge), NULL, r, of);
 }
 
 static void add_leaf(struct needs *l, const struct resource *r, const struct leaf *leaf)
@@ -204,4 +207,17 @@ void needs_sort(struct needs *l)
 {
 	if (l->n > 1)
 		qsort(l->v, l->n, sizeof(*l->v), by_path);
+}
+
+bool needs_may_be_vnet(const struct need *n, const struct jsn *rights)
+{
+	struct jsn_iter it;
+
+	if (!text_starts(n->path, BRIDGES))
+		return false;
+	JSN_FOREACH (it, rights)
+		if (text_starts(it.key, ZONES) && !text_starts(it.key, BRIDGES) &&
+		    !text_eq(it.key, ZONES "localnetwork") && jsn_has(it.val, n->privilege))
+			return true;
+	return false;
 }

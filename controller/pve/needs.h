@@ -13,6 +13,7 @@
 #ifndef RAMET_NEEDS_H
 #define RAMET_NEEDS_H
 
+#include "jsn.h"
 #include "resource.h"
 
 struct need {
@@ -45,5 +46,9 @@ void needs_add_source(
     struct needs *l, const struct resource *r, const char *key, const char *value);
 /* By path, then by privilege. */
 void needs_sort(struct needs *l);
+/* The need is for a bridge by its name, which may as well be a VNet: then another zone decides than
+ * that of bridges, and some other zone gives the privilege. rights: GET /access/permissions, all
+ * paths. */
+bool needs_may_be_vnet(const struct need *n, const struct jsn *rights);
 
 #endif

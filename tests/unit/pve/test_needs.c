@@ -132,6 +132,33 @@ static void the_source_tells_storages_and_bridges(void **state UNUSED)
 	bundle_unref(&b);
 }
 
+/* Nobody but PVE knows whether a name is a bridge or a VNet, and in which zone. */
+static void a_bridge_may_be_a_vnet(void **state UNUSED)
+{
+	static const struct need bridge = {
+	    .privilege = (char *)"SDN.Use", .path = (char *)"/sdn/zones/localnetwork/web"};
+	static const struct need storage = {
+	    .privilege = (char *)"Datastore.Audit", .path = (char *)"/storage/web"};
+	static const struct {
+		const char *rights;
+		bool may_be;
+	} rows[] = {
+	    {"{\"/\":{},\"/sdn/zones/office\":{\"SDN.Use\":1}}", true},
+	    {"{\"/sdn/zones/office/web\":{\"SDN.Use\":1}}", true},
+	    {"{\"/sdn/zones/office/web\":{\"SDN.Audit\":1}}", false},
+	    {"{\"/sdn/zones/localnetwork\":{\"SDN.Use\":0}}", false},
+	    {"{\"/sdn/zones/localnetwork/vmbr0\":{\"SDN.Use\":1}}", false},
+	    {"{}", false},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		_cleanup_jsn_ struct jsn *j = NULL;
+		assert_int_equal(jsn_parse(rows[i].rights, strlen(rows[i].rights), &j, NULL), 0);
+		assert_int_equal(needs_may_be_vnet(&bridge, j), rows[i].may_be);
+		assert_false(needs_may_be_vnet(&storage, j));
+	}
+}
+
 static void the_list_has_an_end(void **state UNUSED)
 {
 	_cleanup_needs_ struct needs l = {0};
@@ -154,6 +181,7 @@ int main(void)
 	    cmocka_unit_test(more_than_the_attribute_says),
 	    cmocka_unit_test(a_pool_gives_rights_too),
 	    cmocka_unit_test(the_source_tells_storages_and_bridges),
+	    cmocka_unit_test(a_bridge_may_be_a_vnet),
 	    cmocka_unit_test(the_list_has_an_end),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
