@@ -198,6 +198,22 @@ static void power(struct planner *pl)
 	s->text = mem_strdup("start the guest");
 }
 
+/* What went down for a restart comes up again, whether anybody lists that it runs or not. */
+static void come_up(struct planner *pl)
+{
+	const struct obs_guest *g = pl->g;
+	const struct leaf *l = resource_find(pl->want, ATTR_started, NULL);
+
+	if (!pl->in->restarting || (l && l->value.type == VALUE_BOOL) ||
+	    g->power != OBS_POWER_STOPPED || g->ha_managed || g->template || pl->hands_off)
+		return;
+	struct change *c = planner_change(pl, "restart", NULL, NULL);
+	change_texts(c, mem_strdup("stopped"), mem_strdup("running again"));
+	c->class = CLASS_ACTION;
+	struct step *s = step_for(pl, c, STEP_START);
+	s->text = mem_strdup("start the guest, which went down for a restart");
+}
+
 /* ---- history ---- */
 
 static void past(struct planner *pl, enum attr_id id, uint32_t was, const char *why)
@@ -226,4 +242,5 @@ void actions_plan(struct planner *pl)
 	}
 	template(pl);
 	power(pl);
+	come_up(pl);
 }

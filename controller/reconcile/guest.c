@@ -344,9 +344,13 @@ void guest_settle(struct guest *g)
 	int64_t full = g->env->full_read_ms;
 	int64_t ms = full / 2 + (int64_t)(clock_random(g->env->clock) % (uint64_t)(full / 2 + 1));
 
+	int64_t soon = guest_restart_pause(g);
+
 	gate_give(g->env->gate, &g->ticket);
 	if (g->state != GUEST_STALLED)
 		guest_enter(g, GUEST_SETTLED);
+	if (soon > 0 && soon < ms)
+		ms = soon;
 	g->wait_view = g->waiting = false;
 	set_timer(g, g->due ? 0 : ms);
 	g->due = false;

@@ -12,6 +12,8 @@ const char *guest_hint(enum pve_reason why, const char *text)
 		"the datacenter's options (registered-tags, user-tag-access) keep the tag from the "
 		"token: allow it there, grant Sys.Modify on /, or, if the tag is Ramet's own, set "
 		"cluster.tag to another one or to \"\""},
+	    {PVE_NO_SHUTDOWN, "",
+		"shut it down yourself; it needs ACPI, or its agent, to do so when it is asked"},
 	    {PVE_FORBIDDEN, ", Mapping.Use",
 		"the template has devices by mappings of the cluster: grant the token Mapping.Use "
 		"on "

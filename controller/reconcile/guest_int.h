@@ -73,10 +73,15 @@ struct guest {
 	struct resource *parting; /* in place of a manifest that is gone, when that is an order */
 	struct strs bases;	  /* VMIDs of templates that its disks are linked to */
 	char *last_step;	  /* text of the step that was carried out last */
-	unsigned vain;		  /* how often in a row it was, without an effect */
-	char *vain_digest;	  /* of the VM when it was left alone for that */
-	char *nonce;		  /* for an adoption */
-	bool waiting;		  /* for this reason since then, turns that end so again included */
+	bool restart_down;	  /* PVE says that it went down for it */
+	int64_t restart_boot;	  /* wall seconds: when the guest began to run that was told to
+				     restart; 0 = none was */
+	int64_t restart_at, down_since; /* when it was told; when it was first seen to be down, or
+					   -1 */
+	unsigned vain;			/* how often in a row it was, without an effect */
+	char *vain_digest;		/* of the VM when it was left alone for that */
+	char *nonce;			/* for an adoption */
+	bool waiting; /* for this reason since then, turns that end so again included */
 	enum reason wait_reason;
 	int64_t wait_since;
 	struct strs loose_seen; /* volumes that nothing named when it was looked last */
@@ -86,6 +91,15 @@ struct guest {
 
 /* guest_hint.c: what a person can do about a refusal, beyond what its reason says; NULL: no more */
 const char *guest_hint(enum pve_reason why, const char *text);
+
+/* guest_restart.c: a restart ends with a guest that runs */
+void guest_note_restart(struct guest *g); /* it is told to */
+/* After a step. True: it was a restart, and the guest is on its way up. */
+bool guest_went_down(struct guest *g, const struct step *s);
+/* The guest that was read went down for a restart of ours, and nobody starts it. */
+bool guest_is_restarting(struct guest *g);
+/* When to look again at a guest that went down; 0 = it did not. */
+int64_t guest_restart_pause(const struct guest *g);
 
 /* guest_vain.c: steps that PVE carries out and that change nothing */
 /* After a step. True: it is enough, the guest is stalled. */

@@ -37,6 +37,7 @@ static void fill_input(struct guest *g)
 	    .fight = &t->fight,
 	    .wall_ms = clock_wall(g->env->clock),
 	    .going = guest_is_departing(g),
+	    .restarting = guest_is_restarting(g),
 	    .secrets = &t->secrets,
 	    .secret_errors = &t->secret_errors,
 	    .nonce = g->nonce};
@@ -323,8 +324,9 @@ static void failed(struct guest *g, const struct op_result *r)
 	enum reason person;
 
 	g->fails += !waits;
-	if (ending && r->why == PVE_NO_SHUTDOWN) {
-		guest_stall(g, REASON_STAYS_UP, text, NULL);
+	/* Each try holds the guest's lock for minutes. */
+	if (r->why == PVE_NO_SHUTDOWN && (ending || g->fails > 2)) {
+		guest_stall(g, REASON_STAYS_UP, text, ending ? NULL : guest_hint(r->why, text));
 		return;
 	}
 	if (r->why == PVE_LOCKED)
@@ -381,6 +383,8 @@ static void done(struct guest *g)
 		inventory_poke(g->env->inventory);
 	turn_free(&g->last);
 	g->last = TAKE(g->turn);
+	if (guest_went_down(g, s))
+		return;
 	if (destroyed) {
 		g->end_seen = true;
 		inventory_poke(g->env->inventory);
@@ -484,6 +488,8 @@ static void run_step(struct guest *g)
 	g->env->note(g->env->arg, NOTE_STEP, g->name, g->st.last_op, -1);
 	g->end_seen = false;
 	g->stay_after = 0;
+	if (s->kind == STEP_REBOOT)
+		guest_note_restart(g);
 	guest_start_op(g, &job);
 }
 

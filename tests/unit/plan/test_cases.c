@@ -69,6 +69,8 @@ static void set_bool_or_word(struct golden *t, const char *key, const char *v)
 		s->in.guest_gone = on;
 	else if (!strcmp(key, "fresh"))
 		s->in.fresh = on;
+	else if (!strcmp(key, "restarting"))
+		s->in.restarting = on;
 	else if (!strcmp(key, "snapshots"))
 		s->guest.snapshots = on;
 	else if (!strcmp(key, "ha"))

@@ -28,6 +28,7 @@ static void hints(void **state)
 	    "Mapping.Use");
 	/* What the reason says is enough. */
 	assert_says(PVE_FORBIDDEN, "Permission check failed (/vms/1204, VM.Config.CPU)", NULL);
+	assert_says(PVE_NO_SHUTDOWN, "VM quit/powerdown failed - got timeout", "agent");
 	assert_says(PVE_LOCKED, "VM is locked (backup)", NULL);
 }
 

@@ -1,0 +1,56 @@
+#include "guest_int.h"
+
+/*
+ * PVE shuts a guest down for a restart and starts it when it is down. It gives up after a while;
+ * whoever takes longer, as a guest that installs its updates, then goes down and stays so.
+ */
+
+#define RESTART_MS 3600000 /* whoever goes down later was stopped by somebody else */
+#define DOWN_MS 60000	   /* by then PVE has started it itself, if it does */
+#define START_MS 3000	   /* what PVE takes to see that it is down, and to start it */
+#define LOOK_MS 10000	   /* between looks until then */
+#define CLOCKS_S 5	   /* boot times are reckoned back from two clocks */
+
+void guest_note_restart(struct guest *g)
+{
+	g->restart_down = false;
+	g->restart_at = clock_now(g->env->clock);
+	g->restart_boot = g->turn->guest.started_s;
+	g->down_since = -1;
+}
+
+bool guest_went_down(struct guest *g, const struct step *s)
+{
+	if (s->kind != STEP_REBOOT)
+		return false;
+	g->restart_down = true;
+	guest_wait(g, REASON_UPDATING, "the guest went down and is started again", START_MS, false);
+	return true;
+}
+
+bool guest_is_restarting(struct guest *g)
+{
+	const struct obs_guest *o = g->turn->has_guest ? &g->turn->guest : NULL;
+	int64_t now = clock_now(g->env->clock);
+	bool booted = o && o->power == OBS_POWER_RUNNING &&
+		      (g->restart_down || o->started_s > g->restart_boot + CLOCKS_S);
+
+	if (!g->restart_boot || !o)
+		return false;
+	if (booted || now - g->restart_at > RESTART_MS) {
+		g->restart_boot = 0;
+		return false;
+	}
+	if (o->power != OBS_POWER_STOPPED) {
+		g->down_since = -1;
+		return false;
+	}
+	if (g->down_since < 0)
+		g->down_since = now;
+	return now - g->down_since >= DOWN_MS;
+}
+
+int64_t guest_restart_pause(const struct guest *g)
+{
+	return g->restart_boot && g->down_since >= 0 ? LOOK_MS : 0;
+}

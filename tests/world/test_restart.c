@@ -1,0 +1,122 @@
+/* A restart that Ramet asked for ends with a guest that runs, also when the guest takes so long to
+ * shut down that PVE has given up on it. */
+#include "support_judge.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define MANIFEST                                                                        \
+	"apiVersion: ramet.dev/v1\nkind: ClonedVM\nmetadata: { name: web-01 }\nspec:\n" \
+	"  node_name: pve2\n  clone: { source_vm_id: 9001, full: false }\n"             \
+	"  max_disruption: reboot\n"
+
+#define MINUTE 60000
+
+/* Requests for a restart, and when the last one was. */
+struct orders {
+	struct world *w;
+	unsigned reboots, starts;
+};
+
+static struct orders orders;
+
+static void before(void *arg, const char *method, const char *path)
+{
+	struct orders *o = arg;
+
+	o->reboots += text_eq(method, "POST") && text_ends(path, "/status/reboot");
+	o->starts += text_eq(method, "POST") && text_ends(path, "/status/start");
+}
+
+static void commit(struct world *w, int cores, const char *what)
+{
+	_cleanup_kv_ struct kv files = {0};
+
+	kv_setf(&files, "web.yaml", MANIFEST "  cpu: { cores: %d }\n", cores);
+	memgit_commit(w->git, &files, what);
+}
+
+static int64_t vmid(struct world *w)
+{
+	return world_find(w, "web-01", NULL);
+}
+
+static bool is_up(struct world *w)
+{
+	return sim_guest_running(w->sim, vmid(w));
+}
+
+static bool is_ordered(struct world *w)
+{
+	(void)w;
+	return orders.reboots > 0;
+}
+
+/* A guest that runs and is to be restarted, and that does not listen. */
+static struct world *deaf_world(void)
+{
+	struct world *w = world_new(11, NULL);
+
+	w->tell = getenv("RAMET_WORLD_TELL") != NULL;
+	orders = (struct orders){.w = w};
+	commit(w, 1, "first");
+	world_start(w, CONTROLLER_RUN);
+	assert_true(world_run(w, 60 * MINUTE, world_all_ready, NULL));
+	assert_int_equal(sim_human_power(w->sim, vmid(w), true, NULL), 0);
+	assert_int_equal(sim_human_deaf(w->sim, vmid(w), true, NULL), 0);
+	simport_set_hook(w->port, before, &orders);
+	commit(w, 2, "more cores");
+	assert_true(world_run(w, 60 * MINUTE, is_ordered, NULL));
+	return w;
+}
+
+static void a_guest_that_goes_down_late(void **state)
+{
+	struct world *w = deaf_world();
+
+	(void)state;
+	/* PVE gives up, then the guest is through with its updates. */
+	world_run(w, 10 * MINUTE, NULL, NULL);
+	assert_true(is_up(w));
+	assert_int_equal(sim_human_deaf(w->sim, vmid(w), false, NULL), 0);
+	assert_int_equal(sim_human_power(w->sim, vmid(w), false, NULL), 0);
+	assert_false(is_up(w));
+	assert_true(world_run(w, 20 * MINUTE, is_up, NULL));
+	assert_true(world_run(w, 20 * MINUTE, world_all_ready, NULL));
+	assert_string_equal(sim_guest_get(w->sim, vmid(w), "cores"), "2");
+	world_free(&w);
+}
+
+/* Whoever stops it much later means it. */
+static void a_guest_that_is_stopped_by_a_person(void **state)
+{
+	struct world *w = deaf_world();
+
+	(void)state;
+	world_run(w, 10 * MINUTE, NULL, NULL);
+	assert_int_equal(sim_human_deaf(w->sim, vmid(w), false, NULL), 0);
+	assert_true(world_run(w, 60 * MINUTE, world_all_ready, NULL));
+	assert_true(is_up(w));
+	assert_string_equal(sim_guest_get(w->sim, vmid(w), "cores"), "2");
+	world_run(w, 2 * MINUTE, NULL, NULL);
+	unsigned before_it = orders.starts;
+	assert_int_equal(sim_human_power(w->sim, vmid(w), false, NULL), 0);
+	world_run(w, 60 * MINUTE, NULL, NULL);
+	assert_false(is_up(w));
+	assert_int_equal(orders.starts, before_it);
+	world_free(&w);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(a_guest_that_goes_down_late),
+	    cmocka_unit_test(a_guest_that_is_stopped_by_a_person),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
