@@ -12,6 +12,7 @@
 #include "store.h"
 
 #define UUID "11111111-2222-3333-4444-555555555555"
+#define MARKER "ramet: homelab/web-01 vmid=1204 0011223344556677"
 
 struct desk {
 	struct vclock *v;
@@ -83,12 +84,12 @@ static void open_desk_of(
 	assert_int_equal(d->bundle->n, 1);
 	d->guest =
 	    (struct obs_guest){.vmid = 1204, .node = mem_strdup("pve1"), .uuid = mem_strdup(UUID)};
-	kv_set(
-	    &d->guest.current, "description", "ramet: homelab/web-01 vmid=1204 0011223344556677");
+	kv_set(&d->guest.current, "description", MARKER);
 	d->source =
 	    (struct obs_guest){.vmid = 9000, .node = mem_strdup("pve1"), .uuid = mem_strdup(UUID)};
 	d->record = (struct record){
 	    .vmid = 1204, .uuid = mem_strdup(UUID), .nonce = mem_strdup("0011223344556677")};
+	assert_int_equal(journal_record(d->journal, "web-01", &d->record, NULL), 0);
 }
 
 static void open_desk(struct desk *d, const char *clone, const struct fake_answer *script, size_t n)
@@ -137,16 +138,23 @@ static void close_desk(struct desk *d)
 
 /* ---- pools ---- */
 
+#define PENDING                                               \
+	"{\"data\":[{\"key\":\"digest\",\"value\":\"abc\"},"  \
+	"{\"key\":\"description\",\"value\":\"" MARKER "\"}," \
+	"{\"key\":\"smbios1\",\"value\":\"uuid=" UUID "\"}]}"
+
 static void test_pools(void **state)
 {
+	/* The guest is looked at once more: nothing in the request says which one is meant. */
 	static const struct fake_answer ok[] = {
+	    {.transport = CLUSTER_REPLIED, .status = 200, .body = PENDING},
 	    {.transport = CLUSTER_REPLIED, .status = 200, .body = "{\"data\":null}"}};
-	struct step s = {.kind = STEP_POOL, .pool = (char *)"prod"};
+	struct step s = {.kind = STEP_POOL, .pool = (char *)"prod", .text = (char *)"pool"};
 	struct desk d;
 	const struct fake_seen *r;
 
 	(void)state;
-	open_desk(&d, "", ok, 1);
+	open_desk(&d, "", ok, 2);
 	r = send(&d, &s);
 	assert_int_equal(d.end, OP_DONE);
 	assert_string_equal(r->method, "PUT");
@@ -156,7 +164,7 @@ static void test_pools(void **state)
 	/* A pool within another one has a slash in its name, and no path has a place for that: PVE
 	 * would say that there is no such call. */
 	s.pool = (char *)"teams/web";
-	open_desk(&d, "", ok, 1);
+	open_desk(&d, "", ok, 2);
 	r = send(&d, &s);
 	assert_string_equal(r->method, "PUT");
 	assert_string_equal(r->path, "/pools");
