@@ -1,6 +1,8 @@
 /* The messages between controller and worker, and the small judges of names and settings. */
 #include "gitfix.h"
 
+#include <dirent.h>
+
 #include "gitfiles.h"
 #include "gitname.h"
 #include "gitproto.h"
@@ -137,6 +139,35 @@ static void test_refused(void **state UNUSED)
 	b.data[b.len - 2] = '\0';
 	assert_int_equal(gitproto_decode(b.data, b.len, &got, NULL), -1);
 	buf_fini(&b);
+}
+
+/* The fuzzer's first messages are what this version says: only then do their descendants get far.
+ */
+static void test_corpus(void **state UNUSED)
+{
+	static const char dir[] = RAMET_SOURCE_DIR "/tests/fuzz/corpus/gitproto";
+	unsigned seen[GITPROTO__MAX] = {0};
+	DIR *d = opendir(dir);
+	assert_non_null(d);
+	for (struct dirent *e; (e = readdir(d));) {
+		_cleanup_str_ char *path = mem_printf("%s/%s", dir, e->d_name);
+		char text[4096];
+		struct gitproto_msg got;
+		FILE *f = e->d_name[0] == '.' ? NULL : fopen(path, "r");
+		if (!f)
+			continue;
+		size_t n = fread(text, 1, sizeof(text), f);
+		fclose(f);
+		bool good = gitproto_decode(text, n, &got, NULL) == 0;
+		if (good != !text_starts(e->d_name, "bad-"))
+			fail_msg("%s is %s", e->d_name, good ? "accepted" : "refused");
+		if (good)
+			seen[got.type]++;
+	}
+	closedir(d);
+	for (int i = 0; i < GITPROTO__MAX; i++)
+		if (!seen[i])
+			fail_msg("no message \"%s\"", gitproto_word((enum gitproto_type)i));
 }
 
 static void test_names(void **state UNUSED)
@@ -343,6 +374,7 @@ int main(void)
 	    cmocka_unit_test(test_bytes),
 	    cmocka_unit_test(test_round_trip),
 	    cmocka_unit_test(test_refused),
+	    cmocka_unit_test(test_corpus),
 	    cmocka_unit_test(test_names),
 	    cmocka_unit_test(test_settings),
 	    cmocka_unit_test(test_proxies),
