@@ -140,6 +140,7 @@ static int open_git(struct setup *s, struct err **err)
 	o.setup.write_ssh_key_file = f->git_write_ssh_key_file;
 	o.setup.write_ssh_passphrase_file = f->git_write_ssh_passphrase_file;
 	o.setup.signing_key_file = f->report_signing_key_file;
+	o.setup.signing_passphrase_file = f->report_signing_passphrase_file;
 	o.setup.ssh_key_file = f->git_ssh_key_file;
 	o.setup.ssh_passphrase_file = f->git_ssh_passphrase_file;
 	o.setup.known_hosts_file = f->git_known_hosts_file;

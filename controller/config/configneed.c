@@ -73,6 +73,7 @@ static const struct other_file other_files[] = {
     {CONFIGTAB_git_revoked_file, CONFIG_NEED_GIT, NULL, false},
     {CONFIGTAB_git_keyring_file, CONFIG_NEED_GIT, NULL, false},
     {CONFIGTAB_report_signing_key_file, CONFIG_NEED_GIT, NULL, true},
+    {CONFIGTAB_report_signing_passphrase_file, CONFIG_NEED_GIT, NULL, true},
     {CONFIGTAB_cluster_ca_file, CONFIG_NEED_CLUSTER, NULL, false},
 };
 

@@ -32,6 +32,7 @@
 
 #define FS_TRUNCATE (1ULL << 14)  /* since version 3 */
 #define FS_IOCTL_DEV (1ULL << 15) /* 5 */
+#define NET_BIND_TCP (1ULL << 0)  /* never allowed: nobody serves a port */
 #define NET_CONNECT_TCP (1ULL << 1)
 #define RULE_NET_PORT 2
 
@@ -153,7 +154,7 @@ static void lock_land(const struct gitjail *j)
 		return; /* the kernel does not have it */
 	struct ruleset_attr attr = {
 	    .fs = j->folders ? all_fs(version) : 0,
-	    .net = version >= 4 ? NET_CONNECT_TCP : 0,
+	    .net = version >= 4 ? NET_BIND_TCP | NET_CONNECT_TCP : 0,
 	};
 	if (!attr.fs && !attr.net)
 		return;
@@ -184,9 +185,6 @@ static void lock_land(const struct gitjail *j)
 
 /* What no Git ever needs and what attacks on a kernel like to begin with. */
 static const unsigned refused[] = {
-    SYS_listen,
-    SYS_accept,
-    SYS_accept4,
     SYS_mount,
     SYS_umount2,
     SYS_pivot_root,
@@ -236,13 +234,15 @@ static const unsigned refused[] = {
 };
 
 static const unsigned programs[] = {SYS_execve, SYS_execveat};
+static const unsigned helpers[] = {SYS_listen, SYS_accept, SYS_accept4};
 
 #define NEW_NAMESPACES                                                                             \
 	(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | \
 	    CLONE_NEWCGROUP)
 
 struct filter {
-	struct sock_filter v[16 + 2 * (ARRAY_LEN(refused) + ARRAY_LEN(programs))];
+	struct sock_filter
+	    v[16 + 2 * (ARRAY_LEN(refused) + ARRAY_LEN(programs) + ARRAY_LEN(helpers))];
 	unsigned short n;
 };
 
@@ -277,6 +277,8 @@ static void filter_calls(const struct gitjail *j)
 		refuse(&f, refused[i], EPERM);
 	for (size_t i = 0; !j->programs && i < ARRAY_LEN(programs); i++)
 		refuse(&f, programs[i], EPERM);
+	for (size_t i = 0; !j->helpers && i < ARRAY_LEN(helpers); i++)
+		refuse(&f, helpers[i], EPERM);
 	/* Its flags are in memory, where a filter cannot look; the C library then uses clone. */
 	refuse(&f, SYS_clone3, ENOSYS);
 	ADD_JUMP(&f, BPF_JMP | BPF_JEQ | BPF_K, SYS_clone, 0, 3);

@@ -18,6 +18,7 @@ struct gitjail {
 	struct strs write; /* folders and files to read and write below */
 	struct strs read;  /* to read below; what does not exist is left out */
 	bool programs;	   /* may start those of the system's folders, for ssh */
+	bool helpers;	   /* these may listen, on sockets that are files */
 	uint16_t ports[4]; /* TCP ports to connect to; 0 = none */
 	bool folders;	   /* restrict folders at all */
 	int64_t max_file_bytes;

@@ -136,3 +136,17 @@ bool gitname_is_lfs(const char *data, size_t len)
 	static const char head[] = "version https://git-lfs.github.com/spec/";
 	return len >= sizeof(head) - 1 && len < 1024 && memcmp(data, head, sizeof(head) - 1) == 0;
 }
+
+bool gitname_is_sha256(const char *data, size_t len)
+{
+	static const char word[] = "object-format=sha256";
+	return memmem(data, len, word, sizeof(word) - 1) != NULL;
+}
+
+int gitname_blame_sha256(struct err **err)
+{
+	err_set(err, ERR_CONFIG,
+	    "the repository names its objects by SHA-256, which ramet cannot read");
+	return err_hint(err, "put the manifests into a repository of the usual kind: git init "
+			     "--object-format=sha1");
+}

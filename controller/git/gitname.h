@@ -11,6 +11,7 @@
 #define RAMET_GITNAME_H
 
 #include "buf.h"
+#include "err.h"
 
 /* NULL, or why an entry of that name in a folder is refused: control or invisible characters, not
  * UTF-8, marks that some systems store otherwise, a disguise of ".git", "..". */
@@ -24,5 +25,9 @@ void gitname_add_printable(struct buf *b, const char *name);
 char *gitname_clean(const char *text, size_t max, bool lines);
 /* Whether a blob's content is a pointer of Git LFS instead of the file itself. */
 bool gitname_is_lfs(const char *data, size_t len);
+/* Whether the beginning of what a server says tells of objects that are named by SHA-256. */
+bool gitname_is_sha256(const char *data, size_t len);
+/* ERR_CONFIG: such a repository is not read. */
+int gitname_blame_sha256(struct err **err);
 
 #endif

@@ -4,19 +4,26 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #define ANSWER_BYTES ((size_t)8192)
 #define ANSWER_MS 10000
+#define ENV_MAX 8
 
 static const struct {
 	const char *program, *package;
 } packages[] = {
     {"ssh-keygen", "openssh-client"},
     {"gpgv", "gpgv"},
+    {"gpg", "gpg"},
+    {"gpg-agent", "gpg-agent"},
 };
+
+static const char *const folders[] = {"/usr/local/bin", "/usr/bin", "/bin"};
 
 static int blame_missing(const char *program, struct err **err)
 {
@@ -29,22 +36,33 @@ static int blame_missing(const char *program, struct err **err)
 	return -1;
 }
 
-int gitprog_run(
-    const char *const *argv, const char *input, size_t len, struct gitprog *ret, struct err **err)
+int gitprog_need(const char *program, struct err **err)
+{
+	for (size_t i = 0; i < ARRAY_LEN(folders); i++) {
+		_cleanup_str_ char *path = mem_printf("%s/%s", folders[i], program);
+		if (access(path, X_OK) == 0)
+			return 0;
+	}
+	return blame_missing(program, err);
+}
+
+int gitprog_run(const char *const *argv, const char *const *more_env,
+    const struct gitproto_bytes *input, struct gitprog *ret, struct err **err)
 {
 	/* Times without a zone, as in a list of signers, count as UTC. */
-	static const char *const env[] = {
-	    "PATH=/usr/local/bin:/usr/bin:/bin", "LC_ALL=C", "TZ=UTC", NULL};
+	const char *env[ENV_MAX] = {"PATH=/usr/local/bin:/usr/bin:/bin", "LC_ALL=C", "TZ=UTC"};
 	struct gitprog got = {.status = 255};
 	struct gitsshproc p;
 	char chunk[1024];
 	ssize_t n;
 
+	for (size_t i = 0; more_env && more_env[i] && i < ENV_MAX - 4; i++)
+		env[3 + i] = more_env[i];
 	buf_init(&got.out, ANSWER_BYTES);
 	if (gitsshproc_start(&p, argv, env, err) != 0)
 		return -1;
 	/* It may end before it has read all: its status says why. */
-	(void)gitsshproc_write(&p, input, len, ANSWER_MS);
+	(void)gitsshproc_write(&p, input->ptr, input->len, ANSWER_MS);
 	gitsshproc_close_in(&p);
 	while ((n = gitsshproc_read(&p, chunk, sizeof(chunk), ANSWER_MS)) > 0)
 		buf_add(&got.out, chunk, (size_t)n);
@@ -68,13 +86,40 @@ void gitprog_fini(struct gitprog *p)
 	mem_free_str(&p->words);
 }
 
+static int remove_entry(
+    const char *path, const struct stat *st UNUSED, int kind UNUSED, struct FTW *ftw UNUSED)
+{
+	return remove(path) == 0 || errno == ENOENT ? 0 : -1;
+}
+
 void gitprog_sweep(const char *dir)
 {
 	static const char *const names[] = {GITPROG_SIGNATURE, GITPROG_SIGNERS, GITPROG_KEYRING};
+	_cleanup_str_ char *home = mem_printf("%s/" GITPROG_HOME, dir);
+
+	if (access(home, F_OK) == 0)
+		nftw(home, remove_entry, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
 	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
 		_cleanup_str_ char *path = mem_printf("%s/%s", dir, names[i]);
 		unlink(path);
 	}
+}
+
+int gitprog_askpass(const char *path, const char *file, struct err **err)
+{
+	_cleanup_str_ char *text = mem_printf("#!/bin/sh\nexec cat -- '%s'\n", file);
+
+	if (strchr(file, '\''))
+		return err_set(
+		    err, ERR_CONFIG, "a file with a passphrase has a quotation mark in its name");
+	unlink(path);
+	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0700);
+	size_t len = strlen(text);
+	bool good = fd >= 0 && write(fd, text, len) == (ssize_t)len;
+	int saved = errno;
+	if (fd >= 0)
+		close(fd);
+	return good ? 0 : err_set(err, ERR_IO, "cannot write %s: %s", path, strerror(saved));
 }
 
 int gitprog_write(const char *path, const char *data, size_t len, struct err **err)

@@ -70,7 +70,8 @@ struct gitproto_setup {
 	const char *revoked_signers_file; /* who may no more; "" = nobody */
 	const char *keyring_file;	  /* OpenPGP keys of who may sign; "" = nobody */
 	const char *author_name, *author_email;
-	const char *signing_key_file; /* ssh key for our own commits; "" = they are not signed */
+	const char *signing_key_file; /* of our own commits, SSH or OpenPGP; "" = not signed */
+	const char *signing_passphrase_file; /* "" = the key has none */
 	int64_t max_files;		     /* in one reading */
 	int64_t max_file_bytes;		     /* of one file */
 	int64_t max_total_bytes;	     /* of one reading */

@@ -36,7 +36,7 @@ static int judge(const struct gitverdict_case *c, const char *sig_file, const ch
 	_cleanup_gitprog_ struct gitprog p = {0};
 
 	if (gitprog_write(sig_file, c->sig.ptr, c->sig.len, err) != 0 ||
-	    gitprog_run(argv, c->data.ptr, c->data.len, &p, err) != 0)
+	    gitprog_run(argv, NULL, &c->data, &p, err) != 0)
 		return -1;
 	/* More of an answer than one signature makes is no answer. */
 	*ret = p.out.overflow ? GITVERDICT_SEVERAL : gitpgpwords_verdict(buf_str(&p.out), p.status);

@@ -23,7 +23,7 @@ static int find_principals(
 {
 	const char *argv[] = {
 	    "ssh-keygen", "-Y", "find-principals", "-s", k->sig_file, "-f", signers, at, NULL};
-	return gitprog_run(argv, "", 0, ret, err);
+	return gitprog_run(argv, NULL, &(struct gitproto_bytes){"", 0}, ret, err);
 }
 
 /* The key is not known for that time: is it known at all? */
@@ -54,7 +54,7 @@ static int verify_as(struct check *k, const char *principal, const char *revoked
 	const char *argv[] = {"ssh-keygen", "-Y", "verify", "-n", "git", "-s", k->sig_file, "-f",
 	    k->c->setup->allowed_signers_file, "-I", principal, k->at, revoked ? "-r" : NULL,
 	    revoked, NULL};
-	return gitprog_run(argv, k->c->data.ptr, k->c->data.len, ret, err);
+	return gitprog_run(argv, NULL, &k->c->data, ret, err);
 }
 
 static int judge_as(struct check *k, const char *principal, enum gitverdict *ret, struct err **err)

@@ -1,4 +1,7 @@
 #include "gitssh.h"
+#include "gitkey.h"
+#include "gitname.h"
+#include "gitprog.h"
 #include "gitsshproc.h"
 #include "gitsshwords.h"
 #include "log.h"
@@ -251,6 +254,8 @@ static int stream_read(git_smart_subtransport_stream *stream, char *to, size_t s
 	}
 	if (n < 0)
 		return silent(s);
+	if (!s->received && !*s->h->cause && gitname_is_sha256(to, (size_t)n))
+		(void)gitname_blame_sha256(s->h->cause);
 	s->moved = true;
 	s->received += n;
 	if (s->received > s->h->setup->max_pack_bytes) {
@@ -357,28 +362,15 @@ static int sub_new(git_smart_subtransport **ret, git_transport *owner UNUSED, vo
 	return 0;
 }
 
-/* The client asks a program for the passphrase. This one prints the file; the secret itself stays
- * where it is. */
 static int write_askpass(
     struct gitssh *h, const char *file, const char *name, char **ret, struct err **err)
 {
 	_cleanup_str_ char *path = mem_printf("%s/%s", h->setup->dir, name);
-	_cleanup_str_ char *text = mem_printf("#!/bin/sh\nexec cat -- '%s'\n", file);
 
-	if (strchr(file, '\''))
-		return err_set(
-		    err, ERR_CONFIG, "a file with a passphrase has a quotation mark in its name");
 	if (!file[0])
 		return 0;
-	unlink(path);
-	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0700);
-	size_t len = strlen(text);
-	bool good = fd >= 0 && write(fd, text, len) == (ssize_t)len;
-	int saved = errno;
-	if (fd >= 0)
-		close(fd);
-	if (!good)
-		return err_set(err, ERR_IO, "cannot write %s: %s", path, strerror(saved));
+	if (gitprog_askpass(path, file, err) != 0)
+		return -1;
 	*ret = TAKE(path);
 	return 0;
 }
@@ -401,6 +393,8 @@ static int check_files(const struct gitproto_setup *o, struct err **err)
 			    err, ERR_CONFIG, "%s cannot be read: %s", names[i], strerror(errno));
 			return err_hint(err, "check the file's name and who may read it");
 		}
+		if (i > 0 && gitkey_kind(files[i]) == GITKEY_HARDWARE)
+			return gitkey_blame_hardware(names[i], err);
 	}
 	return 0;
 }

@@ -321,7 +321,11 @@ static void enter_jail(const struct gitrepo *g)
 	}
 	if (gitseal_is_on(s)) {
 		jail.programs = true;
+		jail.helpers = gitseal_is_pgp(s); /* gpg's agent */
 		strs_add(&jail.read, s->signing_key_file);
+		/* Of a key in PEM form ssh-keygen wants the public half, too. */
+		strs_add_take(&jail.read, mem_printf("%s.pub", s->signing_key_file));
+		strs_add(&jail.read, s->signing_passphrase_file);
 	}
 	gitjail_enter(&jail);
 	gitjail_fini(&jail);

@@ -220,6 +220,10 @@ UNUSED static void fix_close(struct fix *f)
 	mem_free_str(&f->state);
 }
 
+UNUSED static void fix_nothing(void *arg UNUSED)
+{
+}
+
 /* Turns until one more result has come. */
 UNUSED static void fix_wait(struct fix *f)
 {

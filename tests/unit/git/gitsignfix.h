@@ -93,7 +93,7 @@ static void init_settings(struct fix *f, const char *name, const char *mode)
 	f->opts.setup.verify = mode;
 }
 
-static void init(struct fix *f, enum kind kind, const char *name, const char *mode)
+UNUSED static void init(struct fix *f, enum kind kind, const char *name, const char *mode)
 {
 	init_settings(f, name, mode);
 	if (kind == PGP)
@@ -188,7 +188,7 @@ static void check_head(enum kind kind, const char *name, const char *script, con
 	fix_close(&f);
 }
 
-static void check_heads(enum kind kind)
+UNUSED static void check_heads(enum kind kind)
 {
 	for (size_t i = 0; i < ARRAY_LEN(heads); i++) {
 		_cleanup_str_ char *name = mem_printf("head-%s-%zu", kind_words[kind], i);
@@ -238,7 +238,7 @@ static const struct {
     {"c dora a", "git checkout -q --orphan new; u b; c dora c", {NOT_SIGNED, NOT_SIGNED}},
 };
 
-static void check_ranges(enum kind kind)
+UNUSED static void check_ranges(enum kind kind)
 {
 	for (size_t i = 0; i < ARRAY_LEN(ranges); i++) {
 		_cleanup_str_ char *name = mem_printf("range-%s-%zu", kind_words[kind], i);

@@ -40,48 +40,6 @@ static void test_old(void **state UNUSED)
 	fix_close(&f);
 }
 
-/* Our own commits: Git itself finds the signature good. */
-static void test_sealed(void **state UNUSED)
-{
-	free(history(SSH, "sealed", "u a"));
-	_cleanup_str_ char *key = mem_printf("%s/ssh/dora", fix_dir);
-	_cleanup_str_ char *locked = mem_printf("%s/ssh/locked", fix_dir);
-	struct fix f;
-	init_settings(&f, "sealed", "none");
-	f.opts.setup.signing_key_file = key;
-	fix_open(&f);
-	fix_publish(&f, "", "STATUS.md", "one\n");
-	fix_ok(&f);
-	_cleanup_str_ char *one = mem_strdup(f.new_head);
-	fix_publish(&f, one, "STATUS.md", "two\n");
-	fix_ok(&f);
-	fix_run(
-	    "cd sealed.git; git config gpg.ssh.allowedSignersFile ../ssh/allowed\n"
-	    "for c in %s %s; do git verify-commit --raw $c 2>&1 | grep -q 'Good \"git\" signature "
-	    "for dora'; git verify-commit $c 2>/dev/null; done\ngit fsck --strict 2>/dev/null",
-	    one, f.new_head);
-	fix_close(&f);
-
-	fix_run("ssh-keygen -q -t ed25519 -N secret -f ssh/locked");
-	init_settings(&f, "sealed", "none");
-	f.opts.setup.signing_key_file = locked;
-	fix_open(&f);
-	fix_list(&f);
-	_cleanup_str_ char *before = mem_strdup(f.status_head);
-	fix_publish(&f, before, "STATUS.md", "three\n");
-	fix_failed(&f, ERR_CONFIG, "report.signing_key_file cannot sign");
-	assert_non_null(strstr(f.hint, "without a passphrase"));
-	fix_list(&f);
-	assert_string_equal(f.status_head, before);
-	fix_close(&f);
-	init_settings(&f, "sealed", "none");
-	f.opts.setup.signing_key_file = "/nowhere/key";
-	fix_open(&f);
-	fix_list(&f);
-	fix_failed(&f, ERR_CONFIG, "report.signing_key_file cannot be read");
-	fix_close(&f);
-}
-
 static void test_settings(void **state UNUSED)
 {
 	_cleanup_str_ char *head = history(SSH, "settings", "u a");
@@ -124,7 +82,6 @@ int main(int argc, char **argv)
 	    cmocka_unit_test(test_head_ssh),
 	    cmocka_unit_test(test_range_ssh),
 	    cmocka_unit_test(test_old),
-	    cmocka_unit_test(test_sealed),
 	    cmocka_unit_test(test_settings),
 	};
 	int rc = sign_begin();
