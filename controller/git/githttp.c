@@ -1,5 +1,6 @@
 #include "githttp.h"
 #include "githttpask.h"
+#include "gitname.h"
 #include "text.h"
 
 #include <git2.h>
@@ -427,6 +428,10 @@ static int stream_read(git_smart_subtransport_stream *stream, char *to, size_t s
 			return r;
 	}
 	size_t left = s->in.len - s->in_at;
+	bool listing =
+	    s->service == GIT_SERVICE_UPLOADPACK_LS || s->service == GIT_SERVICE_RECEIVEPACK_LS;
+	if (listing && !*s->h->cause && gitname_is_sha256(s->in.data + s->in_at, left))
+		(void)gitname_blame_sha256(s->h->cause);
 	size_t n = left < size ? left : size;
 	memcpy(to, s->in.data + s->in_at, n);
 	s->in_at += n;

@@ -105,6 +105,10 @@ int gitrepo_fail(struct gitrepo *g, int rc, struct err **err, const char *what)
 		return err_wrap(err, "%s", what);
 	}
 	const git_error *e = git_error_last();
+	if (e && e->message && strstr(e->message, "extensions.objectformat")) {
+		(void)gitname_blame_sha256(err);
+		return err_wrap(err, "%s", what);
+	}
 	int klass = e ? e->klass : GIT_ERROR_NONE;
 	g->suspect = g->suspect || may_be_cache(klass);
 	bool large = e && e->message && strstr(e->message, "overly large object");
@@ -402,7 +406,8 @@ static int remote_connect(
 	git_remote_connect_options_init(&connect, GIT_REMOTE_CONNECT_OPTIONS_VERSION);
 	gitrepo_callbacks(g, &connect.callbacks);
 	rc = git_remote_connect_ext(remote, direction, &connect);
-	if (rc != 0) {
+	/* The library finds nothing wrong with an empty repository of another kind. */
+	if (rc != 0 || g->cause) {
 		_cleanup_str_ char *what = mem_printf("cannot read %s", g->setup->url);
 		gitrepo_fail(g, rc, err, what);
 		git_remote_free(remote);

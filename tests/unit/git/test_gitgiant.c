@@ -161,6 +161,31 @@ static void test_moved(void **state UNUSED)
 	fix_close(&f);
 }
 
+/* Objects of the other length: told as what it is, when there is a commit and when there is none.
+ */
+static void test_sha256(void **state UNUSED)
+{
+	fix_run("git init -q --bare --object-format=sha256 long2.git; git init -q "
+		"--object-format=sha256 "
+		"long");
+	_cleanup_str_ char *url = mem_printf("file://%s/long2.git", fix_dir);
+	for (int i = 0; i < 2; i++) {
+		struct fix f;
+		fix_init(&f, url);
+		fix_open(&f);
+		fix_list(&f);
+		fix_failed(&f, ERR_CONFIG, "names its objects by SHA-256");
+		assert_non_null(strstr(f.hint, "--object-format=sha1"));
+		fix_publish(&f, "", "STATUS.md", "one\n");
+		fix_failed(&f, ERR_CONFIG, "names its objects by SHA-256");
+		fix_close(&f);
+		if (i == 0)
+			fix_run("cd long; echo a >a.yaml; git add -A; git commit -q -m one; git "
+				"push -q "
+				"../long2.git HEAD:main");
+	}
+}
+
 /* A pack without one of the files: it is told as missing, the rest is read, and nothing is built on
  * such a reading. */
 static void test_gaps(void **state UNUSED)
@@ -196,6 +221,7 @@ int main(int argc, char **argv)
 	    cmocka_unit_test(test_claimed_loose),
 	    cmocka_unit_test(test_loops),
 	    cmocka_unit_test(test_moved),
+	    cmocka_unit_test(test_sha256),
 	    cmocka_unit_test(test_gaps),
 	};
 	fix_begin();

@@ -349,6 +349,36 @@ static void test_race(void **state UNUSED)
 	fix_close(&b);
 }
 
+/* Objects of the other length: told as what it is, when there is a commit and when there is none.
+ */
+static void test_sha256(void **state UNUSED)
+{
+	fix_run("git init -q --bare --object-format=sha256 srv/repos/long.git; git init -q "
+		"--object-format=sha256 "
+		"long");
+	_cleanup_str_ char *url = mem_printf("%s/long.git", host.base);
+	for (int i = 0; i < 2; i++) {
+		struct fix f;
+		init(&f, url);
+		fix_open(&f);
+		/* An empty one says nothing at all to those who read. */
+		fix_list(&f);
+		if (i == 0) {
+			assert_true(f.empty);
+		} else {
+			fix_failed(&f, ERR_CONFIG, "names its objects by SHA-256");
+			assert_non_null(strstr(f.hint, "--object-format=sha1"));
+		}
+		fix_publish(&f, "", "STATUS.md", "one\n");
+		fix_failed(&f, ERR_CONFIG, "names its objects by SHA-256");
+		fix_close(&f);
+		if (i == 0)
+			fix_run("cd long; echo a >a.yaml; git add -A; git commit -q -m one; git "
+				"push -q "
+				"../srv/repos/long.git HEAD:main");
+	}
+}
+
 static void test_large(void **state UNUSED)
 {
 	_cleanup_str_ char *url = make_repo("large");
@@ -411,6 +441,7 @@ int main(int argc, char **argv)
 	    cmocka_unit_test(test_redirects),
 	    cmocka_unit_test(test_hooks),
 	    cmocka_unit_test(test_race),
+	    cmocka_unit_test(test_sha256),
 	    cmocka_unit_test(test_large),
 	};
 	fix_begin();
