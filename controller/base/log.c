@@ -20,16 +20,17 @@
 static const struct {
 	const char *word;
 	const char *color;
+	int priority; /* of syslog */
 } levels[LOG__MAX] = {
-    [LOG_ERROR] = {"error", "\033[31m"},
-    [LOG_WARN] = {"warn", "\033[33m"},
-    [LOG_INFO] = {"info", ""},
-    [LOG_DEBUG] = {"debug", "\033[2m"},
+    [LOG_ERROR] = {"error", "\033[31m", 3},
+    [LOG_WARN] = {"warn", "\033[33m", 4},
+    [LOG_INFO] = {"info", "", 6},
+    [LOG_DEBUG] = {"debug", "\033[2m", 7},
 };
 
 static struct {
 	enum log_level level;
-	bool json, color;
+	bool json, color, journal;
 	struct {
 		char *text;
 		uint64_t born;
@@ -67,6 +68,11 @@ bool log_enabled(enum log_level level)
 void log_set_color(bool on)
 {
 	state.color = on;
+}
+
+void log_set_journal(bool on)
+{
+	state.journal = on;
 }
 
 /* Secrets are exchanged now and then; the one that was registered first is the least missed. */
@@ -188,6 +194,8 @@ static char *text_line(enum log_level level, const char *time, const char *objec
 	/* Once more: object and message together may spell a secret. */
 	_cleanup_str_ char *body = masked(buf_str(&line) + (time ? strlen(time) + 1 : 0));
 	_cleanup_str_ char *safe = escaped(body, LOG_LINE_MAX - 64);
+	if (state.journal)
+		return mem_printf("<%d>%s", levels[level].priority, safe);
 	bool color = state.color && *levels[level].color;
 	return mem_printf("%s%s%s%-5s%s %s", time ? time : "", time ? " " : "",
 	    color ? levels[level].color : "", levels[level].word, color ? "\033[0m" : "", safe);

@@ -26,6 +26,8 @@ int log_level_parse(const char *s, enum log_level *ret) MUST_CHECK;
 bool log_enabled(enum log_level level);
 /* Colour of the level in text lines. log_setup turns it on for a terminal. */
 void log_set_color(bool on);
+/* Text lines go to the journal of systemd, which has time and level of its own: it takes "<4>". */
+void log_set_journal(bool on);
 /* The secret is replaced by *** from now on. One shorter than 4 bytes would riddle every line and
  * is not registered. At most 32 secrets: one more, and the oldest is forgotten. */
 void log_mask(const char *secret);

@@ -128,6 +128,18 @@ static void take_color(struct cli *c)
 	c->err_color = !off && isatty(STDERR_FILENO) == 1;
 }
 
+/* systemd tells what it connected standard error to as DEVICE:INODE. */
+static bool is_journal(char *const *env)
+{
+	const char *at = cli_env(env, "JOURNAL_STREAM");
+	struct stat st;
+	if (!at || fstat(STDERR_FILENO, &st) != 0)
+		return false;
+	_cleanup_str_ char *ours =
+	    mem_printf("%llu:%llu", (unsigned long long)st.st_dev, (unsigned long long)st.st_ino);
+	return strcmp(at, ours) == 0;
+}
+
 static int take_log(struct cli *c, struct err **err)
 {
 	enum log_level level = LOG_WARN;
@@ -143,6 +155,7 @@ static int take_log(struct cli *c, struct err **err)
 	log_set_clock(loop_wall_ms);
 	log_setup(level, text_eq(form, "json"));
 	log_set_color(c->err_color);
+	log_set_journal(is_journal(c->env));
 	return 0;
 }
 

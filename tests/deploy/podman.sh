@@ -40,9 +40,9 @@ podman_open() {
 	store=(--root "$work/storage" --runroot "$work/run" --storage-driver overlay)
 }
 
-# podman_base [PACKAGES]: a small Debian, made here, as localhost/base.
+# debian_base [PACKAGES]: a small Debian, made here, as $work/base.tar.
 # shellcheck disable=SC2120
-podman_base() {
+debian_base() {
 	if [ ! -e "$work/base.tar" ]; then
 		mmdebstrap --quiet --format=tar --variant=minbase --dpkgopt='path-exclude=/usr/share/doc/*' \
 			--dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
@@ -50,6 +50,12 @@ podman_base() {
 			skip "no Debian base could be made: $(tail -n 1 "$work/base.log")"
 		mv "$work/base.tar.part" "$work/base.tar"
 	fi
+}
+
+# podman_base [PACKAGES]: a small Debian, made here, as localhost/base.
+# shellcheck disable=SC2120
+podman_base() {
+	debian_base "$@"
 	pod image exists localhost/base || pod import -q "$work/base.tar" localhost/base >/dev/null 2>&1
 	pod run --rm --network none localhost/base true >"$work/run.log" 2>&1 ||
 		skip "this machine runs no containers: $(tail -n 1 "$work/run.log")"

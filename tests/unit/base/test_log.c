@@ -34,6 +34,7 @@ static int setup(void **state UNUSED)
 {
 	log_setup(LOG_INFO, false);
 	log_set_color(false);
+	log_set_journal(false);
 	log_set_clock(NULL);
 	log_set_sink(keep, &count);
 	count = 0;
@@ -186,6 +187,25 @@ static void standard_error_and_errno(void **state UNUSED)
 	assert_int_equal(after, EAGAIN);
 }
 
+/* The journal has time and level of its own; a line that forges one is a message like any other. */
+static void the_journal_is_told_the_level(void **state UNUSED)
+{
+	log_setup(LOG_DEBUG, false);
+	log_set_clock(december);
+	log_set_journal(true);
+	log_error("git", "no %s", "answer");
+	assert_string_equal(last, "<3>git: no answer");
+	log_warn(NULL, "<0>panic\n<0>more");
+	assert_string_equal(last, "<4><0>panic\\n<0>more");
+	log_info("web-01", "cloned");
+	assert_string_equal(last, "<6>web-01: cloned");
+	log_debug("http", "x");
+	assert_string_equal(last, "<7>http: x");
+	log_setup(LOG_INFO, true);
+	log_info("git", "x");
+	assert_int_equal(last[0], '{');
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -196,6 +216,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(lines_are_bounded, setup, teardown),
 	    cmocka_unit_test_setup_teardown(color_is_around_the_level, setup, teardown),
 	    cmocka_unit_test_setup_teardown(standard_error_and_errno, setup, teardown),
+	    cmocka_unit_test_setup_teardown(the_journal_is_told_the_level, setup, teardown),
 	    cmocka_unit_test_setup_teardown(masks, setup, teardown),
 	    cmocka_unit_test_setup_teardown(the_oldest_secret_is_forgotten, setup, teardown),
 	};
