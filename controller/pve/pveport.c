@@ -8,6 +8,8 @@
 #include "httpc.h"
 #include "jsn.h"
 #include "log.h"
+#include "pveform.h"
+#include "pvetarget.h"
 #include "slots.h"
 #include "text.h"
 
@@ -21,22 +23,11 @@
 #define URL_MAX_BYTES 16384
 #define FORM_MAX_BYTES ((size_t)500 << 10) /* PVE takes 512 KiB */
 #define ANSWER_MAX_BYTES ((size_t)64 << 20)
-#define COOL_MS_FIRST 5000
-#define COOL_MS_MAX 60000
 #define PROBE_MS_DEFAULT 60000
-#define NAME_AGAIN_MS 600000
+#define NAME_AGAIN_MS 60000 /* until it tells, or is of the right cluster */
 #define NAME_TIMEOUT_MS 10000
 #define TOKEN_MAX_BYTES 1024
-
-struct target {
-	char *url;
-	char *node;	    /* as it called itself, or as its host name suggests; "" = unknown */
-	int64_t cool_until; /* not asked before, unless there is nothing else */
-	int64_t cool_ms;    /* of the last cooling; 0 = well */
-	struct pveport *p;  /* for the callback of `naming` */
-	httpc_id naming;    /* a call under way that asks for the node's name */
-	int64_t name_at;    /* not asked for the name before; INT64_MAX = it is known */
-};
+#define STATUS_NOT_CONNECTED 595 /* of the node that was asked, to the one concerned */
 
 struct call {
 	uint32_t magic;
@@ -49,6 +40,7 @@ struct call {
 	size_t at;	/* the target that is asked */
 	uint32_t tried; /* bit per target */
 	bool is_probe;	/* the one call that tests whether the token is accepted again */
+	bool vetting;	/* `http` asks the target whose it is; the call itself comes after that */
 	bool tls_refused;
 	char *detail; /* of the failures so far */
 	int status;   /* to be told from the timer, with `detail` */
@@ -89,24 +81,25 @@ static struct pveport *of_port(struct cluster_port *port)
 
 static bool is_cool(const struct pveport *p, const struct target *t)
 {
-	return t->cool_ms > 0 && clock_now(p->clock) < t->cool_until;
+	return target_is_cool(t, clock_now(p->clock));
 }
 
-static void target_failed(struct pveport *p, size_t at)
+static void move_on(struct pveport *p, size_t from)
+{
+	if (p->current == from)
+		p->current = target_after(p->targets, p->n, from, clock_now(p->clock));
+}
+
+static void target_failed(struct pveport *p, size_t at, const char *why)
 {
 	struct target *t = &p->targets[at];
-	/* Calls that were under way together count once. */
-	if (is_cool(p, t))
-		return;
-	t->cool_ms = t->cool_ms == 0 ? COOL_MS_FIRST : t->cool_ms * 2;
-	if (t->cool_ms > COOL_MS_MAX)
-		t->cool_ms = COOL_MS_MAX;
-	t->cool_until = clock_now(p->clock) + t->cool_ms;
-	if (p->n > 1)
-		log_warn("pve", "%s does not answer, asking others for %lld s", t->url,
-		    (long long)(t->cool_ms / 1000));
-	if (p->current == at)
-		p->current = (at + 1) % p->n;
+	/* Told once, not each time that it is tried again. */
+	if (target_cool(t, clock_now(p->clock)) && p->n > 1)
+		log_warn("pve", "%s is left alone, asking others: %s", t->url, why);
+	t->name_at = 0;
+	if (t->vet != VET_FOREIGN)
+		t->vet = VET_UNKNOWN;
+	move_on(p, at);
 }
 
 static void target_answered(struct pveport *p, size_t at)
@@ -119,46 +112,39 @@ static void target_answered(struct pveport *p, size_t at)
 		p->current = at;
 }
 
+/* What it says about itself. */
+static void take_status(struct pveport *p, size_t at, const struct httpc_reply *r)
+{
+	struct target *t = &p->targets[at];
+	bool had_quorum = !t->no_quorum;
+	target_learn(t, r->status, r->body, r->body_len);
+	const char *cluster = target_cluster(p->targets, p->n);
+	for (size_t i = 0; i < p->n && p->n > 1; i++) {
+		struct target *o = &p->targets[i];
+		if (target_vet(o, cluster))
+			log_error("pve",
+			    "%s belongs to another cluster (%s) than the endpoints before it (%s): "
+			    "nothing is asked of it; take it out of cluster.endpoints",
+			    o->url, o->cluster, cluster);
+		if (o->vet != VET_FOREIGN)
+			continue;
+		o->name_at = clock_now(p->clock) + NAME_AGAIN_MS;
+		move_on(p, i);
+	}
+	if (p->n > 1 && t->no_quorum && had_quorum)
+		log_warn("pve", "%s has no quorum, asking others first", t->url);
+	if (p->n > 1 && t->no_quorum)
+		move_on(p, at);
+}
+
 /* The target for the next attempt of a call, or -1 when all were tried. */
 static int choose(const struct pveport *p, const struct call *k)
 {
-	int best = -1;
-	int best_rank = -1;
-	for (size_t i = 0; i < p->n; i++) {
-		const struct target *t = &p->targets[i];
-		if (k->tried & (UINT32_C(1) << i))
-			continue;
-		/* Not cooling first, then the node's own, then the one that works. */
-		int rank = (is_cool(p, t) ? 0 : 4) +
-			   (k->node && text_eq_nocase(t->node, k->node) ? 2 : 0) +
-			   (i == p->current ? 1 : 0);
-		if (rank > best_rank) {
-			best = (int)i;
-			best_rank = rank;
-		}
-	}
-	return best;
-}
-
-/* Which node it is that answers: the row of /cluster/status that says so. NULL if none does;
- * borrowed from the target. */
-static const char *learn_node(struct pveport *p, size_t at, const struct httpc_reply *r)
-{
-	_cleanup_jsn_ struct jsn *body = NULL;
-	if (jsn_parse(r->body, r->body_len, &body, NULL) < 0)
-		return NULL;
-	const struct jsn *rows = jsn_get(body, "data");
-	for (size_t i = 0; i < jsn_len(rows); i++) {
-		const struct jsn *row = jsn_at(rows, i);
-		const char *name = jsn_get_text(row, "name");
-		if (!text_eq(jsn_get_text(row, "type"), "node") ||
-		    !jsn_get_bool(row, "local", false) || !name || !text_is_dns_name(name))
-			continue;
-		mem_replace(&p->targets[at].node, name);
-		p->targets[at].name_at = INT64_MAX;
-		return p->targets[at].node;
-	}
-	return NULL;
+	return target_choose(p->targets, p->n,
+	    &(struct target_wish){.tried = k->tried,
+		.node = k->node,
+		.current = p->current,
+		.now = clock_now(p->clock)});
 }
 
 /* ---- calls ---- */
@@ -233,8 +219,9 @@ static httpc_id submit_http(struct pveport *p, size_t at, const char *path,
 }
 
 static void on_http(void *arg, const struct httpc_reply *r);
+static void on_vetted(void *arg, const struct httpc_reply *r);
 
-static void send_to(struct call *k, size_t at)
+static void send_call(struct call *k)
 {
 	struct httpc_request req = {
 	    .method = k->method,
@@ -243,9 +230,21 @@ static void send_to(struct call *k, size_t at)
 	    .timeout_ms = k->timeout_ms,
 	    .max_body = ANSWER_MAX_BYTES,
 	};
+	k->http = submit_http(k->p, k->at, k->path, &req, on_http, k);
+}
+
+static void send_to(struct call *k, size_t at)
+{
+	struct httpc_request ask = {.method = "GET", .timeout_ms = NAME_TIMEOUT_MS};
 	k->at = at;
 	k->tried |= UINT32_C(1) << at;
-	k->http = submit_http(k->p, at, k->path, &req, on_http, k);
+	/* Nothing is changed through an endpoint that may be of another cluster. */
+	k->vetting =
+	    k->p->n > 1 && k->p->targets[at].vet == VET_UNKNOWN && !text_eq(k->method, "GET");
+	if (k->vetting)
+		k->http = submit_http(k->p, at, STATUS_PATH, &ask, on_vetted, k);
+	else
+		send_call(k);
 }
 
 static void on_name(void *arg, const struct httpc_reply *r)
@@ -256,12 +255,13 @@ static void on_name(void *arg, const struct httpc_reply *r)
 	t->naming = 0;
 	t->name_at = clock_now(p->clock) + NAME_AGAIN_MS;
 	if (r->outcome != HTTPC_REPLIED) {
-		target_failed(p, at);
+		target_failed(p, at, r->detail);
+		t->name_at = clock_now(p->clock) + NAME_AGAIN_MS;
 		return;
 	}
 	target_answered(p, at);
-	if (r->status == 200)
-		learn_node(p, at, r);
+	if (r->status != 401)
+		take_status(p, at, r);
 }
 
 /* Where there is a choice, it helps to know which node is which; a token without Sys.Audit is not
@@ -277,17 +277,23 @@ static void ask_names(struct pveport *p)
 	}
 }
 
+/* True when the call goes on elsewhere. */
+static bool try_next(struct call *k)
+{
+	int next = choose(k->p, k);
+	if (next >= 0)
+		send_to(k, (size_t)next);
+	return next >= 0;
+}
+
 static void not_sent(struct call *k, const struct httpc_reply *r)
 {
 	struct pveport *p = k->p;
 	k->tls_refused |= r->tls_refused;
 	add_detail(k, r->detail);
-	target_failed(p, k->at);
-	int next = choose(p, k);
-	if (next >= 0) {
-		send_to(k, (size_t)next);
+	target_failed(p, k->at, r->detail);
+	if (try_next(k))
 		return;
-	}
 	struct cluster_reply reply = {
 	    .transport = CLUSTER_NOT_SENT,
 	    .reason = "",
@@ -296,6 +302,30 @@ static void not_sent(struct call *k, const struct httpc_reply *r)
 	    .detail = k->detail,
 	};
 	tell(k, &reply);
+}
+
+static void on_vetted(void *arg, const struct httpc_reply *r)
+{
+	struct call *k = arg;
+	CHECK_OBJ(k, CALL_MAGIC);
+	struct pveport *p = k->p;
+	k->http = 0;
+	k->vetting = false;
+	if (r->outcome != HTTPC_REPLIED) {
+		not_sent(k, r); /* the call itself was not */
+		return;
+	}
+	target_answered(p, k->at);
+	if (r->status != 401)
+		take_status(p, k->at, r);
+	if (p->targets[k->at].vet != VET_FOREIGN) {
+		send_call(k);
+		return;
+	}
+	_cleanup_str_ char *why =
+	    mem_printf("%s belongs to another cluster", p->targets[k->at].url);
+	struct httpc_reply foreign = {.outcome = HTTPC_NOT_SENT, .detail = why};
+	not_sent(k, &foreign);
 }
 
 /* ---- the token ---- */
@@ -349,6 +379,31 @@ static void judge_token(struct pveport *p, struct call *k, int status)
 	p->refused = refused;
 }
 
+/* Both are certain not to have had an effect: a token that is refused, and a node that the one
+ * asked could not connect to. The first is asked of all only until it is clear that all refuse it.
+ */
+static bool is_elsewhere_better(struct call *k, int status)
+{
+	bool refused = status == 401 && !k->p->refused;
+	if (refused)
+		k->p->targets[k->at].denied = true;
+	return k->p->n > 1 && (refused || status == STATUS_NOT_CONNECTED);
+}
+
+/* Who refuses a token that another one accepts is of another cluster, or not well. */
+static void judge_targets(struct call *k, int status)
+{
+	struct pveport *p = k->p;
+	p->targets[k->at].denied = status == 401;
+	for (size_t i = 0; i < p->n && status != 401; i++) {
+		struct target *t = &p->targets[i];
+		if (!t->denied || !(k->tried & (UINT32_C(1) << i)))
+			continue;
+		t->denied = false;
+		target_failed(p, i, "it refuses the token that others accept");
+	}
+}
+
 static void on_http(void *arg, const struct httpc_reply *r)
 {
 	struct call *k = arg;
@@ -369,14 +424,18 @@ static void on_http(void *arg, const struct httpc_reply *r)
 	    .detail = r->detail,
 	};
 	if (r->outcome == HTTPC_CUT) {
-		target_failed(p, k->at);
-	} else {
-		target_answered(p, k->at);
-		judge_token(p, k, r->status);
-		if (r->status == 200 && text_eq(k->path, STATUS_PATH)) {
-			const char *node = learn_node(p, k->at, r);
-			snprintf(p->entry, sizeof(p->entry), "%s", node ? node : "");
-		}
+		target_failed(p, k->at, r->detail);
+		tell(k, &reply);
+		return;
+	}
+	target_answered(p, k->at);
+	if (is_elsewhere_better(k, r->status) && try_next(k))
+		return;
+	judge_targets(k, r->status);
+	judge_token(p, k, r->status);
+	if (text_eq(k->path, STATUS_PATH) && r->status == 200) {
+		take_status(p, k->at, r);
+		snprintf(p->entry, sizeof(p->entry), "%s", p->targets[k->at].node);
 	}
 	tell(k, &reply);
 }
@@ -392,23 +451,6 @@ static bool is_probe_due(struct pveport *p)
 
 /* ---- the port ---- */
 
-static char *encode(const struct kv *params, size_t max, size_t *ret_len)
-{
-	struct buf b;
-	buf_init(&b, max);
-	KV_FOREACH (item, params) {
-		_cleanup_str_ char *key = text_url_encode(item->key);
-		_cleanup_str_ char *value = text_url_encode(item->value);
-		buf_addf(&b, "%s%s=%s", b.len ? "&" : "", key, value);
-	}
-	if (b.overflow) {
-		buf_fini(&b);
-		return NULL;
-	}
-	*ret_len = b.len;
-	return buf_take(&b);
-}
-
 /* Puts the parameters where the method has them; -1 when they are too long to be sent. */
 static int set_params(struct call *k, const struct cluster_request *req)
 {
@@ -417,11 +459,11 @@ static int set_params(struct call *k, const struct cluster_request *req)
 	bool in_body = text_eq(req->method, "POST") || text_eq(req->method, "PUT");
 	size_t len = 0;
 	if (in_body) {
-		k->form = encode(params, FORM_MAX_BYTES, &k->form_len);
+		k->form = pveform_encode(params, FORM_MAX_BYTES, &k->form_len);
 		return k->form ? 0 : -1;
 	}
 	/* PVE refuses a DELETE with a body. */
-	_cleanup_str_ char *query = encode(params, URL_MAX_BYTES, &len);
+	_cleanup_str_ char *query = pveform_encode(params, URL_MAX_BYTES, &len);
 	if (!query)
 		return -1;
 	if (len > 0) {
@@ -463,7 +505,10 @@ static cluster_id submit(
 	}
 	k->is_probe = p->refused;
 	p->probing |= k->is_probe;
-	send_to(k, (size_t)choose(p, k));
+	if (!try_next(k)) {
+		k->detail = mem_strdup("all endpoints belong to other clusters");
+		k->timer = clock_timer(p->clock, 0, tell_later, k);
+	}
 	ask_names(p);
 	return k->id;
 }
@@ -478,18 +523,6 @@ static void cancel(struct cluster_port *port, cluster_id id)
 static const char *entry(struct cluster_port *port)
 {
 	return of_port(port)->entry;
-}
-
-/* "pve1" of https://pve1.example.org:8006: mostly the node's name; where it is not, nothing is lost
- * but a detour. "" for addresses. */
-static char *guess_node(const char *url)
-{
-	const char *host = text_after(url, "https://");
-	size_t len = host ? strcspn(host, ".:/") : 0;
-	char *label = mem_strndup(host ? host : "", len);
-	if (!text_is_dns_label(label) || strspn(label, "0123456789") == len)
-		label[0] = '\0';
-	return label;
 }
 
 static int check_opts(const struct pveport_opts *o, struct err **err)
@@ -533,9 +566,8 @@ int pveport_new(
 	p->token_arg = o->token_arg;
 	p->probe_ms = o->probe_ms ? o->probe_ms : PROBE_MS_DEFAULT;
 	for (size_t i = 0; i < o->n_endpoints; i++) {
-		p->targets[p->n++] = (struct target){.p = p,
-		    .url = mem_strdup(o->endpoints[i]),
-		    .node = guess_node(o->endpoints[i])};
+		target_init(&p->targets[p->n], o->endpoints[i]);
+		p->targets[p->n++].p = p;
 	}
 	log_mask(p->token);
 	*ret = p;
@@ -552,8 +584,7 @@ void pveport_free(struct pveport **pp)
 		call_free(p->first);
 	httpc_free(&p->http);
 	for (size_t i = 0; i < p->n; i++) {
-		free(p->targets[i].url);
-		free(p->targets[i].node);
+		target_fini(&p->targets[i]);
 	}
 	mem_free_secret(&p->token);
 	slots_fini(&p->calls);

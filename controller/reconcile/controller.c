@@ -364,6 +364,7 @@ static void make_machines(struct controller *c)
 	    .tick_ms = k->reconcile_tick,
 	    .own_user = p->pve_user,
 	    .nothing_sent = readonly || c->o.observe_only,
+	    .alien = controller_alien,
 	    .on_view = on_view,
 	    .on_touched = on_touched,
 	    .arg = c});

@@ -86,6 +86,8 @@ void controller_on_vm(void *arg, const struct vmstat *v);
 void controller_on_used(void *arg, uint32_t vmid);
 void controller_on_summary(void *arg, const struct status *s);
 const char *controller_followed(void *arg);
+/* Why the cluster is not the one whose VMs are on record; NULL = it is. */
+char *controller_alien(void *arg, const char *name, const struct obs_cluster *view);
 void controller_on_followed(void *arg, const char *rev);
 
 /* controller_left.c */

@@ -155,3 +155,37 @@ const char *controller_lookalike(void *arg, const struct guest *g)
 	    "VM %u on %s has the name %s and Ramet's tag", row->vmid, row->node, row->name);
 	return c->lookalike;
 }
+
+/* A standing of its own becomes a cluster's when the node joins one or makes one. */
+static bool has_joined(const char *before, const struct obs_cluster *view)
+{
+	const char *node = text_after(before, "node ");
+
+	return node && obs_cluster_node(view, node);
+}
+
+char *controller_alien(void *arg, const char *name, const struct obs_cluster *view)
+{
+	struct controller *c = arg;
+	const char *before = journal_cluster(c->journal);
+	_cleanup_str_ char *now = NULL;
+	_cleanup_err_ struct err *e = NULL;
+
+	if (*name)
+		now = mem_strdup(name);
+	else if (view->n_nodes == 1)
+		now = mem_printf("node %s", view->nodes[0].name);
+	if (!now || text_eq(before, now))
+		return NULL;
+	if (before && !has_joined(before, view))
+		return mem_printf(
+		    "the endpoints lead to another cluster (%s) than the one whose VMs "
+		    "are looked after (%s), so nothing is done; correct "
+		    "cluster.endpoints; if the cluster was renamed, stop ramet and "
+		    "remove the journal in controller.state_dir: the report brings "
+		    "back what is known",
+		    now, before);
+	if (journal_set_cluster(c->journal, now, &e) < 0)
+		log_error("journal", "%s", err_msg(e));
+	return NULL;
+}

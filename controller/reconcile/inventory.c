@@ -181,15 +181,42 @@ static int take_rows(struct inventory *i, const struct jsn *data, struct err **e
 	return 0;
 }
 
+/* Of another cluster nothing is believed. */
+static bool is_alien(struct inventory *i, const char *name)
+{
+	char *why = i->o.alien ? i->o.alien(i->o.arg, name, &i->view) : NULL;
+
+	if (!why)
+		return false;
+	if (!text_eq(why, i->problem))
+		log_error("pve", "%s", why);
+	free(i->problem);
+	i->problem = why;
+	i->failed = i->down = true;
+	i->unauthenticated = false;
+	i->view.complete = false;
+	i->quorate_since = -1;
+	return true;
+}
+
 static int take_quorum(struct inventory *i, const struct jsn *data, struct err **err)
 {
+	const char *name = "";
 	bool quorate = false, cluster = false;
 	int64_t now = clock_now(i->o.clock);
 
 	if (observe_quorum(data, &quorate, err) < 0)
 		return -1;
-	for (size_t k = 0; k < jsn_len(data); k++)
-		cluster |= text_eq(jsn_get_text(jsn_at(data, k), "type"), "cluster");
+	for (size_t k = 0; k < jsn_len(data); k++) {
+		const struct jsn *row = jsn_at(data, k);
+
+		if (!text_eq(jsn_get_text(row, "type"), "cluster"))
+			continue;
+		cluster = true;
+		name = jsn_get_text(row, "name") ? jsn_get_text(row, "name") : "";
+	}
+	if (is_alien(i, name))
+		return 0;
 	i->single = !cluster && i->view.n_nodes <= 1;
 	i->view.quorum_visible = true;
 	i->view.quorate = quorate;

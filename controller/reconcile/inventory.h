@@ -29,7 +29,10 @@ struct inventory_opts {
 	struct pvereq *pve;
 	int64_t tick_ms;
 	const char *own_user; /* may be NULL */
-	bool nothing_sent;    /* quorum that is seen counts as lasting: for plans */
+	/* Why this cluster is not the one that is looked after (caller frees); NULL = it is. name:
+	 * "" = it did not tell. May be NULL. */
+	char *(*alien)(void *arg, const char *name, const struct obs_cluster *view);
+	bool nothing_sent; /* quorum that is seen counts as lasting: for plans */
 	/* A look ended, well or not. */
 	void (*on_view)(void *arg);
 	/* Something about this guest changed, or somebody did something to it. */

@@ -227,6 +227,8 @@ static int replay_line(struct journal *j, const char *line, struct err **err)
 		j->scanned = true;
 	} else if (strcmp(kind, "history") == 0) {
 		mem_replace(&j->history, jsn_get_text(o, "rev"));
+	} else if (strcmp(kind, "cluster") == 0) {
+		mem_replace(&j->cluster, jsn_get_text(o, "of"));
 	} else if (strcmp(kind, "used") == 0) {
 		int64_t v = jsn_get_int(o, "vmid", 0);
 
@@ -250,6 +252,8 @@ static int compact(struct journal *j, struct err **err)
 		strs_add_take(&l, journal_line_used(j->used[i]));
 	if (j->history)
 		strs_add_take(&l, journal_line_history(j->history));
+	if (j->cluster)
+		strs_add_take(&l, journal_line_cluster(j->cluster));
 	for (size_t i = 0; i < j->n_fallen; i++)
 		strs_add_take(&l, journal_line_fallen(&j->fallen[i]));
 	for (size_t i = 0; i < j->doubts.n; i++)
@@ -318,6 +322,7 @@ void journal_free(struct journal **jp)
 	kv_fini(&j->left);
 	strs_fini(&j->doubts);
 	free(j->history);
+	free(j->cluster);
 	free(j->problem);
 	free(j->v);
 	free(j->used);

@@ -148,6 +148,11 @@ const char *journal_problem(const struct journal *j);
  */
 bool journal_try(struct journal *j);
 
+/* The cluster whose VMs these are: its name, or "node NAME" of a node without one; NULL = unknown.
+ */
+const char *journal_cluster(const struct journal *j);
+int journal_set_cluster(struct journal *j, const char *name, struct err **err) MUST_CHECK;
+
 int journal_use(struct journal *j, uint32_t vmid, struct err **err) MUST_CHECK;
 bool journal_is_used(const struct journal *j, uint32_t vmid);
 size_t journal_used(const struct journal *j, const uint32_t **ret); /* ascending */

@@ -223,3 +223,18 @@ int journal_set_history(struct journal *j, const char *rev, struct err **err)
 	mem_replace(&j->history, rev);
 	return 0;
 }
+
+const char *journal_cluster(const struct journal *j)
+{
+	return j->cluster;
+}
+
+int journal_set_cluster(struct journal *j, const char *name, struct err **err)
+{
+	if (text_eq(j->cluster, name))
+		return 0;
+	if (journal_add_line(j, journal_line_cluster(name), err) < 0)
+		return -1;
+	mem_replace(&j->cluster, name);
+	return 0;
+}

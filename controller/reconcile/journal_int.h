@@ -37,7 +37,7 @@ struct journal {
 	size_t n_fallen, cap_fallen;
 	struct kv left;
 	struct strs doubts;
-	char *history;
+	char *history, *cluster;
 	uint32_t *used; /* ascending */
 	size_t n_used, cap_used;
 	size_t lines;

@@ -106,6 +106,14 @@ char *journal_line_stay(const char *name)
 	return print_line(line_new("stay", name));
 }
 
+char *journal_line_cluster(const char *name)
+{
+	struct jsn *o = line_new("cluster", NULL);
+
+	jsn_put_str(o, "of", name);
+	return print_line(o);
+}
+
 char *journal_line_step(const char *name, const struct doing *d)
 {
 	struct jsn *o = line_new("step", name);

@@ -31,6 +31,7 @@ char *journal_line_fallen(const struct fallen *f);
 char *journal_line_left(const char *key, const char *text); /* text NULL: it is gone */
 char *journal_line_doubt(const char *name, bool doubted);
 char *journal_line_history(const char *rev);
+char *journal_line_cluster(const char *name);
 
 /* The object's members as a record or intent; hostile input is bounded, not trusted. -1 when the
  * VMID is out of range. */

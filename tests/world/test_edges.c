@@ -398,6 +398,39 @@ static void test_jump_is_no_restart(void **state)
 	}
 }
 
+/* ---- another cluster ---- */
+
+extern const char world_cluster_yaml[];
+
+/* The endpoints of a configuration lead elsewhere: nothing is missing there, nothing is made. */
+static void test_another_cluster(void **state)
+{
+	struct world *w = ready_world(90, "  on_missing: recreate\n");
+	_cleanup_str_ char *yaml = mem_strdup(world_cluster_yaml);
+	struct sim_opts o = {.seed_yaml = yaml,
+	    .seed_name = "theirs",
+	    .version = "9.2",
+	    .random = 1,
+	    .wall_ms = clock_wall(w->clock),
+	    .journal = true};
+	unsigned posts = seen.posts;
+
+	(void)state;
+	world_kill(w);
+	memcpy(strstr(yaml, "name: world"), "name: their", strlen("name: their"));
+	sim_free(&w->sim);
+	assert_int_equal(sim_new(&o, &w->sim, NULL), 0);
+	sim_run_until(w->sim, clock_now(w->clock));
+	world_start(w, CONTROLLER_RUN);
+	world_run(w, HOUR_MS, NULL, NULL);
+	assert_int_equal(seen.posts, posts);
+	assert_int_equal(reason_of(w), REASON_CLUSTER_UNREACHABLE);
+	assert_non_null(strstr(world_vmstat(w, "web-01")->message, "another cluster (their)"));
+	assert_non_null(strstr(memgit_status_file(w->git, "STATUS.md"), "another cluster"));
+	assert_int_not_equal(world_vmstat(w, "web-01")->record.vmid, 0);
+	world_free(&w);
+}
+
 static void drop_log(const char *line, void *arg)
 {
 	(void)line, (void)arg;
@@ -415,6 +448,7 @@ int main(void)
 	    cmocka_unit_test(test_jump_and_drift),
 	    cmocka_unit_test(test_jump_and_budget),
 	    cmocka_unit_test(test_jump_is_no_restart),
+	    cmocka_unit_test(test_another_cluster),
 	};
 
 	log_set_sink(drop_log, NULL);

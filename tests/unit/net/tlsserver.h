@@ -37,9 +37,11 @@
 struct tlsserver_shared {
 	atomic_int connections, in_flight, max_in_flight;
 	atomic_int requests, status_calls; /* those for /cluster/status count apart */
-	atomic_int release;  /* requests for "/held" are answered once this is not 0 */
-	char node[32];	     /* with a name: /cluster/status says that this node answers */
-	char good_token[64]; /* when not "", tokens without it get 401 */
+	atomic_int release;	    /* requests for "/held" are answered once this is not 0 */
+	char cluster[32];	    /* of which it says to be; "" = "c" */
+	atomic_int no_quorum, away; /* it says so; it cannot reach the node: 595 */
+	char node[32];		    /* with a name: /cluster/status says that this node answers */
+	char good_token[64];	    /* when not "", tokens without it get 401 */
 	char last_auth[256];
 };
 
@@ -188,12 +190,17 @@ static UNUSED bool answer(SSL *ssl, int fd, struct tlsserver_shared *sh, const c
 	if (*sh->node && strstr(path, "/cluster/status")) {
 		char body[256];
 		snprintf(body, sizeof(body),
-		    "{\"data\":[{\"type\":\"cluster\",\"name\":\"c\",\"quorate\":1},"
+		    "{\"data\":[{\"type\":\"cluster\",\"name\":\"%s\",\"quorate\":%d},"
 		    "{\"type\":\"node\",\"name\":\"other\",\"local\":0},"
 		    "{\"type\":\"node\",\"name\":\"%s\",\"local\":1}]}",
+		    *sh->cluster ? sh->cluster : "c", atomic_load(&sh->no_quorum) ? 0 : 1,
 		    sh->node);
 		put_reply(ssl, "200 OK", body, false);
 		return true;
+	}
+	if (atomic_load(&sh->away)) {
+		put_reply(ssl, "595 No route to host", "", true);
+		return false;
 	}
 	put_reply(ssl, "200 OK", "hello", false);
 	return true;

@@ -273,6 +273,143 @@ static void a_call_goes_to_the_node_it_concerns(void **state)
 	assert_int_equal(atomic_load(&t.b.shared->requests), 2);
 }
 
+static void call_them(const char *a, const char *b)
+{
+	snprintf(t.a.shared->node, sizeof(t.a.shared->node), "%s", a);
+	snprintf(t.b.shared->node, sizeof(t.b.shared->node), "%s", b);
+}
+
+static int requests_of(const struct tlsserver *s)
+{
+	return atomic_load(&s->shared->requests);
+}
+
+/* An endpoint of another cluster: nothing of what is asked reaches it, not even when the right one
+ * is down, or when the call concerns a node that it is called like. */
+static void another_cluster_is_not_asked(void **state)
+{
+	(void)state;
+	static struct answer a;
+	call_them("pve1", "pve2");
+	snprintf(t.b.shared->cluster, sizeof(t.b.shared->cluster), "theirs");
+	open_port(t.ca.path, t.a.port, t.b.port);
+	ask("GET", "/cluster/status", &a);
+	ask_of("POST", "/ok", NULL, "pve2", &a);
+	wait_for(&a);
+	assert_int_equal(a.status, 200);
+	ask("POST", "/reset", &a); /* the right one fails */
+	assert_int_equal(a.transport, CLUSTER_CUT);
+	for (int i = 0; i < 3; i++) {
+		ask_of("POST", "/ok", NULL, "pve2", &a);
+		wait_for(&a);
+		assert_int_equal(a.status, 200);
+	}
+	assert_int_equal(requests_of(&t.b), 0);
+	assert_int_equal(requests_of(&t.a), 5);
+}
+
+/* The right one is down: what the other one is, is asked before anything is sent to it. */
+static void another_cluster_is_found_out_before_a_write(void **state)
+{
+	(void)state;
+	static struct answer a;
+	call_them("pve1", "pve2");
+	open_port(t.ca.path, t.a.port, t.b.port);
+	ask("GET", "/cluster/status", &a);
+	while (requests_of(&t.b) == 0) { /* until it is known */
+		ask_of("GET", "/ok", NULL, "pve2", &a);
+		wait_for(&a);
+	}
+	ask_of("GET", "/reset", NULL, "pve2", &a); /* down for a moment, ... */
+	wait_for(&a);
+	snprintf(t.b.shared->cluster, sizeof(t.b.shared->cluster), "theirs"); /* ... and back */
+	int before = requests_of(&t.b);
+	ask("POST", "/reset", &a);
+	ask_of("POST", "/ok", NULL, "pve2", &a);
+	wait_for(&a);
+	assert_int_equal(requests_of(&t.b), before);
+}
+
+/* A node without quorum that still answers is left for one that has it. */
+static void who_has_quorum_is_asked(void **state)
+{
+	(void)state;
+	static struct answer a;
+	call_them("pve1", "pve2");
+	atomic_store(&t.a.shared->no_quorum, 1);
+	open_port(t.ca.path, t.a.port, t.b.port);
+	ask("GET", "/cluster/status", &a);
+	assert_non_null(strstr(a.body, "\"quorate\":0"));
+	ask("GET", "/cluster/status", &a);
+	assert_non_null(strstr(a.body, "\"quorate\":1"));
+	assert_string_equal(pveport_port(t.p)->ops->entry(pveport_port(t.p)), "pve2");
+	int before = requests_of(&t.a);
+	ask_of("POST", "/ok", NULL, "pve1", &a);
+	wait_for(&a);
+	assert_int_equal(requests_of(&t.a), before);
+	/* When both have none, any will do. */
+	atomic_store(&t.b.shared->no_quorum, 1);
+	ask("GET", "/cluster/status", &a);
+	ask("GET", "/ok", &a);
+	assert_int_equal(a.status, 200);
+}
+
+/* 595: the one asked could not connect to the node. Another one may; a write was not done. */
+static void another_way_to_a_node_is_tried(void **state)
+{
+	(void)state;
+	static struct answer a;
+	call_them("pve1", "pve2");
+	open_port(t.ca.path, t.a.port, t.b.port);
+	ask("GET", "/cluster/status", &a);
+	atomic_store(&t.a.shared->away, 1);
+	ask_of("POST", "/ok", NULL, "pve3", &a);
+	wait_for(&a);
+	assert_int_equal(a.status, 200);
+	assert_int_equal(requests_of(&t.a), 1);
+	assert_int_equal(requests_of(&t.b), 1);
+	/* Nobody can: it is told, after one attempt each. */
+	atomic_store(&t.b.shared->away, 1);
+	ask_of("POST", "/ok", NULL, "pve3", &a);
+	wait_for(&a);
+	assert_int_equal(a.status, 595);
+	assert_int_equal(requests_of(&t.a), 2);
+	assert_int_equal(requests_of(&t.b), 2);
+}
+
+/* One endpoint refuses the token and the other accepts it: that one is asked, and nothing stops. */
+static void one_that_refuses_the_token_is_left(void **state)
+{
+	(void)state;
+	static struct answer a;
+	call_them("pve1", "pve2");
+	snprintf(t.a.shared->good_token, sizeof(t.a.shared->good_token), "another");
+	open_port(t.ca.path, t.a.port, t.b.port);
+	ask("GET", "/ok", &a);
+	assert_int_equal(a.status, 200);
+	ask("POST", "/ok", &a);
+	assert_int_equal(a.status, 200);
+	assert_int_equal(requests_of(&t.a), 1);
+	assert_int_equal(requests_of(&t.b), 2);
+}
+
+/* All refuse it: each is asked once, and then nobody. */
+static void a_token_that_all_refuse(void **state)
+{
+	(void)state;
+	static struct answer a;
+	snprintf(t.a.shared->good_token, sizeof(t.a.shared->good_token), "another");
+	snprintf(t.b.shared->good_token, sizeof(t.b.shared->good_token), "another");
+	open_port(t.ca.path, t.a.port, t.b.port);
+	ask("GET", "/ok", &a);
+	assert_int_equal(a.status, 401);
+	for (int i = 0; i < 3; i++) {
+		ask("POST", "/ok", &a);
+		assert_int_equal(a.status, 401);
+	}
+	assert_int_equal(requests_of(&t.a) + requests_of(&t.b), 2);
+}
+
 static void a_refused_token_stops_all_calls(void **state)
 {
 	(void)state;
@@ -428,6 +565,12 @@ int main(void)
 	    TEST(what_was_cut_goes_nowhere_else),
 	    TEST(all_endpoints_down_is_not_sent),
 	    TEST(a_call_goes_to_the_node_it_concerns),
+	    TEST(another_cluster_is_not_asked),
+	    TEST(another_cluster_is_found_out_before_a_write),
+	    TEST(who_has_quorum_is_asked),
+	    TEST(another_way_to_a_node_is_tried),
+	    TEST(one_that_refuses_the_token_is_left),
+	    TEST(a_token_that_all_refuse),
 	    TEST(a_refused_token_stops_all_calls),
 	    TEST(one_call_tries_the_token_again),
 	    TEST(an_exchanged_token_is_taken_up),
