@@ -1,6 +1,6 @@
 /*
- * Loaded into the controller before everything else (LD_PRELOAD): kills it at its n-th change of the
- * state directory, before or after it, or counts the changes.
+ * Loaded into the controller before everything else (LD_PRELOAD): kills it at its n-th change of
+ * the state directory, before or after it, or counts the changes.
  *
  *   KILLAT_DIR    the state directory
  *   KILLAT_N      the change, from 1; 0 = none

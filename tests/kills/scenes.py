@@ -28,11 +28,11 @@ class Scene:
     gone: no VM in the end."""
 
     def __init__(self, name, after=None, before=None, happens=None, want=(), keys=(), reason=None,
-                 power=None, node=None, gone=False, volumes=1):
+                 power=None, node=None, gone=False, volumes=1, nodes=1):
         self.name, self.before, self.after, self.happens = name, before, after, happens
         self.want, self.reason, self.power, self.node = want, reason, power, node
         self.keys = {"tags", "description", "digest", "lock", *keys}
-        self.gone, self.volumes = gone, 0 if gone else volumes
+        self.gone, self.volumes, self.nodes = gone, 0 if gone else volumes, nodes
 
     def wrong(self, cluster):
         """None, or what is not as it must be."""
@@ -92,11 +92,11 @@ SCENES = [
           after=f"""apiVersion: ramet.dev/v1
 kind: ClonedVM
 metadata: {{ name: {NAME}, annotations: {{ ramet.dev/adopt: "{STRANGER_UUID}" }} }}
-spec: {{ id: 1050, node_name: pve2, clone: {{ source_vm_id: 9000 }}, cpu: {{ limit: 2 }} }}
+spec: {{ id: 1050, node_name: pve1, clone: {{ source_vm_id: 9000 }}, cpu: {{ limit: 2 }} }}
 """,
-          want=[("cpulimit", "2"), ("name", "other")], keys={"cpulimit"}, power="running", node="pve2"),
+          want=[("cpulimit", "2"), ("name", "other")], keys={"cpulimit"}, power="running"),
     Scene("migrate", before=BASE + ON + "  placement: pin\n", happens=["migrate {vmid} pve3"],
-          want=[("net1", "firewall=1")], power="running", node="pve1"),
+          want=[("net1", "firewall=1")], power="running", node="pve1", nodes=3),
 ]
 
 MAC = re.compile(r"([0-9A-F]{2}:){5}[0-9A-F]{2}")

@@ -21,7 +21,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 SECRET = "11111111-1111-1111-1111-111111111111"
 ROOT = "PVEAPIToken=root@pam!t=22222222-2222-2222-2222-222222222222"
 BACKEND = "/usr/lib/git-core/git-http-backend"
-LOOK_S = 0.1  # between two looks at a condition
+LOOK_S = 1  # between two looks at a condition, when nothing is heard
 
 
 class Wrong(Exception):
@@ -38,7 +38,7 @@ class Guest:
     def lines(self):
         """It as text, to be compared; a stranger word for word."""
         who = self.name or str(self.vmid)
-        skip = {"digest", "meta", "vmgenid", "smbios1"} if self.name else {"digest"}
+        skip = {"digest", "meta"} | ({"vmgenid", "smbios1"} if self.name else set())
         text = scenes.plain if self.name else str
         yield f"{who} {self.status} on {self.node}, {len(self.volumes)} volumes"
         for kind, of in (("has", self.config), ("pends", self.pending)):
@@ -52,7 +52,8 @@ class Cluster:
     def __init__(self, ask):
         self.guests, owned, self.orphans = [], {}, []
         entries = [e for e in ask("/cluster/resources", type="vm") if e.get("type") == "qemu"]
-        for node, store in (("pve1", "shared"), ("pve1", "fast"), ("pve1", "local"), ("pve2", "local"), ("pve3", "local")):
+        nodes = sorted(n["node"] for n in ask("/nodes"))
+        for node, store in [(nodes[0], "shared"), (nodes[0], "fast")] + [(n, "local") for n in nodes]:
             for v in ask(f"/nodes/{node}/storage/{store}/content", content="images"):
                 owned.setdefault(int(v["vmid"]), []).append(v["volid"])
         for e in entries:
@@ -72,8 +73,8 @@ class GitServer:
     """Repositories over HTTPS, by Git's own backend. Each request is told to its trial, before it is
     carried out and when it has been."""
 
-    def __init__(self, cert, key):
-        outer, self.trials = self, {}
+    def __init__(self, tls):
+        outer, self.trials, self.tls = self, {}, tls
 
         class Handler(http.server.BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
@@ -103,7 +104,7 @@ class GitServer:
                 pass  # a client that was killed
 
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(cert, key)
+        context.load_cert_chain(f"{tls}/server.pem", f"{tls}/server.key")
         self.server = Server(("127.0.0.1", 0), Handler)
         self.server.socket = context.wrap_socket(self.server.socket, server_side=True, do_handshake_on_connect=False)
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
@@ -129,6 +130,8 @@ class GitServer:
         if trial.git_touch("after"):
             h.close_connection = True
             return
+        if rest.endswith("git-receive-pack"):
+            trial.pushed.set()
         head, _, out = done.stdout.partition(b"\r\n\r\n")
         headers = [line.split(": ", 1) for line in head.decode().split("\r\n") if ": " in line]
         status = next((int(v.split()[0]) for k, v in headers if k == "Status"), 200)
@@ -142,13 +145,13 @@ class GitServer:
 
 
 class Stage:
-    def __init__(self, where, build, server, tls, patience):
-        self.dir, self.build, self.tls, self.patience = where, build, tls, patience
+    def __init__(self, where, seed, build, server, patience):
+        self.dir, self.seed, self.build, self.tls, self.patience = where, seed, build, server.tls, patience
         self.own = 0  # requests to the cluster that were ours
         self.controller = self.sim = None
         self.git_at, self.git_count, self.git_lock = None, 0, threading.Lock()
-        self.lines = queue.Queue()
-        self.ssl = ssl.create_default_context(cafile=f"{tls}/ca.pem")
+        self.lines, self.pushed = queue.Queue(), threading.Event()
+        self.ssl = ssl.create_default_context(cafile=f"{self.tls}/ca.pem")
         self.repo, self.state = f"{where}/vms.git", f"{where}/state"
         self.start_cluster()
         self.make_repository()
@@ -158,7 +161,8 @@ class Stage:
         return os.path.join(self.dir, name)
 
     def until(self, what, condition, bound=60):
-        """Only the bound is in time. The last thing that the condition said goes into the message."""
+        """Only the bound is in time. The last thing that the condition said goes into the message. It is asked when a
+        report was pushed, and now and then."""
         end = time.monotonic() + bound * self.patience
         while True:
             said = condition()
@@ -166,13 +170,14 @@ class Stage:
                 return
             if time.monotonic() > end:
                 raise Wrong(f"waited in vain for {what}: {said}")
-            time.sleep(LOOK_S)
+            self.pushed.wait(LOOK_S)
+            self.pushed.clear()
 
     # --- the cluster ---
 
     def start_cluster(self):
         self.sim = subprocess.Popen(
-            ["setpriv", "--pdeathsig", "KILL", f"{self.build}/ramet-sim", "--seed", f"{HERE}/cluster.yaml",
+            ["setpriv", "--pdeathsig", "KILL", f"{self.build}/ramet-sim", "--seed", self.seed,
              "--listen", "127.0.0.1:0", "--all-nodes", "--cert", f"{self.tls}/server.pem", "--key",
              f"{self.tls}/server.key", "--journal", self.path("cluster.journal"), "--control", self.path("control")],
             stdout=subprocess.PIPE, stderr=open(self.path("sim.log"), "w"), stdin=subprocess.DEVNULL, text=True)
@@ -217,7 +222,8 @@ class Stage:
 
     def journal(self):
         with open(self.path("cluster.journal"), encoding="utf-8") as f:
-            return [json.loads(line) for line in f]
+            nothing = {"user": "", "method": "", "path": "", "vmid": 0, "effect": "", "key": ""}
+            return [{**nothing, **json.loads(line)} for line in f]
 
     # --- the repository ---
 
@@ -317,6 +323,22 @@ http: {{ listen: "" }}
                 return "".join(f.readlines()[-n:])
         except OSError:
             return ""
+
+
+def single(text):
+    """The cluster with its first node alone: what is elsewhere is there, and nobody waits for a quorum to be old."""
+    text = text.replace("cluster: {name: kills, ", "cluster: {")
+    text = re.sub(r"^  - \{name: pve[23], .*\n", "", text, flags=re.M)
+    return re.sub(r"node: pve[23]", "node: pve1", text)
+
+
+def make_seeds(where):
+    """By the number of their nodes."""
+    with open(f"{HERE}/cluster.yaml", encoding="utf-8") as f:
+        text = f.read()
+    with open(f"{where}/one.yaml", "w", encoding="utf-8") as f:
+        f.write(single(text))
+    return {1: f"{where}/one.yaml", 3: f"{HERE}/cluster.yaml"}
 
 
 def make_tls(build, where):

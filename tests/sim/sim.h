@@ -112,7 +112,13 @@ struct sim_fault {
 	const char *text;   /* reason or task error; NULL = a usual one */
 };
 void sim_fault_add(struct sim *sim, const struct sim_fault *f);
+/* KIND[,method=POST][,path=/nodes/…][,nth=N]…, as a person writes it. */
+int sim_fault_add_text(struct sim *sim, const char *spec, struct err **err) MUST_CHECK;
 void sim_fault_clear(struct sim *sim);
+/* Called when a request is held (SIM_FAULT_HOLD), or its answer. */
+void sim_fault_watch(
+    struct sim *sim, void (*held)(void *arg, const char *method, const char *path), void *arg);
+size_t sim_requests(const struct sim *sim);	/* how many came in so far */
 size_t sim_fault_struck(const struct sim *sim); /* how many faults struck so far */
 int sim_fault_kind_parse(const char *word, enum sim_fault_kind *ret) MUST_CHECK;
 

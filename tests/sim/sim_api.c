@@ -351,11 +351,15 @@ static void faulted(struct job *j)
 			j->fault_text = mem_strdup("Permission check failed");
 		fault_status(j);
 		return;
+	case SIM_FAULT_HOLD:
+		fault_held(j);
+		return;
 	case SIM_FAULT_DELAY:
 		job_next(j, j->fault_delay, dispatch);
 		return;
 	case SIM_FAULT_RESET_AFTER:
 	case SIM_FAULT_DELAY_ANSWER:
+	case SIM_FAULT_HOLD_ANSWER:
 	case SIM_FAULT_STATUS_AFTER:
 	case SIM_FAULT_TASK_ERROR:
 	case SIM_FAULT_TASK_ERROR_AFTER:

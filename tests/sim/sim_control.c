@@ -20,7 +20,8 @@
 const char control_help[] =
     PAD "power|link|quorum|daemon|proxy|statd|blackhole NODE|all on|off\n" PAD
 	"freeze|thaw NODE pvedaemon|pveproxy\n" PAD "storage NAME on|off\n" PAD
-	"migrate VMID NODE, delete VMID, guest VMID on|off,\n" PAD "lock VMID WORD, unlock VMID";
+	"migrate VMID NODE, delete VMID, guest VMID on|off,\n" PAD
+	"lock VMID WORD, unlock VMID,\n" PAD "fault SPEC, heal, requests";
 
 static int node_store(struct sim *s, const char *name, bool on, struct err **err)
 {
@@ -71,6 +72,12 @@ static int do_words(struct sim *s, const struct strs *w, struct err **err)
 	const char *name;
 	bool on;
 
+	if (w->n == 2 && !strcmp(w->v[0], "fault"))
+		return sim_fault_add_text(s, w->v[1], err);
+	if (w->n == 1 && !strcmp(w->v[0], "heal")) {
+		sim_fault_clear(s);
+		return 0;
+	}
 	if (w->n < 2 || w->n > 3)
 		return bad(err);
 	name = !strcmp(w->v[1], "all") ? NULL : w->v[1];
@@ -94,6 +101,8 @@ char *control_do(struct sim *s, const char *line)
 
 	if (text_split(line, " ", true, 8, &w) < 0 || !w.n)
 		return mem_strdup("error: a line has at most eight words, and one at least\n");
+	if (w.n == 1 && !strcmp(w.v[0], "requests"))
+		return mem_printf("ok %zu\n", sim_requests(s));
 	if (do_words(s, &w, &e) == 0)
 		return mem_strdup("ok\n");
 	answer = mem_printf("error: %s\n", err_msg(e));

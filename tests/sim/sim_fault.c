@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "text.h"
+
 struct rule {
 	struct sim_fault f;
 	char *method, *path, *text;
@@ -53,6 +55,65 @@ void faults_free(struct sim *s)
 	free(s->rules);
 }
 
+int sim_fault_add_text(struct sim *sim, const char *spec, struct err **err)
+{
+	_cleanup_str_ char *copy = mem_strdup(spec);
+	char *rest = copy, *part = strsep(&rest, ",");
+	struct sim_fault f = {0};
+	int64_t n = 0;
+
+	if (sim_fault_kind_parse(part, &f.kind) < 0)
+		return err_set(err, ERR_USAGE, "fault %s: there is no kind \"%s\"", spec, part);
+	while ((part = strsep(&rest, ","))) {
+		char *v = strchr(part, '=');
+		bool number;
+
+		if (!v)
+			return err_set(err, ERR_USAGE, "fault %s: \"%s\" has no value", spec, part);
+		*v++ = '\0';
+		number = text_to_int(v, 0, INT32_MAX, &n) == 0;
+		if (!strcmp(part, "method"))
+			f.method = v;
+		else if (!strcmp(part, "path"))
+			f.path = v;
+		else if (!strcmp(part, "text"))
+			f.text = v;
+		else if (!strcmp(part, "probability") && text_to_num(v, &f.probability) == 0)
+			continue;
+		else if (!strcmp(part, "nth") && number)
+			f.nth = (unsigned)n;
+		else if (!strcmp(part, "times") && number)
+			f.times = (unsigned)n;
+		else if (!strcmp(part, "status") && number)
+			f.status = (int)n;
+		else if (!strcmp(part, "delay") && number)
+			f.delay_ms = n;
+		else
+			return err_set(
+			    err, ERR_USAGE, "fault %s: \"%s=%s\" is not understood", spec, part, v);
+	}
+	sim_fault_add(sim, &f);
+	return 0;
+}
+
+void sim_fault_watch(
+    struct sim *s, void (*held)(void *arg, const char *method, const char *path), void *arg)
+{
+	s->held = held;
+	s->held_arg = arg;
+}
+
+void fault_held(struct job *j)
+{
+	if (j->sim->held)
+		j->sim->held(j->sim->held_arg, j->method, j->path);
+}
+
+size_t sim_requests(const struct sim *s)
+{
+	return s->requests;
+}
+
 size_t sim_fault_struck(const struct sim *s)
 {
 	return s->struck;
@@ -78,6 +139,7 @@ void fault_pick(struct job *j)
 {
 	struct sim *s = j->sim;
 
+	s->requests++;
 	for (size_t i = 0; i < s->nrules; i++) {
 		struct rule *r = &s->rules[i];
 

@@ -14,6 +14,8 @@
 
 /* Counts the request against all rules; the first that strikes is noted in the job. */
 void fault_pick(struct job *j);
+/* The request is held, or its answer. */
+void fault_held(struct job *j);
 void faults_free(struct sim *s);
 
 #endif

@@ -1,5 +1,6 @@
 #include "sim_job.h"
 #include "sim_extjs.h"
+#include "sim_fault.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -90,6 +91,10 @@ static void deliver(struct job *j, struct sim_reply *r)
 	if (j->faulty && j->fault == SIM_FAULT_TRUNCATE && r->len) {
 		r->cut = SIM_CUT_SHORT;
 		r->len /= 2;
+	}
+	if (j->faulty && j->fault == SIM_FAULT_HOLD_ANSWER) {
+		fault_held(j);
+		return;
 	}
 	if (j->faulty && j->fault == SIM_FAULT_DELAY_ANSWER) {
 		late_hold(j, r, j->fault_delay);

@@ -336,7 +336,9 @@ struct sim {
 	const char *acting_user;       /* without a job */
 
 	struct rule *rules;
-	size_t nrules, rulecap, struck;
+	size_t nrules, rulecap, struck, requests;
+	void (*held)(void *arg, const char *method, const char *path);
+	void *held_arg;
 };
 
 /* Clock and chance (sim_state.c). */

@@ -31,6 +31,8 @@ struct scene {
 	bool gone;	    /* the VM is, in the end, and vms names others */
 	const char *reason; /* that is said of the VM in the end; NULL = any that is Ready */
 	const char *makes;  /* the slot of a disk that is made here, NULL = none */
+	/* What is said of it instead when journal and report are lost; NULL = nothing else. */
+	const char *forgotten;
 	bool creates, moves, stops, destroys;
 	/* NULL, or what is not as the manifest says. Caller frees. */
 	char *(*wrong)(struct trial *t);

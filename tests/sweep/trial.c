@@ -74,12 +74,12 @@ static bool reported_debris(const struct status *s)
 	return false;
 }
 
-/* Without any record nobody destroys it before a person has said whose it is, and nobody knows of a
- * manifest that is gone. */
+/* With every record lost nobody destroys it before a person has said whose it is, and nobody knows
+ * of a manifest that is gone: what the scene says of that, and only then. */
 static bool forgotten(const struct trial *t, const struct vmstat *v)
 {
-	return t->at && t->fault >= FAULT_LOST && v &&
-	       (v->reason == REASON_UNCONFIRMED_OWNER || v->reason == REASON_ORPHANED);
+	return t->struck && t->fault == FAULT_LOST_ALL && v && t->scene->forgotten &&
+	       text_eq(reason_word(v->reason), t->scene->forgotten);
 }
 
 static char *unready(struct trial *t, const char *name)

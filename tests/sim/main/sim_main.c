@@ -180,48 +180,6 @@ static int parse_options(int argc, char **argv, struct options *o, struct err **
 	return 0;
 }
 
-static int add_fault(struct sim *sim, const char *spec, struct err **err)
-{
-	_cleanup_str_ char *copy = mem_strdup(spec);
-	char *rest = copy, *part = strsep(&rest, ",");
-	struct sim_fault f = {0};
-	int64_t n = 0;
-
-	if (sim_fault_kind_parse(part, &f.kind) < 0)
-		return err_set(err, ERR_USAGE, "--fault %s: there is no kind \"%s\"", spec, part);
-	while ((part = strsep(&rest, ","))) {
-		char *v = strchr(part, '=');
-		bool number;
-
-		if (!v)
-			return err_set(
-			    err, ERR_USAGE, "--fault %s: \"%s\" has no value", spec, part);
-		*v++ = '\0';
-		number = text_to_int(v, 0, INT32_MAX, &n) == 0;
-		if (!strcmp(part, "method"))
-			f.method = v;
-		else if (!strcmp(part, "path"))
-			f.path = v;
-		else if (!strcmp(part, "text"))
-			f.text = v;
-		else if (!strcmp(part, "probability") && text_to_num(v, &f.probability) == 0)
-			continue;
-		else if (!strcmp(part, "nth") && number)
-			f.nth = (unsigned)n;
-		else if (!strcmp(part, "times") && number)
-			f.times = (unsigned)n;
-		else if (!strcmp(part, "status") && number)
-			f.status = (int)n;
-		else if (!strcmp(part, "delay") && number)
-			f.delay_ms = n;
-		else
-			return err_set(err, ERR_USAGE, "--fault %s: \"%s=%s\" is not understood",
-			    spec, part, v);
-	}
-	sim_fault_add(sim, &f);
-	return 0;
-}
-
 static int read_file(const char *path, char **ret, size_t *ret_len, struct err **err)
 {
 	FILE *f = fopen(path, "re");
@@ -255,7 +213,7 @@ static int start_sim(const struct options *o, struct sim **ret, struct err **err
 	if (sim_new(&so, ret, err) < 0)
 		return -1;
 	for (size_t i = 0; i < o->nfaults; i++)
-		if (add_fault(*ret, o->faults[i], err) < 0)
+		if (sim_fault_add_text(*ret, o->faults[i], err) < 0)
 			return -1;
 	if (!o->journal)
 		return 0;
@@ -321,6 +279,14 @@ static int64_t real_us(void)
 	return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
 }
 
+/* For whoever waits for it at the other end of a pipe. */
+static void on_held(void *arg, const char *method, const char *path)
+{
+	(void)arg;
+	printf("held %s %s\n", method, path);
+	fflush(stdout);
+}
+
 static int run(const struct options *o, struct sim *sim, SSL_CTX *tls, struct err **err)
 {
 	struct event_base *base = event_base_new();
@@ -342,6 +308,7 @@ static int run(const struct options *o, struct sim *sim, SSL_CTX *tls, struct er
 		event_add(term, NULL);
 		event_add(intr, NULL);
 		announce(o, h);
+		sim_fault_watch(sim, on_held, NULL);
 		event_base_dispatch(base);
 	}
 	control_free(&control);

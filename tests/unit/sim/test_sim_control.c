@@ -119,11 +119,25 @@ static void guests(void **state)
 	assert_false(sim_guest_exists(t.c.sim, 100));
 }
 
+static void faults(void **state)
+{
+	(void)state;
+	t.c.node = "pve1";
+	assert_string_equal(say("requests"), "ok 0\n");
+	assert_string_equal(say("fault status,status=503,nth=2"), "ok\n");
+	assert_int_equal(call(&t.c, "GET", "/version", NULL), 200);
+	assert_int_equal(call(&t.c, "GET", "/version", NULL), 503);
+	assert_string_equal(say("requests"), "ok 2\n");
+	assert_string_equal(say("fault status,status=503,probability=1"), "ok\n");
+	assert_string_equal(say("heal"), "ok\n");
+	assert_int_equal(call(&t.c, "GET", "/version", NULL), 200);
+}
+
 static void refused(void **state)
 {
 	static const char *const lines[] = {"", "power", "power pve1", "power pve1 maybe",
 	    "power nobody off", "storage all off", "freeze pve1 sshd", "delete 1x", "lock 100",
-	    "reboot pve1 on", "delete 424242"};
+	    "reboot pve1 on", "delete 424242", "fault oops", "fault", "requests pve1"};
 	struct stat st;
 
 	(void)state;
@@ -140,6 +154,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(quorum, setup, teardown),
 	    cmocka_unit_test_setup_teardown(daemon_and_power, setup, teardown),
 	    cmocka_unit_test_setup_teardown(guests, setup, teardown),
+	    cmocka_unit_test_setup_teardown(faults, setup, teardown),
 	    cmocka_unit_test_setup_teardown(refused, setup, teardown),
 	};
 

@@ -88,6 +88,48 @@ static void delays(void **state)
 	assert_string_equal(sim_guest_get(c->sim, 101, "name"), "b");
 }
 
+static unsigned n_held;
+
+static void on_held(void *arg, const char *method, const char *path)
+{
+	n_held++;
+	assert_string_equal(arg, "me");
+	assert_string_equal(method, "PUT");
+	assert_string_equal(path, CONF);
+}
+
+/* Said in words, from now on: nothing comes of the one, nothing is heard of the other. */
+static void holds(void **state)
+{
+	struct client *c = *state;
+	size_t before = sim_requests(c->sim);
+	struct err *e = NULL;
+
+	n_held = 0;
+	sim_fault_watch(c->sim, on_held, (void *)"me");
+	assert_int_equal(call(c, "PUT", CONF, "name=before"), 200);
+	assert_int_equal(sim_fault_add_text(c->sim, "hold,method=PUT,nth=2", &e), 0);
+	assert_int_equal(call(c, "PUT", CONF, "name=a"), 200);
+	client_send(c, "PUT", CONF, "name=b");
+	sim_run_until(c->sim, sim_now(c->sim) + 600000);
+	assert_false(c->a.there);
+	assert_int_equal(n_held, 1);
+	assert_string_equal(sim_guest_get(c->sim, 101, "name"), "a");
+
+	sim_fault_clear(c->sim);
+	assert_int_equal(sim_fault_add_text(c->sim, "hold-answer,nth=1", &e), 0);
+	client_send(c, "PUT", CONF, "name=c");
+	sim_run_until(c->sim, sim_now(c->sim) + 600000);
+	assert_false(c->a.there);
+	assert_int_equal(n_held, 2);
+	assert_string_equal(sim_guest_get(c->sim, 101, "name"), "c");
+	assert_int_equal(sim_requests(c->sim) - before, 4);
+
+	assert_int_equal(sim_fault_add_text(c->sim, "hold,nth=x", &e), -1);
+	assert_string_equal(err_msg(e), "fault hold,nth=x: \"nth=x\" is not understood");
+	err_free(&e);
+}
+
 static void tasks_fail(void **state)
 {
 	struct client *c = *state;
@@ -194,6 +236,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(before_and_after, setup, teardown),
 	    cmocka_unit_test_setup_teardown(delays, setup, teardown),
+	    cmocka_unit_test_setup_teardown(holds, setup, teardown),
 	    cmocka_unit_test_setup_teardown(tasks_fail, setup, teardown),
 	    cmocka_unit_test_setup_teardown(chance_comes_from_the_seed, setup, teardown),
 	    cmocka_unit_test_setup_teardown(journal_names_the_one, setup, teardown),
