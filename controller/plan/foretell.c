@@ -62,7 +62,7 @@ static void drop_macs(struct kv *conf)
 }
 
 /* A full clone may put all disks elsewhere; the volume's new name is unknown but for its storage
- * and format. Media and the cloud-init drive stay where they are. */
+ * and format. The drive of cloud-init, which PVE makes anew, goes with them; media stay. */
 static void put_storage(const struct planner *pl, struct kv *conf)
 {
 	const char *store = planner_text(pl, ATTR_clone_target_datastore, NULL);
@@ -80,12 +80,14 @@ static void put_storage(const struct planner *pl, struct kv *conf)
 		bool slot = form_slot_parse(item->key, &bus, &index) && !text_eq(bus, "net");
 		if ((!slot && !text_starts(item->key, "efidisk") &&
 			!text_starts(item->key, "tpmstate")) ||
-		    drive_parse(item->value, &d, NULL) < 0 || d.cdrom ||
+		    drive_parse(item->value, &d, NULL) < 0 || (d.cdrom && !d.cloudinit) ||
 		    propstr_parse(item->value, &p, NULL) < 0)
 			continue;
 		const char *suffix = format ? format : d.format;
-		_cleanup_str_ char *volume = mem_printf("%s:vm-0-%s%s%s", store ? store : d.storage,
-		    item->key, *suffix ? "." : "", suffix);
+		_cleanup_str_ char *name =
+		    d.cloudinit ? mem_strdup("cloudinit") : mem_printf("vm-0-%s", item->key);
+		_cleanup_str_ char *volume = mem_printf(
+		    "%s:%s%s%s", store ? store : d.storage, name, *suffix ? "." : "", suffix);
 		propstr_del(&p, "file");
 		propstr_set_lead(&p, volume);
 		_cleanup_str_ char *text = propstr_print(&p);
