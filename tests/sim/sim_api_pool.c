@@ -14,7 +14,8 @@ static struct jsn *members(struct job *j, const struct pool *p, const char *type
 		if (text_eq(s->guests[i]->pool, p->name)) {
 			struct row r = {0};
 
-			if (resource_guest(&r, j, s->guests[i], false, false))
+			if (resource_guest(
+				&r, j, s->guests[i], true, false)) /* by the pool alone */
 				jsn_push(a, r.tree);
 		}
 	for (size_t i = 0; (!type || !strcmp(type, "storage")) && i < p->stores.n; i++) {
@@ -119,63 +120,90 @@ static void ghost_drop(struct pool *p, const char *vm)
 	p->ghosts = rest;
 }
 
-static bool put_vm(struct job *j, struct pool *p, const char *vm, bool del, struct oops *o)
+/* check_perm_modify in lock_user_config: the exception has become a text by the time it is told. */
+static bool may_put(struct job *j, const char *what, const char *id, struct oops *o)
 {
-	struct sim *s = j->sim;
-	struct guest *g = guest_find(s, strtoll(vm, NULL, 10));
-	_cleanup_str_ char *path = mem_printf("/vms/%s", vm);
+	bool vm = !strcmp(what, "vms");
+	_cleanup_str_ char *path = mem_printf("/%s/%s", what, id);
+
+	if (who_is_root(&j->who) ||
+	    auth_has(j->sim, &j->who, path,
+		PRIV_BIT(PERMISSIONS_MODIFY) |
+		    (vm ? PRIV_BIT(VM_ALLOCATE) : PRIV_BIT(DATASTORE_ALLOCATE))))
+		return true;
+	return oops_die(o,
+	    "update pools failed: 403 Permission check failed (%s, Permissions.Modify|%s)", path,
+	    vm ? "VM.Allocate" : "Datastore.Allocate");
+}
+
+static bool check_vm(struct job *j, const struct pool *p, const char *vm, bool del, struct oops *o)
+{
+	const struct guest *g = guest_find(j->sim, strtoll(vm, NULL, 10));
 	bool in = g ? text_eq(g->pool, p->name) : strs_has(&p->ghosts, vm);
 
-	if (!auth_check(
-		s, &j->who, path, PRIV_BIT(VM_ALLOCATE) | PRIV_BIT(PERMISSIONS_MODIFY), true, o))
+	if (!may_put(j, "vms", vm, o))
 		return false;
 	if (del && !in)
 		return oops_die(o, "update pools failed: VM %s is not a pool member", vm);
-	if (del) {
-		if (g)
-			guest_pool(s, g, NULL);
-		else
-			ghost_drop(p, vm);
-		return true;
-	}
-	if (in)
+	if (!del && in)
 		return oops_die(o, "update pools failed: VM %s is already a pool member", vm);
-	if (g && g->pool && !job_param_bool(j, "allow-move"))
+	if (!del && g && g->pool && !job_param_bool(j, "allow-move"))
 		return oops_die(o,
 		    "update pools failed: VM %s belongs already to pool '%s' and 'allow-move' is "
 		    "not set",
 		    vm, g->pool);
-	if (g)
-		guest_pool(s, g, p->name);
-	else
-		strs_add(&p->ghosts, vm);
 	return true;
 }
 
-static bool put_store(struct job *j, struct pool *p, const char *name, bool del, struct oops *o)
+static void put_vm(struct job *j, struct pool *p, const char *vm, bool del)
 {
-	_cleanup_str_ char *path = mem_printf("/storage/%s", name);
-	struct strs rest = {0};
-	bool in = strs_has(&p->stores, name);
+	struct guest *g = guest_find(j->sim, strtoll(vm, NULL, 10));
 
-	if (!auth_check(j->sim, &j->who, path,
-		PRIV_BIT(DATASTORE_ALLOCATE) | PRIV_BIT(PERMISSIONS_MODIFY), true, o))
+	if (g)
+		guest_pool(j->sim, g, del ? NULL : p->name);
+	else if (del)
+		ghost_drop(p, vm);
+	else
+		strs_add(&p->ghosts, vm);
+}
+
+static bool check_store(
+    struct job *j, const struct pool *p, const char *name, bool del, struct oops *o)
+{
+	if (!may_put(j, "storage", name, o))
 		return false;
-	if (del != in)
+	if (del != strs_has(&p->stores, name))
 		return oops_die(o, "update pools failed: Storage '%s' is %s a pool member", name,
 		    del ? "not" : "already");
+	return true;
+}
+
+static void put_store(struct pool *p, const char *name, bool del)
+{
+	struct strs rest = {0};
+
 	if (!del) {
 		strs_add(&p->stores, name);
-		return true;
+		return;
 	}
 	for (size_t i = 0; i < p->stores.n; i++)
 		if (strcmp(p->stores.v[i], name) != 0)
 			strs_add(&rest, p->stores.v[i]);
 	strs_fini(&p->stores);
 	p->stores = rest;
+}
+
+/* A name that comes twice is what it was made by the first. */
+static bool once(const struct strs *l, size_t i, const char *what, bool del, struct oops *o)
+{
+	for (size_t k = 0; k < i; k++)
+		if (!strcmp(l->v[k], l->v[i]))
+			return oops_die(o, "update pools failed: %s %s is %s a pool member", what,
+			    l->v[i], del ? "not" : "already");
 	return true;
 }
 
+/* user.cfg is written as a whole when all of it is good. */
 static void pool_put_do(struct job *j)
 {
 	const char *id = job_param(j, "poolid"), *vms = job_param(j, "vms"),
@@ -189,20 +217,25 @@ static void pool_put_do(struct job *j)
 		job_die(j, "update pools failed: pool '%s' does not exist", id);
 		return;
 	}
-	if (comment)
-		mem_replace(&p->comment, comment);
 	if (vms && text_split(vms, ",; ", true, 4096, &v) < 0)
 		v = (struct strs){0};
 	if (stores && text_split(stores, ",; ", true, 256, &st) < 0)
 		st = (struct strs){0};
 	for (size_t i = 0; ok && i < v.n; i++)
-		ok = put_vm(j, p, v.v[i], del, &o);
+		ok = once(&v, i, "VM", del, &o) && check_vm(j, p, v.v[i], del, &o);
 	for (size_t i = 0; ok && i < st.n; i++)
-		ok = put_store(j, p, st.v[i], del, &o);
-	if (ok)
-		job_ok(j, NULL);
-	else
+		ok = once(&st, i, "Storage", del, &o) && check_store(j, p, st.v[i], del, &o);
+	if (!ok) {
 		job_oops(j, &o);
+		return;
+	}
+	if (comment)
+		mem_replace(&p->comment, comment);
+	for (size_t i = 0; i < v.n; i++)
+		put_vm(j, p, v.v[i], del);
+	for (size_t i = 0; i < st.n; i++)
+		put_store(p, st.v[i], del);
+	job_ok(j, NULL);
 }
 
 void api_pool_put(struct job *j)

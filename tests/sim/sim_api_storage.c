@@ -121,6 +121,15 @@ static int by_id(const void *a, const void *b)
 	return strcmp(x->name, y->name);
 }
 
+/* Only what the caller could use is listed (check_volume_access). */
+static bool may_list(struct job *j, const struct volume *v)
+{
+	_cleanup_str_ char *id = volume_id(v);
+	_cleanup_oops_ struct oops no = {0};
+
+	return conf_may_volume(j, id, 0, &no);
+}
+
 void api_content(struct job *j)
 {
 	struct sim *s = j->sim;
@@ -143,6 +152,8 @@ void api_content(struct job *j)
 		    (type && strcmp(type, x->content) != 0) ||
 		    (vmid && x->vmid != vmid && !strcmp(x->content, "images")) ||
 		    (vmid && !strcmp(x->content, "iso")))
+			continue;
+		if (!may_list(j, x))
 			continue;
 		MEM_PUSH_ROOM(v, n, cap);
 		v[n++] = x;

@@ -45,8 +45,10 @@ static bool may_task(struct job *j, uint64_t other_right)
 		job_oops(j, &o);
 		return false;
 	}
-	mine = t && (!strcmp(t->full, j->who.full) ||
-			(!strchr(j->who.full, '!') && text_starts(t->full, j->who.full)));
+	/* A user sees what his tokens did, a token only its own. */
+	mine = t && text_starts(t->full, j->who.full) &&
+	       (!t->full[strlen(j->who.full)] ||
+		   (t->full[strlen(j->who.full)] == '!' && !strchr(j->who.full, '!')));
 	if (!mine && !auth_check(j->sim, &j->who, path, other_right, false, &o)) {
 		job_oops(j, &o);
 		return false;

@@ -212,7 +212,7 @@ struct rights {
 	bool none; /* NoAccess is among them */
 };
 
-/* Roles given to one name on the path of this length; false if there are none. */
+/* Adds the roles given to one name on the path of this length; whether there are any. */
 static bool roles_at(const struct sim *s, const char *path, size_t len, const char *who, bool exact,
     struct rights *ret)
 {
@@ -225,8 +225,6 @@ static bool roles_at(const struct sim *s, const char *path, size_t len, const ch
 		if (strncmp(a->path, path, len) != 0 || a->path[len] || strcmp(a->who, who) != 0 ||
 		    (!exact && !a->propagate))
 			continue;
-		if (!found)
-			*ret = (struct rights){0};
 		found = true;
 		r = role_find(s, a->role);
 		if (!r)
@@ -239,62 +237,69 @@ static bool roles_at(const struct sim *s, const char *path, size_t len, const ch
 	return found;
 }
 
-static uint64_t walk(const struct sim *s, const char *who, const struct suser *u, const char *path,
-    uint64_t *ret_prop)
+/* AccessControl::roles: what is given nearer to the path replaces what was further up, and what is
+ * given to a name replaces what its groups are given there; groups add up. */
+static struct rights walk(
+    const struct sim *s, const char *who, const struct suser *u, const char *path)
 {
 	struct rights r = {0};
 	size_t len = strlen(path), end = 0;
 
 	for (;;) {
 		size_t n = end ? end : 1;
-		bool exact = end >= len || (len == 1 && !end);
+		bool exact = end >= len || (len == 1 && !end), found;
+		struct rights here = {0};
 
-		if (!roles_at(s, path, n, who, exact, &r) && u)
-			for (size_t g = 0; g < u->groups.n; g++) {
-				_cleanup_str_ char *name = mem_printf("@%s", u->groups.v[g]);
+		found = roles_at(s, path, n, who, exact, &here);
+		for (size_t g = 0; !found && u && g < u->groups.n; g++) {
+			_cleanup_str_ char *name = mem_printf("@%s", u->groups.v[g]);
 
-				roles_at(s, path, n, name, exact, &r);
-			}
+			roles_at(s, path, n, name, exact, &here);
+		}
+		if (found || here.bits || here.none)
+			r = here;
 		if (exact)
 			break;
 		end = end + 1 + strcspn(path + end + 1, "/");
 	}
-	*ret_prop = r.none ? 0 : r.prop;
-	return r.none ? 0 : r.bits;
+	if (r.none)
+		r.bits = r.prop = 0;
+	return r;
 }
 
 /* A guest or a storage in a pool has what the pool gives. */
-static uint64_t pool_roles(
+static struct rights pool_rights(
     const struct sim *s, const char *who, const struct suser *u, const char *path)
 {
 	const char *vm = text_after(path, "/vms/"), *st = text_after(path, "/storage/");
-	uint64_t bits = 0, prop;
-	int64_t vmid;
+	struct rights all = {0};
+	int64_t vmid = 0;
+	const struct guest *g =
+	    vm && !text_to_int(vm, 1, SIM_VMID_MAX, &vmid) ? guest_find(s, vmid) : NULL;
 
-	if (vm && !text_to_int(vm, 1, SIM_VMID_MAX, &vmid)) {
-		const struct guest *g = guest_find(s, vmid);
+	for (size_t i = 0; (g || st) && i < s->npools; i++) {
+		const struct pool *p = s->pools[i];
+		_cleanup_str_ char *at = NULL;
+		struct rights r;
 
-		if (g && g->pool) {
-			_cleanup_str_ char *at = mem_printf("/pool/%s", g->pool);
-
-			bits = walk(s, who, u, at, &prop);
-		}
+		if (g ? !text_eq(g->pool, p->name) : !strs_has(&p->stores, st))
+			continue;
+		at = mem_printf("/pool/%s", p->name);
+		r = walk(s, who, u, at);
+		all.bits |= r.bits;
+		all.none = all.none || r.none;
 	}
-	for (size_t i = 0; st && i < s->npools; i++)
-		if (strs_has(&s->pools[i]->stores, st)) {
-			_cleanup_str_ char *at = mem_printf("/pool/%s", s->pools[i]->name);
-
-			bits |= walk(s, who, u, at, &prop);
-		}
-	return bits;
+	return all;
 }
 
+/* compile_acl_path: no access by the path itself stays so, and none by the pool takes all. */
 static uint64_t one_privs(
     const struct sim *s, const char *who, const struct suser *u, const char *path, uint64_t *prop)
 {
-	uint64_t bits = walk(s, who, u, path, prop);
+	struct rights own = walk(s, who, u, path), pool = pool_rights(s, who, u, path);
 
-	return bits | pool_roles(s, who, u, path);
+	*prop = own.none || pool.none ? 0 : own.prop;
+	return own.none || pool.none ? 0 : own.bits | pool.bits;
 }
 
 uint64_t auth_privs(const struct sim *s, const struct who *w, const char *path, uint64_t *propagate)

@@ -126,15 +126,13 @@ static bool may_key(struct job *j, int64_t vmid, const char *key, struct oops *o
 bool conf_may_drive(struct job *j, const char *key, const char *value, struct oops *o)
 {
 	_cleanup_drive_ struct drive d = {0};
-	uint64_t want = PRIV_BIT(VM_CONFIG_DISK);
 
 	if (j->trusted || !drive_parse(j->sim, key, value, &d))
 		return true;
-	if (drive_is_cloudinit(&d))
-		want = PRIV_BIT(VM_CONFIG_CLOUDINIT) | PRIV_BIT(VM_CONFIG_CDROM);
-	else if (drive_is_cdrom(&d))
-		want = PRIV_BIT(VM_CONFIG_CDROM);
-	return may_vm(j, j->vmid, want, false, o);
+	if (drive_is_cloudinit(&d) && !may_vm(j, j->vmid, PRIV_BIT(VM_CONFIG_CLOUDINIT), false, o))
+		return false;
+	return may_vm(j, j->vmid,
+	    drive_is_cdrom(&d) ? PRIV_BIT(VM_CONFIG_CDROM) : PRIV_BIT(VM_CONFIG_DISK), false, o);
 }
 
 /* What is mapped is for who may use the mapping, what is passed through by its address for root. */
@@ -218,9 +216,23 @@ bool conf_may_mappings(struct job *j, const struct kv *conf, struct oops *o)
 	return true;
 }
 
+/* Whose image a name is, whether there is one or not: vm-N-…, base-N-…; 0 = nobody's. */
+static int64_t owner_of(const char *name)
+{
+	const char *p = strrchr(name, '/'), *n;
+
+	p = p ? p + 1 : name;
+	n = text_after(p, "vm-");
+	if (!n)
+		n = text_after(p, "base-");
+	return n ? strtoll(n, NULL, 10) : 0;
+}
+
+/* check_volume_access */
 bool conf_may_volume(struct job *j, const char *volid, int64_t vmid, struct oops *o)
 {
 	struct sim *s = j->sim;
+	int64_t owner;
 	_cleanup_str_ char *store = NULL;
 	_cleanup_str_ char *name = NULL;
 	_cleanup_str_ char *path = NULL;
@@ -236,13 +248,17 @@ bool conf_may_volume(struct job *j, const char *volid, int64_t vmid, struct oops
 	path = mem_printf("/storage/%s", store);
 	if (auth_has(s, &j->who, path, PRIV_BIT(DATASTORE_ALLOCATE)))
 		return true;
-	if (v && v->vmid == vmid && vmid)
-		return true;
-	if (!v || !v->vmid)
+	if (text_starts(name, "iso/") || text_starts(name, "vztmpl/") ||
+	    text_starts(name, "import/"))
 		return auth_check(s, &j->who, path,
 		    PRIV_BIT(DATASTORE_ALLOCATESPACE) | PRIV_BIT(DATASTORE_AUDIT), true, o);
+	owner = v ? v->vmid : owner_of(name);
+	if (owner && owner == vmid)
+		return true;
+	if (!owner)
+		return oops_die(o, "missing privileges to access %s", volid);
 	return auth_check(s, &j->who, path, PRIV_BIT(DATASTORE_AUDIT), false, o) &&
-	       auth_vm(s, &j->who, v->vmid, PRIV_BIT(VM_CONFIG_DISK), o);
+	       auth_vm(s, &j->who, owner, PRIV_BIT(VM_CONFIG_DISK), o);
 }
 
 static bool volname_ok(const struct store *st, const char *name, struct oops *o)

@@ -160,6 +160,70 @@ static void permissions_are_listed(void **state)
 	assert_null(jsn_get(c->a.data, "/pool/theirs"));
 }
 
+/* compile_acl_path: no access is not made up for by a pool, and none by a pool takes all. */
+static void no_access_wins(void **state)
+{
+	struct client *c = *state;
+	const char *path = "/nodes/n1/qemu/110/config";
+
+	assert_int_equal(call(c, "GET", path, NULL), 200);
+	c->auth = ROOT;
+	assert_int_equal(
+	    call(c, "PUT", "/access/acl", "path=/vms/110&roles=NoAccess&users=bot@pve"), 200);
+	c->auth = SAME;
+	assert_int_equal(call(c, "GET", path, NULL), 403);
+	c->auth = ROOT;
+	assert_int_equal(
+	    call(c, "PUT", "/access/acl", "path=/vms/110&roles=NoAccess&users=bot@pve&delete=1"),
+	    200);
+	assert_int_equal(
+	    call(c, "PUT", "/access/acl", "path=/vms/111&roles=Look&users=bot@pve"), 200);
+	c->auth = SAME;
+	assert_int_equal(call(c, "GET", path, NULL), 200);
+	assert_int_equal(call(c, "GET", "/nodes/n1/qemu/111/config", NULL), 200);
+	c->auth = ROOT;
+	assert_int_equal(
+	    call(c, "PUT", "/access/acl", "path=/pool/theirs&roles=NoAccess&users=bot@pve"), 200);
+	c->auth = SAME;
+	assert_int_equal(call(c, "GET", "/nodes/n1/qemu/111/config", NULL), 403);
+}
+
+/* Storage content's index, check_volume_access: images are shown to whoever may use them. */
+static void content_shows_what_may_be_used(void **state)
+{
+	struct client *c = *state;
+	const char *path = "/nodes/n1/storage/disks/content";
+
+	c->auth = ROOT;
+	assert_int_equal(call(c, "GET", path, NULL), 200);
+	assert_int_equal(jsn_len(c->a.data), 1);
+	c->auth = SAME;
+	assert_int_equal(call(c, "GET", path, NULL), 200);
+	assert_int_equal(jsn_len(c->a.data), 0);
+	c->auth = ROOT;
+	assert_int_equal(call(c, "POST", "/access/roles", "roleid=Disk&privs=VM.Config.Disk"), 200);
+	assert_int_equal(
+	    call(c, "PUT", "/access/acl", "path=/vms/110&roles=Disk&users=bot@pve"), 200);
+	c->auth = SAME;
+	assert_int_equal(call(c, "GET", path, NULL), 200);
+	assert_int_equal(jsn_len(c->a.data), 1);
+}
+
+/* read_pool: the right to look at the pool shows its members, whatever else there is. */
+static void pool_shows_its_members(void **state)
+{
+	struct client *c = *state;
+
+	c->auth = ROOT;
+	assert_int_equal(call(c, "POST", "/access/roles", "roleid=Pools&privs=Pool.Audit"), 200);
+	assert_int_equal(
+	    call(c, "PUT", "/access/acl", "path=/pool/theirs&roles=Pools&users=bot@pve"), 200);
+	c->auth = SAME;
+	assert_int_equal(call(c, "GET", "/nodes/n1/qemu/111/config", NULL), 403);
+	assert_int_equal(call(c, "GET", "/pools/theirs", NULL), 200);
+	assert_int_equal(jsn_len(jsn_get(c->a.data, "members")), 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -170,6 +234,9 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(tasks_of_others_are_hidden, setup, teardown),
 	    cmocka_unit_test_setup_teardown(bad_secret_is_told_late, setup, teardown),
 	    cmocka_unit_test_setup_teardown(permissions_are_listed, setup, teardown),
+	    cmocka_unit_test_setup_teardown(no_access_wins, setup, teardown),
+	    cmocka_unit_test_setup_teardown(content_shows_what_may_be_used, setup, teardown),
+	    cmocka_unit_test_setup_teardown(pool_shows_its_members, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

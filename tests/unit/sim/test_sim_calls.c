@@ -258,6 +258,34 @@ static void migration_asks_before_the_fork(void **state)
 	assert_string_equal(sim_guest_node(c->sim, 110), "n2");
 }
 
+/* --- pools --- */
+
+/* update_pool, lock_user_config: all of it or nothing, and refusals are told as its failure. */
+static void pool_takes_all_or_nothing(void **state)
+{
+	struct client *c = *state;
+
+	assert_int_equal(call(c, "POST", "/pools", "poolid=p1"), 200);
+	assert_int_equal(call(c, "PUT", "/pools/p1", "vms=111"), 200);
+	no(c, "PUT", "/pools/p1", "vms=110,111&comment=x",
+	    "update pools failed: VM 111 is already a pool member");
+	assert_int_equal(call(c, "GET", "/pools/p1", NULL), 200);
+	assert_int_equal(jsn_len(jsn_get(c->a.data, "members")), 1);
+	assert_null(jsn_get_text(c->a.data, "comment"));
+	no(c, "PUT", "/pools/p1", "vms=112,112",
+	    "update pools failed: VM 112 is already a pool member");
+	assert_int_equal(call(c, "POST", "/access/roles", "roleid=Pools&privs=Pool.Allocate"), 200);
+	assert_int_equal(
+	    call(c, "PUT", "/access/acl", "path=/pool/p1&roles=Pools&users=bot@pve"), 200);
+	assert_int_equal(
+	    call(c, "PUT", "/access/acl", "path=/vms/112&roles=NoAccess&users=bot@pve"), 200);
+	c->auth = BOT;
+	assert_int_equal(call(c, "PUT", "/pools/p1", "vms=110"), 200);
+	no(c, "PUT", "/pools/p1", "vms=112",
+	    "update pools failed: 403 Permission check failed (/vms/112, "
+	    "Permissions.Modify|VM.Allocate)");
+}
+
 /* --- what is checked again in the task --- */
 
 /* destroy_vm: $early_checks */
@@ -314,6 +342,7 @@ int main(void)
 	    BOTH(some_snapshots_cannot_be_copied),
 	    BOTH(clone_needs_the_mapping),
 	    BOTH(migration_asks_before_the_fork),
+	    BOTH(pool_takes_all_or_nothing),
 	    BOTH(destroying_looks_twice),
 	    BOTH(template_looks_twice),
 	};
