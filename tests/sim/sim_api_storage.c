@@ -17,20 +17,25 @@ static bool store_seen(struct job *j, const struct store *st)
 	    j->sim, &j->who, path, PRIV_BIT(DATASTORE_AUDIT) | PRIV_BIT(DATASTORE_ALLOCATESPACE));
 }
 
-static struct jsn *store_json(struct job *j, const struct store *st)
+/* storage_info: a storage of other nodes alone is there, too, and counts as one that is disabled.
+ */
+static struct jsn *store_json(struct job *j, const struct store *st, bool list)
 {
 	struct jsn *o = jsn_new_object();
 	_cleanup_str_ char *content = strs_join(&st->content, ",");
-	int64_t used = store_used(j->sim, st, j->node);
+	bool enabled = st->enabled && store_on(st, j->node), active = enabled && st->online;
+	int64_t used = active ? store_used(j->sim, st, j->node) : 0;
 
 	jsn_put_str(o, "type", store_word(st));
 	jsn_put_str(o, "content", content);
 	jsn_put_int(o, "shared", st->shared);
-	jsn_put_int(o, "enabled", st->enabled);
-	jsn_put_int(o, "active", st->enabled && st->online);
-	jsn_put_int(o, "total", st->online ? st->total : 0);
-	jsn_put_int(o, "used", st->online ? used : 0);
-	jsn_put_int(o, "avail", st->online ? st->total - used : 0);
+	jsn_put_int(o, "enabled", enabled);
+	jsn_put_int(o, "active", active);
+	jsn_put_int(o, "total", active ? st->total : 0);
+	jsn_put_int(o, "used", used);
+	jsn_put_int(o, "avail", active ? st->total - used : 0);
+	if (list && active && st->total)
+		jsn_put(o, "used_fraction", jsn_new_num((double)used / (double)st->total));
 	return o;
 }
 
@@ -48,31 +53,40 @@ static bool has_content(const struct store *st, const char *list)
 	return false;
 }
 
+/* Asked for a kind of content, only those are told that the node can use. */
+static bool listed(struct job *j, const struct store *st)
+{
+	const char *content = job_param(j, "content");
+
+	return !content || (has_content(st, content) && st->enabled && store_on(st, j->node));
+}
+
 void api_storages(struct job *j)
 {
 	struct sim *s = j->sim;
 	struct jsn *a = jsn_new_array();
 	const char *only = job_param(j, "storage"), *target = job_param(j, "target");
 	struct node *to = target ? node_find(s, target) : NULL;
+	_cleanup_oops_ struct oops o = {0};
 
+	if (only && !(store_find(s, only) && listed(j, store_find(s, only)))) {
+		jsn_free(&a);
+		oops_param(&o, "storage", "No such storage.");
+		job_oops(j, &o);
+		return;
+	}
 	for (size_t i = 0; i < s->nstores; i++) {
 		struct store *st = s->stores[i];
-		struct jsn *o;
+		struct jsn *row;
 
-		if (!store_on(st, j->node) || !store_seen(j, st) ||
-		    (only && strcmp(only, st->name) != 0) ||
-		    !has_content(st, job_param(j, "content")) ||
+		if (!listed(j, st) || !store_seen(j, st) || (only && strcmp(only, st->name) != 0) ||
 		    (job_param_bool(j, "enabled") && !st->enabled) ||
-		    (to && to != j->node && (!st->shared || !store_on(st, to))))
+		    (to && to != j->node &&
+			(!st->shared || !store_on(st, to) || !store_on(st, j->node))))
 			continue;
-		o = store_json(j, st);
-		jsn_put_str(o, "storage", st->name);
-		if (st->online)
-			jsn_put(o, "used_fraction",
-			    jsn_new_num(st->total
-					    ? (double)store_used(s, st, j->node) / (double)st->total
-					    : 0));
-		jsn_push(a, o);
+		row = store_json(j, st, true);
+		jsn_put_str(row, "storage", st->name);
+		jsn_push(a, row);
 	}
 	job_ok(j, a);
 }
@@ -82,12 +96,12 @@ void api_storage_status(struct job *j)
 	struct store *st = store_find(j->sim, job_param(j, "storage"));
 	_cleanup_oops_ struct oops o = {0};
 
-	if (!st || !store_on(st, j->node)) {
+	if (!st) {
 		oops_param(&o, "storage", "No such storage.");
 		job_oops(j, &o);
 		return;
 	}
-	job_ok(j, store_json(j, st));
+	job_ok(j, store_json(j, st, false));
 }
 
 static struct jsn *volume_json(const struct volume *v, bool v9)

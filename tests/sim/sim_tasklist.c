@@ -159,14 +159,31 @@ void api_cluster_tasks(struct job *j)
 
 /* --- a node's --- */
 
+/* upid_normalize_status_type; what runs has none. */
+static const char *kind_of(const struct task *t)
+{
+	if (!t->status)
+		return "";
+	if (!strcmp(t->status, "OK"))
+		return "ok";
+	if (text_starts(t->status, "WARNINGS: "))
+		return "warning";
+	return strcmp(t->status, "unexpected status") != 0 ? "error" : "unknown";
+}
+
 static bool wanted(const struct job *j, const struct task *t)
 {
 	const char *type = job_param(j, "typefilter"), *vm = job_param(j, "vmid"),
-		   *user = job_param(j, "userfilter");
-	bool failed = t->status && strcmp(t->status, "OK") != 0;
+		   *user = job_param(j, "userfilter"), *status = job_param(j, "statusfilter"),
+		   *kind = kind_of(t);
+	bool failed = !strcmp(kind, "error") || !strcmp(kind, "unknown");
+	_cleanup_strs_ struct strs kinds = {0};
 
+	if (status && text_split(status, ",; ", true, 8, &kinds) == 0 && kinds.n &&
+	    !strs_has(&kinds, kind))
+		return false;
 	return !(type && strcmp(type, t->type) != 0) && !(vm && strcmp(vm, t->id) != 0) &&
-	       !(user && !strstr(t->full, user)) && t->start >= job_param_int(j, "since", 0) &&
+	       !(user && !strcasestr(t->full, user)) && t->start >= job_param_int(j, "since", 0) &&
 	       t->start <= job_param_int(j, "until", INT64_MAX) &&
 	       !(job_param_bool(j, "errors") && !failed);
 }

@@ -258,6 +258,29 @@ static void migration_asks_before_the_fork(void **state)
 	assert_string_equal(sim_guest_node(c->sim, 110), "n2");
 }
 
+/* --- storages --- */
+
+/* storage_info: without a kind of content all are told, those of other nodes as disabled. */
+static void storages_of_other_nodes_are_told(void **state)
+{
+	struct client *c = *state;
+	const struct jsn *row;
+
+	assert_int_equal(call(c, "GET", "/nodes/n2/storage", "storage=here"), 200);
+	assert_int_equal(jsn_len(c->a.data), 1);
+	row = jsn_at(c->a.data, 0);
+	assert_int_equal(jsn_get_int(row, "enabled", -1), 0);
+	assert_int_equal(jsn_get_int(row, "active", -1), 0);
+	assert_int_equal(jsn_get_int(row, "total", -1), 0);
+	assert_null(jsn_get(row, "used_fraction"));
+	assert_int_equal(call(c, "GET", "/nodes/n2/storage", "content=images"), 200);
+	assert_int_equal(jsn_len(c->a.data), 2);
+	assert_int_equal(call(c, "GET", "/nodes/n2/storage", "storage=here&content=images"), 400);
+	assert_string_equal(param_error(c, "storage"), "No such storage.");
+	assert_int_equal(call(c, "GET", "/nodes/n1/storage", "storage=here&content=images"), 200);
+	assert_int_equal(jsn_get_int(jsn_at(c->a.data, 0), "enabled", -1), 1);
+}
+
 /* --- pools --- */
 
 /* update_pool, lock_user_config: all of it or nothing, and refusals are told as its failure. */
@@ -342,6 +365,7 @@ int main(void)
 	    BOTH(some_snapshots_cannot_be_copied),
 	    BOTH(clone_needs_the_mapping),
 	    BOTH(migration_asks_before_the_fork),
+	    BOTH(storages_of_other_nodes_are_told),
 	    BOTH(pool_takes_all_or_nothing),
 	    BOTH(destroying_looks_twice),
 	    BOTH(template_looks_twice),

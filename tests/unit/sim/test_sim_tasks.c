@@ -154,6 +154,25 @@ static void name_of_who_was_there_before(void **state)
 	fail();
 }
 
+/* node_tasks, upid_normalize_status_type */
+static void tasks_by_their_end(void **state)
+{
+	struct client *c = *state;
+	const char *path = "/nodes/anna/tasks";
+
+	assert_int_equal(call(c, "GET", path, "limit=100&errors=1"), 200);
+	assert_int_equal(jsn_len(c->a.data), 1);
+	assert_string_equal(jsn_get_text(jsn_at(c->a.data, 0), "id"), "1039");
+	assert_int_equal(call(c, "GET", path, "limit=100&statusfilter=ok"), 200);
+	assert_int_equal(jsn_len(c->a.data), 39);
+	assert_int_equal(call(c, "GET", path, "limit=100&statusfilter=error,warning"), 200);
+	assert_int_equal(jsn_len(c->a.data), 1);
+	assert_int_equal(call(c, "GET", path, "limit=100&statusfilter=unknown"), 200);
+	assert_int_equal(jsn_len(c->a.data), 0);
+	assert_int_equal(call(c, "GET", path, "limit=100&userfilter=ROOT"), 200);
+	assert_int_equal(jsn_len(c->a.data), 40);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -161,6 +180,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(saved_is_a_number_first, setup, teardown),
 	    cmocka_unit_test_setup_teardown(power_loss, setup, teardown),
 	    cmocka_unit_test_setup_teardown(name_of_who_was_there_before, setup, teardown),
+	    cmocka_unit_test_setup_teardown(tasks_by_their_end, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
