@@ -18,13 +18,12 @@
 #include <unistd.h>
 
 #include "sim_form.h"
+#include "sim_head.h"
 #include "sim_state.h"
 
 #define REQUESTS_MAX 100 /* on one connection */
 #define IDLE_S 5	 /* between requests */
 #define READ_S 30	 /* for one request to arrive */
-#define HEAD_MAX ((size_t)8 << 10)
-#define HEAD_LINES 64
 #define BODY_MAX ((size_t)512 << 10)
 
 struct front {
@@ -46,12 +45,8 @@ struct conn {
 	bool closing;
 	/* the request at hand */
 	bool have_head;
-	size_t body_len;
-	char *method, *target, *type, *authorization, *cookie, *csrf, *host;
+	struct head head;
 	bool insecure; /* plain HTTP where TLS is spoken */
-	bool keep_alive;
-	int refuse; /* status to be answered instead */
-	const char *refuse_reason;
 };
 
 struct sim_http {
@@ -100,16 +95,8 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 
 static void request_fini(struct conn *c)
 {
-	mem_free_str(&c->method);
-	mem_free_str(&c->target);
-	mem_free_str(&c->type);
-	mem_free_secret(&c->authorization);
-	mem_free_secret(&c->cookie);
-	mem_free_str(&c->csrf);
-	mem_free_str(&c->host);
+	head_fini(&c->head);
 	c->have_head = false;
-	c->body_len = 0;
-	c->refuse = 0;
 }
 
 static void conn_free(struct conn *c)
@@ -153,27 +140,11 @@ static void on_written(struct bufferevent *bev, void *arg)
 
 static void send_answer(struct conn *c, const struct sim_reply *r)
 {
-	struct evbuffer *out = bufferevent_get_output(c->bev);
-	bool close =
-	    r->close || !c->keep_alive || ++c->served >= REQUESTS_MAX || r->cut == SIM_CUT_SHORT;
-	char date[64];
-	time_t t = (time_t)(sim_wall(c->front->h->sim) / 1000);
-	struct tm tm;
-	size_t announced = r->cut == SIM_CUT_SHORT ? r->len * 2 : r->len;
+	bool close = r->close || !c->head.keep_alive || ++c->served >= REQUESTS_MAX ||
+		     r->cut == SIM_CUT_SHORT;
 
-	strftime(date, sizeof(date), "%a, %d %b %Y %H:%M:%S GMT", gmtime_r(&t, &tm));
-	evbuffer_add_printf(out,
-	    "HTTP/1.1 %d %.*s\r\nCache-Control: max-age=0\r\nConnection: %s\r\nDate: %s\r\n"
-	    "Pragma: no-cache\r\nServer: pve-api-daemon/3.0\r\n",
-	    r->status, (int)strcspn(r->reason, "\n"), r->reason, close ? "close" : "Keep-Alive",
-	    date);
-	if (r->len)
-		evbuffer_add_printf(out, "Content-Length: %zu\r\n%s", announced,
-		    r->plain ? "" : "Content-Type: application/json;charset=UTF-8\r\n");
-	if (r->status == 301)
-		evbuffer_add_printf(out, "Location: https://%s%s\r\n", c->host, c->target);
-	evbuffer_add_printf(out, "Expires: %s\r\n\r\n", date);
-	evbuffer_add(out, r->body, r->len);
+	head_answer(
+	    bufferevent_get_output(c->bev), &c->head, r, close, sim_wall(c->front->h->sim) / 1000);
 	request_fini(c);
 	if (close) {
 		c->closing = true;
@@ -223,23 +194,23 @@ static const char *ticket_of(const char *cookie, char **ret)
 static void submit(struct conn *c, const char *body)
 {
 	struct sim_http *h = c->front->h;
-	char *query = strchr(c->target, '?');
+	char *query = strchr(c->head.target, '?');
 	_cleanup_kv_ struct kv params = {0};
 	_cleanup_str_ char *ticket = NULL;
 	_cleanup_str_ char *why = NULL;
 	_cleanup_str_ char *format = NULL;
 	const char *path;
-	struct sim_req req = {.method = c->method,
+	struct sim_req req = {.method = c->head.method,
 	    .params = &params,
-	    .authorization = c->authorization,
-	    .csrf = c->csrf,
+	    .authorization = c->head.authorization,
+	    .csrf = c->head.csrf,
 	    .node = c->front->node,
-	    .body_len = c->body_len};
+	    .body_len = c->head.body_len};
 	int status;
 
 	if (query)
 		*query++ = '\0';
-	path = text_after(c->target, "/api2/");
+	path = text_after(c->head.target, "/api2/");
 	if (!path) {
 		refuse(c, 404, "no such file");
 		return;
@@ -247,13 +218,13 @@ static void submit(struct conn *c, const char *body)
 	format = mem_strndup(path, strcspn(path, "/"));
 	path += strlen(format);
 	req.format = format;
-	status = form_body(c->type, body, c->body_len, h->sim->v9, &params, &why);
+	status = form_body(c->head.type, body, c->head.body_len, h->sim->v9, &params, &why);
 	if (status) {
 		refuse(c, status, why);
 		return;
 	}
 	form_parse(query ? query : "", &params);
-	ticket_of(c->cookie, &ticket);
+	ticket_of(c->head.cookie, &ticket);
 	req.path = *path ? path : "/";
 	req.ticket = ticket;
 	clock_sync(h);
@@ -262,87 +233,18 @@ static void submit(struct conn *c, const char *body)
 	clock_sync(h);
 }
 
-static void header(struct conn *c, char *line)
-{
-	char *v = strchr(line, ':');
-
-	if (!v)
-		return;
-	*v++ = '\0';
-	v += strspn(v, " \t");
-	if (text_eq_nocase(line, "content-length")) {
-		int64_t n;
-
-		if (text_to_int(v, 0, INT32_MAX, &n) < 0)
-			c->refuse = 400, c->refuse_reason = "bad content length";
-		else
-			c->body_len = (size_t)n;
-	} else if (text_eq_nocase(line, "host"))
-		mem_replace(&c->host, v);
-	else if (text_eq_nocase(line, "transfer-encoding"))
-		c->refuse = 501, c->refuse_reason = "chunked transfer encoding not supported";
-	else if (text_eq_nocase(line, "content-type"))
-		mem_replace(&c->type, v);
-	else if (text_eq_nocase(line, "authorization"))
-		mem_replace(&c->authorization, v);
-	else if (text_eq_nocase(line, "cookie"))
-		mem_replace(&c->cookie, v);
-	else if (text_eq_nocase(line, "csrfpreventiontoken"))
-		mem_replace(&c->csrf, v);
-	else if (text_eq_nocase(line, "connection"))
-		c->keep_alive = !text_eq_nocase(v, "close");
-	else if (text_eq_nocase(line, "expect"))
-		evbuffer_add_printf(
-		    bufferevent_get_output(c->bev), "HTTP/1.1 100 Continue\r\n\r\n");
-}
-
-static bool first_line(struct conn *c, char *line)
-{
-	char *sp = strchr(line, ' '), *sp2 = sp ? strchr(sp + 1, ' ') : NULL;
-
-	if (!sp2 || !text_starts(sp2 + 1, "HTTP/1."))
-		return false;
-	*sp = *sp2 = '\0';
-	c->method = mem_strdup(line);
-	c->target = mem_strdup(sp + 1);
-	c->keep_alive = sp2[8] == '1';
-	return true;
-}
-
-/* Reads the head if it is all there; false: wait for more, or the connection is gone. */
+/* Whether the head is all there; if not, more is waited for, or the connection is gone. */
 static bool read_head(struct conn *c)
 {
-	struct evbuffer *in = bufferevent_get_input(c->bev);
-	struct evbuffer_ptr end = evbuffer_search(in, "\r\n\r\n", 4, NULL);
-	_cleanup_str_ char *head = NULL;
-	char *rest, *line;
-	unsigned n = 0;
+	enum head_state st = head_read(bufferevent_get_input(c->bev), &c->head);
 
-	if (end.pos < 0 || (size_t)end.pos > HEAD_MAX) {
-		if (evbuffer_get_length(in) > HEAD_MAX)
-			conn_free(c);
-		return false;
-	}
-	head = mem_alloc((size_t)end.pos + 5);
-	evbuffer_remove(in, head, (size_t)end.pos + 4);
-	rest = head;
-	while ((line = strsep(&rest, "\n")) && *line && *line != '\r') {
-		line[strcspn(line, "\r")] = '\0';
-		if (n++ == 0) {
-			if (!first_line(c, line)) {
-				conn_free(c);
-				return false;
-			}
-		} else if (n > HEAD_LINES) {
-			c->refuse = 501;
-			c->refuse_reason = "too many header lines";
-		} else
-			header(c, line);
-	}
-	if (!c->method) {
+	if (st == HEAD_BROKEN)
 		conn_free(c);
+	if (st != HEAD_WHOLE)
 		return false;
-	}
+	if (c->head.expects)
+		evbuffer_add_printf(
+		    bufferevent_get_output(c->bev), "HTTP/1.1 100 Continue\r\n\r\n");
 	c->have_head = true;
 	return true;
 }
@@ -354,8 +256,8 @@ static void redirect(struct conn *c)
 	const struct sim_reply r = {
 	    .status = 301, .reason = why, .body = why, .len = strlen(why), .plain = true};
 
-	if (!c->host)
-		c->host = mem_strdup("localhost");
+	if (!c->head.host)
+		c->head.host = mem_strdup("localhost");
 	c->have_head = false;
 	send_answer(c, &r);
 }
@@ -370,35 +272,34 @@ static void conn_next(struct conn *c)
 
 	if (c->waiting || c->closing)
 		return;
-	if (!c->have_head && !read_head(c)) {
+	if (!c->have_head && !read_head(c))
 		return;
-	}
 	if (c->insecure) {
 		redirect(c);
 		return;
 	}
 	for (size_t i = 0; i < ARRAY_LEN(methods); i++)
-		known = known || !strcmp(c->method, methods[i]);
+		known = known || !strcmp(c->head.method, methods[i]);
 	if (!known) {
-		_cleanup_str_ char *why = mem_printf("method '%s' not available", c->method);
+		_cleanup_str_ char *why = mem_printf("method '%s' not available", c->head.method);
 		const struct sim_reply r = {
 		    .status = 501, .reason = why, .body = "", .close = true};
 
 		send_answer(c, &r);
 		return;
 	}
-	if (c->body_len > BODY_MAX)
-		c->refuse = 501, c->refuse_reason = "for data too large";
-	if (c->refuse) {
-		refuse(c, c->refuse, c->refuse_reason);
+	if (c->head.body_len > BODY_MAX)
+		c->head.refuse = 501, c->head.refuse_reason = "for data too large";
+	if (c->head.refuse) {
+		refuse(c, c->head.refuse, c->head.refuse_reason);
 		return;
 	}
-	if (evbuffer_get_length(in) < c->body_len) {
+	if (evbuffer_get_length(in) < c->head.body_len) {
 		bufferevent_set_timeouts(c->bev, &read_time, NULL);
 		return;
 	}
-	body = mem_alloc(c->body_len + 1);
-	evbuffer_remove(in, body, c->body_len);
+	body = mem_alloc(c->head.body_len + 1);
+	evbuffer_remove(in, body, c->head.body_len);
 	bufferevent_set_timeouts(c->bev, &idle, NULL);
 	submit(c, body);
 }

@@ -140,15 +140,28 @@ void api_snapshot_post(struct job *j)
 		job_fork(j, "qmsnapshot", id, snap_task);
 }
 
+/* The guest, which has the snapshot that the request names. */
+static struct snap *named(struct job *j, struct guest **ret, struct oops *o)
+{
+	const char *name = job_param(j, "snapname");
+	struct guest *g = conf_load(j, j->vmid, o);
+	struct snap *n = g ? snap_find(g, name) : NULL;
+
+	if (g && !n)
+		oops_die(o, "snapshot '%s' does not exist", name);
+	*ret = g;
+	return n;
+}
+
 static void snap_drop(struct job *j)
 {
 	struct sim *s = j->sim;
 	_cleanup_oops_ struct oops o = {0};
-	struct guest *g = conf_load(j, j->vmid, &o);
-	struct snap *n = g ? snap_find(g, job_param(j, "snapname")) : NULL;
+	struct guest *g;
+	struct snap *n = named(j, &g, &o);
 
 	if (!n) {
-		job_die(j, "snapshot '%s' does not exist", job_param(j, "snapname"));
+		job_oops(j, &o);
 		return;
 	}
 	if (text_eq(kv_get(&g->conf, "parent"), n->name)) {
@@ -173,12 +186,8 @@ static void snap_drop_locked(struct job *j)
 	_cleanup_oops_ struct oops o = {0};
 	struct guest *g = conf_load(j, j->vmid, &o);
 
-	if (!g || !conf_unlocked(g, &o)) {
+	if (!g || !conf_unlocked(g, &o) || !named(j, &g, &o)) {
 		job_oops(j, &o);
-		return;
-	}
-	if (!snap_find(g, job_param(j, "snapname"))) {
-		job_die(j, "snapshot '%s' does not exist", job_param(j, "snapname"));
 		return;
 	}
 	guest_set(j->sim, g, "lock", "snapshot-delete");
@@ -201,11 +210,11 @@ static void rollback_do(struct job *j)
 {
 	struct sim *s = j->sim;
 	_cleanup_oops_ struct oops o = {0};
-	struct guest *g = conf_load(j, j->vmid, &o);
-	struct snap *n = g ? snap_find(g, job_param(j, "snapname")) : NULL;
+	struct guest *g;
+	const struct snap *n = named(j, &g, &o);
 
 	if (!n) {
-		job_die(j, "snapshot '%s' does not exist", job_param(j, "snapname"));
+		job_oops(j, &o);
 		return;
 	}
 	for (size_t i = 0; i < g->conf.n; i++)
