@@ -16,6 +16,9 @@ static const struct {
 	"stand between you and the server"},
     {"REVOKED HOST KEY", ERR_TLS, "the host key is marked as revoked in git.known_hosts_file",
 	"do not trust this server before its administrator has told you its new key"},
+    {"Certificate invalid", ERR_TLS, "the certificate of the host key is not valid",
+	"let the server's administrator renew it, or add the host key itself to "
+	"git.known_hosts_file"},
     {"you have requested strict checking", ERR_TLS, "no host key of this server is known",
 	"add the output of ssh-keyscan for it to git.known_hosts_file, after comparing it with "
 	"what "

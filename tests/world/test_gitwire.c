@@ -198,6 +198,28 @@ static void test_manifests_move(void **state)
 	world_free(&w);
 }
 
+/* A server that is away is asked less and less often, and noticed soon when it is back. */
+static void test_back_off(void **state)
+{
+	struct world *w = settled_world(7);
+	struct memgit_asked before = memgit_asked(w->git);
+
+	(void)state;
+	memgit_set_down(w->git, true);
+	world_run(w, 30 * MINUTE, NULL, NULL);
+	/* The next poll, after 5, 10, 20, 40, 80 s, then every two minutes; each up to a tenth
+	 * later. */
+	assert_in_range(memgit_asked(w->git).list - before.list, 16, 20);
+	assert_non_null(controller_status(w->controller)->git_problem);
+	assert_int_equal(world_vmstat(w, "web-01")->verdict, PLAN_IN_SYNC);
+	memgit_set_down(w->git, false);
+	before = memgit_asked(w->git);
+	world_run(w, 2 * MINUTE + 15000, NULL, NULL);
+	assert_true(memgit_asked(w->git).list > before.list);
+	assert_null(controller_status(w->controller)->git_problem);
+	world_free(&w);
+}
+
 /* The server asks to be left alone: it is, by polls, by webhooks and by reports. */
 static void test_pause_is_kept(void **state)
 {
@@ -228,6 +250,7 @@ int main(void)
 	    cmocka_unit_test(test_status_branch_is_deleted),
 	    cmocka_unit_test(test_status_branch_is_rewritten),
 	    cmocka_unit_test(test_manifests_move),
+	    cmocka_unit_test(test_back_off),
 	    cmocka_unit_test(test_pause_is_kept),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -219,6 +219,47 @@ static void test_sha256(void **state UNUSED)
 	}
 }
 
+/* Host keys that an authority vouches for: the list knows the authority alone. */
+static void test_host_certificates(void **state UNUSED)
+{
+	_cleanup_str_ char *url = make_repo("certified");
+	_cleanup_str_ char *head = commit("certified", "echo a >a.yaml");
+	_cleanup_str_ char *file = mem_printf("%s/authorities", fix_dir);
+	struct fix f;
+	fix_run("%s certify srv -1h:+1d\n"
+		"ca=$(cut -d' ' -f1,2 srv/ca.pub); echo \"@cert-authority [127.0.0.1]:* $ca\" "
+		">authorities",
+	    server);
+	init(&f, url);
+	f.opts.setup.known_hosts_file = file;
+	fix_open(&f);
+	fix_list(&f);
+	fix_ok(&f);
+	assert_string_equal(f.head, head);
+
+	/* Of another authority, of one for other hosts, and of one that is not trusted any more. */
+	fix_run("echo \"@cert-authority * $(cut -d' ' -f1,2 srv/key.pub)\" >authorities");
+	fix_list(&f);
+	fix_failed(&f, ERR_TLS, "no host key of this server is known");
+	fix_run(
+	    "echo \"@cert-authority *.example.org $(cut -d' ' -f1,2 srv/ca.pub)\" >authorities");
+	fix_list(&f);
+	fix_failed(&f, ERR_TLS, "no host key of this server is known");
+	fix_run("ca=$(cut -d' ' -f1,2 srv/ca.pub); echo \"@cert-authority * $ca\" >authorities\n"
+		"echo \"@revoked * $ca\" >>authorities");
+	fix_list(&f);
+	fix_failed(&f, ERR_TLS, "revoked");
+	assert_non_null(f.hint);
+
+	fix_run("%s certify srv -2d:-1d; echo \"@cert-authority * $(cut -d' ' -f1,2 srv/ca.pub)\" "
+		">authorities",
+	    server);
+	fix_list(&f);
+	fix_failed(&f, ERR_TLS, "the certificate of the host key is not valid");
+	assert_non_null(strstr(f.hint, "administrator"));
+	fix_close(&f);
+}
+
 /* A server that says hello and then nothing: the worker itself gives up, or dies at the deadline
  * together with its ssh. */
 static void test_silence(void **state UNUSED)
@@ -299,6 +340,7 @@ int main(int argc, char **argv)
 	    cmocka_unit_test(test_keys),
 	    cmocka_unit_test(test_wrong_places),
 	    cmocka_unit_test(test_host_keys),
+	    cmocka_unit_test(test_host_certificates),
 	    cmocka_unit_test(test_sha256),
 	    cmocka_unit_test(test_silence),
 	};
