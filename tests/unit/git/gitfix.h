@@ -33,6 +33,15 @@
 			return gitworker_main(fix_fd_);                        \
 	} while (0)
 
+/* The whole main: `run` takes the tests and gives the exit status. */
+#define FIX_MAIN(run, ...)                                       \
+	int main(int argc, char **argv)                          \
+	{                                                        \
+		FIX_BE_WORKER(argc, argv);                       \
+		const struct CMUnitTest tests[] = {__VA_ARGS__}; \
+		return run(tests, ARRAY_LEN(tests));             \
+	}
+
 UNUSED static char fix_dir[64];
 
 /* Runs a shell script in the test's folder and gives what it printed, without the last line end. */
@@ -99,6 +108,15 @@ UNUSED static void fix_end(void)
 	if (system(cmd) != 0)
 		abort();
 	free(cmd);
+}
+
+/* For tests that need nothing but the folder. */
+UNUSED static int fix_run_tests(const struct CMUnitTest *tests, size_t n)
+{
+	fix_begin();
+	int failed = _cmocka_run_group_tests("git", tests, n, NULL, NULL);
+	fix_end();
+	return failed;
 }
 
 /* --- a port and its last result --- */

@@ -69,4 +69,39 @@ UNUSED static void githost_settings(const struct githost *h, struct fix *f, cons
 	f->opts.setup.password = h->password;
 }
 
+/* --- the one of a test program --- */
+
+static struct githost host;
+
+UNUSED static char *make_repo(const char *name)
+{
+	return githost_repo(&host, name);
+}
+
+/* One more commit on main, after the script; its id. */
+UNUSED static char *commit(const char *name, const char *script)
+{
+	return fix_sh("cd %s; %s\ngit add -A; git commit -q -m 'A change'; "
+		      "git push -q origin HEAD:main; git rev-parse HEAD",
+	    name, script);
+}
+
+UNUSED static void init(struct fix *f, const char *url)
+{
+	githost_settings(&host, f, url);
+}
+
+/* Runs the tests with the server; 77 when a program that it needs is not there. */
+UNUSED static int githost_run(const struct CMUnitTest *tests, size_t n)
+{
+	fix_begin();
+	int r = githost_start(&host);
+	if (r == 0) {
+		r = _cmocka_run_group_tests("https", tests, n, NULL, NULL);
+		githost_stop(&host);
+	}
+	fix_end();
+	return r;
+}
+
 #endif

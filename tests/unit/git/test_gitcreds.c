@@ -10,25 +10,6 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 
-static struct githost host;
-
-static char *make_repo(const char *name)
-{
-	return githost_repo(&host, name);
-}
-
-static char *commit(const char *name, const char *script)
-{
-	return fix_sh("cd %s; %s\ngit add -A; git commit -q -m 'A change'; "
-		      "git push -q origin HEAD:main; git rev-parse HEAD",
-	    name, script);
-}
-
-static void init(struct fix *f, const char *url)
-{
-	githost_settings(&host, f, url);
-}
-
 /* The same repositories by other credentials. */
 static void test_token_and_certificate(void **state UNUSED)
 {
@@ -249,21 +230,5 @@ static void test_proxy(void **state UNUSED)
 	}
 }
 
-int main(int argc, char **argv)
-{
-	FIX_BE_WORKER(argc, argv);
-	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_token_and_certificate),
-	    cmocka_unit_test(test_expired),
-	    cmocka_unit_test(test_write_credentials),
-	    cmocka_unit_test(test_proxy),
-	};
-	fix_begin();
-	int r = githost_start(&host);
-	if (r == 0) {
-		r = cmocka_run_group_tests(tests, NULL, NULL);
-		githost_stop(&host);
-	}
-	fix_end();
-	return r;
-}
+FIX_MAIN(githost_run, cmocka_unit_test(test_token_and_certificate), cmocka_unit_test(test_expired),
+    cmocka_unit_test(test_write_credentials), cmocka_unit_test(test_proxy))

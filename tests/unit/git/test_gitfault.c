@@ -467,21 +467,7 @@ static void test_memory(void **state UNUSED)
 	fix_close(&f);
 }
 
-int main(int argc, char **argv)
-{
-	FIX_BE_WORKER(argc, argv);
-	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_silence),
-	    cmocka_unit_test(test_stall),
-	    cmocka_unit_test(test_rubbish),
-	    cmocka_unit_test(test_killed),
-	    cmocka_unit_test(test_killed_anywhere),
-	    cmocka_unit_test(test_dies_always),
-	    cmocka_unit_test(test_lost_cache),
-	    cmocka_unit_test(test_memory),
-	};
-	fix_begin();
-	int failed = cmocka_run_group_tests(tests, NULL, NULL);
-	fix_end();
-	return failed;
-}
+FIX_MAIN(fix_run_tests, cmocka_unit_test(test_silence), cmocka_unit_test(test_stall),
+    cmocka_unit_test(test_rubbish), cmocka_unit_test(test_killed),
+    cmocka_unit_test(test_killed_anywhere), cmocka_unit_test(test_dies_always),
+    cmocka_unit_test(test_lost_cache), cmocka_unit_test(test_memory))

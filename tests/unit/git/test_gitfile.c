@@ -556,25 +556,9 @@ static void test_queue(void **state UNUSED)
 	fix_close(&a);
 }
 
-int main(int argc, char **argv)
-{
-	FIX_BE_WORKER(argc, argv);
-	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_list_read),
-	    cmocka_unit_test(test_missing),
-	    cmocka_unit_test(test_tag_and_space),
-	    cmocka_unit_test(test_hostile_tree),
-	    cmocka_unit_test(test_forged_tree),
-	    cmocka_unit_test(test_limits),
-	    cmocka_unit_test(test_compare),
-	    cmocka_unit_test(test_ignored),
-	    cmocka_unit_test(test_very_many),
-	    cmocka_unit_test(test_publish),
-	    cmocka_unit_test(test_checked_out),
-	    cmocka_unit_test(test_queue),
-	};
-	fix_begin();
-	int failed = cmocka_run_group_tests(tests, NULL, NULL);
-	fix_end();
-	return failed;
-}
+FIX_MAIN(fix_run_tests, cmocka_unit_test(test_list_read), cmocka_unit_test(test_missing),
+    cmocka_unit_test(test_tag_and_space), cmocka_unit_test(test_hostile_tree),
+    cmocka_unit_test(test_forged_tree), cmocka_unit_test(test_limits),
+    cmocka_unit_test(test_compare), cmocka_unit_test(test_ignored),
+    cmocka_unit_test(test_very_many), cmocka_unit_test(test_publish),
+    cmocka_unit_test(test_checked_out), cmocka_unit_test(test_queue))

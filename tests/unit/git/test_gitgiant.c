@@ -4,8 +4,6 @@
 
 #include "githost.h"
 
-static struct githost host;
-
 /* A pack of one blob that claims 10 GiB and has the data that `script` prints, deflated; then the
  * commit and the tree of the repository as they are. */
 static void serve_claim(const char *content)
@@ -213,23 +211,6 @@ static void test_gaps(void **state UNUSED)
 	fix_run("rm srv/.gitconfig");
 }
 
-int main(int argc, char **argv)
-{
-	FIX_BE_WORKER(argc, argv);
-	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_claimed_giant),
-	    cmocka_unit_test(test_claimed_loose),
-	    cmocka_unit_test(test_loops),
-	    cmocka_unit_test(test_moved),
-	    cmocka_unit_test(test_sha256),
-	    cmocka_unit_test(test_gaps),
-	};
-	fix_begin();
-	int r = githost_start(&host);
-	if (r == 0) {
-		r = cmocka_run_group_tests(tests, NULL, NULL);
-		githost_stop(&host);
-	}
-	fix_end();
-	return r;
-}
+FIX_MAIN(githost_run, cmocka_unit_test(test_claimed_giant), cmocka_unit_test(test_claimed_loose),
+    cmocka_unit_test(test_loops), cmocka_unit_test(test_moved), cmocka_unit_test(test_sha256),
+    cmocka_unit_test(test_gaps))

@@ -9,18 +9,6 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
-static struct githost host;
-
-static char *make_repo(const char *name)
-{
-	return githost_repo(&host, name);
-}
-
-static void init(struct fix *f, const char *url)
-{
-	githost_settings(&host, f, url);
-}
-
 /* How the server makes its packs: `script` gets git's own command as arguments. */
 static void pack_by(const char *script)
 {
@@ -246,21 +234,5 @@ static void test_writers(void **state UNUSED)
 	assert_true(declined > 0);
 }
 
-int main(int argc, char **argv)
-{
-	FIX_BE_WORKER(argc, argv);
-	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_before_tls),
-	    cmocka_unit_test(test_in_a_pack),
-	    cmocka_unit_test(test_in_a_push),
-	    cmocka_unit_test(test_writers),
-	};
-	fix_begin();
-	int r = githost_start(&host);
-	if (r == 0) {
-		r = cmocka_run_group_tests(tests, NULL, NULL);
-		githost_stop(&host);
-	}
-	fix_end();
-	return r;
-}
+FIX_MAIN(githost_run, cmocka_unit_test(test_before_tls), cmocka_unit_test(test_in_a_pack),
+    cmocka_unit_test(test_in_a_push), cmocka_unit_test(test_writers))

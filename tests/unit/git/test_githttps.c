@@ -4,25 +4,6 @@
 
 #include "githost.h"
 
-static struct githost host;
-
-static char *make_repo(const char *name)
-{
-	return githost_repo(&host, name);
-}
-
-static char *commit(const char *name, const char *script)
-{
-	return fix_sh("cd %s; %s\ngit add -A; git commit -q -m 'A change'; "
-		      "git push -q origin HEAD:main; git rev-parse HEAD",
-	    name, script);
-}
-
-static void init(struct fix *f, const char *url)
-{
-	githost_settings(&host, f, url);
-}
-
 static void open_port(struct fix *f, const char *url)
 {
 	init(f, url);
@@ -429,27 +410,8 @@ static void test_large(void **state UNUSED)
 	fix_close(&f);
 }
 
-int main(int argc, char **argv)
-{
-	FIX_BE_WORKER(argc, argv);
-	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_round),
-	    cmocka_unit_test(test_missing_branch),
-	    cmocka_unit_test(test_credentials),
-	    cmocka_unit_test(test_certificates),
-	    cmocka_unit_test(test_wrong_addresses),
-	    cmocka_unit_test(test_redirects),
-	    cmocka_unit_test(test_hooks),
-	    cmocka_unit_test(test_race),
-	    cmocka_unit_test(test_sha256),
-	    cmocka_unit_test(test_large),
-	};
-	fix_begin();
-	int r = githost_start(&host);
-	if (r == 0) {
-		r = cmocka_run_group_tests(tests, NULL, NULL);
-		githost_stop(&host);
-	}
-	fix_end();
-	return r;
-}
+FIX_MAIN(githost_run, cmocka_unit_test(test_round), cmocka_unit_test(test_missing_branch),
+    cmocka_unit_test(test_credentials), cmocka_unit_test(test_certificates),
+    cmocka_unit_test(test_wrong_addresses), cmocka_unit_test(test_redirects),
+    cmocka_unit_test(test_hooks), cmocka_unit_test(test_race), cmocka_unit_test(test_sha256),
+    cmocka_unit_test(test_large))

@@ -170,16 +170,5 @@ static void test_worker(void **state UNUSED)
 	fix_close(&f);
 }
 
-int main(int argc, char **argv)
-{
-	FIX_BE_WORKER(argc, argv);
-	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_alone),
-	    cmocka_unit_test(test_with_programs),
-	    cmocka_unit_test(test_worker),
-	};
-	fix_begin();
-	int failed = cmocka_run_group_tests(tests, NULL, NULL);
-	fix_end();
-	return failed;
-}
+FIX_MAIN(fix_run_tests, cmocka_unit_test(test_alone), cmocka_unit_test(test_with_programs),
+    cmocka_unit_test(test_worker))

@@ -77,6 +77,7 @@ static void no_helper_left(void)
 
 static void test_ssh(void **state UNUSED)
 {
+	free(history(SSH, "sealed", "u a"));
 	fix_run(
 	    "cd ssh; ssh-keygen -q -t ed25519 -N 'open sesame' -C locked -f locked; ssh-keygen -q "
 	    "-t rsa -b 2048 -N '' -f rsa; ssh-keygen -q -t ecdsa -m PEM -N 'open sesame' -f pem\n"
@@ -206,20 +207,5 @@ static void test_killed(void **state UNUSED)
 	no_helper_left();
 }
 
-int main(int argc, char **argv)
-{
-	FIX_BE_WORKER(argc, argv);
-	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_ssh),
-	    cmocka_unit_test(test_pgp),
-	    cmocka_unit_test(test_hardware),
-	    cmocka_unit_test(test_killed),
-	};
-	int rc = sign_begin();
-	if (rc != 0)
-		return rc;
-	free(history(SSH, "sealed", "u a"));
-	int failed = cmocka_run_group_tests(tests, NULL, NULL);
-	sign_end();
-	return failed;
-}
+FIX_MAIN(sign_run, cmocka_unit_test(test_ssh), cmocka_unit_test(test_pgp),
+    cmocka_unit_test(test_hardware), cmocka_unit_test(test_killed))

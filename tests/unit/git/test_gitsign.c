@@ -75,19 +75,5 @@ static void test_settings(void **state UNUSED)
 	fix_close(&f);
 }
 
-int main(int argc, char **argv)
-{
-	FIX_BE_WORKER(argc, argv);
-	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_head_ssh),
-	    cmocka_unit_test(test_range_ssh),
-	    cmocka_unit_test(test_old),
-	    cmocka_unit_test(test_settings),
-	};
-	int rc = sign_begin();
-	if (rc != 0)
-		return rc;
-	int failed = cmocka_run_group_tests(tests, NULL, NULL);
-	sign_end();
-	return failed;
-}
+FIX_MAIN(sign_run, cmocka_unit_test(test_head_ssh), cmocka_unit_test(test_range_ssh),
+    cmocka_unit_test(test_old), cmocka_unit_test(test_settings))

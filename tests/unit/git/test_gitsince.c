@@ -221,17 +221,5 @@ static void test_kinds(void **state UNUSED)
 	fix_close(&f);
 }
 
-int main(int argc, char **argv)
-{
-	FIX_BE_WORKER(argc, argv);
-	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_many),
-	    cmocka_unit_test(test_unopened),
-	    cmocka_unit_test(test_whole),
-	    cmocka_unit_test(test_kinds),
-	};
-	fix_begin();
-	int failed = cmocka_run_group_tests(tests, NULL, NULL);
-	fix_end();
-	return failed;
-}
+FIX_MAIN(fix_run_tests, cmocka_unit_test(test_many), cmocka_unit_test(test_unopened),
+    cmocka_unit_test(test_whole), cmocka_unit_test(test_kinds))

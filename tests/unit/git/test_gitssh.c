@@ -331,18 +331,7 @@ static void test_words(void **state UNUSED)
 	assert_null(gitsshwords_changed(" key sent by the remote host is\n"));
 }
 
-int main(int argc, char **argv)
-{
-	FIX_BE_WORKER(argc, argv);
-	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_words),
-	    cmocka_unit_test(test_round),
-	    cmocka_unit_test(test_keys),
-	    cmocka_unit_test(test_wrong_places),
-	    cmocka_unit_test(test_host_keys),
-	    cmocka_unit_test(test_host_certificates),
-	    cmocka_unit_test(test_sha256),
-	    cmocka_unit_test(test_silence),
-	};
-	return sshhost_run(tests, ARRAY_LEN(tests));
-}
+FIX_MAIN(sshhost_run, cmocka_unit_test(test_words), cmocka_unit_test(test_round),
+    cmocka_unit_test(test_keys), cmocka_unit_test(test_wrong_places),
+    cmocka_unit_test(test_host_keys), cmocka_unit_test(test_host_certificates),
+    cmocka_unit_test(test_sha256), cmocka_unit_test(test_silence))

@@ -76,12 +76,4 @@ static void test_write_key(void **state UNUSED)
 	fix_close(&f);
 }
 
-int main(int argc, char **argv)
-{
-	FIX_BE_WORKER(argc, argv);
-	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_key_types),
-	    cmocka_unit_test(test_write_key),
-	};
-	return sshhost_run(tests, ARRAY_LEN(tests));
-}
+FIX_MAIN(sshhost_run, cmocka_unit_test(test_key_types), cmocka_unit_test(test_write_key))
