@@ -176,7 +176,8 @@ static void on_look(
 	if (s) {
 		count_out(c, s);
 		s->seen = s->seen == SEEN_AGAIN ? SEEN_TODO : SEEN_DONE;
-		s->unclear = end == LOOK_FAILED;
+		/* Who is shown a guest may read it: a refusal is no answer about its marker. */
+		s->unclear = end == LOOK_FAILED || end == LOOK_FORBIDDEN;
 		if (end == LOOK_OK)
 			judge(c, s, g);
 		/* What is unclear is looked at again with the next view. */

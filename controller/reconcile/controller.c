@@ -246,7 +246,9 @@ static bool dependency_ready(void *arg, const char *name)
 {
 	const struct guest *g = controller_find_guest(arg, name);
 
-	return g && guest_is_wanted(g) && guest_is_quiet(g) && vmstat_is_ready(guest_status(g));
+	/* Who is absent as ordered is well, and no VM to depend on. */
+	return g && guest_is_wanted(g) && !guest_is_leaving(g) && guest_is_quiet(g) &&
+	       vmstat_is_ready(guest_status(g));
 }
 
 static void on_changed(void *arg, struct guest *g, const char *event)

@@ -99,6 +99,8 @@ const struct plan *guest_plan(const struct guest *g); /* NULL = none was made */
 bool guest_is_quiet(const struct guest *g);
 /* Quiet, and nothing is going to happen by itself soon; waits longer than this are for others. */
 bool guest_is_settled(const struct guest *g);
+/* Its manifest asks for it to be absent. */
+bool guest_is_leaving(const struct guest *g);
 /* Its end is ordered, by its manifest or by the lack of one, and nothing written forbids it. */
 bool guest_is_ordered(const struct guest *g);
 /* Disks of its VM are linked to those of the template. */

@@ -144,8 +144,6 @@ void guest_look_loose(struct guest *g);
 /* guest_end.c */
 /* The manifest in force, or what stands for one that is gone. */
 const struct resource *guest_wanted(const struct guest *g);
-/* It is to be absent. */
-bool guest_is_leaving(const struct guest *g);
 bool guest_is_pruned(struct guest *g);
 bool guest_note_parting(struct guest *g);
 bool guest_is_departing(const struct guest *g);

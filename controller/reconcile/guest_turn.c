@@ -180,6 +180,8 @@ static void may_act(struct guest *g, bool new_drift)
 		    15000, true);
 		return;
 	}
+	if (s->kind == STEP_START) /* from here on somebody may work in it */
+		g->fresh = false;
 	act(g);
 }
 

@@ -68,6 +68,39 @@ static struct world *ready_world(void)
 	return w;
 }
 
+static bool is_starting(struct world *w)
+{
+	int64_t vmid = world_find(w, "web-01", NULL);
+	const struct vmstat *v = world_vmstat(w, "web-01");
+
+	return vmid && v && v->message && strstr(v->message, "start the guest") &&
+	       sim_tasks_running(w->sim);
+}
+
+/* A new VM is spared no less than others as soon as it is being started. */
+static void test_ceiling_holds_for_a_new_guest(void **state)
+{
+	struct world *w = world_new(1, NULL);
+	_cleanup_str_ char *yaml = mem_printf("%s  max_disruption: none\n", web_yaml);
+	_cleanup_kv_ struct kv set = {0};
+	int64_t vmid;
+
+	(void)state;
+	commit(w, "web.yaml", yaml, "first");
+	world_start(w, CONTROLLER_RUN);
+	while (!is_starting(w) && clock_now(w->clock) < 900000)
+		world_step(w);
+	vmid = world_find(w, "web-01", NULL);
+	assert_conf(w, vmid, "net1", NULL);
+	kv_set(&set, "net1", "virtio=BC:24:11:00:00:01,bridge=vmbr1");
+	assert_int_equal(sim_human_edit(w->sim, vmid, "ops@pam", &set, NULL, NULL), 0);
+	world_run(w, 900000, NULL, NULL);
+	assert_true(sim_guest_running(w->sim, vmid));
+	assert_conf(w, vmid, "net1", "virtio=BC:24:11:00:00:01,bridge=vmbr1");
+	assert_int_equal(world_vmstat(w, "web-01")->reason, REASON_DISRUPTION);
+	world_free(&w);
+}
+
 static void test_first_merge(void **state)
 {
 	struct world *w = ready_world();
@@ -230,6 +263,7 @@ int main(void)
 	    cmocka_unit_test(test_broken_manifest_keeps_the_last_good),
 	    cmocka_unit_test(test_vanished_manifest_releases),
 	    cmocka_unit_test(test_everything_lost),
+	    cmocka_unit_test(test_ceiling_holds_for_a_new_guest),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

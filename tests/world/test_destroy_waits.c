@@ -266,6 +266,12 @@ static void test_order_of_dependents(void **state)
 		assert_true(sim_guest_exists(w->sim, db));
 	}
 	end_must_go(w, "db-01", db);
+	/* What is absent as ordered is no VM that another one could depend on. */
+	two[1].more = "  depends_on: [db-01]\n";
+	end_merge(w, two, 2, "app-01 comes back");
+	end_must_say(w, "app-01", REASON_DEPENDENCY);
+	world_run(w, 600000, NULL, end_look);
+	assert_int_equal(world_find(w, "app-01", NULL), 0);
 	end_close(w, NULL);
 }
 

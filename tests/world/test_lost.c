@@ -79,6 +79,33 @@ static void test_old_record_and_a_stranger(void **state)
 	world_free(&w);
 }
 
+/* Nothing is remembered, and its own VM is shown but may not be read: it is not gone, and no second
+ * one is made. Not even its tag is there yet. */
+static void test_unreadable_is_not_gone(void **state)
+{
+	struct world *w = ready_world(1);
+	int64_t vmid = world_find(w, "web-01", NULL);
+	_cleanup_str_ char *path = mem_printf("/nodes/*/qemu/%lld/*", (long long)vmid);
+	struct sim_fault f = {.kind = SIM_FAULT_FORBIDDEN, .path = path, .probability = 1};
+	size_t n = 0;
+
+	(void)state;
+	world_kill(w);
+	memstore_drop(w->store);
+	memgit_drop_status(w->git);
+	assert_int_equal(sim_human_edit(w->sim, vmid, "ops@pam", NULL, "tags", NULL), 0);
+	sim_fault_add(w->sim, &f);
+	world_start(w, CONTROLLER_RUN);
+	world_run(w, HOUR_MS, NULL, NULL);
+	assert_int_equal(world_find(w, "web-01", &n), vmid);
+	assert_int_equal(n, 1);
+	sim_fault_clear(w->sim);
+	must_be_ready(w);
+	assert_int_equal(world_find(w, "web-01", &n), vmid);
+	assert_int_equal(n, 1);
+	world_free(&w);
+}
+
 /* The tag is decoration: without it the VM is still known. */
 static void test_tag_is_no_identity(void **state)
 {
@@ -308,6 +335,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_old_record_and_a_stranger),
+	    cmocka_unit_test(test_unreadable_is_not_gone),
 	    cmocka_unit_test(test_tag_is_no_identity),
 	    cmocka_unit_test(test_description_edited),
 	    cmocka_unit_test(test_journal_lost),
