@@ -13,8 +13,12 @@ unsigned play_pick(struct play *p, unsigned n)
 
 static void begin_life(struct play *p)
 {
+	static const char *const nodes[] = {"pve1", "pve2", "pve3"};
+
 	world_start(p->w, CONTROLLER_RUN);
 	simport_set_hook(p->w->port, play_meanwhile, p);
+	if (p->several)
+		simport_set_entries(p->w->port, nodes, ARRAY_LEN(nodes));
 }
 
 static void end_life(struct play *p)
@@ -49,7 +53,7 @@ static void maybe_reborn(struct play *p)
 			world_tell(p->w, "the state directory is lost");
 			memstore_drop(p->w->store);
 			for (size_t i = 0; i < PLAY_VMS; i++)
-				p->m[i].doubtful |= p->m[i].absent;
+				p->m[i].doubtful |= p->m[i].absent || (p->prune && !p->m[i].there);
 		}
 		if (play_pick(p, 12) == 0) {
 			world_tell(p->w, "the status branch is lost");
@@ -64,6 +68,7 @@ static void maybe_reborn(struct play *p)
 static void each(struct world *w)
 {
 	maybe_reborn(playing);
+	guard_look(playing); /* first: the judge forgets what was destroyed */
 	judge_look(&playing->judge, w);
 }
 
@@ -71,12 +76,16 @@ unsigned play_seed(uint64_t seed, bool tell)
 {
 	/* How often the cluster is looked at decides what such a world costs. */
 	static const unsigned ticks[] = {15, 60, 30, 60};
+	bool prune = seed / 8 % 3 == 0;
 	_cleanup_str_ char *extra =
 	    mem_printf("policy: { vmid_range: 1000-1099, destroy_budget: { count: "
-		       "2, percent: 50, window: 10m } }\n"
+		       "2, percent: 50, window: 10m }, prune: %s }\n"
 		       "reconcile: { tick: %us }\n",
-		ticks[seed / 2 % ARRAY_LEN(ticks)]);
-	struct play p = {.w = world_new(seed, extra)};
+		prune ? "true" : "false", ticks[seed / 2 % ARRAY_LEN(ticks)]);
+	struct play p = {.w = world_new(seed, extra),
+	    .prune = prune,
+	    .several = seed % 3 == 0,
+	    .guard.follows = -1};
 	unsigned violations;
 
 	playing = &p;
@@ -115,9 +124,7 @@ unsigned play_seed(uint64_t seed, bool tell)
 	p.busy = false;
 	play_heal(&p);
 	play_unlock(&p);
-	for (size_t i = 0; i < PLAY_VMS; i++)
-		p.m[i].broken = p.m[i].absent = false;
-	play_merge(&p);
+	play_last_merge(&p);
 	play_must_converge(&p, each);
 	violations = p.w->violations;
 	if (violations && !tell)

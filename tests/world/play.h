@@ -15,18 +15,40 @@
 #include "support_manifest.h"
 
 #define PLAY_VMS 8
+#define GUARD_VMS 256
+
+/* What play_guard.c remembers. */
+struct guard {
+	size_t seen; /* entries of the cluster's journal */
+	struct guard_vm {
+		int64_t vmid;
+		bool running;
+		int64_t ha_at; /* since when HA manages it; -1 = it does not */
+	} v[GUARD_VMS];
+	size_t n, answers;
+	int64_t
+	    follows; /* since when the controller has had the newest revision; -1 = it has not */
+};
 
 struct play {
 	struct world *w;
 	struct judge judge;
 	struct manifest m[PLAY_VMS];
 	struct manifest before[PLAY_VMS]; /* as of the last merge but one, for reverts */
-	bool faulty, no_quorum;
-	const char *node_off; /* NULL = all are on */
-	bool busy;	      /* people are at work */
-	int64_t reborn_at;    /* when the next life begins; 0 = alive */
-	int64_t locked;	      /* VMID with a backup's lock */
-	int64_t suspended;    /* VMID with the tag */
+	struct {
+		enum manifest_ceiling ceiling;
+		bool pin;
+		int64_t there_since;
+	} ever[PLAY_VMS]; /* the most that any version of the manifest asked for */
+	struct guard guard;
+	bool faulty, no_quorum, prune, several; /* endpoints */
+	const char *node_off;			/* NULL = all are on */
+	bool busy;				/* people are at work */
+	int64_t reborn_at;			/* when the next life begins; 0 = alive */
+	int64_t locked;				/* VMID with a backup's lock */
+	int64_t suspended;			/* VMID with the tag */
+	int64_t ha;				/* VMID that HA manages */
+	int64_t snapshot;			/* VMID with a snapshot */
 	unsigned merges;
 };
 
@@ -40,6 +62,8 @@ unsigned play_pick(struct play *p, unsigned n);
 void play_invent(struct play *p, size_t i);
 void play_merge(struct play *p);
 void play_change_manifest(struct play *p);
+/* After it everything can come true. */
+void play_last_merge(struct play *p);
 
 /* play_people.c */
 void play_human(struct play *p);
@@ -47,6 +71,12 @@ void play_stranger(struct play *p);
 void play_unlock(struct play *p);
 /* Somebody is quicker: a hook of the port. */
 void play_meanwhile(void *arg, const char *method, const char *path);
+
+/* play_guard.c */
+void guard_look(struct play *p);
+/* Before each request is handed in. */
+void guard_request(struct play *p, const char *method, const char *path);
+void guard_ha(struct play *p, int64_t vmid, bool on);
 
 /* play_faults.c */
 void play_add_fault(struct play *p);

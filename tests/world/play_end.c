@@ -1,5 +1,7 @@
 #include "play.h"
 
+#include "pvecodec.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,13 +26,32 @@ static bool has_part(const char *text, const char *part)
 	return found;
 }
 
+/* In force, or from the next start on. */
+static bool is_set(struct world *w, int64_t vmid, const struct manifest_extra *x)
+{
+	static const struct codec_env env = {.tag = "ramet", .suspend_tag = "ramet-suspend"};
+	const char *slot = manifest_extra_slot(x->attr), *key = pvecodec_key(x->attr, slot);
+	const char *now = effective(w, vmid, key);
+	_cleanup_value_ struct value listed = {0}, want = {0}, have = {0};
+	_cleanup_kv_ struct kv conf = {0};
+
+	if (now)
+		kv_set(&conf, key, now);
+	manifest_extra_value(x, &listed);
+	pvecodec_want(x->attr, &listed, &env, &want);
+	return pvecodec_get(x->attr, slot, &conf, &env, &have, NULL) == 0 &&
+	       pvecodec_same(x->attr, &want, &have);
+}
+
 /* NULL, or what is not as the manifest says. Caller frees. */
 static char *wrong(struct play *p, const struct manifest *m)
 {
 	struct world *w = p->w;
 	_cleanup_str_ char *cores = mem_printf("%u", m->cores),
 			   *memory = mem_printf("%u", m->memory);
-	_cleanup_str_ char *tag = mem_printf("tag=%u", m->tag);
+	_cleanup_str_ char *tag = mem_printf("tag=%u", m->tag),
+			   *node = mem_printf("pve%u", m->node);
+	_cleanup_str_ char *store = mem_printf("%s:", m->store ? m->store : "");
 	size_t n = 0;
 	int64_t vmid = world_find(w, m->name, &n);
 
@@ -46,6 +67,13 @@ static char *wrong(struct play *p, const struct manifest *m)
 		return mem_printf("net1 of %s is there", m->name);
 	if (sim_guest_running(w->sim, vmid) != m->started)
 		return mem_printf("power of %s", m->name);
+	if (m->pin && !text_eq(sim_guest_node(w->sim, vmid), node))
+		return mem_printf("node of %s", m->name);
+	if (m->store && !text_starts(effective(w, vmid, "scsi0"), store))
+		return mem_printf("disk of %s", m->name);
+	for (size_t i = 0; i < MANIFEST_EXTRAS; i++)
+		if (m->extra[i].attr && !is_set(w, vmid, &m->extra[i]))
+			return mem_printf("%s of %s", m->extra[i].attr->path, m->name);
 	return NULL;
 }
 
@@ -74,6 +102,41 @@ static bool may_be_missing(struct world *w, const struct manifest *m, const stru
 	return m->doubtful && v && v->reason == REASON_MISSING && !world_find(w, m->name, NULL);
 }
 
+/* What it may not do it does not do, as long as the guest runs. */
+static bool is_held(const struct play *p, const struct manifest *m)
+{
+	const struct vmstat *v = world_vmstat(p->w, m->name);
+
+	return may_be_missing(p->w, m, v) ||
+	       (v && v->reason == REASON_DISRUPTION && m->ceiling == CEILING_NONE);
+}
+
+/* It, or one that it depends on, is a person's business. */
+static bool is_given_up(const struct play *p, const struct manifest *m)
+{
+	for (unsigned hops = 0; hops <= PLAY_VMS; hops++) {
+		if (!m->there || m->broken || m->lost)
+			return true;
+		if (!m->depends_on)
+			return false;
+		m = &p->m[m->depends_on - 1];
+		if (is_held(p, m))
+			return true;
+	}
+	return true;
+}
+
+static bool is_done(struct play *p, const struct manifest *m)
+{
+	_cleanup_str_ char *why = NULL;
+	const struct vmstat *v;
+
+	if (!m->name[0] || is_given_up(p, m) || is_held(p, m))
+		return true;
+	v = world_vmstat(p->w, m->name);
+	return (why = wrong(p, m)) == NULL && v && vmstat_is_ready(v);
+}
+
 static bool converged(struct world *w)
 {
 	struct play *p = playing;
@@ -89,21 +152,9 @@ static bool converged(struct world *w)
 		clean_up(w);
 	if (!text_eq(s->rev_wanted, memgit_head(w->git)) || s->report_problem)
 		return false;
-	for (size_t i = 0; i < PLAY_VMS; i++) {
-		const struct manifest *m = &p->m[i];
-		_cleanup_str_ char *why = NULL;
-		const struct vmstat *v;
-
-		if (!m->there || m->broken || m->lost)
-			continue;
-		v = world_vmstat(w, m->name);
-		if (may_be_missing(w, m, v))
-			continue;
-		if ((why = wrong(p, m)) != NULL)
+	for (size_t i = 0; i < PLAY_VMS; i++)
+		if (!is_done(p, &p->m[i]))
 			return false;
-		if (!v || !vmstat_is_ready(v))
-			return false;
-	}
 	return true;
 }
 
@@ -119,9 +170,10 @@ void play_must_converge(struct play *p, void (*each)(struct world *w))
 		const struct vmstat *v = world_vmstat(p->w, m->name);
 		_cleanup_str_ char *why = wrong(p, m);
 
-		world_tell(p->w, "%s: there %d broken %d lost %d: %s; says %s: %s", m->name,
-		    m->there, m->broken, m->lost, why ? why : "right",
-		    v ? reason_word(v->reason) : "nothing", v && v->message ? v->message : "");
+		if (!is_done(p, m))
+			world_tell(p->w, "%s: %s; says %s: %s", m->name, why ? why : "right",
+			    v ? reason_word(v->reason) : "nothing",
+			    v && v->message ? v->message : "");
 	}
 	world_violation(p->w, "did not converge in %lld virtual minutes", LONGEST_MS / 60000);
 }

@@ -14,6 +14,11 @@ void play_add_fault(struct play *p)
 	    {SIM_FAULT_STATUS_AFTER, 500,
 		"can't lock file '/var/log/pve/tasks/.active.lock' - got "
 		"timeout"},
+	    {SIM_FAULT_TASK_ERROR_AFTER, 0, "WARNINGS: 1"},
+	    {SIM_FAULT_TASK_ERROR_AFTER, 0, "unexpected status"},
+	    {SIM_FAULT_STATUS, 500,
+		"can't lock file '/var/lock/qemu-server/lock-1.conf' - got "
+		"timeout"},
 	    {SIM_FAULT_TASK_ERROR, 0, NULL}, {SIM_FAULT_TASK_ERROR_AFTER, 0, NULL},
 	    {SIM_FAULT_TRUNCATE, 0, NULL}};
 	static const char *const methods[] = {NULL, "POST", "PUT", "GET"};
@@ -33,11 +38,47 @@ void play_add_fault(struct play *p)
 	p->faulty = true;
 }
 
+/* For a while the token is not known, or may nothing with one VM. */
+static void refuse(struct play *p, bool token)
+{
+	const struct manifest *m = &p->m[play_pick(p, PLAY_VMS)];
+	int64_t vmid = m->name[0] ? world_find(p->w, m->name, NULL) : 0;
+	_cleanup_str_ char *path = mem_printf("/nodes/*/qemu/%lld/*", (long long)vmid);
+	struct sim_fault f = {.kind = token ? SIM_FAULT_UNAUTHORIZED : SIM_FAULT_FORBIDDEN,
+	    .path = token ? NULL : path,
+	    .probability = 1};
+
+	if (!token && !vmid)
+		return;
+	if (token)
+		world_tell(p->w, "fault: the token is refused");
+	else
+		world_tell(
+		    p->w, "fault: nothing is allowed on VM %lld of %s", (long long)vmid, m->name);
+	sim_fault_add(p->w->sim, &f);
+	p->faulty = true;
+}
+
+/* Tasks that begin and never end, until a person stops them. */
+static void let_hang(struct play *p)
+{
+	static const char *const paths[] = {"*/clone", "*/config", "*/status/*", "*/move_disk"};
+	const char *path = paths[play_pick(p, ARRAY_LEN(paths))];
+	struct sim_fault f = {.kind = SIM_FAULT_TASK_HANG, .path = path, .probability = 0.5};
+
+	world_tell(p->w, "fault: every other task of %s hangs", path);
+	sim_fault_add(p->w->sim, &f);
+	p->faulty = true;
+}
+
 void play_heal(struct play *p)
 {
 	_cleanup_err_ struct err *e = NULL;
+	size_t n;
 
 	sim_fault_clear(p->w->sim);
+	if ((n = sim_human_stop_tasks(p->w->sim)) > 0)
+		world_tell(p->w, "somebody stops %zu tasks that hang", n);
 	memgit_set_faults(p->w->git, 0, 0);
 	memgit_set_down(p->w->git, false);
 	if (p->no_quorum && sim_node_quorum(p->w->sim, NULL, true, &e) < 0)
@@ -49,15 +90,15 @@ void play_heal(struct play *p)
 	world_tell(p->w, "all is healed");
 }
 
-/* Not the one that the controller talks to: that is no endpoint any more, and nothing happens. */
+/* Of several endpoints any; never the only one: then nothing happens at all. */
 static void node_goes_off(struct play *p)
 {
-	static const char *const nodes[] = {"pve2", "pve3"};
+	static const char *const nodes[] = {"pve2", "pve3", "pve1"};
 	_cleanup_err_ struct err *e = NULL;
 
 	if (p->node_off)
 		return;
-	p->node_off = nodes[play_pick(p, 2)];
+	p->node_off = nodes[play_pick(p, p->several ? 3 : 2)];
 	world_tell(p->w, "node %s is switched off", p->node_off);
 	if (sim_node_power(p->w->sim, p->node_off, false, &e) < 0)
 		world_tell(p->w, "  refused: %s", err_msg(e));
@@ -75,7 +116,17 @@ void play_break_something(struct play *p)
 {
 	_cleanup_err_ struct err *e = NULL;
 
-	switch (play_pick(p, 8)) {
+	switch (play_pick(p, 12)) {
+	case 8:
+		refuse(p, true);
+		break;
+	case 9:
+	case 10:
+		refuse(p, false);
+		break;
+	case 11:
+		let_hang(p);
+		break;
 	case 6:
 		node_goes_off(p);
 		break;

@@ -3,20 +3,64 @@
 #include <stdlib.h>
 #include <string.h>
 
+static void forget(void *arg, const struct sim_reply *reply)
+{
+	(void)arg, (void)reply;
+}
+
+/* Through the API, as who sits at the web interface. */
+static void by_api(
+    struct play *p, const char *method, int64_t vmid, const char *what, const struct kv *params)
+{
+	_cleanup_str_ char *path = mem_printf(
+	    "/nodes/%s/qemu/%lld/%s", sim_guest_node(p->w->sim, vmid), (long long)vmid, what);
+	struct sim_req q = {.method = method,
+	    .path = path,
+	    .params = params,
+	    .authorization = "PVEAPIToken=admin@pve!t=22222222-2222-2222-2222-222222222222",
+	    .node = "pve2"};
+
+	(void)sim_submit(p->w->sim, &q, forget, NULL);
+}
+
+static int human_ha(struct play *p, int64_t vmid, bool on, struct err **err)
+{
+	if (sim_human_ha(p->w->sim, vmid, on, err) < 0)
+		return -1;
+	guard_ha(p, vmid, on);
+	p->ha = on ? vmid : 0;
+	return 0;
+}
+
+static void human_snapshot(struct play *p, int64_t vmid, bool on)
+{
+	_cleanup_kv_ struct kv params = {0};
+
+	if (on)
+		kv_set(&params, "snapname", "byhand");
+	by_api(p, on ? "POST" : "DELETE", vmid, on ? "snapshot" : "snapshot/byhand", &params);
+	p->snapshot = on ? vmid : 0;
+}
+
 void play_human(struct play *p)
 {
+	static const char *const deeds[] = {"changes cores of", "toggles onboot of",
+	    "puts net1 back into", "starts or stops", "migrates", "begins a backup of",
+	    "changes memory of", "changes the tags of", "renames", "suspends by its tag",
+	    "may take the marker from", "gives to HA", "makes a snapshot of", "reboots from within",
+	    "holds the file of", "may delete"};
 	struct manifest *m = &p->m[play_pick(p, PLAY_VMS)];
 	int64_t vmid = m->name[0] ? world_find(p->w, m->name, NULL) : 0;
 	_cleanup_err_ struct err *e = NULL;
 	_cleanup_kv_ struct kv set = {0};
 	_cleanup_str_ char *node = NULL;
 	int rc = 0;
-	unsigned what = play_pick(p, 12);
+	unsigned what = play_pick(p, 16);
 
 	if (!vmid)
 		return;
 	m->vmid = vmid;
-	world_tell(p->w, "human: %u on VM %lld of %s", what, (long long)vmid, m->name);
+	world_tell(p->w, "human: %s VM %lld of %s", deeds[what], (long long)vmid, m->name);
 	switch (what) {
 	case 0:
 		kv_setf(&set, "cores", "%u", 1 + play_pick(p, 8));
@@ -59,6 +103,20 @@ void play_human(struct play *p)
 			m->lost = true;
 		}
 		break;
+	case 11:
+		if (!p->ha)
+			rc = human_ha(p, vmid, true, &e);
+		break;
+	case 12:
+		if (!p->snapshot)
+			human_snapshot(p, vmid, true);
+		break;
+	case 13: /* a restart from within: what waits takes effect */
+		rc = sim_human_guest(p->w->sim, vmid, false, &e);
+		break;
+	case 14:
+		rc = sim_human_flock(p->w->sim, vmid, 1000 + (int64_t)play_pick(p, 120000), &e);
+		break;
 	default:
 		if (play_pick(p, 6) == 0 && !m->lost &&
 		    (rc = sim_human_delete(p->w->sim, vmid, "ops@pam", &e)) == 0)
@@ -84,6 +142,7 @@ void play_meanwhile(void *arg, const char *method, const char *path)
 	const char *net0 = vmid ? sim_guest_get(w->sim, vmid, "net0") : NULL;
 	bool write = strcmp(method, "GET") != 0;
 
+	guard_request(p, method, path);
 	/* A task under way holds the guest's file lock, which sim_human_edit does not wait for. */
 	if (!p->busy || vmid < 1000 || vmid >= 1100 || sim_tasks_running(w->sim) ||
 	    play_pick(p, write ? 10 : 400))
@@ -154,6 +213,14 @@ void play_unlock(struct play *p)
 	    sim_human_lock(p->w->sim, p->locked, NULL, &e) < 0)
 		world_tell(p->w, "  unlock: %s", err_msg(e));
 	p->locked = 0;
+	err_free(&e);
+	if (p->ha && sim_guest_exists(p->w->sim, p->ha) && human_ha(p, p->ha, false, &e) < 0)
+		world_tell(p->w, "  HA: %s", err_msg(e));
+	p->ha = 0;
+	err_free(&e);
+	if (p->snapshot && sim_guest_exists(p->w->sim, p->snapshot))
+		human_snapshot(p, p->snapshot, false);
+	p->snapshot = 0;
 	if (p->suspended && sim_guest_exists(p->w->sim, p->suspended)) {
 		_cleanup_kv_ struct kv set = {0};
 

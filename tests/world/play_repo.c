@@ -1,7 +1,49 @@
 #include "play.h"
 
+#include "pvecodec.h"
+
 #include <stdio.h>
 #include <string.h>
+
+static void allow_extra(struct judge *j, const char *name, const struct attr *a)
+{
+	const char *key = pvecodec_key(a, manifest_extra_slot(a));
+	_cleanup_str_ char *parts = NULL;
+
+	if (a->part)
+		parts = mem_printf("%.*s=%s%s", (int)strcspn(a->part, "|"), a->part,
+		    a->codec == CODEC_LEAD ? ",@" : "", a->codec == CODEC_BASE64 ? ",base64=" : "");
+	judge_allow_key(j, name, key, parts);
+	/* Options of a disk that wait: for a moment it is among the unused ones. */
+	if (text_eq(key, "scsi0"))
+		judge_allow_key(j, name, "unused0", NULL);
+}
+
+/* What this version of the manifest lets happen, from now on. */
+static void allow(struct play *p, size_t i)
+{
+	const struct manifest *m = &p->m[i];
+	struct judge *j = &p->judge;
+
+	if (m->name[0] && !m->protect && (m->there ? m->absent : p->prune))
+		judge_allow_destroy(j, m->name);
+	if (!m->there) {
+		p->ever[i].there_since = INT64_MAX / 2;
+		return;
+	}
+	if (p->ever[i].there_since >= INT64_MAX / 2)
+		p->ever[i].there_since = clock_now(p->w->clock);
+	if (!m->started || m->ceiling == CEILING_REBOOT)
+		judge_allow_stop(j, m->name);
+	if (m->ceiling > p->ever[i].ceiling)
+		p->ever[i].ceiling = m->ceiling;
+	p->ever[i].pin |= m->pin;
+	if (m->store)
+		judge_allow_key(j, m->name, "scsi0", "@,size=,format=");
+	for (size_t k = 0; k < MANIFEST_EXTRAS; k++)
+		if (m->extra[k].attr)
+			allow_extra(j, m->name, m->extra[k].attr);
+}
 
 void play_merge(struct play *p)
 {
@@ -14,13 +56,21 @@ void play_merge(struct play *p)
 
 		if (p->m[i].there)
 			kv_set(&files, path, text);
-		if (p->m[i].there && !p->m[i].started)
-			judge_allow_stop(&p->judge, p->m[i].name);
-		if (p->m[i].there && p->m[i].absent && !p->m[i].protect)
-			judge_allow_destroy(&p->judge, p->m[i].name);
+		allow(p, i);
 	}
 	kv_set(&files, "README.txt", "no manifest");
 	memgit_commit(p->w->git, &files, subject);
+}
+
+/* Not one that is listed already. */
+static void list_extra(struct play *p, struct manifest *m, size_t k)
+{
+	const struct attr *a = manifest_extra_attr(play_pick(p, 1000));
+
+	for (size_t i = 0; i < MANIFEST_EXTRAS; i++)
+		if (i != k && m->extra[i].attr == a)
+			return;
+	m->extra[k] = (struct manifest_extra){a, play_pick(p, 1000)};
 }
 
 void play_invent(struct play *p, size_t i)
@@ -41,6 +91,18 @@ void play_invent(struct play *p, size_t i)
 	m->tag = play_pick(p, 2) ? 1 + play_pick(p, 100) : 0;
 	m->recreate = play_pick(p, 3) == 0;
 	m->there = true;
+	m->pin = play_pick(p, 6) == 0;
+	m->ceiling = (enum manifest_ceiling[]){
+	    CEILING_HOTPLUG, CEILING_HOTPLUG, CEILING_REBOOT, CEILING_NONE}[play_pick(p, 4)];
+	/* Never of itself in a circle. */
+	if (i && p->m[0].name[0] && play_pick(p, 4) == 0) {
+		unsigned of = play_pick(p, (unsigned)i);
+
+		m->depends_on = p->m[of].name[0] ? of + 1 : 0;
+	}
+	for (size_t k = 0; k < MANIFEST_EXTRAS; k++)
+		if (play_pick(p, 2))
+			list_extra(p, m, k);
 }
 
 /* The last merge is taken back, or history is rewritten without the last ones. */
@@ -69,6 +131,19 @@ static void revert(struct play *p)
 	play_merge(p);
 }
 
+static void tell_change(struct play *p, const struct manifest *m)
+{
+	_cleanup_str_ char *text = manifest_text(m);
+	const char *spec = strstr(text, "spec:\n");
+	_cleanup_str_ char *line = mem_strdup(spec ? spec + strlen("spec:\n") : text);
+
+	for (char *c = line; *c; c++)
+		if (*c == '\n')
+			*c = c[1] ? ';' : '\0';
+	world_tell(p->w, "merge: %s %s (edit %u):%s", m->name,
+	    m->there ? "becomes" : "is removed, it was", m->edits, line);
+}
+
 void play_change_manifest(struct play *p)
 {
 	struct manifest *m = &p->m[play_pick(p, PLAY_VMS)];
@@ -86,7 +161,27 @@ void play_change_manifest(struct play *p)
 		play_merge(p);
 		return;
 	}
-	switch (play_pick(p, 10)) {
+	switch (play_pick(p, 18)) {
+	case 10:
+	case 11:
+	case 12:
+		list_extra(p, m, play_pick(p, MANIFEST_EXTRAS));
+		break;
+	case 13: /* what is listed no more stays as it is */
+		m->extra[play_pick(p, MANIFEST_EXTRAS)].attr = NULL;
+		break;
+	case 14:
+		m->suspended = !m->suspended;
+		break;
+	case 15:
+		m->pin = !m->pin;
+		break;
+	case 16:
+		m->ceiling = (enum manifest_ceiling)play_pick(p, 3);
+		break;
+	case 17:
+		m->store = play_pick(p, 2) ? "shared" : "fast";
+		break;
 	case 0:
 		m->cores = 1 + play_pick(p, 8);
 		break;
@@ -118,8 +213,19 @@ void play_change_manifest(struct play *p)
 		m->broken = !m->broken;
 		break;
 	}
-	world_tell(p->w, "merge: %s edit %u%s%s%s%s", m->name, m->edits,
-	    m->there ? "" : ", removed", m->broken ? ", broken" : "", m->absent ? ", absent" : "",
-	    m->protect ? ", protected" : "");
+	tell_change(p, m);
+	play_merge(p);
+}
+
+void play_last_merge(struct play *p)
+{
+	for (size_t i = PLAY_VMS; i-- > 0;) {
+		struct manifest *m = &p->m[i];
+
+		m->broken = m->absent = m->suspended = false;
+		if (m->there && m->depends_on)
+			p->m[m->depends_on - 1].there = true;
+	}
+	world_tell(p->w, "last merge: nothing is absent, broken or suspended any more");
 	play_merge(p);
 }

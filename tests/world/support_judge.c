@@ -15,6 +15,7 @@ void judge_fini(struct judge *j)
 	strs_fini(&j->names);
 	strs_fini(&j->may_stop);
 	strs_fini(&j->may_destroy);
+	kv_fini(&j->may_change);
 }
 
 static void add(struct strs *l, const char *name)
@@ -38,6 +39,19 @@ void judge_allow_destroy(struct judge *j, const char *name)
 	add(&j->may_destroy, name);
 }
 
+void judge_allow_key(struct judge *j, const char *name, const char *key, const char *parts)
+{
+	_cleanup_str_ char *both = mem_printf("%s %s", name, key);
+	const char *so_far = kv_get(&j->may_change, both);
+
+	if (!parts)
+		kv_set(&j->may_change, both, "");
+	else if (!so_far)
+		kv_set(&j->may_change, both, parts);
+	else if (*so_far && !strstr(so_far, parts))
+		kv_setf(&j->may_change, both, "%s,%s", so_far, parts);
+}
+
 static size_t slot(struct judge *j, int64_t vmid)
 {
 	for (size_t i = 0; i < j->n; i++)
@@ -49,8 +63,7 @@ static size_t slot(struct judge *j, int64_t vmid)
 	return j->n++;
 }
 
-/* "" = it does not carry our marker. */
-static const char *name_of(struct judge *j, int64_t vmid)
+const char *judge_name_of(struct judge *j, int64_t vmid)
 {
 	return j->v[slot(j, vmid)].name;
 }
@@ -111,7 +124,7 @@ static void take_mark(struct judge *j, const char *description, int64_t vmid)
 	name[end - p] = '\0';
 }
 
-static void judge_parts(struct world *w, const struct judge_key *k, const struct sim_entry *e)
+static void judge_parts(struct world *w, const char *parts, const struct sim_entry *e)
 {
 	_cleanup_str_ char *a = NULL, *b = NULL;
 	const char *before = e->before;
@@ -119,30 +132,37 @@ static void judge_parts(struct world *w, const struct judge_key *k, const struct
 	/* What becomes pending for the first time differs from what is in force. */
 	if (!before && strcmp(e->effect, "pending") == 0)
 		before = sim_guest_get(w->sim, e->vmid, e->key);
-	if (!before || !e->after || !k->parts)
+	if (!before || !e->after)
 		return;
-	a = without(before, k->parts);
-	b = without(e->after, k->parts);
+	a = without(before, parts);
+	b = without(e->after, parts);
 	if (strcmp(a, b) != 0)
 		world_violation(w, "%s of VM %lld: more than %s changed: %s -> %s", e->key,
-		    (long long)e->vmid, k->parts, before, e->after);
+		    (long long)e->vmid, parts, before, e->after);
 }
 
 static void judge_key(struct judge *j, struct world *w, const struct sim_entry *e)
 {
 	const struct judge_key *k = find_key(j, e->key);
+	_cleanup_str_ char *both = mem_printf("%s %s", judge_name_of(j, e->vmid), e->key),
+			   *parts = NULL;
+	const char *more = kv_get(&j->may_change, both);
 
 	/* PVE's own lock for the length of a migration that was asked for. */
 	if (text_ends(e->path, "/migrate") && strcmp(e->key, "lock") == 0)
 		return;
 	/* The same on the way to a destroy that was. */
-	if (strcmp(e->method, "DELETE") == 0 && strs_has(&j->may_destroy, name_of(j, e->vmid)))
+	if (strcmp(e->method, "DELETE") == 0 &&
+	    strs_has(&j->may_destroy, judge_name_of(j, e->vmid)))
 		return;
-	if (!k)
+	if (!k && !more)
 		world_violation(w, "%s %s of VM %lld, which no manifest lists", e->effect, e->key,
 		    (long long)e->vmid);
-	else
-		judge_parts(w, k, e);
+	if ((k && !k->parts) || (more && !*more))
+		return;
+	parts = mem_printf("%s,%s", k ? k->parts : "", more ? more : "");
+	if (k || more)
+		judge_parts(w, parts, e);
 }
 
 static void judge_budget(struct judge *j, struct world *w, int64_t vmid)
@@ -165,7 +185,7 @@ static void judge_own(struct judge *j, struct world *w, const struct sim_entry *
 			world_violation(w, "VM %lld was destroyed by us", (long long)e->vmid);
 		return;
 	}
-	name = name_of(j, e->vmid);
+	name = judge_name_of(j, e->vmid);
 	if (!name[0])
 		world_violation(w, "%s %s of VM %lld, which does not carry our marker (%s %s)",
 		    e->effect, e->key, (long long)e->vmid, e->method, e->path);

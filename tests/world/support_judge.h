@@ -32,6 +32,7 @@ struct judge {
 	size_t n;
 	/* Manifests that ever asked for it, and so allow it. */
 	struct strs may_stop, may_destroy;
+	struct kv may_change; /* "name key" → parts, as in struct judge_key; "" = all of it */
 	/* So many within that time, of all that we destroy; 0 = not looked at. */
 	unsigned budget;
 	int64_t budget_ms;
@@ -47,6 +48,10 @@ void judge_name(struct judge *j, const char *name);
 void judge_allow_adopt(struct judge *j, int64_t vmid, const char *name);
 void judge_allow_stop(struct judge *j, const char *name);
 void judge_allow_destroy(struct judge *j, const char *name);
+/* The manifest lists (a part of) this key beside the usual; parts NULL = all of it. */
+void judge_allow_key(struct judge *j, const char *name, const char *key, const char *parts);
+/* Of the manifest in our marker that the VM carries; "" = none. */
+const char *judge_name_of(struct judge *j, int64_t vmid);
 /* After every event. Violations go to the world. */
 void judge_look(struct judge *j, struct world *w);
 

@@ -10,7 +10,21 @@
 #ifndef RAMET_SUPPORT_MANIFEST_H
 #define RAMET_SUPPORT_MANIFEST_H
 
-#include "mem.h"
+#include "schema.h"
+
+#define MANIFEST_EXTRAS 3
+
+enum manifest_ceiling {
+	CEILING_NONE,
+	CEILING_HOTPLUG, /* not listed: the default */
+	CEILING_REBOOT,
+};
+
+/* A further row of the table of attributes, and its value as a number to draw it by. */
+struct manifest_extra {
+	const struct attr *attr; /* NULL = none */
+	unsigned value;
+};
 
 struct manifest {
 	char name[16];
@@ -20,9 +34,20 @@ struct manifest {
 	bool absent, protect;
 	bool doubtful; /* the journal was lost while it was to be destroyed */
 	bool full, started, no_net1, recreate;
+	bool suspended, pin;
+	enum manifest_ceiling ceiling;
+	const char *store;   /* of scsi0; NULL = not listed */
+	unsigned depends_on; /* 1 + the number of the one named vm-N; 0 = none */
+	struct manifest_extra extra[MANIFEST_EXTRAS];
 };
 
 /* Caller frees. */
 char *manifest_text(const struct manifest *m);
+
+/* One of the rows that a world may list beside the usual; any number will do. */
+const struct attr *manifest_extra_attr(unsigned number);
+/* Its slot, or NULL. */
+const char *manifest_extra_slot(const struct attr *a);
+void manifest_extra_value(const struct manifest_extra *x, struct value *ret);
 
 #endif

@@ -12,6 +12,7 @@ struct call {
 	timer_id timer;
 	cluster_cb cb;
 	void *arg;
+	char *node; /* that it went to */
 	struct call *prev, *next;
 };
 
@@ -24,6 +25,10 @@ struct port {
 	struct call *calls;
 	size_t count, *answers;
 	bool dead, trees;
+	struct {
+		const char *v[3];
+		size_t n;
+	} others; /* asked in turn when one does not answer; n 0: always the one */
 	void (*hook)(void *arg, const char *method, const char *path);
 	void *hook_arg;
 	struct fates fates;
@@ -41,7 +46,21 @@ static void call_free(struct call *c)
 		p->calls = c->next;
 	if (c->next)
 		c->next->prev = c->prev;
+	free(c->node);
 	free(c);
+}
+
+/* As the real port does when an endpoint fails; what was asked of it at the same time fails with it
+ * and moves nothing on. */
+static void next_entry(struct port *p, const char *failed)
+{
+	size_t i = 0;
+
+	if (!p->others.n || strcmp(p->entry, failed) != 0)
+		return;
+	while (i < p->others.n && strcmp(p->others.v[i], p->entry) != 0)
+		i++;
+	mem_replace(&p->entry, p->others.v[(i + 1) % p->others.n]);
 }
 
 static void answer(struct call *c, const struct cluster_reply *r)
@@ -52,6 +71,8 @@ static void answer(struct call *c, const struct cluster_reply *r)
 
 	if (c->port->answers)
 		++*c->port->answers;
+	if (r->transport != CLUSTER_REPLIED && !dead)
+		next_entry(c->port, c->node);
 	call_free(c);
 	if (!dead)
 		cb(arg, r);
@@ -111,6 +132,7 @@ static cluster_id port_submit(
 
 	p->count++;
 	c->port = p;
+	c->node = mem_strdup(q.node);
 	c->cb = cb;
 	c->arg = arg;
 	c->id = slots_add(&p->slots, c);
@@ -205,6 +227,16 @@ void simport_set_fates(struct cluster_port *p, const struct fates *f)
 void simport_set_answers(struct cluster_port *p, size_t *counter)
 {
 	((struct port *)p)->answers = counter;
+}
+
+void simport_set_entries(struct cluster_port *cp, const char *const *nodes, size_t n)
+{
+	struct port *p = (struct port *)cp;
+
+	MUST(n <= ARRAY_LEN(p->others.v));
+	for (size_t i = 0; i < n; i++)
+		p->others.v[i] = nodes[i];
+	p->others.n = n;
 }
 
 void simport_set_trees(struct cluster_port *p, bool on)

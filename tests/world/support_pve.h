@@ -23,6 +23,8 @@ void simport_free(struct cluster_port **p);
 void simport_set_hook(struct cluster_port *p,
     void (*hook)(void *arg, const char *method, const char *path), void *arg);
 void simport_set_fates(struct cluster_port *p, const struct fates *f);
+/* Several endpoints: after a failed call the next node is asked. The names are not copied. */
+void simport_set_entries(struct cluster_port *p, const char *const *nodes, size_t n);
 /* Counts the answers that arrive. */
 void simport_set_answers(struct cluster_port *p, size_t *counter);
 /* Answers come as trees, not as text that is printed and parsed again. */

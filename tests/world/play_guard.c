@@ -1,0 +1,198 @@
+/* What must never happen in these worlds beside what support_judge.h looks at: what is suspended is
+ * not written to, nobody is disturbed beyond its ceiling, nothing moves that is not pinned, HA
+ * decides about what is its own, and who depends on another one comes after it and goes before. */
+#include "play.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SETTLED_MS 120000 /* after this nothing of before is under way any more */
+#define AWARE_MS 600000	  /* by then Git was asked, unless something is wrong */
+
+/* Parts of a device that change without disturbing anybody. */
+static const char quiet_parts[] =
+    "firewall= link_down= rate= trunks= backup= replicate= ro= iops mbps bps size=";
+
+static struct guard_vm *vm_of(struct play *p, int64_t vmid)
+{
+	struct guard *g = &p->guard;
+
+	for (size_t i = 0; i < g->n; i++)
+		if (g->v[i].vmid == vmid)
+			return &g->v[i];
+	MUST(g->n < ARRAY_LEN(g->v));
+	g->v[g->n] = (struct guard_vm){.vmid = vmid, .ha_at = -1};
+	return &g->v[g->n++];
+}
+
+void guard_ha(struct play *p, int64_t vmid, bool on)
+{
+	vm_of(p, vmid)->ha_at = on ? clock_now(p->w->clock) : -1;
+}
+
+static struct manifest *manifest_of(struct play *p, const char *name)
+{
+	for (size_t i = 0; i < PLAY_VMS; i++)
+		if (p->m[i].name[0] && strcmp(p->m[i].name, name) == 0)
+			return &p->m[i];
+	return NULL;
+}
+
+static bool is_device(const char *key)
+{
+	size_t word = strcspn(key, "0123456789");
+
+	return key[word] && (text_starts(key, "net") || text_starts(key, "scsi") ||
+				text_starts(key, "usb") || text_starts(key, "virtio"));
+}
+
+/* Nothing but parts that disturb nobody. */
+static bool is_quiet(const struct sim_entry *e)
+{
+	_cleanup_strs_ struct strs a = {0}, b = {0}, quiet = {0};
+
+	if (!e->before || !e->after || text_split(e->before, ",", true, 100, &a) < 0 ||
+	    text_split(e->after, ",", true, 100, &b) < 0 ||
+	    text_split(quiet_parts, " ", true, 100, &quiet) < 0)
+		return false;
+	for (int side = 0; side < 2; side++) {
+		const struct strs *x = side ? &a : &b, *y = side ? &b : &a;
+
+		for (size_t i = 0; i < x->n; i++) {
+			bool ok = strs_has(y, x->v[i]);
+
+			for (size_t k = 0; k < quiet.n; k++)
+				ok |= text_starts(x->v[i], quiet.v[k]) &&
+				      strcmp(quiet.v[k], "size=") != 0;
+			if (!ok)
+				return false;
+		}
+	}
+	return true;
+}
+
+static void guard_disruption(
+    struct play *p, const struct guard_vm *v, const struct manifest *m, const struct sim_entry *e)
+{
+	bool write = strcmp(e->effect, "set") == 0 || strcmp(e->effect, "delete") == 0;
+
+	/* On the way to an end that was ordered nobody is spared. */
+	if (!v->running || !sim_guest_running(p->w->sim, e->vmid) ||
+	    strs_has(&p->judge.may_destroy, m->name))
+		return;
+	if (write && p->ever[m - p->m].ceiling == CEILING_NONE && is_device(e->key) && !is_quiet(e))
+		world_violation(p->w, "%s of running VM %lld: %s -> %s, and max_disruption is none",
+		    e->key, (long long)e->vmid, e->before ? e->before : "absent",
+		    e->after ? e->after : "absent");
+}
+
+static bool is_there(struct play *p, const char *name)
+{
+	int64_t vmid = world_find(p->w, name, NULL);
+
+	return vmid && !text_eq(sim_guest_get(p->w->sim, vmid, "lock"), "clone");
+}
+
+/* A clone of ours begins. */
+static void guard_birth(struct play *p, const struct sim_entry *e)
+{
+	for (size_t i = 0; i < PLAY_VMS; i++) {
+		const struct manifest *m = &p->m[i];
+		_cleanup_str_ char *mark = mem_printf("ramet: " WORLD_ID "/%s vmid=", m->name);
+
+		if (!m->name[0] || !m->depends_on || !strstr(e->after, mark))
+			continue;
+		if (!is_there(p, p->m[m->depends_on - 1].name))
+			world_violation(p->w, "%s is made before vm-%u, which it depends on",
+			    m->name, m->depends_on - 1);
+	}
+}
+
+static void guard_end(struct play *p, const struct manifest *m)
+{
+	for (size_t i = 0; i < PLAY_VMS; i++) {
+		const struct manifest *d = &p->m[i];
+
+		if (!d->name[0] || !d->there || d->lost || d->depends_on != m - p->m + 1 ||
+		    clock_now(p->w->clock) - p->ever[i].there_since < AWARE_MS)
+			continue;
+		if (world_find(p->w, d->name, NULL))
+			world_violation(p->w, "%s is destroyed, and %s depends on it and is there",
+			    m->name, d->name);
+	}
+}
+
+static void guard_own(struct play *p, const struct sim_entry *e)
+{
+	struct guard_vm *v = vm_of(p, e->vmid);
+	const struct manifest *m = manifest_of(p, judge_name_of(&p->judge, e->vmid));
+	/* A clone is made on the source's node and then belongs to its own. */
+	bool moved = strcmp(e->effect, "node") == 0 && !text_ends(e->path, "/clone");
+	bool stopped = strcmp(e->effect, "stop") == 0;
+
+	if (strcmp(e->key, "description") == 0 && text_ends(e->path, "/clone") && e->after)
+		guard_birth(p, e);
+	if (!m)
+		return;
+	if (moved) {
+		_cleanup_str_ char *node = mem_printf("pve%u", m->node);
+
+		if (!p->ever[m - p->m].pin || !text_eq(e->after, node))
+			world_violation(p->w, "VM %lld of %s was moved to %s", (long long)e->vmid,
+			    m->name, e->after);
+	}
+	if ((moved || stopped) && v->ha_at >= 0 && clock_now(p->w->clock) - v->ha_at > SETTLED_MS)
+		world_violation(
+		    p->w, "%s of VM %lld, which HA manages", e->effect, (long long)e->vmid);
+	if (strcmp(e->effect, "destroy") == 0)
+		guard_end(p, m);
+	guard_disruption(p, v, m, e);
+}
+
+void guard_look(struct play *p)
+{
+	struct guard *g = &p->guard;
+	struct world *w = p->w;
+	const struct status *s;
+
+	for (; g->seen < sim_journal_len(w->sim); g->seen++) {
+		struct sim_entry e;
+
+		sim_journal_at(w->sim, g->seen, &e);
+		if (!e.vmid)
+			continue;
+		if (strcmp(e.user, WORLD_USER) == 0)
+			guard_own(p, &e);
+		if (strcmp(e.effect, "start") == 0 || strcmp(e.effect, "stop") == 0)
+			vm_of(p, e.vmid)->running = strcmp(e.effect, "start") == 0;
+		if (strcmp(e.effect, "destroy") == 0)
+			*vm_of(p, e.vmid) = (struct guard_vm){.vmid = e.vmid, .ha_at = -1};
+	}
+	/* Since when it has been following what is merged. */
+	if (!w->controller)
+		g->follows = -1;
+	if (!w->controller || g->answers == w->answers)
+		return;
+	g->answers = w->answers;
+	s = controller_status(w->controller);
+	if (!text_eq(s->rev_wanted, memgit_head(w->git)))
+		g->follows = -1;
+	else if (g->follows < 0)
+		g->follows = clock_now(w->clock);
+}
+
+void guard_request(struct play *p, const char *method, const char *path)
+{
+	const char *at = strstr(path, "/qemu/");
+	int64_t vmid = at ? strtoll(at + strlen("/qemu/"), NULL, 10) : 0;
+	const struct manifest *m;
+
+	if (!vmid || strcmp(method, "GET") == 0)
+		return;
+	m = manifest_of(p, judge_name_of(&p->judge, vmid));
+	if (m && m->there && m->suspended && !m->broken && p->guard.follows >= 0 &&
+	    clock_now(p->w->clock) - p->guard.follows > SETTLED_MS)
+		world_violation(
+		    p->w, "%s %s, and the manifest of %s says suspend", method, path, m->name);
+}
