@@ -251,8 +251,9 @@ void claims_update(struct claims *c, bool wide)
 		c->v[i].alive = false;
 	for (size_t i = 0; i < view->n_rows; i++) {
 		const struct obs_row *row = &view->rows[i];
-		bool looks_ours =
-		    wide || obs_row_has_tag(row, c->o.tag) || text_eq(row->lock, "clone");
+		bool looks_ours = wide || obs_row_has_tag(row, c->o.tag) ||
+				  text_eq(row->lock, "clone") ||
+				  (row->name && c->o.is_sought(c->o.arg, row->name));
 
 		if (row->qemu && !c->o.is_known(c->o.arg, row->vmid) &&
 		    (looks_ours || find(c, row->vmid)))

@@ -5,8 +5,8 @@
  * Not a verdict about a VM on record (plan/match). Nothing is adopted here: the owner of the record
  * decides.
  *
- * Reads foreign guests one by one, a few at once: with our tag, without a name yet, locked by a
- * clone, or (wide) every one. Owns what it found.
+ * Reads foreign guests one by one, a few at once: with our tag, with the name of one that is not on
+ * record, locked by a clone, or (wide) every one. Owns what it found.
  *
  * The controller process.
  */
@@ -32,6 +32,9 @@ struct claims_opts {
 	const char *controller_id, *tag; /* borrowed */
 	/* The VMID is on record: nothing to find out. */
 	bool (*is_known)(void *arg, uint32_t vmid);
+	/* A VM is wanted that would be cloned under this name, and none is on record: a call of an
+	 * earlier life that was forgotten may have come late. */
+	bool (*is_sought)(void *arg, const char *name);
 	/* Something was found or went. */
 	void (*on_change)(void *arg);
 	void *arg;

@@ -376,6 +376,7 @@ static void make_machines(struct controller *c)
 	    .controller_id = k->controller_id,
 	    .tag = k->cluster_tag,
 	    .is_known = controller_is_known,
+	    .is_sought = controller_is_sought,
 	    .on_change = on_claims,
 	    .arg = c});
 	if (!c->o.desired)

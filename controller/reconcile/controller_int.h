@@ -45,6 +45,7 @@ struct controller {
 	bool wide;	 /* records may have been lost: every guest is looked at once */
 	uint32_t *known; /* VMIDs on record, ascending; made anew for each view */
 	size_t n_known;
+	struct strs sought; /* names of VMs that are not on record; sorted */
 	/* The model. */
 	struct status status;
 	const struct vmstat **vms;
@@ -116,6 +117,7 @@ void controller_on_listed(void *arg, const char *status_head);
 /* VMIDs on record: noted anew, and asked for. */
 void controller_note_known(struct controller *c);
 bool controller_is_known(void *arg, uint32_t vmid);
+bool controller_is_sought(void *arg, const char *name);
 
 /* controller_words.c */
 /* Confirmations that people left for records that were rebuilt. */

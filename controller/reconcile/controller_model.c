@@ -54,8 +54,28 @@ bool controller_is_known(void *arg, uint32_t vmid)
 	return c->n_known && bsearch(&vmid, c->known, c->n_known, sizeof(vmid), by_number);
 }
 
+bool controller_is_sought(void *arg, const char *name)
+{
+	const struct controller *c = arg;
+
+	return strs_has_sorted(&c->sought, name);
+}
+
+static void note_sought(struct controller *c, const struct guest *g)
+{
+	const struct resource *r = guest_manifest(g);
+	const char *name = r ? resource_str(r, ATTR_name) : NULL;
+
+	if (r && !guest_vmid(g))
+		strs_add(&c->sought, name ? name : guest_name(g));
+}
+
 void controller_note_known(struct controller *c)
 {
+	strs_fini(&c->sought);
+	for (size_t i = 0; i < c->n_guests; i++)
+		note_sought(c, c->guests[i]);
+	strs_sort_unique(&c->sought);
 	free(c->known);
 	c->known = mem_calloc(c->n_guests + 1, sizeof(*c->known));
 	c->n_known = 0;
@@ -172,6 +192,7 @@ void controller_free_model(struct controller *c)
 	status_fini(&c->status);
 	free(c->vms);
 	free(c->rev_applied);
+	strs_fini(&c->sought);
 }
 
 bool controller_guests_settled(const struct controller *c)

@@ -331,6 +331,46 @@ static void test_a_clone_that_comes_late(void **state)
 	world_free(&w);
 }
 
+static void set_quorum(struct world *w, bool on)
+{
+	assert_int_equal(sim_node_quorum(w->sim, NULL, on, NULL), 0);
+}
+
+/* The call is carried out after everything was forgotten and looked for; the VM has no tag yet, and
+ * is found by its name before another one is cloned. */
+static void test_a_clone_that_nobody_remembers(void **state)
+{
+	struct world *w = world_new(23, NULL);
+	struct sim_fault f = {.kind = SIM_FAULT_DELAY, .path = "*/clone", .nth = 1};
+	_cleanup_kv_ struct kv files = {0};
+	int64_t vmid;
+	size_t n = 0;
+
+	(void)state;
+	f.delay_ms = 12000;
+	kv_set(&files, "web.yaml", web_yaml);
+	memgit_commit(w->git, &files, "first");
+	sim_fault_add(w->sim, &f);
+	world_start(w, CONTROLLER_RUN);
+	assert_true(world_run(w, HOUR_MS, is_struck, NULL));
+	world_kill(w);
+	memstore_drop(w->store);
+	memgit_drop_status(w->git);
+	world_start(w, CONTROLLER_RUN);
+	world_run(w, 10000, NULL, NULL);
+	assert_int_equal(world_find(w, "web-01", NULL), 0);
+	world_run(w, 5000, NULL, NULL);
+	vmid = world_find(w, "web-01", &n);
+	assert_int_equal(n, 1);
+	set_quorum(w, false);
+	world_run(w, 60000, NULL, NULL);
+	set_quorum(w, true);
+	must_be_ready(w);
+	assert_int_equal(world_find(w, "web-01", &n), vmid);
+	assert_int_equal(n, 1);
+	world_free(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -344,6 +384,7 @@ int main(void)
 	    cmocka_unit_test(test_stop_without_git),
 	    cmocka_unit_test(test_lock_is_no_failure),
 	    cmocka_unit_test(test_a_clone_that_comes_late),
+	    cmocka_unit_test(test_a_clone_that_nobody_remembers),
 	};
 
 	log_set_sink(drop_log, NULL);
