@@ -89,6 +89,8 @@ unsigned play_seed(uint64_t seed, bool tell)
 	unsigned violations;
 
 	playing = &p;
+	for (size_t i = 0; i < PLAY_VMS; i++)
+		p.ever[i].gone_at = p.ever[i].bare_at = INT64_MIN / 2;
 	p.judge.budget = 2;
 	p.judge.budget_ms = 360000; /* less what the clock may jump */
 	p.w->tell = tell;

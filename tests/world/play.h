@@ -16,6 +16,8 @@
 
 #define PLAY_VMS 8
 #define GUARD_VMS 256
+#define PLAY_AWARE_MS \
+	1200000 /* by then Git and the cluster were asked, unless something is wrong */
 
 /* What play_guard.c remembers. */
 struct guard {
@@ -39,7 +41,10 @@ struct play {
 		enum manifest_ceiling ceiling;
 		bool pin;
 		int64_t there_since;
-	} ever[PLAY_VMS]; /* the most that any version of the manifest asked for */
+		int64_t bare_at; /* when it was there without protect: what comes of it soon after
+				  * may not have been seen with it */
+		int64_t gone_at; /* when somebody else took its VM away */
+	} ever[PLAY_VMS];	 /* the most that any version of the manifest asked for */
 	struct guard guard;
 	bool faulty, no_quorum, prune, several; /* endpoints */
 	const char *node_off;			/* NULL = all are on */

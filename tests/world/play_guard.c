@@ -8,7 +8,6 @@
 #include <string.h>
 
 #define SETTLED_MS 120000 /* after this nothing of before is under way any more */
-#define AWARE_MS 600000	  /* by then Git was asked, unless something is wrong */
 
 /* Parts of a device that change without disturbing anybody. */
 static const char quiet_parts[] =
@@ -103,6 +102,8 @@ static void guard_birth(struct play *p, const struct sim_entry *e)
 
 		if (!m->name[0] || !m->depends_on || !strstr(e->after, mark))
 			continue;
+		if (clock_now(p->w->clock) - p->ever[m->depends_on - 1].gone_at < PLAY_AWARE_MS)
+			continue; /* it may still be known as it was */
 		if (!is_there(p, p->m[m->depends_on - 1].name))
 			world_violation(p->w, "%s is made before vm-%u, which it depends on",
 			    m->name, m->depends_on - 1);
@@ -115,7 +116,7 @@ static void guard_end(struct play *p, const struct manifest *m)
 		const struct manifest *d = &p->m[i];
 
 		if (!d->name[0] || !d->there || d->lost || d->depends_on != m - p->m + 1 ||
-		    clock_now(p->w->clock) - p->ever[i].there_since < AWARE_MS)
+		    clock_now(p->w->clock) - p->ever[i].there_since < PLAY_AWARE_MS)
 			continue;
 		if (world_find(p->w, d->name, NULL))
 			world_violation(p->w, "%s is destroyed, and %s depends on it and is there",
@@ -150,6 +151,14 @@ static void guard_own(struct play *p, const struct sim_entry *e)
 	guard_disruption(p, v, m, e);
 }
 
+static void guard_gone(struct play *p, const struct sim_entry *e)
+{
+	const struct manifest *m = manifest_of(p, judge_name_of(&p->judge, e->vmid));
+
+	if (m)
+		p->ever[m - p->m].gone_at = clock_now(p->w->clock);
+}
+
 void guard_look(struct play *p)
 {
 	struct guard *g = &p->guard;
@@ -166,6 +175,8 @@ void guard_look(struct play *p)
 			guard_own(p, &e);
 		if (strcmp(e.effect, "start") == 0 || strcmp(e.effect, "stop") == 0)
 			vm_of(p, e.vmid)->running = strcmp(e.effect, "start") == 0;
+		if (strcmp(e.effect, "destroy") == 0 && strcmp(e.user, WORLD_USER) != 0)
+			guard_gone(p, &e);
 		if (strcmp(e.effect, "destroy") == 0)
 			*vm_of(p, e.vmid) = (struct guard_vm){.vmid = e.vmid, .ha_at = -1};
 	}

@@ -25,8 +25,15 @@ static void allow(struct play *p, size_t i)
 	const struct manifest *m = &p->m[i];
 	struct judge *j = &p->judge;
 
-	if (m->name[0] && !m->protect && (m->there ? m->absent : p->prune))
+	int64_t now = clock_now(p->w->clock);
+	bool spared = m->there ? m->protect : now - p->ever[i].bare_at > PLAY_AWARE_MS;
+
+	if (m->name[0] && !spared && (m->there ? m->absent : p->prune))
 		judge_allow_destroy(j, m->name);
+	if (m->there && !m->protect)
+		p->ever[i].bare_at = INT64_MAX / 2;
+	else if (p->ever[i].bare_at >= INT64_MAX / 2)
+		p->ever[i].bare_at = now;
 	if (!m->there) {
 		p->ever[i].there_since = INT64_MAX / 2;
 		return;
