@@ -24,7 +24,8 @@ struct guard {
 	size_t seen; /* entries of the cluster's journal */
 	struct guard_vm {
 		int64_t vmid;
-		bool running;
+		bool running, finished; /* finished: started by the controller */
+		int64_t made_at;
 		int64_t ha_at; /* since when HA manages it; -1 = it does not */
 	} v[GUARD_VMS];
 	size_t n, answers;
@@ -72,6 +73,7 @@ void play_last_merge(struct play *p);
 
 /* play_people.c */
 void play_human(struct play *p);
+void play_drop_snapshot(struct play *p, int64_t vmid);
 void play_stranger(struct play *p);
 void play_unlock(struct play *p);
 /* Somebody is quicker: a hook of the port. */

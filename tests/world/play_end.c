@@ -137,6 +137,15 @@ static bool is_done(struct play *p, const struct manifest *m)
 	return (why = wrong(p, m)) == NULL && v && vmstat_is_ready(v);
 }
 
+/* Whoever reads that the snapshot is in the way removes it; a request may fail, so once more. */
+static void drop_snapshots(struct play *p, const struct status *s)
+{
+	for (size_t i = 0; i < s->n_vms; i++)
+		if (s->vms[i]->reason == REASON_HAS_SNAPSHOTS && s->vms[i]->record.vmid &&
+		    sim_tasks_running(p->w->sim) == 0)
+			play_drop_snapshot(p, s->vms[i]->record.vmid);
+}
+
 static bool converged(struct world *w)
 {
 	struct play *p = playing;
@@ -148,6 +157,7 @@ static bool converged(struct world *w)
 	s = controller_status(w->controller);
 	for (size_t i = 0; i < s->n_vms; i++)
 		debris |= s->vms[i]->reason == REASON_DEBRIS;
+	drop_snapshots(p, s);
 	if (debris && sim_tasks_running(w->sim) == 0)
 		clean_up(w);
 	if (!text_eq(s->rev_wanted, memgit_head(w->git)) || s->report_problem)

@@ -42,6 +42,12 @@ static void human_snapshot(struct play *p, int64_t vmid, bool on)
 	p->snapshot = on ? vmid : 0;
 }
 
+void play_drop_snapshot(struct play *p, int64_t vmid)
+{
+	if (sim_guest_exists(p->w->sim, vmid))
+		human_snapshot(p, vmid, false);
+}
+
 void play_human(struct play *p)
 {
 	static const char *const deeds[] = {"changes cores of", "toggles onboot of",
