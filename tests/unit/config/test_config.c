@@ -440,18 +440,22 @@ static void a_key_is_a_secret(void **state)
 	put("empty", "", 0600);
 	put("good", "key\n", 0600);
 	_cleanup_config_ struct config *good = with_key("ssh://git@h/x", "good", &diags, &rc);
+	assert_non_null(good);
 	assert_int_equal(rc, 0);
 	assert_int_equal(diags.n, 0);
 	_cleanup_config_ struct config *loose = with_key("ssh://git@h/x", "loose", &diags, &rc);
+	assert_non_null(loose);
 	assert_int_equal(rc, 0);
 	assert_int_equal(diags.n, 1);
 	assert_int_equal(diags.v[0].code, DIAG_LOOSE_SECRET);
 	_cleanup_config_ struct config *empty = with_key("ssh://git@h/x", "empty", &diags, &rc);
+	assert_non_null(empty);
 	assert_int_equal(rc, -1);
 	assert_int_equal(diags.n, 2);
 	assert_non_null(strstr(diags.v[1].msg, "git.ssh_key_file: empty is empty"));
 	/* What another kind of address does not use need not be there. */
 	_cleanup_config_ struct config *unused = with_key("https://h/x", "gone", &diags, &rc);
+	assert_non_null(unused);
 	assert_int_equal(rc, 0);
 	assert_int_equal(diags.n, 2);
 }
