@@ -281,10 +281,9 @@ static bool excused(struct inventory *i, const struct pvereq_result *a)
 	case INVENTORY_POOLS:
 		i->view.pools_known = false;
 		return true;
-	case INVENTORY_REPLICATION:
-		return true; /* asked again right before it matters */
-	case INVENTORY_OPTIONS:
-		return true; /* then as if none were set */
+	case INVENTORY_REPLICATION: /* asked again right before it matters */
+	case INVENTORY_OPTIONS:	    /* then as if none were set */
+		return true;
 	case INVENTORY_IDLE:
 	case INVENTORY_VERSION:
 	case INVENTORY_ROWS:
