@@ -6,6 +6,7 @@
 
 #include "sim_api.h"
 #include "sim_conf.h"
+#include "sim_ha.h"
 #include "sim_net.h"
 #include "sim_prop.h"
 #include "sim_volume.h"
@@ -67,10 +68,37 @@ void api_replication(struct job *j)
 	job_ok(j, a);
 }
 
-/* No service is ever managed here. */
+void api_ha_resources(struct job *j)
+{
+	struct jsn *a = jsn_new_array();
+
+	for (size_t i = 0; i < j->sim->nguests; i++) {
+		const struct guest *g = j->sim->guests[i];
+		_cleanup_str_ char *sid = mem_printf("vm:%" PRId64, g->vmid);
+		struct jsn *o;
+
+		if (!g->ha)
+			continue;
+		o = jsn_new_object();
+		jsn_put_str(o, "sid", sid);
+		jsn_put_str(o, "type", "vm");
+		jsn_put_str(o, "state", g->ha_want);
+		jsn_push(a, o);
+	}
+	job_ok(j, a);
+}
+
 void api_ha_remove(struct job *j)
 {
-	job_die(j, "cannot delete service '%s', not HA managed!", job_param(j, "sid"));
+	const char *sid = job_param(j, "sid"), *vmid = text_after(sid, "vm:");
+	struct guest *g = guest_find(j->sim, strtoll(vmid ? vmid : sid, NULL, 10));
+
+	if (!g || !g->ha) {
+		job_die(j, "cannot delete service '%s', not HA managed!", sid);
+		return;
+	}
+	ha_manage(g, false);
+	job_ok(j, NULL);
 }
 
 void api_ha_status(struct job *j)

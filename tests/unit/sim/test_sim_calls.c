@@ -91,6 +91,11 @@ static void manager_switches_later(void **state)
 	assert_int_equal(call(c, "POST", G(110) "/status/stop", "overrule-shutdown=1"), 400);
 	assert_string_equal(
 	    param_error(c, "overrule-shutdown"), "Not applicable for HA resources.");
+	assert_int_equal(call(c, "GET", "/cluster/ha/resources", NULL), 200);
+	assert_string_equal(jsn_get_text(jsn_at(c->a.data, 0), "sid"), "vm:110");
+	assert_int_equal(call(c, "DELETE", "/cluster/ha/resources/vm:110", NULL), 200);
+	assert_string_equal(call_task(c, "POST", G(110) "/status/start", NULL), "OK");
+	assert_true(sim_guest_running(c->sim, 110));
 }
 
 /* migrate_vm; resources */
