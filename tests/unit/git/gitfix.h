@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "child.h"
@@ -236,6 +237,32 @@ UNUSED static void fix_close(struct fix *f)
 		loop_free(&f->loop);
 	fix_forget(f);
 	mem_free_str(&f->state);
+}
+
+/* --- whether the loop goes on meanwhile --- */
+
+UNUSED static int64_t now_ms(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+struct ticks {
+	struct loop *loop;
+	int64_t last, longest;
+	timer_id timer;
+	unsigned n;
+};
+
+UNUSED static void tick(void *arg)
+{
+	struct ticks *t = arg;
+	int64_t now = now_ms();
+	if (t->n++ && now - t->last > t->longest)
+		t->longest = now - t->last;
+	t->last = now;
+	t->timer = clock_timer(loop_clock(t->loop), 5, tick, t);
 }
 
 UNUSED static void fix_nothing(void *arg UNUSED)

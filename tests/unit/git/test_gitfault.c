@@ -7,7 +7,6 @@
 #include <netinet/in.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <time.h>
 
 /* --- a server that accepts, says `greeting` and then nothing --- */
 
@@ -55,33 +54,9 @@ static void mute_stop(struct mute *m)
 	waitpid(m->pid, NULL, 0);
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 static bool is_alive(long pid)
 {
 	return kill((pid_t)pid, 0) == 0 || errno != ESRCH;
-}
-
-struct ticks {
-	struct loop *loop;
-	int64_t last, longest;
-	timer_id timer;
-	unsigned n;
-};
-
-static void tick(void *arg)
-{
-	struct ticks *t = arg;
-	int64_t now = now_ms();
-	if (t->n++ && now - t->last > t->longest)
-		t->longest = now - t->last;
-	t->last = now;
-	t->timer = clock_timer(loop_clock(t->loop), 5, tick, t);
 }
 
 static const char *const silences[] = {

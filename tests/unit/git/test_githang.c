@@ -29,6 +29,22 @@ static char *make_history(const char *name)
 	    name);
 }
 
+/* The job ends at its deadline; until then the loop has served others. */
+static void fails_in_time(struct fix *f, gitport_job job, const char *in_msg)
+{
+	struct ticks t = {.loop = f->loop};
+	long pid = gitwork_pid(f->work);
+	assert_true(job != 0);
+	tick(&t);
+	fix_wait(f);
+	clock_cancel(loop_clock(f->loop), &t.timer);
+	fix_failed(f, ERR_TIMEOUT, in_msg);
+	assert_non_null(f->hint);
+	assert_true(t.n >= 2);
+	/* Whoever was at it is gone. */
+	assert_true(!pid || gitwork_pid(f->work) != pid);
+}
+
 static void test_before_tls(void **state UNUSED)
 {
 	struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
@@ -49,8 +65,7 @@ static void test_before_tls(void **state UNUSED)
 	init(&f, url);
 	f.opts.deadline_ms[GITWORK_LIST] = 300;
 	fix_open(&f);
-	fix_list(&f);
-	fix_failed(&f, ERR_TIMEOUT, "listing the branches took longer");
+	fails_in_time(&f, gitport_list(f.port, fix_got, &f), "listing the branches took longer");
 	fix_close(&f);
 	close(fd);
 }
@@ -64,8 +79,8 @@ static void test_in_a_pack(void **state UNUSED)
 	f.opts.deadline_ms[GITWORK_READ] = 1500;
 	fix_open(&f);
 	pack_by("\"$@\" | { head -c 200000; sleep 1000; }");
-	fix_read(&f, head);
-	fix_failed(&f, ERR_TIMEOUT, "reading the watched branch took longer");
+	fails_in_time(
+	    &f, gitport_read(f.port, head, fix_got, &f), "reading the watched branch took longer");
 	fix_close(&f);
 
 	/* Without that limit, as a busy machine needs its time. */
@@ -112,8 +127,11 @@ static void test_in_a_push(void **state UNUSED)
 	init(&f, url);
 	f.opts.deadline_ms[GITWORK_PUBLISH] = 1500;
 	fix_open(&f);
-	fix_publish(&f, "", "STATUS.md", "one\n");
-	fix_failed(&f, ERR_TIMEOUT, "publishing the report took longer");
+	struct gitport_put put = {"STATUS.md", "one\n", 4};
+	struct gitport_publish pub = {
+	    .parent = "", .put = &put, .n_put = 1, .message = "status: one file\n"};
+	fails_in_time(
+	    &f, gitport_publish(f.port, &pub, fix_got, &f), "publishing the report took longer");
 	fix_close(&f);
 	init(&f, url);
 	fix_open(&f);
