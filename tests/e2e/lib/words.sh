@@ -30,6 +30,7 @@
 #   human USER put NAME KEY=VALUE…     a hand edit by way of the API, as the web interface does it
 #   human USER start|stop NAME
 #   deny PRIVILEGE                     taken from the role that holds it; `allow` gives all of them back
+#   cluster_does LINE                  over the control socket, after `given control`; see ramet-sim.md
 #   guest_count                        prints how many guests there are
 #   git_server_gone, git_server_back   git_quiet ARG… runs Git
 #   other_ca                           $stage/other-ca.pem, an authority that signed nothing
@@ -110,6 +111,7 @@ given() {
 	case $what in
 	cluster) given_cluster "$@" ;;
 	sim) stage_sim_args+=" $*" ;;
+	control) stage_sim_args+=" --control $stage/sim.sock" ;;
 	repository) stage_repository "${1:-https}" ;;
 	setting) given_setting "$@" ;;
 	hook) given_hook "$@" ;;
@@ -385,6 +387,19 @@ bootstrap_roles() {
 
 set_role() {
 	pve root PUT "/access/roles/$1" "privs=$2" >/dev/null || story_fail "role $1: $(cat "$stage/pve.error")"
+}
+
+# What happens to the cluster beside its API.
+cluster_does() {
+	local answer
+	command -v python3 >/dev/null || exit 77
+	answer=$(python3 -c 'import socket, sys
+s = socket.socket(socket.AF_UNIX)
+s.settimeout(20)
+s.connect(sys.argv[1])
+s.sendall(sys.argv[2].encode() + b"\n")
+print(s.makefile().readline().strip())' "$stage/sim.sock" "$1" 2>&1)
+	[ "$answer" = ok ] || story_fail "$1: $answer"
 }
 
 # The same Git server, on the same port, later.
