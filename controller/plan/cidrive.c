@@ -94,15 +94,33 @@ static void wait(struct planner *pl, const char *from, const char *to)
 	c->takes_restart = true;
 }
 
+/* Somebody, or Ramet itself, took it away, and the next start carries that out. */
+static void going(struct planner *pl, const char *slot, const char *store)
+{
+	const char *want_store = planner_text(pl, ATTR_init_datastore_id, NULL);
+	const char *want_slot = planner_text(pl, ATTR_init_interface, NULL);
+	bool fits =
+	    (!want_slot || text_eq(slot, want_slot)) && (!want_store || text_eq(store, want_store));
+
+	if (!fits) {
+		wait(pl, slot, "to be made anew");
+		return;
+	}
+	struct change *c = change_for(pl, true, "to be removed with the next restart", "kept");
+	c->class = CLASS_LIVE;
+	if (planner_may(pl, c))
+		kv_set(&pl->goal, slot, kv_get(&pl->g->current, slot));
+}
+
 void cidrive_plan(struct planner *pl)
 {
-	_cleanup_str_ char *store = NULL;
+	_cleanup_str_ char *store = NULL, *store_now = NULL;
 	const char *want_store = planner_text(pl, ATTR_init_datastore_id, NULL);
 	const char *want_slot = planner_text(pl, ATTR_init_interface, NULL);
 
 	if (!want_store && !want_slot)
 		return;
-	const char *now = find_drive(&pl->g->current, NULL);
+	const char *now = find_drive(&pl->g->current, &store_now);
 	const char *next = find_drive(&pl->g->pending, &store);
 	if (next && want_slot && !text_eq(next, want_slot))
 		take_away(pl, next, false, next);
@@ -111,7 +129,7 @@ void cidrive_plan(struct planner *pl)
 	else if (next && !now)
 		wait(pl, "absent", next);
 	else if (!next && now)
-		wait(pl, now, "to be made anew");
+		going(pl, now, store_now);
 	else if (!next)
 		make(pl);
 }

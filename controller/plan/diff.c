@@ -332,7 +332,10 @@ static void drop_coreless(struct planner *pl)
 	for (size_t i = 0; i < pl->want->n_leaves; i++) {
 		const struct leaf *l = &pl->want->leaves[i];
 		const char *key = pvecodec_key(l->attr, l->slot);
-		if ((l->attr->flags & ATTR_CORE) && kv_has(&pl->goal, key) &&
+		const char *text = key ? kv_get(&pl->goal, key) : NULL;
+		/* What stands there so without us stays. */
+		if ((l->attr->flags & ATTR_CORE) && text &&
+		    !text_eq(text, kv_get(&pl->g->pending, key)) &&
 		    lacks_core(pl, l->attr, l->slot))
 			kv_del(&pl->goal, key);
 	}

@@ -459,6 +459,17 @@ static void mend_pending(struct slot *s)
 		kv_set(&pl->out->learned.volumes, s->name, known);
 }
 
+/* It comes with the next start; until then it can neither be moved nor grown. */
+static void await_plug(struct slot *s)
+{
+	struct change *c = planner_change(s->pl, s->device, NULL, s->name);
+
+	change_texts(c, mem_strdup("absent"), planner_shorten(s->next_text));
+	c->class = CLASS_PENDING;
+	c->state = CHANGE_PENDING;
+	c->takes_restart = true;
+}
+
 static void existing(struct slot *s)
 {
 	struct planner *pl = s->pl;
@@ -470,8 +481,10 @@ static void existing(struct slot *s)
 	const struct drive *there = s->has_now ? &s->now : &s->next;
 	if (!pl->foretold && !there->cdrom)
 		kv_set(&pl->out->learned.volumes, s->name, there->volume);
-	if (!s->has_now)
-		return; /* plugged with the next start; until then it cannot be moved or grown */
+	if (!s->has_now) {
+		await_plug(s);
+		return;
+	}
 	if (repoint(s) || s->now.cdrom)
 		return;
 	if (s->has_next && !text_eq(s->now_text, s->next_text))

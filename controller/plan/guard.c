@@ -127,8 +127,9 @@ static char *check_set(
 	const struct leaf *l = leaf_of(r, key, NULL);
 	const char *old = NULL;
 
-	if (!l && lists_data(r) && text_ends(text, ":cloudinit"))
-		return NULL; /* the drive that PVE itself fills */
+	const char *there = seen ? kv_get(&seen->current, key) : NULL;
+	if (!l && lists_data(r) && (text_ends(text, ":cloudinit") || text_eq(text, there)))
+		return NULL; /* the drive that PVE itself fills, new or kept */
 	if (!l && (text_eq(key, "description") || text_eq(key, "tags")))
 		return check_own(in, seen, key, text);
 	if (!l && !lists_slot(r, key, false))

@@ -208,6 +208,30 @@ static bool is_fought_over(const struct planner *pl, const struct change *c)
 	return pl->in->fights && pl->in->fight && strs_has(pl->in->fight, c->path);
 }
 
+/* What root would type on the node: the whole text of the key, with the leaf in it. */
+static void hint_root(const struct planner *pl, struct change *c)
+{
+	const struct leaf *l = resource_find(pl->want, c->attr->id, c->slot);
+	const char *key = pvecodec_key(c->attr, c->slot);
+	_cleanup_kv_ struct kv conf = {0};
+
+	if (pl->foretold) {
+		change_hint(c, "have root set it on the template, or take it out of the manifest");
+		return;
+	}
+	kv_copy(&conf, &pl->g->pending);
+	if (!l || !key ||
+	    pvecodec_put(c->attr, c->slot, &l->value, &conf, &pl->policy->env, NULL) < 0)
+		return;
+	const char *text = kv_get(&conf, key);
+	if (!text)
+		change_hint(
+		    c, "as root on %s: qm set %u --delete %s", pl->g->node, pl->g->vmid, key);
+	else if (!strpbrk(text, "'\r\n"))
+		change_hint(
+		    c, "as root on %s: qm set %u --%s '%s'", pl->g->node, pl->g->vmid, key, text);
+}
+
 bool planner_may(struct planner *pl, struct change *c)
 {
 	c->drift = pl->unchanged && !record_is_unmet(pl->in->record, c->path);
@@ -236,9 +260,7 @@ bool planner_may(struct planner *pl, struct change *c)
 	if (is_root_only(pl, c)) {
 		change_block(c, REASON_ROOT_ONLY,
 		    "PVE lets only root@pam with a password set it, and it is %s", c->from);
-		if (pl->foretold)
-			change_hint(c, "have root set it on the template, or take it out of the "
-				       "manifest");
+		hint_root(pl, c);
 		return false;
 	}
 	if (!policy_allows_change(pl, c))

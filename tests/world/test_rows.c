@@ -283,6 +283,10 @@ static void expect_blocked(const struct rowcase *c, const char *when)
 	else if (s->blocked.n != 1 || !text_starts(s->blocked.v[0], c->path))
 		rowcase_complain(
 		    c, "%s: blocked is %s", when, s->blocked.n ? s->blocked.v[0] : "nothing");
+	/* What a token may not do, root does with a command. */
+	_cleanup_str_ char *command = mem_printf("qm set %lld --", (long long)c->vmid);
+	if (why == REASON_ROOT_ONLY && s && (!s->hint || !strstr(s->hint, command)))
+		rowcase_complain(c, "%s: no command is told, but %s", when, s->hint ? s->hint : "");
 	expect_journal(c, false);
 }
 
