@@ -192,6 +192,22 @@ static void identity(struct draft *d, uint32_t source)
 	e->note = mem_strdup("history: a VM that exists is not cloned again");
 }
 
+/* PVE shows the drive with the data of cloud-init as a CD-ROM drive; the manifest has it with the
+ * data. */
+static void data_drive(struct draft *d)
+{
+	KV_FOREACH (item, &d->o->guest->pending) {
+		_cleanup_drive_ struct drive drive = {0};
+
+		if (!form_check(FMT_DISK_SLOT, item->key, NULL, NULL) ||
+		    drive_parse(item->value, &drive, NULL) < 0 || !drive.cloudinit)
+			continue;
+		add_word(d, ATTR_init_datastore_id, drive.storage);
+		add_word(d, ATTR_init_interface, item->key);
+		return;
+	}
+}
+
 static void collect(struct draft *d, uint32_t source)
 {
 	const struct attr_block *blocks;
@@ -207,6 +223,7 @@ static void collect(struct draft *d, uint32_t source)
 			if (is_leaf_of(schema_attr(k), &blocks[i]))
 				leaf(d, schema_attr(k), NULL);
 	}
+	data_drive(d);
 	surroundings(d);
 }
 

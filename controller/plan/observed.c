@@ -9,6 +9,7 @@ void obs_guest_fini(struct obs_guest *g)
 	kv_fini(&g->current);
 	kv_fini(&g->pending);
 	strs_fini(&g->pending_keys);
+	strs_fini(&g->snapshot_names);
 	free(g->digest);
 	free(g->power_word);
 	free(g->lock);
@@ -25,6 +26,7 @@ void obs_guest_copy(struct obs_guest *dst, const struct obs_guest *src)
 	kv_copy(&dst->current, &src->current);
 	kv_copy(&dst->pending, &src->pending);
 	strs_copy(&dst->pending_keys, &src->pending_keys);
+	strs_copy(&dst->snapshot_names, &src->snapshot_names);
 	dst->digest = mem_strdup(src->digest);
 	dst->power_word = mem_strdup(src->power_word);
 	dst->lock = mem_strdup(src->lock);

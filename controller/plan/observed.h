@@ -44,6 +44,8 @@ struct obs_guest {
 	char *pool;	/* NULL = none, or not visible */
 	bool pool_known;
 	bool snapshots; /* has at least one */
+	struct strs snapshot_names; /* that can be cloned */
+	bool snapshots_known;
 	char *uuid;	/* of smbios1, lower case; "" when absent */
 };
 

@@ -120,14 +120,19 @@ static bool links(const char *plugin, const char *format, bool snapshot)
 	       !is_one_of(plugin, from_template, ARRAY_LEN(from_template));
 }
 
-/* The key holds a disk, and no medium: *ret is to be finished then. */
-static bool is_disk(const struct kv_item *item, struct drive *ret)
+static bool is_drive(const char *key)
 {
 	const char *bus;
 	unsigned index;
 
-	if (!form_slot_parse(item->key, &bus, &index) || text_eq(bus, "net") ||
-	    drive_parse(item->value, ret, NULL) < 0)
+	return (form_slot_parse(key, &bus, &index) && !text_eq(bus, "net")) ||
+	       text_eq(key, "efidisk0") || text_eq(key, "tpmstate0");
+}
+
+/* The key holds a disk, and no medium: *ret is to be finished then. */
+static bool is_disk(const struct kv_item *item, struct drive *ret)
+{
+	if (!is_drive(item->key) || drive_parse(item->value, ret, NULL) < 0)
 		return false;
 	if (!ret->cdrom && !ret->cloudinit)
 		return true;
@@ -165,6 +170,46 @@ static void linked_clone(struct planner *pl)
 	}
 }
 
+/* The storages of these cannot copy what a snapshot holds, only make it current again. */
+static bool copies_snapshots(const char *plugin)
+{
+	return !text_eq(plugin, "zfspool") && !text_eq(plugin, "zfs");
+}
+
+static void snapshot(struct planner *pl)
+{
+	const struct obs_guest *src = pl->in->source;
+	const char *name = planner_text(pl, ATTR_clone_snapshot_name, NULL);
+	const struct strs *known = &src->snapshot_names;
+
+	if (!name || !src->snapshots_known)
+		return;
+	if (!strs_has(known, name)) {
+		struct change *c = against(pl, ATTR_clone_snapshot_name);
+		const char *near = text_nearest(name, (const char *const *)known->v, known->n);
+		change_block(c, REASON_SNAPSHOT_UNKNOWN,
+		    "VM %u has no snapshot %s that can be cloned", src->vmid, name);
+		if (near)
+			change_hint(c, "did you mean %s?", near);
+		return;
+	}
+	if (!resource_bool(pl->want, ATTR_clone_full))
+		return;
+	KV_FOREACH (item, &src->current) {
+		_cleanup_drive_ struct drive d = {0};
+		if (!is_disk(item, &d))
+			continue;
+		const struct obs_storage *st =
+		    obs_cluster_storage(pl->in->cluster, d.storage, src->node);
+		if (!st || copies_snapshots(st->plugin))
+			continue;
+		change_block(against(pl, ATTR_clone_snapshot_name), REASON_SOURCE_UNSUITABLE,
+		    "%s of VM %u is on %s (%s), which makes no full clones of snapshots", item->key,
+		    src->vmid, d.storage, st->plugin);
+		return;
+	}
+}
+
 static bool is_local(const struct planner *pl, const char *storage, const char *on)
 {
 	const struct obs_storage *st = obs_cluster_storage(pl->in->cluster, storage, on);
@@ -184,10 +229,7 @@ static void other_node(struct planner *pl)
 		return;
 	KV_FOREACH (item, &src->current) {
 		_cleanup_drive_ struct drive d = {0};
-		const char *bus;
-		unsigned index;
-		if (!form_slot_parse(item->key, &bus, &index) || text_eq(bus, "net") ||
-		    drive_parse(item->value, &d, NULL) < 0 || !*d.storage ||
+		if (!is_drive(item->key) || drive_parse(item->value, &d, NULL) < 0 || !*d.storage ||
 		    !is_local(pl, d.storage, src->node))
 			continue;
 		struct change *c = against(pl, ATTR_node_name);
@@ -330,6 +372,7 @@ void preflight_clone(struct planner *pl)
 		    "template %u is locked (%s)", pl->in->source->vmid, pl->in->source->lock);
 	}
 	linked_clone(pl);
+	snapshot(pl);
 	other_node(pl);
 	target_storage(pl);
 	bridges(pl);

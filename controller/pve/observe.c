@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define SNAPSHOTS_MAX 10000
+
 static int not_a_list(const char *what, struct err **err)
 {
 	return err_set(err, ERR_PROTOCOL, "the answer to %s is no list", what);
@@ -124,11 +126,17 @@ int observe_snapshots(const struct jsn *data, struct obs_guest *g, struct err **
 	if (!jsn_is_array(data))
 		return not_a_list("snapshot", err);
 	g->snapshots = false;
-	for (size_t i = 0; i < jsn_len(data); i++) {
+	g->snapshots_known = true;
+	strs_fini(&g->snapshot_names);
+	for (size_t i = 0; i < jsn_len(data) && i < SNAPSHOTS_MAX; i++) {
 		const char *name = jsn_get_text(jsn_at(data, i), "name");
 
-		if (name && strcmp(name, "current") != 0)
-			g->snapshots = true;
+		if (!name || strcmp(name, "current") == 0)
+			continue;
+		g->snapshots = true;
+		/* One that is being made or deleted has a state. */
+		if (!jsn_get_text(jsn_at(data, i), "snapstate"))
+			strs_add(&g->snapshot_names, name);
 	}
 	return 0;
 }

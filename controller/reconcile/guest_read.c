@@ -184,7 +184,8 @@ static void read_source(struct guest *g)
 		node_away(g, "the template's node is not reachable");
 	} else {
 		guest_enter(g, GUEST_SOURCE);
-		g->look = look_start(g->env->pve, vmid, row->node, true, on_source, g);
+		bool brief = !resource_str(g->want, ATTR_clone_snapshot_name);
+		g->look = look_start(g->env->pve, vmid, row->node, brief, on_source, g);
 	}
 }
 

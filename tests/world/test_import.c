@@ -33,6 +33,11 @@ struct seen {
  * stays as it was. */
 static void vary(struct world *w, uint32_t vmid)
 {
+	_cleanup_kv_ struct kv drive = {0};
+
+	kv_set(&drive, "ide2", "fast:cloudinit");
+	if (w->seed % 2 == 0)
+		assert_int_equal(sim_human_edit(w->sim, vmid, "ops@pam", &drive, NULL, NULL), 0);
 	for (unsigned i = 0; i < ATTR_ID__MAX; i++) {
 		const struct attr *a = schema_attr(i);
 		const char *slot = !strchr(a->path, '*')	      ? NULL
@@ -194,6 +199,11 @@ static void import_and_adopt(uint64_t seed, uint32_t vmid)
 	kv_copy(&before, sim_guest_conf(w->sim, vmid));
 	const char *name = b->v[0].res->name;
 	assert_true(b->v[0].res->n_leaves > 6);
+	/* The drive with the data of cloud-init stands with the data. */
+	const char *on = resource_str(b->v[0].res, ATTR_init_datastore_id);
+	const char *in = resource_str(b->v[0].res, ATTR_init_interface);
+	assert_string_equal(on ? on : "none", seed % 2 == 0 ? "fast" : "none");
+	assert_string_equal(in ? in : "none", seed % 2 == 0 ? "ide2" : "none");
 
 	world_start_path(w, b);
 	if (!world_run(w, 600000, is_ready, NULL))

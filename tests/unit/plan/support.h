@@ -127,6 +127,7 @@ static inline void set_cluster(struct obs_cluster *c)
 		add_storage(c, "local-lvm", node, "lvmthin", false);
 		add_storage(c, "thick", node, "lvm", false);
 		add_storage(c, "ceph", node, "rbd", true);
+		add_storage(c, "tank", node, "zfspool", false);
 	}
 }
 

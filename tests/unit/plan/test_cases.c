@@ -229,7 +229,10 @@ static void set_option(struct golden *t, const char *key, const char *v)
 		mem_replace(&s->source.node, v);
 	else if (!strcmp(key, "source_lock"))
 		mem_replace(&s->source.lock, v);
-	else if (!strcmp(key, "recorded_uuid"))
+	else if (!strcmp(key, "source_snapshots")) {
+		s->source.snapshots_known = true;
+		assert_int_equal(text_split(v, ", ", true, 100, &s->source.snapshot_names), 0);
+	} else if (!strcmp(key, "recorded_uuid"))
 		mem_replace(&s->record.uuid, strcmp(v, "unknown") ? v : NULL);
 	else if (!strcmp(key, "source_vmid"))
 		s->record.source_vmid = (uint32_t)strtoul(v, NULL, 10);

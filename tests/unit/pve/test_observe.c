@@ -135,14 +135,20 @@ static void test_status_details(void **state)
 static void test_snapshots(void **state)
 {
 	_cleanup_jsn_ struct jsn *none = parse("[{\"name\":\"current\",\"digest\":\"x\"}]");
-	_cleanup_jsn_ struct jsn *one = parse("[{\"name\":\"before\"},{\"name\":\"current\"}]");
+	_cleanup_jsn_ struct jsn *one =
+	    parse("[{\"name\":\"before\"},{\"name\":\"half\",\"snapstate\":\"prepare\"},"
+		  "{\"name\":\"current\"}]");
 	struct obs_guest g = {0};
 
 	(void)state;
 	assert_int_equal(observe_snapshots(one, &g, NULL), 0);
 	assert_true(g.snapshots);
+	assert_true(g.snapshots_known);
+	assert_int_equal(g.snapshot_names.n, 1); /* one that is being made is none yet */
+	assert_string_equal(g.snapshot_names.v[0], "before");
 	assert_int_equal(observe_snapshots(none, &g, NULL), 0);
 	assert_false(g.snapshots);
+	assert_int_equal(g.snapshot_names.n, 0);
 	obs_guest_fini(&g);
 }
 
