@@ -43,10 +43,10 @@ struct obs_guest {
 	char *ha_state; /* NULL when not managed */
 	char *pool;	/* NULL = none, or not visible */
 	bool pool_known;
-	bool snapshots; /* has at least one */
+	bool snapshots;		    /* has at least one */
 	struct strs snapshot_names; /* that can be cloned */
 	bool snapshots_known;
-	char *uuid;	/* of smbios1, lower case; "" when absent */
+	char *uuid; /* of smbios1, lower case; "" when absent */
 };
 
 void obs_guest_fini(struct obs_guest *g);
