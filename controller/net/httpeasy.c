@@ -77,11 +77,13 @@ static char *detail_of(const struct httpeasy *x, CURLcode rc, const char *label)
 		return mem_printf(
 		    "%s: the headers of the answer are larger than %zu bytes", label, HEADERS_MAX);
 	const char *words = x->error[0] ? x->error : curl_easy_strerror(rc);
-	if (rc == CURLE_PEER_FAILED_VERIFICATION && x->pins->n > 0)
-		return mem_printf(
-		    "%s: the server's certificate has none of the trusted fingerprints; "
-		    "its own is %s",
-		    label, x->pins->refused);
+	if (rc == CURLE_PEER_FAILED_VERIFICATION && x->pins->n > 0) {
+		char trusted[3 * TLSPIN_BYTES];
+		tlspin_print(x->pins->v[0], trusted);
+		return mem_printf("%s: the server's certificate has none of the trusted "
+				  "fingerprints (%s%s); its own is %s",
+		    label, trusted, x->pins->n > 1 ? " and more" : "", x->pins->refused);
+	}
 	_cleanup_str_ char *line = text_oneline(words, 300);
 	text_drop_elapsed(line);
 	return mem_printf("%s: %s", label, line);

@@ -60,6 +60,12 @@ void tlspin_fini(struct tlspin *p)
 	*p = (struct tlspin){0};
 }
 
+void tlspin_print(const unsigned char md[TLSPIN_BYTES], char ret[3 * TLSPIN_BYTES])
+{
+	for (unsigned i = 0; i < TLSPIN_BYTES; i++)
+		snprintf(ret + 3 * i, 4, "%02X%s", md[i], i + 1 < TLSPIN_BYTES ? ":" : "");
+}
+
 /* In place of the whole chain verification. */
 static int verify(X509_STORE_CTX *store, void *arg)
 {
@@ -76,8 +82,8 @@ static int verify(X509_STORE_CTX *store, void *arg)
 		}
 	}
 	p->refused[0] = '\0';
-	for (unsigned i = 0; i < len && len == TLSPIN_BYTES; i++)
-		snprintf(p->refused + 3 * i, 4, "%02X%s", md[i], i + 1 < len ? ":" : "");
+	if (len == TLSPIN_BYTES)
+		tlspin_print(md, p->refused);
 	X509_STORE_CTX_set_error(store, X509_V_ERR_CERT_REJECTED);
 	return 0;
 }

@@ -24,6 +24,8 @@ struct tlspin {
 int tlspin_parse(const char *text, unsigned char ret[TLSPIN_BYTES], struct err **err) MUST_CHECK;
 int tlspin_init(struct tlspin *p, const char *const *texts, size_t n, struct err **err) MUST_CHECK;
 void tlspin_fini(struct tlspin *p);
+/* "AA:BB:…" */
+void tlspin_print(const unsigned char md[TLSPIN_BYTES], char ret[3 * TLSPIN_BYTES]);
 
 /* Makes handshakes of this SSL_CTX succeed only with a leaf certificate of the list, whoever signed
  * it and whatever names it bears. */

@@ -130,6 +130,10 @@ static void a_fingerprint_is_enough_and_the_wrong_one_is_not(void **state UNUSED
 	assert_true(a.tls_refused);
 	assert_non_null(strstr(a.detail, "fingerprint"));
 	assert_non_null(strcasestr(a.detail, colons));
+	/* The old one stands beside the new one. */
+	for (size_t i = 0; i < 32; i++)
+		snprintf(colons + 3 * i, 4, "%.2s%s", fx.ca.fingerprint + 2 * i, i < 31 ? ":" : "");
+	assert_non_null(strcasestr(a.detail, colons));
 	assert_int_equal(atomic_load(&fx.server.shared->requests), before);
 }
 
