@@ -253,6 +253,35 @@ static void without_quorum(struct trial *t, enum touch kind, const char *what, c
 		world_violation(t->w, "%s %s without quorum", what, where);
 }
 
+/* Long after it must have seen that somebody else works on the VM. */
+static void with_lock(struct trial *t, enum touch kind, const char *what, const char *where)
+{
+	_cleanup_str_ char *guest = mem_printf("/qemu/%lld/", (long long)t->locked);
+
+	if (t->locked && kind == TOUCH_CLUSTER && strcmp(what, "GET") != 0 &&
+	    strstr(where, guest) && clock_now(t->w->clock) - t->struck_at > 5000)
+		world_violation(t->w, "%s %s of a VM that is locked", what, where);
+}
+
+/* Of these nobody can say whether the call had its effect. */
+static bool is_ambiguous(enum fault f)
+{
+	return f == FAULT_RESET_BEFORE || f == FAULT_RESET_AFTER || f == FAULT_TIMEOUT ||
+	       f == FAULT_LATE || f == FAULT_STATUS_596 || f == FAULT_TRUNCATED;
+}
+
+/* What may have had its effect is not sent again without a look at what came of it. */
+static void without_look(struct trial *t, enum touch kind, const char *what, const char *where)
+{
+	if (kind != TOUCH_CLUSTER || !t->unseen)
+		return;
+	if (strcmp(what, "GET") != 0 && strcmp(t->unseen, where) == 0)
+		world_violation(t->w, "%s %s once more, without a look", what, where);
+	if (strstr(where, "/qemu/") || strstr(where, "/tasks/") || strstr(where, "nextid") ||
+	    t->w->lives > t->life)
+		mem_free_str(&t->unseen);
+}
+
 enum fate strike_ask(void *arg, enum touch kind, const char *what, const char *where)
 {
 	struct trial *t = arg;
@@ -261,6 +290,8 @@ enum fate strike_ask(void *arg, enum touch kind, const char *what, const char *w
 		return FATE_NORMAL;
 	t->count++;
 	without_quorum(t, kind, what, where);
+	with_lock(t, kind, what, where);
+	without_look(t, kind, what, where);
 	if (t->fault == FAULT__MAX) {
 		MEM_PUSH_ROOM(t->touches, t->n_touches, t->cap_touches);
 		t->touches[t->n_touches++] = (struct touched){
@@ -277,6 +308,9 @@ enum fate strike_ask(void *arg, enum touch kind, const char *what, const char *w
 		return FATE_NORMAL;
 	t->struck = true;
 	t->struck_at = clock_now(t->w->clock);
+	t->life = t->w->lives;
+	if (kind == TOUCH_CLUSTER && strcmp(what, "GET") != 0 && is_ambiguous(t->fault))
+		mem_replace(&t->unseen, where);
 	world_tell(
 	    t->w, "STRIKE: %s at touch %zu: %s %s", fault_word(t->fault), t->at, what, where);
 	return fate_of(t, kind, what, where);

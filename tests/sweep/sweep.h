@@ -73,6 +73,8 @@ struct trial {
 	bool edited, cleaned, attached; /* by people */
 	bool unconfirmed;		/* it waits for a person to say whose the VM is */
 	int64_t locked;
+	char *unseen;  /* path of the call that may have had its effect, until somebody looks */
+	unsigned life; /* in which it was sent */
 	/* Of the undisturbed play. */
 	struct touched *touches;
 	size_t n_touches, cap_touches;

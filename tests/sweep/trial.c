@@ -298,5 +298,6 @@ void trial_fini(struct trial *t)
 	free(t->touches);
 	free(t->picture);
 	free(t->stranger_conf);
+	free(t->unseen);
 	*t = (struct trial){0};
 }
