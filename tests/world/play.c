@@ -90,7 +90,7 @@ unsigned play_seed(uint64_t seed, bool tell)
 
 	playing = &p;
 	for (size_t i = 0; i < PLAY_VMS; i++)
-		p.ever[i].gone_at = p.ever[i].bare_at = INT64_MIN / 2;
+		p.ever[i].gone_at = p.ever[i].bare_at = p.ever[i].there_since = INT64_MIN / 2;
 	p.judge.budget = 2;
 	p.judge.budget_ms = 360000; /* less what the clock may jump */
 	p.w->tell = tell;

@@ -41,7 +41,7 @@ struct play {
 	struct {
 		enum manifest_ceiling ceiling;
 		bool pin;
-		int64_t there_since;
+		int64_t there_since; /* when it came back; long ago when it never went */
 		int64_t bare_at; /* when it was there without protect: what comes of it soon after
 				  * may not have been seen with it */
 		int64_t gone_at; /* when somebody else took its VM away */

@@ -212,6 +212,11 @@ void guard_request(struct play *p, const char *method, const char *path)
 
 	if (!vmid || strcmp(method, "GET") == 0)
 		return;
+	/* PVE would hand it to the HA manager, and that does it. */
+	if (vm_of(p, vmid)->ha_at >= 0 &&
+	    (strstr(path, "/status/") || text_ends(path, "/migrate")) &&
+	    clock_now(p->w->clock) - vm_of(p, vmid)->ha_at > SETTLED_MS)
+		world_violation(p->w, "%s %s, and HA manages it", method, path);
 	m = manifest_of(p, judge_name_of(&p->judge, vmid));
 	if (m && m->there && m->suspended && !m->broken && p->guard.follows >= 0 &&
 	    clock_now(p->w->clock) - p->guard.follows > SETTLED_MS)

@@ -35,7 +35,8 @@ static void allow(struct play *p, size_t i)
 	else if (p->ever[i].bare_at >= INT64_MAX / 2)
 		p->ever[i].bare_at = now;
 	if (!m->there) {
-		p->ever[i].there_since = INT64_MAX / 2;
+		if (m->name[0])
+			p->ever[i].there_since = INT64_MAX / 2;
 		return;
 	}
 	if (p->ever[i].there_since >= INT64_MAX / 2)
