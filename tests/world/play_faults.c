@@ -1,5 +1,11 @@
 #include "play.h"
 
+static const char *const fault_docs[] = {
+#define SIM_FAULT(code, word, doc) doc,
+#include "sim_fault.def"
+#undef SIM_FAULT
+};
+
 void play_add_fault(struct play *p)
 {
 	static const struct {
@@ -32,8 +38,10 @@ void play_add_fault(struct play *p)
 	    .probability = clone ? 0.8 : 0.05 + play_pick(p, 40) / 100.0,
 	    .delay_ms = 1000 + (int64_t)play_pick(p, 60000)};
 
-	world_tell(p->w, "fault: kind %d status %d on %s %s, %.2f", (int)f.kind, f.status,
-	    f.method ? f.method : "all", f.path ? f.path : "", f.probability);
+	world_tell(p->w, "fault: %s %s: %s%s%s%s (status %d), %.0f %% of the calls",
+	    f.method ? f.method : "any call", f.path ? f.path : "", fault_docs[f.kind],
+	    f.text ? " (" : "", f.text ? f.text : "", f.text ? ")" : "", f.status,
+	    100 * f.probability);
 	sim_fault_add(p->w->sim, &f);
 	p->faulty = true;
 }
