@@ -394,6 +394,13 @@ static void refuse_shrink(struct slot *s, struct change *c, int64_t want, uint64
 	change_hint(c, "write size_gb: %llu for %s", (unsigned long long)have, s->name);
 }
 
+/* An earlier call enlarged the image and could not write that down, as when quorum was lost between
+ * the two; PVE does nothing about a disk that has its size, so the configuration is told. */
+static bool only_written_less(const struct slot *s, uint64_t want)
+{
+	return text_eq(s->pl->in->sized_slot, s->name) && s->pl->in->sized_gb == want;
+}
+
 static void resize(struct slot *s)
 {
 	struct planner *pl = s->pl;
@@ -415,6 +422,11 @@ static void resize(struct slot *s)
 		refuse_shrink(s, c, l->value.i, have);
 	if (!planner_may(pl, c))
 		return;
+	if (only_written_less(s, want)) {
+		_cleanup_str_ char *size = mem_printf("%lluG", (unsigned long long)want);
+		edit_goal(s, NULL, size, true);
+		return;
+	}
 	c->step = (int)pl->n_early;
 	struct step *st = step_push(&pl->early, &pl->n_early, &pl->cap_early, STEP_RESIZE);
 	st->slot = mem_strdup(s->name);

@@ -66,7 +66,12 @@ struct plan_input {
 	const struct strs *fight; /* paths of leaves that came back too often */
 	int64_t wall_ms;	  /* for suspend.until */
 	struct plan_peril peril;
-	bool going;	 /* destroying it was begun by us */
+	bool going; /* destroying it was begun by us */
+	/* PVE was told twice to grow this disk to that size, said OK, and its configuration still
+	 * says less: the image has the size already (PVE::API2::Qemu, resize_vm). NULL = no such.
+	 */
+	const char *sized_slot;
+	uint64_t sized_gb;
 	bool restarting; /* it went down for a restart of ours, and nobody starts it */
 	/* Of leaves whose value is in a file: path → "salt:digest" of what is in it now, or why it
 	 * cannot be read. NULL: nobody looked. */

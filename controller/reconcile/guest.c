@@ -98,6 +98,8 @@ void guest_free(struct guest **gp)
 	free(g->storage);
 	free(g->last_step);
 	free(g->vain_digest);
+	free(g->sized_slot);
+	free(g->size_told);
 	free(g->nonce);
 	g->magic = 0;
 	free(g);

@@ -80,8 +80,11 @@ struct guest {
 					   -1 */
 	unsigned vain;			/* how often in a row it was, without an effect */
 	char *vain_digest;		/* of the VM when it was left alone for that */
-	char *nonce;			/* for an adoption */
-	bool waiting; /* for this reason since then, turns that end so again included */
+	char *sized_slot;		/* of the plan's input */
+	uint64_t sized_gb;
+	char *size_told; /* step whose size was written in its place: once */
+	char *nonce;	 /* for an adoption */
+	bool waiting;	 /* for this reason since then, turns that end so again included */
 	enum reason wait_reason;
 	int64_t wait_since;
 	struct strs loose_seen; /* volumes that nothing named when it was looked last */
@@ -102,6 +105,8 @@ bool guest_is_restarting(struct guest *g);
 int64_t guest_restart_pause(const struct guest *g);
 
 /* guest_vain.c: steps that PVE carries out and that change nothing */
+/* After a step: a disk that PVE does not grow because its image has the size already. */
+void guest_note_size(struct guest *g, const struct step *s, bool same);
 /* After a step. True: it is enough, the guest is stalled. */
 bool guest_note_vain(struct guest *g, bool same);
 /* Before a step. True: it is not done again, the guest is stalled. */

@@ -37,6 +37,8 @@ static void fill_input(struct guest *g)
 	    .fight = &t->fight,
 	    .wall_ms = clock_wall(g->env->clock),
 	    .going = guest_is_departing(g),
+	    .sized_slot = g->sized_slot,
+	    .sized_gb = g->sized_gb,
 	    .restarting = guest_is_restarting(g),
 	    .secrets = &t->secrets,
 	    .secret_errors = &t->secret_errors,
@@ -394,6 +396,7 @@ static void done(struct guest *g)
 		    g, REASON_DESTROYING, "destroyed; looking whether it is gone", 5000, true);
 		return;
 	}
+	guest_note_size(g, s, same);
 	if (guest_note_vain(g, same))
 		return;
 	if (same) {

@@ -13,6 +13,17 @@ static void stall(struct guest *g)
 	guest_stall(g, REASON_NO_EFFECT, text, NULL);
 }
 
+void guest_note_size(struct guest *g, const struct step *s, bool same)
+{
+	if (s->kind == STEP_RESIZE && same && !text_eq(g->size_told, s->text)) {
+		mem_replace(&g->sized_slot, s->slot);
+		g->sized_gb = s->size_gb;
+		mem_replace(&g->size_told, s->text);
+	} else if (s->kind == STEP_CONFIG) {
+		mem_free_str(&g->sized_slot);
+	}
+}
+
 bool guest_note_vain(struct guest *g, bool same)
 {
 	g->vain = same ? g->vain + 1 : 0;

@@ -69,7 +69,10 @@ static void set_bool_or_word(struct golden *t, const char *key, const char *v)
 		s->in.guest_gone = on;
 	else if (!strcmp(key, "fresh"))
 		s->in.fresh = on;
-	else if (!strcmp(key, "restarting"))
+	else if (!strcmp(key, "sized_gb")) {
+		s->in.sized_slot = "scsi0";
+		s->in.sized_gb = strtoull(v, NULL, 10);
+	} else if (!strcmp(key, "restarting"))
 		s->in.restarting = on;
 	else if (!strcmp(key, "snapshots"))
 		s->guest.snapshots = on;
