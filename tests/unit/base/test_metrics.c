@@ -40,6 +40,9 @@ static void every_row_follows_the_conventions(void **state UNUSED)
 			fail_msg("%s: its text is empty or needs escaping", r->name);
 		if (!r->label != !r->values || (r->values && count(r->values) > METRICS_VALUES_MAX))
 			fail_msg("%s: its label", r->name);
+		/* Prometheus gives these two to every series itself, and renames ours. */
+		if (r->label && (text_eq(r->label, "job") || text_eq(r->label, "instance")))
+			fail_msg("%s: its label is taken", r->name);
 		for (enum metric k = 0; k < m; k++)
 			assert_string_not_equal(r->name, metrics_row(k)->name);
 	}
