@@ -140,6 +140,15 @@ static bool is_disk(const struct kv_item *item, struct drive *ret)
 	return false;
 }
 
+/* Of a disk of the source; NULL if it is no disk, or nothing is known of its storage. Fills d. */
+static const struct obs_storage *storage_of(
+    const struct planner *pl, const struct kv_item *item, struct drive *d)
+{
+	if (!is_disk(item, d))
+		return NULL;
+	return obs_cluster_storage(pl->in->cluster, d->storage, pl->in->source->node);
+}
+
 static void linked_clone(struct planner *pl)
 {
 	const struct obs_guest *src = pl->in->source;
@@ -156,10 +165,7 @@ static void linked_clone(struct planner *pl)
 	}
 	KV_FOREACH (item, &src->current) {
 		_cleanup_drive_ struct drive d = {0};
-		if (!is_disk(item, &d))
-			continue;
-		const struct obs_storage *st =
-		    obs_cluster_storage(pl->in->cluster, d.storage, src->node);
+		const struct obs_storage *st = storage_of(pl, item, &d);
 		if (st && !links(st->plugin, d.format, snapshot)) {
 			change_block(against(pl, ATTR_clone_full), REASON_LINKED_CLONE,
 			    "%s of VM %u is on %s (%s), which cannot make linked clones%s",
@@ -197,10 +203,7 @@ static void snapshot(struct planner *pl)
 		return;
 	KV_FOREACH (item, &src->current) {
 		_cleanup_drive_ struct drive d = {0};
-		if (!is_disk(item, &d))
-			continue;
-		const struct obs_storage *st =
-		    obs_cluster_storage(pl->in->cluster, d.storage, src->node);
+		const struct obs_storage *st = storage_of(pl, item, &d);
 		if (!st || copies_snapshots(st->plugin))
 			continue;
 		change_block(against(pl, ATTR_clone_snapshot_name), REASON_SOURCE_UNSUITABLE,
