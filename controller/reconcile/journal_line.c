@@ -23,6 +23,15 @@ static struct jsn *line_new(const char *kind, const char *name)
 	return o;
 }
 
+/* The task that an intent, a departure or a step written before has become. */
+static char *task_line(const char *kind, const char *name, const char *upid)
+{
+	struct jsn *o = line_new(kind, name);
+
+	jsn_put_str(o, "upid", upid);
+	return print_line(o);
+}
+
 char *journal_line_head(const char *controller_id, const char *instance)
 {
 	struct jsn *o = line_new("ramet", NULL);
@@ -53,10 +62,7 @@ char *journal_line_intent(const char *name, const struct intent *in)
 
 char *journal_line_upid(const char *name, const char *upid)
 {
-	struct jsn *o = line_new("upid", name);
-
-	jsn_put_str(o, "upid", upid);
-	return print_line(o);
+	return task_line("upid", name, upid);
 }
 
 char *journal_line_end(const char *name)
@@ -95,10 +101,7 @@ char *journal_line_depart(const char *name, const struct departure *d)
 
 char *journal_line_depart_upid(const char *name, const char *upid)
 {
-	struct jsn *o = line_new("depart-upid", name);
-
-	jsn_put_str(o, "upid", upid);
-	return print_line(o);
+	return task_line("depart-upid", name, upid);
 }
 
 char *journal_line_stay(const char *name)
@@ -126,10 +129,7 @@ char *journal_line_step(const char *name, const struct doing *d)
 
 char *journal_line_step_upid(const char *name, const char *upid)
 {
-	struct jsn *o = line_new("step-upid", name);
-
-	jsn_put_str(o, "upid", upid);
-	return print_line(o);
+	return task_line("step-upid", name, upid);
 }
 
 char *journal_line_step_end(const char *name)
