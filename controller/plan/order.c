@@ -5,6 +5,7 @@
 
 #include "cidrive.h"
 #include "diff.h"
+#include "pvetext.h"
 
 struct step *order_push(struct planner *pl, enum step_kind kind)
 {
@@ -210,12 +211,60 @@ static void put_file(const struct planner *pl, const char *key, struct kv *conf)
 	kv_set(conf, key, out);
 }
 
+/* ---- the boot order ---- */
+
+/* The slot is one that the manifest adds, fills or removes. */
+static bool is_slot_of_manifest(const struct planner *pl, const char *slot)
+{
+	for (size_t i = 0; i < pl->want->slots.n; i++) {
+		const char *dot = strrchr(pl->want->slots.v[i], '.');
+		if (dot && text_eq(dot + 1, slot))
+			return true;
+	}
+	return is_listed_key(pl, slot);
+}
+
+/* Without the manifest's own devices that are only in this order and not in the other one. */
+static void order_without(
+    const struct planner *pl, const struct strs *order, const struct strs *other, struct strs *ret)
+{
+	for (size_t i = 0; i < order->n; i++)
+		if (strs_has(other, order->v[i]) || !is_slot_of_manifest(pl, order->v[i]))
+			strs_add(ret, order->v[i]);
+}
+
+/* PVE itself takes a device that is deleted out of the order, and puts a CD-ROM drive that is
+ * written into it; all others are where they were. */
+static bool follows_slots(const struct planner *pl, const char *now, const char *next)
+{
+	_cleanup_strs_ struct strs a = {0}, b = {0}, x = {0}, y = {0};
+
+	if (!now || !next || pvetext_boot_parse(now, &a) < 0 || pvetext_boot_parse(next, &b) < 0)
+		return false;
+	order_without(pl, &a, &b, &x);
+	order_without(pl, &b, &a, &y);
+	return strs_eq(&x, &y);
+}
+
+/* What PVE changes by itself when the manifest's devices or its order are written; the older
+ * notation of the order goes when the newer one comes. */
+static bool is_boot_by_pve(const struct planner *pl, const char *key)
+{
+	const struct attr *order = planner_row("", CODEC_BOOT);
+	bool listed = resource_find(pl->want, order->id, NULL) != NULL;
+
+	if (text_eq(key, schema_attr(ATTR_bootdisk)->key))
+		return listed && !kv_has(&pl->g->pending, key);
+	return !listed && text_eq(key, order->key) &&
+	       follows_slots(pl, kv_get(&pl->g->current, key), kv_get(&pl->g->pending, key));
+}
+
 /* What waits in this key is what the manifest lists, and nothing else. */
 static bool is_managed_key(const struct planner *pl, const char *key)
 {
 	_cleanup_kv_ struct kv conf = {0};
 
-	if (is_listed_key(pl, key))
+	if (is_listed_key(pl, key) || is_boot_by_pve(pl, key))
 		return true;
 	kv_copy(&conf, &pl->g->current);
 	put_file(pl, key, &conf);
@@ -225,10 +274,11 @@ static bool is_managed_key(const struct planner *pl, const char *key)
 		if (!diff_is_walked(l->attr) || !text_eq(pvecodec_key(l->attr, l->slot), key))
 			continue;
 		pvecodec_want(l->attr, &l->value, &pl->policy->env, &want);
-		if (pvecodec_get(l->attr, l->slot, &conf, &pl->policy->env, &have, NULL) < 0)
-			return false;
-		if (!pvecodec_same(l->attr, &want, &have) &&
-		    pvecodec_put(l->attr, l->slot, &want, &conf, &pl->policy->env, NULL) < 0)
+		/* What cannot be understood can still be written over as a whole. */
+		bool so =
+		    pvecodec_get(l->attr, l->slot, &conf, &pl->policy->env, &have, NULL) == 0 &&
+		    pvecodec_same(l->attr, &want, &have);
+		if (!so && pvecodec_put(l->attr, l->slot, &want, &conf, &pl->policy->env, NULL) < 0)
 			return false;
 	}
 	return same_parts(kv_get(&conf, key), kv_get(&pl->g->pending, key));
