@@ -81,7 +81,8 @@ static void block_migration(struct planner *pl, struct change *c, const char *ta
 		change_block(c, REASON_NODE_UNKNOWN, "the cluster has no node %s", target);
 	else if (n && !n->online)
 		change_block(c, REASON_NODE_OFFLINE, "node %s is offline", target);
-	else if (pl->g->power == OBS_POWER_PAUSED || pl->g->power == OBS_POWER_HIBERNATED)
+	else if ((pl->g->power == OBS_POWER_PAUSED && !pl->g->lock) ||
+		 pl->g->power == OBS_POWER_HIBERNATED)
 		change_block(c, REASON_PAUSED, "the guest is %s",
 		    pl->g->power_word ? pl->g->power_word : "paused");
 	else if (slot)
@@ -136,7 +137,9 @@ static bool is_up(const struct obs_guest *g)
 static void block_for_power(const struct planner *pl, struct change *c)
 {
 	const struct obs_guest *g = pl->g;
-	if (g->power == OBS_POWER_PAUSED || g->power == OBS_POWER_HIBERNATED)
+	if (g->power == OBS_POWER_PAUSED && g->lock)
+		change_block(c, REASON_LOCKED, "VM %u is locked (%s)", g->vmid, g->lock);
+	else if (g->power == OBS_POWER_PAUSED || g->power == OBS_POWER_HIBERNATED)
 		change_block(c, REASON_PAUSED, "the guest is %s, and Ramet never resumes one",
 		    g->power == OBS_POWER_HIBERNATED ? "hibernated"
 		    : g->power_word		     ? g->power_word
@@ -168,6 +171,23 @@ static void template(struct planner *pl)
 	s->text = mem_strdup("convert it into a template");
 }
 
+/* Backups, snapshots, migrations and rollbacks stop and pause a guest and let it go on by
+ * themselves: what they leave behind is looked at when they are over, and nobody is to blame until
+ * then. */
+static bool is_held_by_pve(struct planner *pl, struct change *c)
+{
+	const struct obs_guest *g = pl->g;
+	bool unchanged = pl->unchanged;
+
+	if (!g->lock || g->power == OBS_POWER_HIBERNATED)
+		return false;
+	change_block(c, REASON_LOCKED, "VM %u is locked (%s)", g->vmid, g->lock);
+	pl->unchanged = false;
+	planner_may(pl, c);
+	pl->unchanged = unchanged;
+	return true;
+}
+
 static void power(struct planner *pl)
 {
 	const struct leaf *l = resource_find(pl->want, ATTR_started, NULL);
@@ -182,6 +202,8 @@ static void power(struct planner *pl)
 	    : g->power_word		  ? g->power_word
 					  : "running",
 	    l->value.b ? "running" : "stopped");
+	if (is_held_by_pve(pl, c))
+		return;
 	if (g->template && l->value.b)
 		change_block(c, REASON_NOT_SUPPORTED, "a template cannot be started");
 	else

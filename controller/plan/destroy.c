@@ -157,8 +157,9 @@ static void ask_guest(struct planner *pl, struct change *c, const char *foreign)
 		    "somebody added %s by hand, and it would be destroyed with the VM", foreign);
 	if (g->power == OBS_POWER_UNKNOWN)
 		against(c, REASON_READING, "nobody knows whether it runs");
-	if ((g->power == OBS_POWER_PAUSED || g->power == OBS_POWER_HIBERNATED) && !stop &&
-	    c->state != CHANGE_BLOCKED) {
+	/* What PVE itself has paused goes on by itself. */
+	bool paused = g->power == OBS_POWER_PAUSED && !g->lock;
+	if ((paused || g->power == OBS_POWER_HIBERNATED) && !stop && c->state != CHANGE_BLOCKED) {
 		change_block(c, REASON_PAUSED, "the guest is %s and cannot shut down",
 		    g->power == OBS_POWER_HIBERNATED ? "hibernated"
 		    : g->power_word		     ? g->power_word

@@ -16,7 +16,7 @@
 
 enum obs_power {
 	OBS_POWER_UNKNOWN,
-	OBS_POWER_STOPPED,
+	OBS_POWER_STOPPED, /* also while it is backed up, for which its process runs */
 	OBS_POWER_RUNNING,
 	OBS_POWER_PAUSED,     /* also prelaunch, io-error, …: up, but not for us to change */
 	OBS_POWER_HIBERNATED, /* lock "suspended" */

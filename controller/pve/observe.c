@@ -97,6 +97,9 @@ static enum obs_power power_of(const char *status, const char *qmp, const char *
 		return OBS_POWER_UNKNOWN;
 	if (strcmp(status, "stopped") == 0)
 		return text_eq(lock, "suspended") ? OBS_POWER_HIBERNATED : OBS_POWER_STOPPED;
+	/* To back up a guest that is down, PVE starts its process and lets nothing run in it. */
+	if (text_eq(qmp, "prelaunch") && text_eq(lock, "backup"))
+		return OBS_POWER_STOPPED;
 	if (!qmp || strcmp(qmp, "running") == 0)
 		return strcmp(status, "running") == 0 ? OBS_POWER_RUNNING : OBS_POWER_UNKNOWN;
 	return OBS_POWER_PAUSED;

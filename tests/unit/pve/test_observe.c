@@ -111,6 +111,11 @@ static void test_power(void **state)
 	assert_power("{\"status\":\"running\",\"qmpstatus\":\"paused\"}", OBS_POWER_PAUSED);
 	assert_power("{\"status\":\"running\",\"qmpstatus\":\"io-error\"}", OBS_POWER_PAUSED);
 	assert_power("{\"status\":\"running\",\"qmpstatus\":\"prelaunch\"}", OBS_POWER_PAUSED);
+	/* A backup of a guest that is down, and one of a guest that somebody paused. */
+	assert_power("{\"status\":\"running\",\"qmpstatus\":\"prelaunch\",\"lock\":\"backup\"}",
+	    OBS_POWER_STOPPED);
+	assert_power("{\"status\":\"running\",\"qmpstatus\":\"paused\",\"lock\":\"backup\"}",
+	    OBS_POWER_PAUSED);
 	assert_power("{\"status\":\"stopped\",\"lock\":\"suspended\"}", OBS_POWER_HIBERNATED);
 	assert_power("{\"status\":\"unknown\"}", OBS_POWER_UNKNOWN);
 }
