@@ -5,6 +5,7 @@
 #include "checkup_int.h"
 #include "loop.h"
 #include "observe.h"
+#include "status.h"
 
 #define PATHS_MAX 1024 /* permissions that are asked for */
 #define SOURCES_MAX 64 /* configurations of templates that are read */
@@ -16,6 +17,7 @@ struct question {
 	void *arg;
 	char *text; /* what went wrong, NULL = nothing */
 	int status;
+	bool tls;	 /* it is about the certificate, and text has a next step of its own */
 	int64_t ahead_s; /* the node's clock against ours; 0 = unknown or the same */
 };
 
@@ -24,6 +26,7 @@ static void on_answer(void *arg, const struct pvereq_result *r)
 	struct question *q = arg;
 	q->k->answered = true;
 	q->status = r->status;
+	q->tls = r->reason == PVE_TLS;
 	q->ahead_s = r->date_s ? r->date_s - loop_wall_ms() / 1000 : 0;
 	if (r->outcome != PVE_DONE)
 		q->text = mem_strdup(r->text);
@@ -74,13 +77,14 @@ static int look_endpoint(struct look *k, const char *endpoint, struct err **err)
 	int rc = ask(k, pve, &(struct pvereq_spec){.endpoint = ENDPOINT_VERSION, .patience_ms = -1},
 	    &q, err);
 	if (rc == 0 && q.text) {
-		const char *next =
-		    q.status == 401
-			? "put a valid token into the file of cluster.token_file"
-			: "check cluster.endpoints, the network, and cluster.ca_file or "
-			  "cluster.fingerprints";
-		checkup_say(
-		    k, CHECKUP_FAILED, "endpoint", mem_printf("%s: %s", endpoint, q.text), next);
+		const char *own = "";
+		int len = (int)(q.tls ? status_problem_facts(q.text, &own) : strlen(q.text));
+		const char *next = *own ? own
+				   : q.status == 401
+				       ? "put a valid token into the file of cluster.token_file"
+				       : "check cluster.endpoints and the network";
+		checkup_say(k, CHECKUP_FAILED, "endpoint",
+		    mem_printf("%s: %.*s", endpoint, len, q.text), next);
 	} else if (rc == 0) {
 		checkup_say(k, CHECKUP_OK, "endpoint",
 		    mem_printf("%s: Proxmox VE %s, TLS verified, token accepted", endpoint,

@@ -67,6 +67,7 @@ struct httpc {
 	timer_id done_timer;
 	size_t n_active, n_waiting, n_done;
 	bool dispatching;
+	bool distrusts; /* the last certificate was not accepted */
 };
 
 /* ---- libcurl calls us ---- */
@@ -236,6 +237,7 @@ static void complete(struct transfer *t, CURLcode rc)
 	struct host *h = t->host;
 	struct httpeasy_end end;
 	httpeasy_end(&t->x, rc, t->label, &end);
+	c->distrusts = end.trust != TLSTRUST_FINE;
 	detach(t);
 	t->host = NULL;
 	log_debug("http", "%s: %d in %lld ms%s%s", t->label, end.status,
@@ -255,7 +257,7 @@ static void call_back(struct transfer *t)
 	    .body = replied ? buf_str(&t->x.body) : "",
 	    .body_len = replied ? t->x.body.len : 0,
 	    .date_s = replied ? t->end.date_s : 0,
-	    .tls_refused = t->end.tls_refused,
+	    .trust = t->end.trust,
 	    .timed_out = t->end.timed_out,
 	    .detail = t->end.detail,
 	};
@@ -339,6 +341,8 @@ httpc_id httpc_submit(struct httpc *c, const struct httpc_request *req, httpc_cb
 	}
 	t->host = h;
 	httpeasy_init(&t->x, req, &c->opts, c->ca_file, &c->pins);
+	if (c->distrusts)
+		httpeasy_doubt(&t->x);
 	curl_easy_setopt(t->x.easy, CURLOPT_PRIVATE, t);
 	if (h->active < c->opts.per_host && h->waiting == 0) {
 		start(t);

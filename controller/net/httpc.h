@@ -23,6 +23,7 @@
 #define RAMET_HTTPC_H
 
 #include "loop.h"
+#include "tlstrust.h"
 
 #define HTTPC_FINGERPRINTS_MAX 32
 
@@ -65,8 +66,8 @@ struct httpc_reply {
 	const char *reason; /* reason phrase, bounded; never NULL; bytes as the peer sent them */
 	const char *body;   /* NUL-terminated; never NULL; "" unless HTTPC_REPLIED */
 	size_t body_len;
-	int64_t date_s;	  /* its Date, in seconds since 1970; 0 = none */
-	bool tls_refused; /* not sent: the certificate is not a trusted one */
+	int64_t date_s;	     /* its Date, in seconds since 1970; 0 = none */
+	enum tlstrust trust; /* not TLSTRUST_FINE: not sent because of the certificate */
 	bool timed_out;
 	const char *detail; /* what went wrong and where, for people; NULL when HTTPC_REPLIED */
 };

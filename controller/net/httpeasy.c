@@ -8,6 +8,7 @@
 #define BODY_MAX_DEFAULT ((size_t)32 << 20)
 #define HEADERS_MAX ((size_t)64 << 10) /* of one answer, all together */
 #define CA_CACHE_S 60L		       /* a renewed CA file counts after this */
+#define CA_DOUBT_S 1L		       /* or after this once a certificate was refused */
 
 static size_t on_body(char *data, size_t size, size_t n, void *arg)
 {
@@ -61,10 +62,16 @@ static CURLcode on_ssl_ctx(CURL *easy UNUSED, void *ssl_ctx, void *arg)
 	return CURLE_OK;
 }
 
-static bool is_tls_refusal(CURLcode rc)
+static enum tlstrust trust_of(CURL *easy, CURLcode rc)
 {
-	return rc == CURLE_PEER_FAILED_VERIFICATION || rc == CURLE_SSL_ISSUER_ERROR ||
-	       rc == CURLE_SSL_INVALIDCERTSTATUS || rc == CURLE_SSL_PINNEDPUBKEYNOTMATCH;
+	long verdict = 0;
+	if (rc == CURLE_SSL_ISSUER_ERROR || rc == CURLE_SSL_INVALIDCERTSTATUS ||
+	    rc == CURLE_SSL_PINNEDPUBKEYNOTMATCH || rc == CURLE_SSL_CACERT_BADFILE)
+		return TLSTRUST_UNKNOWN;
+	if (rc != CURLE_PEER_FAILED_VERIFICATION)
+		return TLSTRUST_FINE;
+	curl_easy_getinfo(easy, CURLINFO_SSL_VERIFYRESULT, &verdict);
+	return tlspin_judge(verdict);
 }
 
 static char *detail_of(const struct httpeasy *x, CURLcode rc, const char *label)
@@ -80,9 +87,10 @@ static char *detail_of(const struct httpeasy *x, CURLcode rc, const char *label)
 	if (rc == CURLE_PEER_FAILED_VERIFICATION && x->pins->n > 0) {
 		char trusted[3 * TLSPIN_BYTES];
 		tlspin_print(x->pins->v[0], trusted);
-		return mem_printf("%s: the server's certificate has none of the trusted "
-				  "fingerprints (%s%s); its own is %s",
-		    label, trusted, x->pins->n > 1 ? " and more" : "", x->pins->refused);
+		/* Its own first: that is what to compare and to list, and reports are short. */
+		return mem_printf("%s: the server's certificate has the fingerprint %s, which is "
+				  "none of the trusted ones (%s%s)",
+		    label, x->pins->refused, trusted, x->pins->n > 1 ? " and more" : "");
 	}
 	_cleanup_str_ char *line = text_oneline(words, 300);
 	text_drop_elapsed(line);
@@ -109,7 +117,7 @@ void httpeasy_end(
 	if (rc == CURLE_OK && status >= 100 && status <= 999)
 		return;
 	ret->outcome = sent > 0 ? HTTPC_CUT : HTTPC_NOT_SENT;
-	ret->tls_refused = sent <= 0 && is_tls_refusal(rc);
+	ret->trust = sent <= 0 ? trust_of(x->easy, rc) : TLSTRUST_FINE;
 	ret->timed_out = rc == CURLE_OPERATION_TIMEDOUT;
 	ret->detail = detail_of(x, rc, label);
 }
@@ -204,6 +212,12 @@ void httpeasy_init(struct httpeasy *x, const struct httpc_request *req,
 	set_tls(e, ca_file, pins);
 	set_method(e, req);
 	set_headers(x, req);
+}
+
+void httpeasy_doubt(struct httpeasy *x)
+{
+	/* 0 would leave the cache as it is, for the next one to find. */
+	curl_easy_setopt(x->easy, CURLOPT_CA_CACHE_TIMEOUT, CA_DOUBT_S);
 }
 
 static void wipe_headers(struct httpeasy *x)

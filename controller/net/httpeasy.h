@@ -36,7 +36,8 @@ struct httpeasy_end {
 	enum httpc_outcome outcome;
 	int status;
 	int64_t date_s; /* of the answer, by the server's clock since 1970; 0 = it does not say */
-	bool tls_refused, timed_out;
+	enum tlstrust trust;
+	bool timed_out;
 	char *detail; /* the taker's; NULL when HTTPC_REPLIED */
 };
 
@@ -46,6 +47,8 @@ int httpeasy_parse_url(
 
 void httpeasy_init(struct httpeasy *x, const struct httpc_request *req,
     const struct httpc_opts *opts, const char *ca_file, struct tlspin *pins);
+/* The CA file may be another one by now: it is read again, if it was not just now. */
+void httpeasy_doubt(struct httpeasy *x);
 void httpeasy_fini(struct httpeasy *x);
 
 /* label begins the detail. */

@@ -93,3 +93,13 @@ void tlspin_apply(struct tlspin *p, void *ssl_ctx)
 	SSL_CTX_set_verify(ssl_ctx, SSL_VERIFY_PEER, NULL);
 	SSL_CTX_set_cert_verify_callback(ssl_ctx, verify, p);
 }
+
+enum tlstrust tlspin_judge(long verdict)
+{
+	/* libcurl looks at the name before it asks what came of the chain. */
+	if (verdict == X509_V_OK || verdict == X509_V_ERR_UNSPECIFIED)
+		return TLSTRUST_MISNAMED;
+	if (verdict == X509_V_ERR_CERT_HAS_EXPIRED)
+		return TLSTRUST_EXPIRED;
+	return verdict == X509_V_ERR_CERT_NOT_YET_VALID ? TLSTRUST_EARLY : TLSTRUST_UNKNOWN;
+}

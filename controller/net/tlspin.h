@@ -11,6 +11,7 @@
 #define RAMET_TLSPIN_H
 
 #include "err.h"
+#include "tlstrust.h"
 
 #define TLSPIN_BYTES 32
 
@@ -30,5 +31,7 @@ void tlspin_print(const unsigned char md[TLSPIN_BYTES], char ret[3 * TLSPIN_BYTE
 /* Makes handshakes of this SSL_CTX succeed only with a leaf certificate of the list, whoever signed
  * it and whatever names it bears. */
 void tlspin_apply(struct tlspin *p, void *ssl_ctx);
+/* What libssl said of a chain that was not accepted in the end (X509_V_…). */
+enum tlstrust tlspin_judge(long verdict);
 
 #endif

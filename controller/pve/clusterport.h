@@ -15,6 +15,7 @@
 #define RAMET_CLUSTERPORT_H
 
 #include "kv.h"
+#include "tlstrust.h"
 
 struct cluster_request {
 	const char *method; /* GET, POST, PUT, DELETE */
@@ -43,7 +44,7 @@ struct cluster_reply {
 	struct jsn *
 	    *tree;	/* what body says, for the taking, by a port that has no text; else NULL */
 	int64_t date_s; /* when the answer was given by the node's clock, since 1970; 0 = unknown */
-	bool tls_refused; /* NOT_SENT because the certificate is not the trusted one */
+	enum tlstrust trust; /* not TLSTRUST_FINE: NOT_SENT because of the certificate */
 	const char
 	    *detail; /* for people: the transport's own words, and the endpoint; may be NULL */
 };

@@ -145,6 +145,21 @@ static void read_status(
 		read_words(a, e, reply);
 }
 
+/* What is wrong with a certificate has a next step of its own. */
+static void read_unsent(struct pveanswer *a, const struct cluster_reply *reply)
+{
+	static const char *const next[TLSTRUST__MAX] = {
+	    [TLSTRUST_UNKNOWN] = "check cluster.ca_file or cluster.fingerprints",
+	    [TLSTRUST_EXPIRED] = "renew it on that node (pvecm updatecerts --force)",
+	    [TLSTRUST_EARLY] = "set the clocks of that node and of this machine by NTP",
+	    [TLSTRUST_MISNAMED] = "name the endpoint in cluster.endpoints as its certificate does"};
+	const char *detail = reply->detail ? reply->detail : "no connection to the API";
+	const char *step = next[reply->trust];
+	verdict(a, PVE_NOT_SENT, step ? PVE_TLS : PVE_CONNECT);
+	free(a->text);
+	a->text = mem_printf("%s%s%s", detail, step ? "; " : "", step ? step : "");
+}
+
 void pveanswer_read(
     enum endpoint_id endpoint, const struct cluster_reply *reply, struct pveanswer *ret)
 {
@@ -152,8 +167,7 @@ void pveanswer_read(
 	*ret = (struct pveanswer){.text = mem_strdup("")};
 	switch (reply->transport) {
 	case CLUSTER_NOT_SENT:
-		verdict(ret, PVE_NOT_SENT, reply->tls_refused ? PVE_TLS : PVE_CONNECT);
-		mem_replace(&ret->text, reply->detail ? reply->detail : "no connection to the API");
+		read_unsent(ret, reply);
 		return;
 	case CLUSTER_CUT:
 		verdict(ret, PVE_AMBIGUOUS, PVE_CUT);

@@ -41,7 +41,7 @@ struct call {
 	uint32_t tried; /* bit per target */
 	bool is_probe;	/* the one call that tests whether the token is accepted again */
 	bool vetting;	/* `http` asks the target whose it is; the call itself comes after that */
-	bool tls_refused;
+	enum tlstrust trust;
 	char *detail; /* of the failures so far */
 	int status;   /* to be told from the timer, with `detail` */
 	httpc_id http;
@@ -192,7 +192,7 @@ static void tell_later(void *arg)
 	    .status = k->status,
 	    .reason = replied ? k->detail : "",
 	    .body = "",
-	    .tls_refused = k->tls_refused,
+	    .trust = k->trust,
 	    .detail = k->detail,
 	};
 	tell(k, &reply);
@@ -289,7 +289,7 @@ static bool try_next(struct call *k)
 static void not_sent(struct call *k, const struct httpc_reply *r)
 {
 	struct pveport *p = k->p;
-	k->tls_refused |= r->tls_refused;
+	k->trust = r->trust ? r->trust : k->trust;
 	add_detail(k, r->detail);
 	target_failed(p, k->at, r->detail);
 	if (try_next(k))
@@ -298,7 +298,7 @@ static void not_sent(struct call *k, const struct httpc_reply *r)
 	    .transport = CLUSTER_NOT_SENT,
 	    .reason = "",
 	    .body = "",
-	    .tls_refused = k->tls_refused,
+	    .trust = k->trust,
 	    .detail = k->detail,
 	};
 	tell(k, &reply);

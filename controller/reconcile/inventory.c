@@ -88,9 +88,7 @@ static void fail(struct inventory *i, const struct pvereq_result *a)
 		text = mem_strdup("PVE does not accept the token; put a valid token into "
 				  "cluster.token_file, it is read again by itself");
 	else if (a->reason == PVE_TLS)
-		text = mem_printf("the cluster's certificate is not the trusted one: %s; check "
-				  "cluster.ca_file or cluster.fingerprints",
-		    a->text);
+		text = mem_printf("the cluster's certificate is not accepted: %s", a->text);
 	else if (i->down)
 		text = mem_printf("the cluster cannot be reached: %s; check cluster.endpoints and "
 				  "the network",

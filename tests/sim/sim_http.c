@@ -43,6 +43,7 @@ struct conn {
 	bool waiting; /* a request is with the simulation */
 	uint64_t id;
 	bool closing;
+	bool last; /* closed after the answer under way */
 	/* the request at hand */
 	bool have_head;
 	struct head head;
@@ -141,7 +142,7 @@ static void on_written(struct bufferevent *bev, void *arg)
 static void send_answer(struct conn *c, const struct sim_reply *r)
 {
 	bool close = r->close || !c->head.keep_alive || ++c->served >= REQUESTS_MAX ||
-		     r->cut == SIM_CUT_SHORT;
+		     r->cut == SIM_CUT_SHORT || c->last;
 
 	head_answer(
 	    bufferevent_get_output(c->bev), &c->head, r, close, sim_wall(c->front->h->sim) / 1000);
@@ -468,6 +469,19 @@ void sim_http_free(struct sim_http **p)
 		event_base_free(h->own_base);
 	free(h->fronts);
 	free(h);
+}
+
+void sim_http_set_tls(struct sim_http *h, SSL_CTX *tls)
+{
+	struct conn *next;
+
+	h->opts.tls = tls;
+	for (struct conn *c = h->conns; c; c = next) {
+		next = c->next;
+		c->last = true;
+		if (!c->waiting && !c->closing)
+			conn_free(c);
+	}
 }
 
 struct event_base *sim_http_base(struct sim_http *h)

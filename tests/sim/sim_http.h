@@ -38,6 +38,9 @@ void sim_http_poll(struct sim_http *h);
 /* Brings the simulation's clock up to date; again after something was done to it beside requests.
  */
 void sim_http_sync(struct sim_http *h);
+/* As pveproxy begins anew with another certificate: answers under way are given, and every
+ * connection ends. Borrowed like the one that it began with, which is not needed any more. */
+void sim_http_set_tls(struct sim_http *h, SSL_CTX *tls);
 /* The loop that it runs in. */
 struct event_base *sim_http_base(struct sim_http *h);
 /* Port of the nth listener and the node it stands for. */

@@ -17,6 +17,8 @@
 # Nothing outlives the shell, not even when it is killed. Who sources it may set stage_trouble, a command that is told why something does not start.
 
 stage_tree=$(cd "$(dirname "${BASH_SOURCE[0]}")/../../.." && pwd)
+# shellcheck source=tests/e2e/lib/certs.sh
+. "$stage_tree/tests/e2e/lib/certs.sh"
 stage_id=stage
 stage_patience=${RAMET_PATIENCE:-1}
 stage=

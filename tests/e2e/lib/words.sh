@@ -33,7 +33,10 @@
 #   cluster_does LINE                  over the control socket, after `given control`; see ramet-sim.md
 #   guest_count                        prints how many guests there are
 #   git_server_gone, git_server_back   git_quiet ARG… runs Git
-#   other_ca                           $stage/other-ca.pem, an authority that signed nothing
+#   authority NAME                     $stage/NAME.pem, which has signed nothing yet
+#   cluster_certificate AUTHORITY [NAMES [expired]]   the cluster has one of it, and begins to show
+#                                      it if it runs
+#   fingerprint                        prints that of the cluster's certificate
 #   remember [guest NAME]              from here on `log`, `journal` and `untouched` count
 #
 # Everything that can take time has a bound; nothing waits for a time to pass.
@@ -416,9 +419,25 @@ git_server_back() {
 		-e "$stage/git/nginx.log" || story_fail "nginx does not start"
 }
 
-other_ca() {
-	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 \
-		-subj "/CN=another authority" -keyout /dev/null -out "$stage/other-ca.pem" 2>/dev/null
+authority() {
+	certs_authority "$stage/$1" "$1" 2>>"$stage/openssl.log" || story_fail "$(cat "$stage/openssl.log")"
+}
+
+# Ours trusts all of them.
+cluster_certificate() {
+	local at=$stage/cluster
+	mkdir -p "$at"
+	certs_sign "$stage/$1" "$at/server" "${2:-IP:127.0.0.1}" "${3-}" 2>>"$stage/openssl.log" ||
+		story_fail "$(cat "$stage/openssl.log")"
+	cat "$stage/$1.pem" >>"$at/ca.pem"
+	[ -n "${stage_pids[sim]-}" ] || return 0
+	builtin kill -HUP "${stage_pids[sim]}"
+	until_true "$bound" grep -qxF "fingerprint $(fingerprint)" "$stage/sim.out" ||
+		story_fail "the cluster does not take the certificate: $(cat "$stage/sim.log")"
+}
+
+fingerprint() {
+	openssl x509 -noout -fingerprint -sha256 -in "$stage/cluster/server.pem" | sed 's/.*=//'
 }
 
 # remember [guest NAME-OR-VMID]

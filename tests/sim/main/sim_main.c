@@ -48,7 +48,9 @@ static const char help[] =
     "\n"
     "Prints one line \"endpoint URL node NAME\" for each port, then \"ca FILE\", \"fingerprint "
     "…\"\n"
-    "and \"ready\". Ends on SIGTERM and SIGINT with status 0.\n";
+    "and \"ready\". On SIGHUP certificate and key are read again, and \"fingerprint …\" is "
+    "printed.\n"
+    "Ends on SIGTERM and SIGINT with status 0.\n";
 
 struct options {
 	const char *seed, *pve, *cert, *key, *tls_dir, *journal, *control;
@@ -246,10 +248,18 @@ static int start_tls(const struct options *o, SSL_CTX **ret, struct err **err)
 	return tls_context(cert, key, ret, err);
 }
 
-static void announce(const struct options *o, const struct sim_http *h)
+static void announce_cert(const struct options *o)
 {
 	_cleanup_str_ char *made = mem_printf("%s/server.pem", o->tls_dir);
 	_cleanup_str_ char *print = o->plain ? NULL : tls_fingerprint(o->cert ? o->cert : made);
+
+	if (print)
+		printf("fingerprint %s\n", print);
+	fflush(stdout);
+}
+
+static void announce(const struct options *o, const struct sim_http *h)
+{
 	bool v6 = strchr(o->address, ':');
 
 	for (size_t i = 0; i < sim_http_count(h); i++)
@@ -258,8 +268,7 @@ static void announce(const struct options *o, const struct sim_http *h)
 		    sim_http_node(h, i));
 	if (!o->plain && !o->cert)
 		printf("ca %s/ca.pem\n", o->tls_dir);
-	if (print)
-		printf("fingerprint %s\n", print);
+	announce_cert(o);
 	puts("ready");
 	fflush(stdout);
 }
@@ -269,6 +278,32 @@ static void on_signal(evutil_socket_t sig, short what, void *arg)
 	(void)sig;
 	(void)what;
 	event_base_loopexit(arg, NULL);
+}
+
+struct server {
+	const struct options *o;
+	struct sim_http *http;
+	SSL_CTX **tls;
+};
+
+/* What cannot be used changes nothing. */
+static void on_hup(evutil_socket_t sig, short what, void *arg)
+{
+	struct server *s = arg;
+	SSL_CTX *fresh = NULL;
+	struct err *err = NULL;
+
+	(void)sig;
+	(void)what;
+	if (start_tls(s->o, &fresh, &err) < 0) {
+		complain(err);
+	} else if (fresh) {
+		sim_http_set_tls(s->http, fresh);
+		SSL_CTX_free(*s->tls);
+		*s->tls = fresh;
+		announce_cert(s->o);
+	}
+	err_free(&err);
 }
 
 static int64_t real_us(void)
@@ -287,15 +322,17 @@ static void on_held(void *arg, const char *method, const char *path)
 	fflush(stdout);
 }
 
-static int run(const struct options *o, struct sim *sim, SSL_CTX *tls, struct err **err)
+static int run(const struct options *o, struct sim *sim, SSL_CTX **tls, struct err **err)
 {
 	struct event_base *base = event_base_new();
+	struct server server = {.o = o, .tls = tls};
+	struct event *hup = evsignal_new(base, SIGHUP, on_hup, &server);
 	struct event *term = evsignal_new(base, SIGTERM, on_signal, base);
 	struct event *intr = evsignal_new(base, SIGINT, on_signal, base);
 	struct sim_http_opts ho = {.address = o->address,
 	    .port = o->port,
 	    .all_nodes = o->all_nodes,
-	    .tls = tls,
+	    .tls = *tls,
 	    .speed = o->speed,
 	    .clock_us = real_us};
 	struct sim_http *h = NULL;
@@ -305,6 +342,8 @@ static int run(const struct options *o, struct sim *sim, SSL_CTX *tls, struct er
 	if (r == 0 && o->control)
 		r = control_start(sim, h, o->control, &control, err);
 	if (r == 0) {
+		server.http = h;
+		event_add(hup, NULL);
 		event_add(term, NULL);
 		event_add(intr, NULL);
 		announce(o, h);
@@ -313,6 +352,7 @@ static int run(const struct options *o, struct sim *sim, SSL_CTX *tls, struct er
 	}
 	control_free(&control);
 	sim_http_free(&h);
+	event_free(hup);
 	event_free(term);
 	event_free(intr);
 	event_base_free(base);
@@ -334,7 +374,7 @@ int main(int argc, char **argv)
 		if (r == 0 && o.check)
 			printf("%s: good, %zu guests\n", o.seed, sim_guests(sim, NULL, 0));
 		else if (r == 0 && (r = start_tls(&o, &tls, &err)) == 0)
-			r = run(&o, sim, tls, &err);
+			r = run(&o, sim, &tls, &err);
 	}
 	sim_free(&sim);
 	SSL_CTX_free(tls);

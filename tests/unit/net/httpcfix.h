@@ -32,7 +32,8 @@ struct answer {
 	char reason[128], detail[512];
 	char body[65536];
 	size_t body_len;
-	bool tls_refused, timed_out;
+	enum tlstrust trust;
+	bool timed_out;
 	/* for requests that answers set off */
 	struct httpc *c;
 	httpc_id *cancel;
@@ -75,7 +76,7 @@ static UNUSED void keep(void *arg, const struct httpc_reply *r)
 	a->calls++;
 	a->outcome = r->outcome;
 	a->status = r->status;
-	a->tls_refused = r->tls_refused;
+	a->trust = r->trust;
 	a->timed_out = r->timed_out;
 	a->body_len = r->body_len;
 	assert_int_equal(strlen(r->body), r->body_len);

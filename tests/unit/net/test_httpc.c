@@ -66,7 +66,7 @@ static void a_wrong_ca_is_refused_before_anything_is_sent(void **state UNUSED)
 	static struct answer a;
 	ask_and_wait(&cl, "GET", "/ok", &a);
 	assert_int_equal(a.outcome, HTTPC_NOT_SENT);
-	assert_true(a.tls_refused);
+	assert_int_equal(a.trust, TLSTRUST_UNKNOWN);
 	assert_int_equal(a.status, 0);
 	assert_int_equal(atomic_load(&fx.server.shared->requests), 0);
 }
@@ -77,7 +77,7 @@ static void the_system_does_not_know_our_ca(void **state UNUSED)
 	static struct answer a;
 	ask_and_wait(&cl, "GET", "/ok", &a);
 	assert_int_equal(a.outcome, HTTPC_NOT_SENT);
-	assert_true(a.tls_refused);
+	assert_int_equal(a.trust, TLSTRUST_UNKNOWN);
 }
 
 static void the_name_in_the_certificate_counts(void **state UNUSED)
@@ -91,7 +91,7 @@ static void the_name_in_the_certificate_counts(void **state UNUSED)
 		static struct answer a;
 		ask_and_wait(&cl, "GET", "/ok", &a);
 		assert_int_equal(a.outcome, HTTPC_NOT_SENT);
-		assert_true(a.tls_refused);
+		assert_int_equal(a.trust, TLSTRUST_MISNAMED);
 		/* Its fingerprint is proof enough, whatever it is called. */
 		const char *pins[] = {fx.leaf.fingerprint, stranger.fingerprint};
 		_cleanup_client_ struct client pinned =
@@ -102,6 +102,58 @@ static void the_name_in_the_certificate_counts(void **state UNUSED)
 	tlsserver_stop(&fx.server);
 	identity_fini(&stranger);
 	fx.server = server;
+}
+
+static void check_dated(long from, long to, enum tlstrust expected)
+{
+	struct identity dated;
+	struct tlsserver server = fx.server;
+	static struct answer a;
+	identity_init(&dated, fx.dir, "dated", "IP:127.0.0.1", &fx.ca);
+	identity_date(&dated, from, to, &fx.ca);
+	tlsserver_start(&fx.server, &dated);
+	{
+		_cleanup_client_ struct client cl = trusting_client();
+		ask_and_wait(&cl, "GET", "/ok", &a);
+		assert_int_equal(a.outcome, HTTPC_NOT_SENT);
+		assert_int_equal(a.trust, expected);
+	}
+	tlsserver_stop(&fx.server);
+	identity_fini(&dated);
+	fx.server = server;
+}
+
+static void the_time_of_a_certificate_counts(void **state UNUSED)
+{
+	check_dated(-7200, -3600, TLSTRUST_EXPIRED);
+	check_dated(3600, 7200, TLSTRUST_EARLY);
+}
+
+static void copy_file(const char *from, const char *to)
+{
+	_cleanup_str_ char *command = mem_printf("cp %s %s", from, to);
+	assert_int_equal(system(command), 0);
+}
+
+/* Read again without anybody asking for it: by who was refused after a second, not a minute. */
+static void another_ca_file_is_taken_up(void **state UNUSED)
+{
+	_cleanup_str_ char *path = mem_printf("%s/trusted.pem", fx.dir);
+	static struct answer a;
+	copy_file(fx.other_ca.path, path);
+	_cleanup_client_ struct client cl = client_of(&(struct httpc_opts){.ca_file = path});
+	ask_and_wait(&cl, "GET", "/ok", &a);
+	assert_int_equal(a.trust, TLSTRUST_UNKNOWN);
+	copy_file(fx.ca.path, path);
+	for (unsigned tries = 0; tries < 20000 && a.outcome != HTTPC_REPLIED; tries++)
+		ask_and_wait(&cl, "GET", "/ok", &a);
+	assert_int_equal(a.outcome, HTTPC_REPLIED);
+	unlink(path);
+	/* A file that is not there is named. */
+	_cleanup_client_ struct client fresh = client_of(&(struct httpc_opts){.ca_file = path});
+	ask_and_wait(&fresh, "GET", "/ok", &a);
+	assert_int_equal(a.trust, TLSTRUST_UNKNOWN);
+	assert_non_null(strstr(a.detail, path));
 }
 
 static void a_fingerprint_is_enough_and_the_wrong_one_is_not(void **state UNUSED)
@@ -127,7 +179,7 @@ static void a_fingerprint_is_enough_and_the_wrong_one_is_not(void **state UNUSED
 	int before = atomic_load(&fx.server.shared->requests);
 	ask_and_wait(&cl, "GET", "/ok", &a);
 	assert_int_equal(a.outcome, HTTPC_NOT_SENT);
-	assert_true(a.tls_refused);
+	assert_int_equal(a.trust, TLSTRUST_UNKNOWN);
 	assert_non_null(strstr(a.detail, "fingerprint"));
 	assert_non_null(strcasestr(a.detail, colons));
 	/* The old one stands beside the new one. */
@@ -210,7 +262,7 @@ static void a_server_that_never_shakes_hands_was_sent_nothing(void **state UNUSE
 	wait_for(cl.l, &a, 1);
 	assert_int_equal(a.outcome, HTTPC_NOT_SENT);
 	assert_true(a.timed_out);
-	assert_false(a.tls_refused);
+	assert_int_equal(a.trust, TLSTRUST_FINE);
 	close(fd);
 }
 
@@ -228,7 +280,7 @@ static void a_refused_port_was_sent_nothing(void **state UNUSED)
 	wait_for(cl.l, &a, 1);
 	assert_int_equal(a.outcome, HTTPC_NOT_SENT);
 	assert_false(a.timed_out);
-	assert_false(a.tls_refused);
+	assert_int_equal(a.trust, TLSTRUST_FINE);
 	assert_non_null(strstr(a.detail, "POST https://127.0.0.1:"));
 	assert_null(strstr(a.detail, "secret"));
 	close(fd);
@@ -416,7 +468,7 @@ static void names_are_resolved_off_the_loop(void **state UNUSED)
 	httpc_submit(cl.c, &req, keep, &b);
 	wait_for(cl.l, &b, 1);
 	assert_int_equal(b.outcome, HTTPC_NOT_SENT);
-	assert_false(b.tls_refused);
+	assert_int_equal(b.trust, TLSTRUST_FINE);
 	b = (struct answer){0};
 	httpc_id id = httpc_submit(cl.c, &req, keep, &b);
 	httpc_cancel(cl.c, &id);
@@ -482,6 +534,8 @@ int main(void)
 	    WITH_SERVER(a_missing_ca_file_sends_nothing),
 	    WITH_SERVER(a_silent_server_is_cut_at_the_timeout),
 	    cmocka_unit_test(a_server_that_never_shakes_hands_was_sent_nothing),
+	    WITH_SERVER(the_time_of_a_certificate_counts),
+	    WITH_SERVER(another_ca_file_is_taken_up),
 	    cmocka_unit_test(a_refused_port_was_sent_nothing),
 	    WITH_SERVER(whatever_breaks_after_sending_is_a_cut),
 	    WITH_SERVER(too_large_answers_are_a_cut),

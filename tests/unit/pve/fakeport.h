@@ -25,7 +25,7 @@ struct fake_answer {
 	enum cluster_transport transport;
 	int status;
 	const char *reason, *body;
-	bool tls_refused;
+	enum tlstrust trust;
 	int64_t delay_ms;
 };
 
@@ -61,7 +61,7 @@ static UNUSED void fake_deliver(void *arg)
 	    .reason = a->reason ? a->reason : "",
 	    .body = a->body ? a->body : "",
 	    .body_len = a->body ? strlen(a->body) : 0,
-	    .tls_refused = a->tls_refused,
+	    .trust = a->trust,
 	    .detail = a->transport == CLUSTER_REPLIED ? NULL : "the wire broke",
 	};
 	s->timer = 0;

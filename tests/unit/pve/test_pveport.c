@@ -16,7 +16,7 @@ struct answer {
 	int calls;
 	enum cluster_transport transport;
 	int status;
-	bool tls_refused;
+	enum tlstrust trust;
 	char reason[128], body[4096], detail[1024];
 };
 
@@ -92,7 +92,7 @@ static void keep(void *arg, const struct cluster_reply *r)
 	a->calls++;
 	a->transport = r->transport;
 	a->status = r->status;
-	a->tls_refused = r->tls_refused;
+	a->trust = r->trust;
 	snprintf(a->reason, sizeof(a->reason), "%s", r->reason);
 	snprintf(a->body, sizeof(a->body), "%s", r->body);
 	snprintf(a->detail, sizeof(a->detail), "%s", r->detail ? r->detail : "");
@@ -178,7 +178,7 @@ static void a_foreign_certificate_sends_nothing(void **state)
 	open_port(t.other_ca.path, t.a.port, t.b.port);
 	ask("POST", "/ok", &a);
 	assert_int_equal(a.transport, CLUSTER_NOT_SENT);
-	assert_true(a.tls_refused);
+	assert_int_equal(a.trust, TLSTRUST_UNKNOWN);
 	assert_non_null(strstr(a.detail, "certificate"));
 	assert_int_equal(
 	    atomic_load(&t.a.shared->requests) + atomic_load(&t.b.shared->requests), 0);
@@ -227,7 +227,7 @@ static void all_endpoints_down_is_not_sent(void **state)
 	for (int i = 0; i < 2; i++) {
 		ask("POST", "/ok", &a);
 		assert_int_equal(a.transport, CLUSTER_NOT_SENT);
-		assert_false(a.tls_refused);
+		assert_int_equal(a.trust, TLSTRUST_FINE);
 		char both[64];
 		snprintf(both, sizeof(both), "127.0.0.1:%d", dead_a);
 		assert_non_null(strstr(a.detail, both));

@@ -239,10 +239,16 @@ static void cut_connections_are_ambiguous(void **state)
 	assert_int_equal(s.reason, PVE_CUT);
 	assert_int_equal(s.status, 0);
 	assert_string_equal(s.text, "the wire broke");
-	struct fake_answer tls = {.transport = CLUSTER_NOT_SENT, .tls_refused = true};
+	struct fake_answer tls = {.transport = CLUSTER_NOT_SENT, .trust = TLSTRUST_UNKNOWN};
 	s = one(ENDPOINT_CLONE, &tls);
 	assert_int_equal(s.outcome, PVE_NOT_SENT);
 	assert_int_equal(s.reason, PVE_TLS);
+	assert_string_equal(
+	    s.text, "the wire broke; check cluster.ca_file or cluster.fingerprints");
+	tls.trust = TLSTRUST_EXPIRED;
+	s = one(ENDPOINT_CLONE, &tls);
+	assert_string_equal(
+	    s.text, "the wire broke; renew it on that node (pvecm updatecerts --force)");
 }
 
 /* ---- sending again ---- */
@@ -313,7 +319,7 @@ static void patience_has_an_end(void **state)
 
 	/* A refused certificate does not get better by asking again. */
 	static const struct fake_answer tls[] = {
-	    {.transport = CLUSTER_NOT_SENT, .tls_refused = true}};
+	    {.transport = CLUSTER_NOT_SENT, .trust = TLSTRUST_UNKNOWN}};
 	bench_init(&b, tls, 1);
 	pvereq_send(b.r, &a_clone, keep, &b.s);
 	vclock_run_until(b.v, 600000);
