@@ -98,7 +98,9 @@ int pvetext_boot_parse(const char *s, struct strs *ret)
 char *pvetext_boot_print(const struct strs *devices)
 {
 	_cleanup_str_ char *list = strs_join(devices, ";");
-	return mem_printf("order=%s", list);
+	/* PVE takes no name without a value, but a text without names: the same that it leaves
+	 * behind when the last device of the order goes. */
+	return devices->n ? mem_printf("order=%s", list) : mem_strdup(" ");
 }
 
 int pvetext_hotplug_parse(const char *s, struct strs *ret)

@@ -53,6 +53,9 @@ static void boot_order(void **state)
 	/* As PVE leaves it behind when the last device of the order was deleted. */
 	assert_int_equal(pvetext_boot_parse(" ", &l), 0);
 	assert_int_equal(l.n, 0);
+	/* PVE refuses "order=": recorded as "set: boot=order=". */
+	_cleanup_str_ char *none = pvetext_boot_print(&l);
+	assert_string_equal(none, " ");
 	strs_fini(&l);
 }
 
