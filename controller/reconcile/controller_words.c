@@ -24,12 +24,15 @@ static void take_word(struct controller *c, struct guest *g, char *word)
 void controller_take_words(struct controller *c)
 {
 	struct store *s = c->o.ports.store;
+	_cleanup_strs_ struct strs names = {0};
 
-	for (size_t i = 0; s && s->ops->word && !c->env.readonly && i < c->n_guests; i++) {
-		struct guest *g = c->guests[i];
-		const struct record *r = guest_record(g);
-		bool rebuilt = r->vmid && r->uuid && !r->proven;
-		_cleanup_str_ char *word = rebuilt ? s->ops->word(s, guest_name(g)) : NULL;
+	if (s && s->ops->words && !c->env.readonly)
+		s->ops->words(s, &names);
+	for (size_t i = 0; i < names.n; i++) {
+		struct guest *g = controller_find_guest(c, names.v[i]);
+		const struct record *r = g ? guest_record(g) : NULL;
+		bool rebuilt = r && r->vmid && r->uuid && !r->proven;
+		_cleanup_str_ char *word = rebuilt ? s->ops->word(s, names.v[i]) : NULL;
 
 		if (word)
 			take_word(c, g, word);

@@ -27,8 +27,10 @@ struct store_ops {
 	int (*load)(struct store *s, struct strs *ret, struct err **err);
 	/* Replaces everything by these lines, atomically. */
 	int (*rewrite)(struct store *s, const struct strs *lines, struct err **err);
-	/* What a person left beside the journal about this name, or NULL; caller frees. May be
-	 * absent, like drop_word, which takes it away. */
+	/* Names that a person left something about beside the journal, added to ret. May be absent,
+	 * like the next two. */
+	void (*words)(struct store *s, struct strs *ret);
+	/* What it is, or NULL; caller frees. drop_word takes it away. */
 	char *(*word)(struct store *s, const char *name);
 	void (*drop_word)(struct store *s, const char *name);
 };

@@ -2,6 +2,7 @@
 
 #include "buf.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -15,6 +16,7 @@
 #define JOURNAL "journal"
 #define WORD "adopt."
 #define WORD_MAX 4096
+#define WORDS_MAX 1000 /* at a time; the next look finds the rest */
 
 struct file_store {
 	struct store base; /* first, so that the port's pointer is ours */
@@ -265,6 +267,26 @@ int store_leave_word(const char *dir, const char *name, const char *line, struct
 	return store_write_atomic(AT_FDCWD, path, text, strlen(text), err);
 }
 
+static void file_words(struct store *s, struct strs *ret)
+{
+	int fd = dup(file_store(s)->dirfd); /* closedir closes it */
+	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+
+	if (!d) {
+		if (fd >= 0)
+			close(fd);
+		return;
+	}
+	rewinddir(d); /* both share the place that was read last */
+	for (struct dirent *e; ret->n < WORDS_MAX && (e = readdir(d));) {
+		const char *name = text_after(e->d_name, WORD);
+
+		if (name && text_is_dns_label(name))
+			strs_add(ret, name);
+	}
+	closedir(d);
+}
+
 static char *file_word(struct store *s, const char *name)
 {
 	struct file_store *f = file_store(s);
@@ -291,6 +313,7 @@ static void file_drop_word(struct store *s, const char *name)
 static const struct store_ops file_ops = {.append = file_append,
     .load = file_load,
     .rewrite = file_rewrite,
+    .words = file_words,
     .word = file_word,
     .drop_word = file_drop_word};
 

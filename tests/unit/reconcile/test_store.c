@@ -295,15 +295,27 @@ static void words_of_people(void **state)
 {
 	struct place *p = *state;
 	struct store *s = must_open(p->dir);
+	_cleanup_strs_ struct strs none = {0}, some = {0}, again = {0};
 
+	s->ops->words(s, &none);
+	assert_int_equal(none.n, 0);
 	assert_null(s->ops->word(s, "web-01"));
 	assert_int_equal(store_leave_word(p->dir, "web-01", "1204 uuid", NULL), 0);
+	assert_int_equal(s->ops->append(s, "no word", NULL), 0);
+	s->ops->words(s, &some);
+	assert_int_equal(some.n, 1);
+	assert_string_equal(some.v[0], "web-01");
+	s->ops->words(s, &again);
+	assert_int_equal(again.n, 1);
 	_cleanup_str_ char *word = s->ops->word(s, "web-01");
 	assert_string_equal(word, "1204 uuid");
 	assert_null(s->ops->word(s, "web-02"));
 	assert_null(s->ops->word(s, "../web-01"));
 	s->ops->drop_word(s, "web-01");
 	assert_null(s->ops->word(s, "web-01"));
+	strs_fini(&again);
+	s->ops->words(s, &again);
+	assert_int_equal(again.n, 0);
 	s->ops->drop_word(s, "web-01");
 	store_close(&s);
 }
