@@ -92,10 +92,11 @@ static void on_view(void *arg)
 	}
 }
 
-static void on_touched(void *arg, uint32_t vmid)
+static void on_touched(void *arg, const uint32_t *vmids, size_t n)
 {
 	(void)arg;
-	(void)vmid;
+	(void)vmids;
+	(void)n;
 }
 
 int seevm_read(struct seevm *s, struct setup *setup, uint32_t vmid, struct err **err)

@@ -124,6 +124,8 @@ static void on_bundle(void *arg)
 	bundle_ref(b);
 	bundle_unref(&c->bundle);
 	c->bundle = b;
+	free(c->ids);
+	c->ids = NULL;
 	text = mem_printf("revision %.12s: %s", b->rev,
 	    source_subject(c->source) ? source_subject(c->source) : "");
 	note(c, NOTE_REVISION, NULL, text);
@@ -203,15 +205,6 @@ static void on_view(void *arg)
 	}
 }
 
-static void on_touched(void *arg, uint32_t vmid)
-{
-	struct controller *c = arg;
-
-	for (size_t i = 0; i < c->n_guests; i++)
-		if (guest_vmid(c->guests[i]) == vmid)
-			guest_wake(c->guests[i]);
-}
-
 static void on_claims(void *arg)
 {
 	struct controller *c = arg;
@@ -257,22 +250,6 @@ static void on_changed(void *arg, struct guest *g, const char *event)
 
 	(void)g;
 	reporter_dirty(c->reporter, event);
-}
-
-static bool is_reserved(void *arg, uint32_t vmid, const char *name)
-{
-	const struct controller *c = arg;
-
-	for (size_t i = 0; c->bundle && i < c->bundle->n; i++) {
-		const struct resource *r = c->bundle->v[i].res;
-
-		if (resource_int(r, ATTR_id) == vmid && strcmp(r->name, name) != 0)
-			return true;
-	}
-	for (size_t i = 0; i < c->n_guests; i++)
-		if (guest_vmid(c->guests[i]) == vmid && strcmp(guest_name(c->guests[i]), name) != 0)
-			return true;
-	return false;
 }
 
 /* --- the report --- */
@@ -368,7 +345,7 @@ static void make_machines(struct controller *c)
 	    .nothing_sent = readonly || c->o.observe_only,
 	    .alien = controller_alien,
 	    .on_view = on_view,
-	    .on_touched = on_touched,
+	    .on_touched = controller_on_touched,
 	    .arg = c});
 	c->claims = claims_new(&(struct claims_opts){.clock = c->clock,
 	    .pve = c->pve,
@@ -424,7 +401,7 @@ static void make_machines(struct controller *c)
 		.controller_id = k->controller_id,
 		.vmid_min = c->policy.vmid_min,
 		.vmid_max = c->policy.vmid_max,
-		.is_reserved = is_reserved,
+		.is_reserved = controller_is_reserved,
 		.arg = c},
 	    .full_read_ms = k->reconcile_full_read,
 	    .readonly = readonly || c->o.observe_only,
@@ -504,6 +481,7 @@ void controller_free(struct controller **cp)
 	controller_free_peril(c);
 	free(c->rev);
 	free(c->known);
+	free(c->ids);
 	free(c->unclear);
 	free(c->cluster_problem);
 	free(c->state_problem);

@@ -19,6 +19,11 @@
 
 enum controller_peril { PERIL_BUDGET, PERIL_NAMED, PERIL_DEPENDENT, PERIL_REPLICATED, PERIL__MAX };
 
+struct controller_id {
+	uint32_t vmid;
+	const char *name; /* borrowed from the bundle */
+};
+
 #define CONTROLLER_MAGIC 0x43544c52u
 
 struct controller {
@@ -45,6 +50,9 @@ struct controller {
 	bool wide;	 /* records may have been lost: every guest is looked at once */
 	uint32_t *known; /* VMIDs on record, ascending; made anew for each view */
 	size_t n_known;
+	/* Numbers that the manifests want, ascending; NULL when the bundle is another one since. */
+	struct controller_id *ids;
+	size_t n_ids;
 	struct strs sought; /* names of VMs that are not on record; sorted */
 	/* The model. */
 	struct status status;
@@ -114,10 +122,16 @@ bool controller_guests_settled(const struct controller *c); /* but for the repor
 void controller_free_model(struct controller *c);
 /* Of the source: the status branch may have been touched by others. */
 void controller_on_listed(void *arg, const char *status_head);
+
+/* controller_numbers.c */
 /* VMIDs on record: noted anew, and asked for. */
 void controller_note_known(struct controller *c);
 bool controller_is_known(void *arg, uint32_t vmid);
 bool controller_is_sought(void *arg, const char *name);
+/* Of the inventory: what is due is read. */
+void controller_on_touched(void *arg, const uint32_t *vmids, size_t n);
+/* Another than this name has the number, or wants it. */
+bool controller_is_reserved(void *arg, uint32_t vmid, const char *name);
 
 /* controller_words.c */
 /* Confirmations that people left for records that were rebuilt. */

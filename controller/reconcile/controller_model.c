@@ -40,51 +40,6 @@ void controller_fill_policy(struct controller *c)
 	    .observe_only = c->o.observe_only};
 }
 
-static int by_number(const void *a, const void *b)
-{
-	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-
-	return x < y ? -1 : x > y;
-}
-
-bool controller_is_known(void *arg, uint32_t vmid)
-{
-	const struct controller *c = arg;
-
-	return c->n_known && bsearch(&vmid, c->known, c->n_known, sizeof(vmid), by_number);
-}
-
-bool controller_is_sought(void *arg, const char *name)
-{
-	const struct controller *c = arg;
-
-	return strs_has_sorted(&c->sought, name);
-}
-
-static void note_sought(struct controller *c, const struct guest *g)
-{
-	const struct resource *r = guest_manifest(g);
-	const char *name = r ? resource_str(r, ATTR_name) : NULL;
-
-	if (r && !guest_vmid(g))
-		strs_add(&c->sought, name ? name : guest_name(g));
-}
-
-void controller_note_known(struct controller *c)
-{
-	strs_fini(&c->sought);
-	for (size_t i = 0; i < c->n_guests; i++)
-		note_sought(c, c->guests[i]);
-	strs_sort_unique(&c->sought);
-	free(c->known);
-	c->known = mem_calloc(c->n_guests + 1, sizeof(*c->known));
-	c->n_known = 0;
-	for (size_t i = 0; i < c->n_guests; i++)
-		if (guest_vmid(c->guests[i]))
-			c->known[c->n_known++] = guest_vmid(c->guests[i]);
-	qsort(c->known, c->n_known, sizeof(*c->known), by_number);
-}
-
 static uint32_t vmid_of_name(const struct controller *c, const char *name)
 {
 	const struct guest *g = controller_find_guest(c, name);

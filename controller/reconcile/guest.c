@@ -479,9 +479,12 @@ enum guest_state guest_state(const struct guest *g)
 
 uint32_t guest_vmid(const struct guest *g)
 {
-	const struct intent *in = journal_intent(g->env->journal, g->name);
+	const struct intent *in;
 
-	return g->rec.vmid ? g->rec.vmid : in ? in->vmid : 0;
+	if (g->rec.vmid)
+		return g->rec.vmid;
+	in = journal_intent(g->env->journal, g->name);
+	return in ? in->vmid : 0;
 }
 
 bool guest_is_wanted(const struct guest *g)

@@ -23,7 +23,9 @@ struct inventory {
 	timer_id timer;
 	struct obs_cluster view;
 	struct attrib *attrib;
-	struct kv jobs; /* VMID → replication job */
+	struct kv jobs;	   /* VMID → replication job */
+	uint32_t *touched; /* by the answer that is being taken in */
+	size_t n_touched, cap_touched;
 	bool log_known;
 	bool ready, failed, again;
 	bool single; /* a node without a cluster: no partition can hide */
@@ -65,6 +67,7 @@ void inventory_free(struct inventory **ip)
 	obs_cluster_fini(&i->view);
 	attrib_free(&i->attrib);
 	kv_fini(&i->jobs);
+	free(i->touched);
 	free(i->own_user);
 	free(i->problem);
 	i->magic = 0;
@@ -119,6 +122,35 @@ static void finish(struct inventory *i)
 	i->o.on_view(i->o.arg);
 }
 
+static void touch(void *arg, uint32_t vmid)
+{
+	struct inventory *i = arg;
+
+	MEM_PUSH_ROOM(i->touched, i->n_touched, i->cap_touched);
+	i->touched[i->n_touched++] = vmid;
+}
+
+static int by_number(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+static void tell_touched(struct inventory *i)
+{
+	size_t n = 0;
+
+	if (!i->n_touched)
+		return;
+	qsort(i->touched, i->n_touched, sizeof(*i->touched), by_number);
+	for (size_t k = 0; k < i->n_touched; k++)
+		if (!n || i->touched[n - 1] != i->touched[k])
+			i->touched[n++] = i->touched[k];
+	i->n_touched = 0;
+	i->o.on_touched(i->o.arg, i->touched, n);
+}
+
 static bool same_row(const struct obs_row *a, const struct obs_row *b)
 {
 	return text_eq(a->node, b->node) && text_eq(a->lock, b->lock) &&
@@ -144,16 +176,16 @@ static void compare(struct inventory *i, const struct obs_cluster *old)
 		const struct obs_row *y = b < i->view.n_rows ? &i->view.rows[b] : NULL;
 
 		if (!y || (x && x->vmid < y->vmid)) {
-			i->o.on_touched(i->o.arg, x->vmid);
+			touch(i, x->vmid);
 			a++;
 		} else if (!x || y->vmid < x->vmid) {
-			i->o.on_touched(i->o.arg, y->vmid);
+			touch(i, y->vmid);
 			b++;
 		} else {
 			if (x->pool && !y->pool)
 				doubt_pools(i);
 			if (!same_row(x, y))
-				i->o.on_touched(i->o.arg, y->vmid);
+				touch(i, y->vmid);
 			a++;
 			b++;
 		}
@@ -316,7 +348,7 @@ static int take(struct inventory *i, const struct jsn *data, struct err **err)
 		return observe_options(data, &i->view, err);
 	case INVENTORY_LOG:
 		i->log_known = true;
-		attrib_feed(i->attrib, data, i->o.on_touched, i->o.arg);
+		attrib_feed(i->attrib, data, touch, i);
 		return 0;
 	case INVENTORY_IDLE:
 	case INVENTORY__MAX:
@@ -373,6 +405,7 @@ static void on_answer(void *arg, const struct pvereq_result *a)
 	} else if (a->outcome != PVE_DONE && !excused(i, a)) {
 		fail(i, a);
 	}
+	tell_touched(i);
 	next = i->failed ? INVENTORY_IDLE : next_state(i);
 	if (next == INVENTORY_IDLE)
 		finish(i);

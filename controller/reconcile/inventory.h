@@ -35,8 +35,9 @@ struct inventory_opts {
 	bool nothing_sent; /* quorum that is seen counts as lasting: for plans */
 	/* A look ended, well or not. */
 	void (*on_view)(void *arg);
-	/* Something about this guest changed, or somebody did something to it. */
-	void (*on_touched)(void *arg, uint32_t vmid);
+	/* Something about these guests changed, or somebody did something to them: once for all
+	 * that one answer tells. Ascending, each once. */
+	void (*on_touched)(void *arg, const uint32_t *vmids, size_t n);
 	void *arg;
 };
 

@@ -83,10 +83,11 @@ static void on_view(void *arg)
 	s->look = look_start(s->pve, s->vmid, row->node, false, on_look, s);
 }
 
-static void on_touched(void *arg, uint32_t vmid)
+static void on_touched(void *arg, const uint32_t *vmids, size_t n)
 {
 	(void)arg;
-	(void)vmid;
+	(void)vmids;
+	(void)n;
 }
 
 static void see(struct seen *s, struct world *w, uint32_t vmid)

@@ -33,10 +33,11 @@ static void on_view(void *arg)
 	(void)arg;
 }
 
-static void on_touched(void *arg, uint32_t vmid)
+static void on_touched(void *arg, const uint32_t *vmids, size_t n)
 {
 	(void)arg;
-	(void)vmid;
+	(void)vmids;
+	(void)n;
 }
 
 static bool nobody_has(void *arg, uint32_t vmid, const char *name)
