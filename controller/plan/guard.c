@@ -228,6 +228,16 @@ static bool ends(const struct step *s)
 	return s->parting || s->kind == STEP_DESTROY || s->kind == STEP_STOP;
 }
 
+/* What differs and changes nothing in any key would be called in sync. */
+static char *check_left(const struct plan *p)
+{
+	for (size_t i = 0; p->verdict == PLAN_IN_SYNC && i < p->n_changes; i++)
+		if (p->changes[i].state == CHANGE_DO)
+			return mem_printf(
+			    "%s differs, and no step would change it", p->changes[i].path);
+	return NULL;
+}
+
 char *plan_check_steps(const struct plan *p, const struct plan_input *in)
 {
 	for (size_t i = 0; i < p->n_steps; i++) {
@@ -239,5 +249,5 @@ char *plan_check_steps(const struct plan *p, const struct plan_input *in)
 		if (wrong)
 			return wrong;
 	}
-	return NULL;
+	return check_left(p);
 }

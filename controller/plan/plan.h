@@ -169,8 +169,9 @@ void plan_fini(struct plan *p);
 void plan_learn_step(const struct plan *p, size_t i, const struct plan_input *in,
     const struct obs_guest *after, struct record *rec);
 
-/* NULL when no step names a key, a part or a slot that is not managed; else what is wrong (caller
- * frees). plan_make asks it last: a plan that fails it is Stalled, never sent. */
+/* NULL when no step names a key, a part or a slot that is not managed, and nothing that differs is
+ * called in sync; else what is wrong (caller frees). plan_make asks it last: a plan that fails it is
+ * Stalled, never sent. */
 char *plan_check_steps(const struct plan *p, const struct plan_input *in);
 
 const char *step_kind_word(enum step_kind k);

@@ -492,6 +492,24 @@ static void the_guard_sees_what_is_not_listed(void **state)
 	scene_close(&s);
 }
 
+static void what_differs_is_not_in_sync(void **state)
+{
+	struct scene s;
+	(void)state;
+	scene_open(&s, "cpu.type = host\n");
+	scene_stopped(&s);
+	struct plan *p = &s.plan;
+	scene_plan(&s);
+	assert_int_equal(find_change(p, "cpu.type")->state, CHANGE_DO);
+	size_t n = p->n_steps;
+	p->n_steps = 0;
+	p->verdict = PLAN_IN_SYNC;
+	_cleanup_str_ char *wrong = plan_check_steps(p, &s.in);
+	assert_string_equal(wrong, "cpu.type differs, and no step would change it");
+	p->n_steps = n;
+	scene_close(&s);
+}
+
 static void reasons_have_unique_words(void **state)
 {
 	(void)state;
@@ -540,6 +558,7 @@ int main(void)
 	    cmocka_unit_test(templates),
 	    cmocka_unit_test(pools_nodes_and_history),
 	    cmocka_unit_test(the_guard_sees_what_is_not_listed),
+	    cmocka_unit_test(what_differs_is_not_in_sync),
 	    cmocka_unit_test(unmet_covers_a_device),
 	    cmocka_unit_test(reasons_have_unique_words),
 	};
