@@ -19,6 +19,7 @@ OWNERS = [
     (r"git2(/|\.h)", r"controller/git/git(?!port|proto)\w*\.[ch]"),
     (r"event2/", r"controller/loop/\w+\.c|controller/http/httpd\.c|tests/sim/.*\.c|tests/bench/.*\.c"),
     (r"openssl/", r"controller/base/crypt\.c|controller/net/tlspin\.c|tests/.*\.[ch]"),
+    (r"zlib\.h", r"tests/sim/sim_head\.c|tests/unit/sim/.*\.c"),
     (r"cmocka\.h", r"tests/.*\.[ch]"),
 ]
 

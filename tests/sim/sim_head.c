@@ -4,10 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <zlib.h>
 
 #include "text.h"
 
 #define HEAD_LINES 64
+#define GZIP_FROM 1024	    /* shorter answers go as they are */
+#define GZIP_BITS (15 + 16) /* the largest window; with the head of a gzip file */
 
 void head_fini(struct head *h)
 {
@@ -62,6 +65,8 @@ static void header(struct head *h, char *line)
 		h->keep_alive = !text_eq_nocase(v, "close");
 	else if (text_eq_nocase(line, "expect"))
 		h->expects = true;
+	else if (text_eq_nocase(line, "accept-encoding"))
+		h->gzip = strstr(v, "gzip") != NULL;
 }
 
 static bool first_line(struct head *h, char *line)
@@ -102,13 +107,41 @@ enum head_state head_read(struct evbuffer *in, struct head *ret)
 	return ret->method ? HEAD_WHOLE : HEAD_BROKEN;
 }
 
+/* The body as pveproxy compresses it; NULL = it goes as it is. */
+static char *squeeze(const struct head *h, const struct sim_reply *r, size_t *ret_len)
+{
+	z_stream z = {0};
+	char *out;
+	uLong room;
+
+	if (!h->gzip || r->len <= GZIP_FROM)
+		return NULL;
+	if (deflateInit2(&z, Z_DEFAULT_COMPRESSION, Z_DEFLATED, GZIP_BITS, 8, Z_DEFAULT_STRATEGY) !=
+	    Z_OK)
+		return NULL;
+	room = deflateBound(&z, r->len);
+	out = mem_alloc(room);
+	z.next_in = (Bytef *)r->body;
+	z.avail_in = (uInt)r->len;
+	z.next_out = (Bytef *)out;
+	z.avail_out = (uInt)room;
+	if (deflate(&z, Z_FINISH) != Z_STREAM_END)
+		mem_free_str(&out);
+	*ret_len = z.total_out;
+	deflateEnd(&z);
+	return out;
+}
+
 void head_answer(struct evbuffer *out, const struct head *h, const struct sim_reply *r, bool close,
     int64_t now_s)
 {
 	char date[64];
 	time_t t = (time_t)now_s;
 	struct tm tm;
-	size_t announced = r->cut == SIM_CUT_SHORT ? r->len * 2 : r->len;
+	size_t len = r->len, announced;
+	_cleanup_str_ char *small = squeeze(h, r, &len);
+
+	announced = r->cut == SIM_CUT_SHORT ? len * 2 : len;
 
 	strftime(date, sizeof(date), "%a, %d %b %Y %H:%M:%S GMT", gmtime_r(&t, &tm));
 	evbuffer_add_printf(out,
@@ -116,11 +149,12 @@ void head_answer(struct evbuffer *out, const struct head *h, const struct sim_re
 	    "Pragma: no-cache\r\nServer: pve-api-daemon/3.0\r\n",
 	    r->status, (int)strcspn(r->reason, "\n"), r->reason, close ? "close" : "Keep-Alive",
 	    date);
-	if (r->len)
-		evbuffer_add_printf(out, "Content-Length: %zu\r\n%s", announced,
+	if (len)
+		evbuffer_add_printf(out, "Content-Length: %zu\r\n%s%s", announced,
+		    small ? "Content-Encoding: gzip\r\n" : "",
 		    r->plain ? "" : "Content-Type: application/json;charset=UTF-8\r\n");
 	if (r->status == 301)
 		evbuffer_add_printf(out, "Location: https://%s%s\r\n", h->host, h->target);
 	evbuffer_add_printf(out, "Expires: %s\r\n\r\n", date);
-	evbuffer_add(out, r->body, r->len);
+	evbuffer_add(out, small ? small : r->body, len);
 }

@@ -21,6 +21,7 @@ struct head {
 	size_t body_len;
 	bool keep_alive;
 	bool expects; /* 100 Continue */
+	bool gzip;    /* the client takes compressed answers */
 	int refuse;   /* status to be answered instead */
 	const char *refuse_reason;
 };

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <zlib.h>
 
 #include "sim_client.h"
 
@@ -223,6 +224,60 @@ static void semicolons_separate(void **state)
 	close(fd);
 }
 
+/* What the body of an answer unfolds to. */
+static char *unzipped(const char *answer, size_t n)
+{
+	const char *body = strstr(answer, "\r\n\r\n") + 4;
+	z_stream z = {0};
+	char *text = mem_alloc(1 << 20);
+
+	assert_int_equal(inflateInit2(&z, 15 + 16), Z_OK);
+	z.next_in = (Bytef *)body;
+	z.avail_in = (uInt)n;
+	z.next_out = (Bytef *)text;
+	z.avail_out = (1 << 20) - 1;
+	assert_int_equal(inflate(&z, Z_FINISH), Z_STREAM_END);
+	assert_int_equal(z.avail_in, 0);
+	text[z.total_out] = '\0';
+	inflateEnd(&z);
+	return text;
+}
+
+/* More than 1024 bytes are compressed for whom that is right, and nothing else. */
+static void long_answers_are_compressed(void **state)
+{
+#define ZIP "Accept-Encoding: deflate, gzip, br\r\n"
+	static const char roles[] = "GET /api2/json/access/roles HTTP/1.1\r\n" AUTH;
+	_cleanup_str_ char *zip = mem_printf("%s" ZIP "\r\n", roles);
+	_cleanup_str_ char *other = mem_printf("%sAccept-Encoding: br\r\n\r\n", roles);
+	_cleanup_str_ char *bare = mem_printf("%s\r\n", roles);
+	_cleanup_str_ char *text = NULL;
+	static char plain[65536], buf[65536];
+	int fd = connect_to(0);
+	size_t n = 0, all = 0;
+
+	(void)state;
+	assert_true(ask(fd, bare, plain, sizeof(plain)));
+	assert_null(strstr(plain, "Content-Encoding"));
+	assert_int_equal(sscanf(strstr(plain, "Content-Length: "), "Content-Length: %zu", &all), 1);
+	assert_true(all > 1024);
+	assert_true(ask(fd, zip, buf, sizeof(buf)));
+	assert_non_null(strstr(buf, "\r\nContent-Encoding: gzip\r\n"));
+	assert_int_equal(sscanf(strstr(buf, "Content-Length: "), "Content-Length: %zu", &n), 1);
+	assert_true(n < all / 2);
+	text = unzipped(buf, n);
+	assert_string_equal(text, strstr(plain, "\r\n\r\n") + 4);
+	/* The connection goes on; the next one does not say it. */
+	assert_true(ask(fd, other, buf, sizeof(buf)));
+	assert_null(strstr(buf, "Content-Encoding"));
+	assert_string_equal(strstr(buf, "\r\n\r\n"), strstr(plain, "\r\n\r\n"));
+	assert_true(
+	    ask(fd, "GET /api2/json/version HTTP/1.1\r\n" AUTH ZIP "\r\n", buf, sizeof(buf)));
+	assert_null(strstr(buf, "Content-Encoding"));
+	close(fd);
+#undef ZIP
+}
+
 static void each_node_has_its_port(void **state)
 {
 	char buf[8192];
@@ -291,6 +346,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(errors_close, start_plain, stop),
 	    cmocka_unit_test_setup_teardown(what_is_not_taken, start_plain, stop),
 	    cmocka_unit_test_setup_teardown(semicolons_separate, start_plain, stop),
+	    cmocka_unit_test_setup_teardown(long_answers_are_compressed, start_plain, stop),
 	    cmocka_unit_test_setup_teardown(each_node_has_its_port, start_plain, stop),
 	    cmocka_unit_test_setup_teardown(tls_with_its_own_ca, start_tls, stop),
 	    cmocka_unit_test_setup_teardown(plain_http_where_tls_is_spoken, start_tls, stop),
