@@ -179,6 +179,10 @@ int sim_token_revoke(struct sim *sim, const char *token, struct err **err) MUST_
 int sim_token_secret(
     struct sim *sim, const char *token, const char *secret, struct err **err) MUST_CHECK;
 
+/* The fingerprint of the certificate that a server shows for all nodes; without it each has one
+ * of its own, which no server shows. */
+void sim_certificate(struct sim *sim, const char *fingerprint);
+
 /* --- looking, without the API --- */
 
 bool sim_guest_exists(const struct sim *sim, int64_t vmid);

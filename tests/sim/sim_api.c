@@ -206,7 +206,8 @@ static void run_handler(struct job *j)
 static void proxy(struct job *j)
 {
 	struct sim *s = j->sim;
-	const char *name = kv_get(&j->params, "node");
+	bool named = strstr(j->route->path, "{node}"); /* elsewhere it is a parameter like others */
+	const char *name = named ? kv_get(&j->params, "node") : NULL;
 
 	j->node = j->entry;
 	if (name && strcmp(name, "localhost") != 0 && !(j->route->flags & ROUTE_HERE)) {

@@ -204,9 +204,7 @@ void api_nodes(struct job *j)
 	for (size_t i = 0; i < j->sim->nnodes; i++) {
 		struct jsn *o = node_row(j, j->sim->nodes[i]);
 
-		jsn_put_str(o, "ssl_fingerprint",
-		    "AA:00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF:00:11:22:33:44:55:66:77:88:"
-		    "99:AA:BB:CC:DD:EE");
+		jsn_put_str(o, "ssl_fingerprint", j->sim->nodes[i]->fingerprint);
 		jsn_push(a, o);
 	}
 	job_ok(j, a);

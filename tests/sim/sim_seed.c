@@ -1,11 +1,13 @@
 #include "sim_seed.h"
 
+#include <ctype.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "crypt.h"
 #include "sim_auth.h"
 #include "sim_conf.h"
 #include "sim_field.h"
@@ -97,6 +99,19 @@ static int load_hardware(const struct seed *c, const struct ynode *map, struct n
 	return 0;
 }
 
+/* Of a certificate that nobody gave to the node: made of its name. */
+static char *usual_fingerprint(const char *name)
+{
+	char hex[CRYPT_HEX_LEN];
+	struct buf b;
+
+	crypt_sha256_hex(name, strlen(name), hex);
+	buf_init(&b, 0);
+	for (size_t i = 0; hex[i]; i++)
+		buf_addf(&b, "%s%c", i && i % 2 == 0 ? ":" : "", toupper((unsigned char)hex[i]));
+	return buf_take(&b);
+}
+
 static int load_node(const struct seed *c, const struct ynode *map)
 {
 	struct sim *s = c->s;
@@ -104,7 +119,7 @@ static int load_node(const struct seed *c, const struct ynode *map)
 
 	if (field_known(c, map,
 		"|name|ip|cpus|memory|disk|bridges|addresses|nic|interfaces|hardware|statd-at|"
-		"cgroup|portless|") < 0)
+		"cgroup|portless|fingerprint|") < 0)
 		return -1;
 	if (!field_str(map, "name", NULL))
 		return field_bad(c, map, "a node needs a name");
@@ -125,6 +140,9 @@ static int load_node(const struct seed *c, const struct ynode *map)
 	field_list(ynode_get(map, "interfaces"), &n->interfaces);
 	n->cgroup = (int)field_number(map, "cgroup", 2);
 	n->nic = mem_strdup(field_str(map, "nic", NULL));
+	n->fingerprint = mem_strdup(field_str(map, "fingerprint", NULL));
+	if (!n->fingerprint)
+		n->fingerprint = usual_fingerprint(n->name);
 	if (!n->bridges.n)
 		strs_add(&n->bridges, "vmbr0");
 	n->up = n->daemon = n->proxy = n->quorate = n->statd = true;

@@ -517,6 +517,7 @@ void state_free(struct sim *s)
 		strs_fini(&s->nodes[i]->interfaces);
 		kv_fini(&s->nodes[i]->hardware);
 		free(s->nodes[i]->nic);
+		free(s->nodes[i]->fingerprint);
 		free(s->nodes[i]);
 	}
 	free(s->nodes);

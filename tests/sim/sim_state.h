@@ -79,9 +79,10 @@ struct node {
 	struct strs interfaces; /* that are there and not set up */
 	struct kv hardware; /* model, mhz, flags, … of its CPUs; release, version of its kernel */
 	int sockets;
-	int cgroup;    /* version of its control groups */
-	char *nic;     /* the interface that has its ip, or NULL */
-	bool portless; /* its bridges have no physical port: no VLAN on a running guest */
+	int cgroup;	   /* version of its control groups */
+	char *nic;	   /* the interface that has its ip, or NULL */
+	char *fingerprint; /* of its certificate */
+	bool portless;	   /* its bridges have no physical port: no VLAN on a running guest */
 	uint32_t pid;
 	uint64_t last_fork;
 	unsigned busy;	  /* workers of pvedaemon in use */

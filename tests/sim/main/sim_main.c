@@ -248,17 +248,20 @@ static int start_tls(const struct options *o, SSL_CTX **ret, struct err **err)
 	return tls_context(cert, key, ret, err);
 }
 
-static void announce_cert(const struct options *o)
+/* To whoever reads along, and to the nodes, which tell it themselves. */
+static void announce_cert(const struct options *o, struct sim *sim)
 {
 	_cleanup_str_ char *made = mem_printf("%s/server.pem", o->tls_dir);
 	_cleanup_str_ char *print = o->plain ? NULL : tls_fingerprint(o->cert ? o->cert : made);
 
-	if (print)
+	if (print) {
 		printf("fingerprint %s\n", print);
+		sim_certificate(sim, print);
+	}
 	fflush(stdout);
 }
 
-static void announce(const struct options *o, const struct sim_http *h)
+static void announce(const struct options *o, const struct sim_http *h, struct sim *sim)
 {
 	bool v6 = strchr(o->address, ':');
 
@@ -268,7 +271,7 @@ static void announce(const struct options *o, const struct sim_http *h)
 		    sim_http_node(h, i));
 	if (!o->plain && !o->cert)
 		printf("ca %s/ca.pem\n", o->tls_dir);
-	announce_cert(o);
+	announce_cert(o, sim);
 	puts("ready");
 	fflush(stdout);
 }
@@ -282,6 +285,7 @@ static void on_signal(evutil_socket_t sig, short what, void *arg)
 
 struct server {
 	const struct options *o;
+	struct sim *sim;
 	struct sim_http *http;
 	SSL_CTX **tls;
 };
@@ -301,7 +305,7 @@ static void on_hup(evutil_socket_t sig, short what, void *arg)
 		sim_http_set_tls(s->http, fresh);
 		SSL_CTX_free(*s->tls);
 		*s->tls = fresh;
-		announce_cert(s->o);
+		announce_cert(s->o, s->sim);
 	}
 	err_free(&err);
 }
@@ -325,7 +329,7 @@ static void on_held(void *arg, const char *method, const char *path)
 static int run(const struct options *o, struct sim *sim, SSL_CTX **tls, struct err **err)
 {
 	struct event_base *base = event_base_new();
-	struct server server = {.o = o, .tls = tls};
+	struct server server = {.o = o, .sim = sim, .tls = tls};
 	struct event *hup = evsignal_new(base, SIGHUP, on_hup, &server);
 	struct event *term = evsignal_new(base, SIGTERM, on_signal, base);
 	struct event *intr = evsignal_new(base, SIGINT, on_signal, base);
@@ -346,7 +350,7 @@ static int run(const struct options *o, struct sim *sim, SSL_CTX **tls, struct e
 		event_add(hup, NULL);
 		event_add(term, NULL);
 		event_add(intr, NULL);
-		announce(o, h);
+		announce(o, h, sim);
 		sim_fault_watch(sim, on_held, NULL);
 		event_base_dispatch(base);
 	}
