@@ -10,6 +10,8 @@
 #include "sim_ha.h"
 #include "sim_volume.h"
 
+#define DOWN_LOOK_MS 1000 /* between two looks whether a guest is down */
+
 char *power_id(const struct job *j)
 {
 	return mem_printf("%" PRId64, j->vmid);
@@ -401,25 +403,53 @@ static int64_t down_ms(const struct job *j, const struct guest *g)
 	return job_param_int(j, "timeout", down ? strtoll(down + 5, NULL, 10) : 60) * 1000;
 }
 
+/* A guest that does not hear the button may still go down of itself, so it is looked after. */
+struct down {
+	int64_t left; /* ms */
+	void (*fn)(struct job *j);
+};
+
+static void down_look(struct job *j)
+{
+	struct down *d = j->data;
+	const struct guest *g = guest_find(j->sim, j->vmid);
+	int64_t ms = d->left < DOWN_LOOK_MS ? d->left : DOWN_LOOK_MS;
+
+	if (g && g->node == j->node && !g->running) {
+		d->fn(j);
+		return;
+	}
+	d->left -= ms;
+	job_next(j, ms, ms ? down_look : shutdown_late);
+}
+
 static void shutdown_wait(struct job *j)
 {
 	job_log(j,
 	    "QEMU Guest Agent is not running - VM %" PRId64 " %s command 'guest-ping' failed - got "
 	    "timeout",
 	    j->vmid, j->sim->v9 ? "qga" : "qmp");
-	job_next(j, down_ms(j, guest_find(j->sim, j->vmid)), shutdown_late);
+	down_look(j);
 }
 
+/* The button is pressed; fn runs when the guest is down, by it or by itself. */
 static void power_down(struct job *j, struct guest *g, void (*fn)(struct job *j))
 {
 	int64_t timeout = down_ms(j, g), wait = j->sim->timing[TIMING_SHUTDOWN];
+	struct down *d;
 
-	if (!g->deaf && wait <= timeout)
+	if (!g->deaf && wait <= timeout) {
 		job_next(j, wait, fn);
-	else if (has_agent(g))
+		return;
+	}
+	d = mem_alloc(sizeof(*d));
+	*d = (struct down){timeout, fn};
+	j->data = d;
+	j->data_free = free;
+	if (has_agent(g))
 		job_next(j, j->sim->timing[TIMING_AGENT], shutdown_wait);
 	else
-		job_next(j, timeout, shutdown_late);
+		down_look(j);
 }
 
 static void shutdown_locked(struct job *j)
@@ -470,27 +500,17 @@ void api_shutdown(struct job *j)
 		job_fork(j, "qmshutdown", id, paused ? stop_task : shutdown_task);
 }
 
-/* The task ends when the guest is down; qmeventd starts it again. */
-static void reboot_up(struct job *j)
-{
-	struct guest *g = guest_find(j->sim, j->vmid);
-
-	if (g && g->node == j->node && !g->running)
-		power_on(j, g);
-	job_done(j);
-}
-
+/* The task ends when the guest is down; qmeventd then looks after it, finds the request for a
+ * reboot and starts it: a task of root's. A shutdown that failed takes the request back, so that
+ * whoever shuts the guest down later does not start it. */
 static void reboot_down(struct job *j)
 {
 	struct guest *g = guest_find(j->sim, j->vmid);
-	struct job *c;
 
 	if (g && g->node == j->node) {
 		power_off(j, g);
-		cleanup_after(j);
-		c = j->sim->jobs; /* the one just made */
-		sim_unschedule(j->sim, c->timer);
-		job_next(c, j->sim->timing[TIMING_START], reboot_up);
+		job_next(power_daemon(j->sim, j->node, j->vmid), j->sim->timing[TIMING_CLEANUP],
+		    api_start);
 	}
 	job_done(j);
 }
@@ -500,11 +520,12 @@ static void reboot_locked(struct job *j)
 	_cleanup_oops_ struct oops o = {0};
 	struct guest *g = find_process(j, &o);
 
-	if (!g || !conf_unlocked(g, &o)) {
+	if (g && !g->running)
+		job_done(j);
+	else if (!g || !conf_unlocked(g, &o))
 		job_oops(j, &o);
-		return;
-	}
-	power_down(j, g, reboot_down);
+	else
+		power_down(j, g, reboot_down);
 }
 
 static void reboot_task(struct job *j)

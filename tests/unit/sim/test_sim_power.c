@@ -106,6 +106,85 @@ static void deaf_guest_needs_force(void **state)
 	assert_false(sim_guest_running(c->sim, 300));
 }
 
+/* How many tasks of a kind there were of a guest, by whom. */
+static int tasks_of(struct client *c, const char *type, const char *who)
+{
+	_cleanup_str_ char *filter = mem_printf("source=all&vmid=101&typefilter=%s", type);
+	int n = 0;
+
+	assert_int_equal(call(c, "GET", "/nodes/pve2/tasks", filter), 200);
+	for (size_t i = 0; i < jsn_len(c->a.data); i++)
+		n += text_eq(jsn_get_text(jsn_at(c->a.data, i), "user"), who) &&
+		     !jsn_has(jsn_at(c->a.data, i), "tokenid");
+	return n;
+}
+
+static void reboot_is_a_shutdown_and_a_start(void **state)
+{
+	struct client *c = *state;
+
+	assert_int_equal(call(c, "PUT", CONF, "cores=4"), 200);
+	assert_string_equal(call_task(c, "POST", "/nodes/pve2/qemu/101/status/reboot", NULL), "OK");
+	/* The task is over when the guest is down. */
+	assert_false(sim_guest_running(c->sim, 101));
+	assert_string_equal(sim_guest_get(c->sim, 101, "cores"), "4");
+	assert_int_equal(tasks_of(c, "qmstart", "root@pam"), 0);
+	sim_run_until(c->sim, sim_now(c->sim) + 5000);
+	assert_true(sim_guest_running(c->sim, 101));
+	assert_int_equal(tasks_of(c, "qmstart", "root@pam"), 1);
+	assert_int_equal(tasks_of(c, "qmreboot", "root@pam"), 0); /* that one is the token's */
+}
+
+/* The guest does not hear: it runs on, and who shuts it down afterwards does not start it. */
+static void reboot_that_failed_is_forgotten(void **state)
+{
+	struct client *c = *state;
+	int64_t start = sim_now(c->sim);
+
+	assert_int_equal(sim_human_deaf(c->sim, 101, true, NULL), 0);
+	assert_string_equal(call_task(c, "POST", "/nodes/pve2/qemu/101/status/reboot", "timeout=7"),
+	    "VM quit/powerdown failed - got timeout");
+	assert_true(sim_now(c->sim) - start >= 7000);
+	assert_true(sim_guest_running(c->sim, 101));
+	assert_int_equal(sim_human_guest(c->sim, 101, true, NULL), 0);
+	sim_run_until(c->sim, sim_now(c->sim) + 60000);
+	assert_false(sim_guest_running(c->sim, 101));
+	assert_int_equal(tasks_of(c, "qmstart", "root@pam"), 0);
+}
+
+/* It goes down of itself while somebody waits for it. */
+static void reboot_sees_the_guest_go(void **state)
+{
+	struct client *c = *state;
+	_cleanup_str_ char *upid = NULL;
+
+	assert_int_equal(sim_human_deaf(c->sim, 101, true, NULL), 0);
+	assert_int_equal(call(c, "POST", "/nodes/pve2/qemu/101/status/reboot", "timeout=60"), 200);
+	upid = mem_strdup(jsn_text(c->a.data));
+	sim_run_until(c->sim, sim_now(c->sim) + 10000);
+	assert_true(sim_task_running(c->sim, upid));
+	assert_int_equal(sim_human_guest(c->sim, 101, true, NULL), 0);
+	sim_run_until(c->sim, sim_now(c->sim) + 1500);
+	assert_false(sim_task_running(c->sim, upid));
+	sim_run_until(c->sim, sim_now(c->sim) + 5000);
+	assert_true(sim_guest_running(c->sim, 101));
+}
+
+/* One that has gone by the time the task holds the lock is not started. */
+static void reboot_of_one_that_is_gone(void **state)
+{
+	struct client *c = *state;
+	_cleanup_str_ char *upid = NULL;
+
+	assert_int_equal(sim_human_flock(c->sim, 101, 4000, NULL), 0);
+	assert_int_equal(call(c, "POST", "/nodes/pve2/qemu/101/status/reboot", NULL), 200);
+	upid = mem_strdup(jsn_text(c->a.data));
+	assert_int_equal(sim_human_guest(c->sim, 101, true, NULL), 0);
+	sim_run_until(c->sim, sim_now(c->sim) + 9000);
+	assert_false(sim_task_running(c->sim, upid));
+	assert_false(sim_guest_running(c->sim, 101));
+}
+
 static void states_are_told(void **state)
 {
 	struct client *c = *state;
@@ -154,6 +233,10 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(nics_and_disks_are_plugged, setup, teardown),
 	    cmocka_unit_test_setup_teardown(shutdown_takes_its_time, setup, teardown),
 	    cmocka_unit_test_setup_teardown(deaf_guest_needs_force, setup, teardown),
+	    cmocka_unit_test_setup_teardown(reboot_is_a_shutdown_and_a_start, setup, teardown),
+	    cmocka_unit_test_setup_teardown(reboot_that_failed_is_forgotten, setup, teardown),
+	    cmocka_unit_test_setup_teardown(reboot_sees_the_guest_go, setup, teardown),
+	    cmocka_unit_test_setup_teardown(reboot_of_one_that_is_gone, setup, teardown),
 	    cmocka_unit_test_setup_teardown(states_are_told, setup, teardown),
 	    cmocka_unit_test_setup_teardown(running_guest_cannot_go, setup, teardown),
 	    cmocka_unit_test_setup_teardown(disk_grows_only, setup, teardown),
