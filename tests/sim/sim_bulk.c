@@ -68,11 +68,14 @@ static void bulk_one(struct job *j)
 static void bulk_next(struct job *j)
 {
 	struct bulk *b = j->data;
+	const struct guest *g = b->next < b->n ? guest_find(j->sim, b->vmids[b->next]) : NULL;
 
 	if (b->next >= b->n)
 		job_done(j);
 	else
-		job_next(j, j->sim->timing[b->start ? TIMING_START : TIMING_SHUTDOWN], bulk_one);
+		job_next(j,
+		    b->start && g ? power_start_ms(j->sim, g) : j->sim->timing[TIMING_SHUTDOWN],
+		    bulk_one);
 }
 
 static void bulk(struct job *j, bool start)

@@ -178,7 +178,7 @@ bool conf_prepare(struct job *j, struct confop *op, struct oops *o)
 	list_into(job_param(j, "revert"), &op->revert);
 	if (!conf_keys_ok(kv_get(&op->set, "sshkeys")))
 		return oops_die(o, "SSH public key validation error");
-	if (!op->set.n && !op->del.n && !op->revert.n)
+	if (!op->fresh && !op->set.n && !op->del.n && !op->revert.n)
 		return oops_die(o, "no options specified");
 	cdrom_alias(op);
 	return take_lists(j, op, o) && conf_take_values(j, op, o) && conf_may(j, op, o);
@@ -390,42 +390,40 @@ static bool set_drive(struct update *u, const char *key, const char *value)
 }
 
 /* What only goes together with something else. */
-static bool fits(struct update *u, const char *key, const char *value)
+bool conf_fits(const struct sim *s, const char *key, const char *value, struct oops *o)
 {
 	_cleanup_kv_ struct kv parts = {0};
-	const struct sim *s = u->j->sim;
 	struct buf why;
 	const char *type;
 
-	if (strcmp(key, "vga") != 0 && strcmp(key, "machine") != 0)
+	if (!strcmp(key, "machine"))
+		return machine_fits(s, value, o);
+	if (strcmp(key, "vga") != 0)
 		return true;
 	buf_init(&why, 0);
-	schema_split(&(struct sby){.table = schema_table(key), .path = key, .v9 = s->v9}, value,
-	    &parts, &why);
+	schema_split(&SCHEMA_OF("vga", s->v9), value, &parts, &why);
 	buf_fini(&why);
 	type = kv_get(&parts, "type");
-	if (*key == 'm') {
-		if (text_eq(kv_get(&parts, "viommu"), "intel") && !(type && strstr(type, "q35")))
-			return oops_die(
-			    u->o, "to use Intel vIOMMU please set the machine type to q35");
-	} else if (kv_has(&parts, "clipboard") && type &&
-		   (text_starts(type, "serial") || !strcmp(type, "none")))
-		return oops_die(u->o, "vga type %s is not compatible with VNC clipboard", type);
+	if (kv_has(&parts, "clipboard") && type &&
+	    (text_starts(type, "serial") || !strcmp(type, "none")))
+		return oops_die(o, "vga type %s is not compatible with VNC clipboard", type);
 	return true;
 }
 
-/* Windows takes a new machine for new hardware, so its machine is pinned to the newest there is. */
+/* Another system may need another machine, unless somebody says or said which, or takes it away. */
 static void pin_machine(struct update *u, const char *ostype)
 {
-	struct sim *s = u->j->sim;
 	_cleanup_str_ char *v = NULL;
+	_cleanup_oops_ struct oops o = {0};
 
-	if (!text_starts(ostype, "w") || kv_has(&u->g->conf, "machine") ||
-	    kv_has(&u->g->pend, "machine") || kv_has(&u->op->set, "machine"))
+	if (kv_has(&u->g->pend, "machine") || kv_has(&u->op->set, "machine") ||
+	    strs_has(&u->modified, "machine"))
 		return;
-	v = mem_printf("pc-i440fx-%.*s",
-	    (int)(strcspn(s->qemu, ".") + 1 + strcspn(strchr(s->qemu, '.') + 1, ".")), s->qemu);
-	guest_pend(s, u->g, "machine", v);
+	v = machine_pinned(u->j, kv_get(&u->g->conf, "machine"), ostype);
+	if (!machine_fits(u->j->sim, v, &o))
+		job_log(u->j, "automatic pinning of machine version failed - %s", o.msg);
+	else if (v)
+		guest_pend(u->j->sim, u->g, "machine", v);
 }
 
 static bool set_one(struct update *u, const char *key, const char *value)
@@ -437,7 +435,7 @@ static bool set_one(struct update *u, const char *key, const char *value)
 	strs_add(&u->modified, key);
 	if (text_eq(kv_get(&g->pend, key), value))
 		return true;
-	if ((!prop_is_drive(key) && !may_slot(u, key, value)) || !fits(u, key, value) ||
+	if ((!prop_is_drive(key) && !may_slot(u, key, value)) || !conf_fits(s, key, value, u->o) ||
 	    !writable(s, key, value, u->o))
 		return false;
 	if (prop_is_drive(key)) {

@@ -44,6 +44,8 @@ bool conf_unlocked(const struct guest *g, struct oops *o);
 
 /* What is read back of a written value; NULL when it is dropped. */
 char *conf_normal(const struct sim *s, const char *key, const char *value);
+/* Parts of a value that exclude each other. */
+bool conf_fits(const struct sim *s, const char *key, const char *value, struct oops *o);
 /* Values in their canonical form, and a list of ssh keys (sim_confval.c). */
 bool conf_take_values(struct job *j, struct confop *op, struct oops *o);
 bool conf_keys_ok(const char *value);
@@ -55,10 +57,15 @@ bool conf_may_drive(struct job *j, const char *key, const char *value, struct oo
 /* Devices of the node, passed through or mapped; either value may be NULL. */
 bool conf_may_device(
     struct job *j, const char *key, const char *old, const char *value, struct oops *o);
+/* Its machine (sim_machine.c): whether its parts go together, and the value with what Windows
+ * needs, NULL if there is none; value and ostype may be NULL. */
+bool machine_fits(const struct sim *s, const char *value, struct oops *o);
+char *machine_pinned(struct job *j, const char *value, const char *ostype);
 bool conf_may_mappings(struct job *j, const struct kv *conf, struct oops *o);
 /* Tags (sim_tags.c). */
 void tags_allowed(struct job *j, struct strs *ret);
 bool conf_may_tags(struct job *j, const char *old, const char *value, struct oops *o);
+bool conf_may_new_tags(struct job *j, const char *value, struct oops *o);
 bool conf_may_volume(struct job *j, const char *volid, int64_t vmid, struct oops *o);
 bool conf_may_net(struct job *j, const char *key, const char *value, struct oops *o);
 

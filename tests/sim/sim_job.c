@@ -185,14 +185,32 @@ void job_done(struct job *j)
 	job_ok(j, NULL);
 }
 
+/* All of the complaint stands in one line. */
 static void task_fail(struct job *j, const char *msg)
 {
-	const char *nl = strchr(msg, '\n');
+	char *line = mem_strdup(msg);
 
+	text_trim_right(line);
+	for (char *p = line; (p = strchr(p, '\n'));)
+		*p = ' ';
+	job_log(j, "TASK ERROR: %s", line);
 	mem_free_str(&j->task->status);
-	j->task->status = nl ? mem_strndup(msg, (size_t)(nl - msg)) : mem_strdup(msg);
-	job_log(j, "TASK ERROR: %s", msg);
+	j->task->status = line;
 	job_end(j);
+}
+
+char *oops_print(const struct oops *o)
+{
+	struct buf b;
+
+	buf_init(&b, 0);
+	if (o->status != 500)
+		buf_addf(&b, "%d ", o->status);
+	buf_adds(&b, o->msg);
+	KV_FOREACH (i, &o->errors)
+		buf_addf(&b, "\n%s: %s", i->key, i->value);
+	text_trim_right(b.data);
+	return buf_take(&b);
 }
 
 void job_oops(struct job *j, struct oops *o)
@@ -203,15 +221,9 @@ void job_oops(struct job *j, struct oops *o)
 
 	reason = nl ? mem_strndup(o->msg, (size_t)(nl - o->msg)) : mem_strdup(o->msg);
 	if (j->task) {
-		struct buf b;
+		_cleanup_str_ char *text = oops_print(o);
 
-		buf_init(&b, 0);
-		buf_adds(&b, o->msg);
-		KV_FOREACH (i, &o->errors)
-			buf_addf(&b, "\n%s: %s", i->key, i->value);
-		text_trim_right(b.data);
-		task_fail(j, buf_str(&b));
-		buf_fini(&b);
+		task_fail(j, text);
 		return;
 	}
 	body = jsn_new_object();
@@ -366,6 +378,8 @@ void job_fork(struct job *j, const char *type, const char *id, void (*fn)(struct
 
 	j->task = t;
 	j->after = fn;
+	if (j->by_ha)
+		job_log(j, "task started by HA resource agent");
 	/* The log of the cluster says so first. */
 	job_next(
 	    j, s->timing[TIMING_FORK] + (s->fs_until > s->now ? s->fs_until - s->now : 0), forked);

@@ -68,19 +68,9 @@ static void fill_in(struct sim *s, struct guest *g)
 		default_boot(s, g);
 }
 
-static void create_start(struct job *j)
+static void create_undo(struct job *j, const struct oops *o)
 {
-	struct guest *g = guest_find(j->sim, j->vmid);
-
-	if (g && job_param_bool(j, "start")) {
-		job_log(j, "Execute autostart");
-		power_on(j, g);
-	}
-	job_done(j);
-}
-
-static void create_undo(struct job *j, const char *why)
-{
+	_cleanup_str_ char *why = oops_print(o);
 	struct sim *s = j->sim;
 	struct guest *g = guest_find(s, j->vmid);
 
@@ -105,6 +95,23 @@ static void log_no_ha(struct job *j)
 	    cmd, cmd);
 }
 
+/* What is looked at when the disks are made: options that exclude each other, tags. Version 8 takes
+ * any tags from who may create. */
+static bool create_fits(struct job *j, struct guest *g, struct oops *o)
+{
+	_cleanup_str_ char *machine = NULL;
+	const char *tags = kv_get(&g->conf, "tags"), *vga = kv_get(&g->conf, "vga");
+
+	if (vga && !conf_fits(j->sim, "vga", vga, o))
+		return false;
+	machine = machine_pinned(j, kv_get(&g->conf, "machine"), kv_get(&g->conf, "ostype"));
+	if (!machine_fits(j->sim, machine, o))
+		return false;
+	if (machine)
+		guest_set(j->sim, g, "machine", machine);
+	return !tags || !j->sim->v9 || conf_may_new_tags(j, tags, o);
+}
+
 static void create_make(struct job *j)
 {
 	struct confop *op = j->data;
@@ -118,7 +125,7 @@ static void create_make(struct job *j)
 
 		if (prop_is_drive(i->key)) {
 			if (!drive_make(j, g, i->key, i->value, &v, &o)) {
-				create_undo(j, o.msg);
+				create_undo(j, &o);
 				return;
 			}
 		} else if (!strcmp(i->key, "tags") && s->v9) {
@@ -130,6 +137,10 @@ static void create_make(struct job *j)
 		if (v)
 			guest_set(s, g, i->key, v);
 	}
+	if (!create_fits(j, g, &o)) {
+		create_undo(j, &o);
+		return;
+	}
 	fill_in(s, g);
 	guest_unset(s, g, "lock");
 	cloudinit_write(j, g);
@@ -138,10 +149,12 @@ static void create_make(struct job *j)
 	job_unlock_all(j);
 	if (job_param_bool(j, "ha-managed"))
 		log_no_ha(j);
-	if (job_param_bool(j, "start"))
-		job_next(j, s->timing[TIMING_START], create_start);
-	else
-		create_start(j);
+	if (job_param_bool(j, "start")) {
+		job_log(j, "Execute autostart");
+		power_start_too(j);
+		job_next(j, s->timing[TIMING_FORK], job_done);
+	} else
+		job_done(j);
 }
 
 static void create_locked(struct job *j)
@@ -206,14 +219,10 @@ void api_create(struct job *j)
 	for (size_t i = 0; i < ARRAY_LEN(own); i++)
 		kv_del(&j->params, own[i]);
 	kv_set(&j->params, "vmid", id);
-	if (j->params.n <= 2)
-		kv_set(&j->params, "memory", "512"); /* nothing is enough here; taken back below */
 	if (!quorum_check(j, &o) || !conf_prepare(j, op, &o)) {
 		job_oops(j, &o);
 		return;
 	}
-	if (!kv_has(&all, "memory"))
-		kv_del(&op->set, "memory");
 	kv_fini(&j->params);
 	kv_copy(&j->params, &all);
 	if (g) {

@@ -108,6 +108,16 @@ static bool boots(struct sim *s, const struct guest *g)
 	return false;
 }
 
+int64_t power_start_ms(const struct sim *s, const struct guest *g)
+{
+	int64_t ms = s->timing[TIMING_START];
+
+	KV_FOREACH (i, &g->conf)
+		if (prop_is_net(i->key))
+			ms += s->timing[TIMING_NIC];
+	return ms;
+}
+
 void power_on(struct job *j, struct guest *g)
 {
 	_cleanup_oops_ struct oops o = {0};
@@ -187,7 +197,7 @@ static void start_locked(struct job *j)
 	}
 	if (text_eq(kv_get(&g->conf, "lock"), "suspended"))
 		guest_unset(j->sim, g, "lock");
-	job_next(j, j->sim->timing[TIMING_START], started);
+	job_next(j, power_start_ms(j->sim, g), started);
 }
 
 static void start_lock(struct job *j)
@@ -352,6 +362,17 @@ struct job *power_daemon(struct sim *s, struct node *n, int64_t vmid)
 	c->who = (struct who){mem_strdup("root@pam"), mem_strdup("root@pam"), true};
 	c->answered = true;
 	return c;
+}
+
+void power_start_too(struct job *j)
+{
+	struct job *c = power_daemon(j->sim, j->node, j->vmid);
+
+	mem_replace(&c->who.full, j->who.full);
+	mem_replace(&c->who.user, j->who.user);
+	c->who.ticket = j->who.ticket;
+	c->trusted = j->trusted;
+	job_next(c, 0, api_start);
 }
 
 static void cleanup_after(struct job *j)

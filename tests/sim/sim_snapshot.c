@@ -5,6 +5,7 @@
 
 #include "sim_api.h"
 #include "sim_conf.h"
+#include "sim_power.h"
 #include "sim_volume.h"
 
 void api_snapshots(struct job *j)
@@ -228,7 +229,12 @@ static void rollback_do(struct job *j)
 		guest_set(s, g, i->key, i->value);
 	guest_set(s, g, "parent", n->name);
 	guest_run(s, g, false);
-	job_done(j);
+	if (job_param_bool(j, "start")) {
+		job_unlock_all(j);
+		power_start_too(j);
+		job_next(j, s->timing[TIMING_FORK], job_done);
+	} else
+		job_done(j);
 }
 
 static void rollback_locked(struct job *j)

@@ -49,6 +49,7 @@ void oops_fini(struct oops *o);
 bool oops_die(struct oops *o, const char *fmt, ...) PRINTF(2, 3); /* 500; returns false */
 bool oops_http(struct oops *o, int status, const char *fmt, ...) PRINTF(3, 4); /* returns false */
 bool oops_param(struct oops *o, const char *key, const char *fmt, ...) PRINTF(3, 4); /* 400 */
+char *oops_print(const struct oops *o); /* as it stands in a text; owned */
 
 struct node {
 	char *name;

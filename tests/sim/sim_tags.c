@@ -57,33 +57,83 @@ void tags_allowed(struct job *j, struct strs *ret)
 			strs_add(ret, seen.v[i]);
 }
 
-/* GuestHelpers::assert_tag_permissions: only what comes or goes counts. */
-bool conf_may_tags(struct job *j, const char *old, const char *value, struct oops *o)
+/* Somebody who may change some tags at all, and which. */
+struct tagger {
+	bool all, free;
+	struct strs allowed, registered;
+};
+
+static void tagger_fini(struct tagger *t)
+{
+	strs_fini(&t->allowed);
+	strs_fini(&t->registered);
+}
+
+/* False: not even the guest's options are theirs. */
+static bool tagger_init(struct job *j, struct tagger *t, struct oops *o)
 {
 	struct sim *s = j->sim;
-	_cleanup_strs_ struct strs was = {0}, is = {0}, all = {0}, allowed = {0}, reg = {0};
 
+	*t = (struct tagger){.all = true};
 	if (j->trusted || who_is_root(&j->who))
 		return true;
 	if (!auth_vm(s, &j->who, j->vmid, PRIV_BIT(VM_CONFIG_OPTIONS), o))
 		return false;
-	if (auth_has(s, &j->who, "/", PRIV_BIT(SYS_MODIFY)))
+	t->all = auth_has(s, &j->who, "/", PRIV_BIT(SYS_MODIFY));
+	t->free = user_allow(s, "free");
+	if (t->all)
 		return true;
+	list_add(&t->registered, kv_get(&s->options, "registered-tags"));
+	tags_allowed(j, &t->allowed);
+	return true;
+}
+
+static bool tagger_may(const struct tagger *t, const char *tag, struct oops *o)
+{
+	if (t->all || ((t->free || strs_has(&t->allowed, tag)) && !strs_has(&t->registered, tag)))
+		return true;
+	return oops_http(
+	    o, 403, "Permission check failed (/, Sys.Modify for modifying tag '%s')", tag);
+}
+
+static size_t count(const struct strs *l, const char *tag)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < l->n; i++)
+		n += !strcmp(l->v[i], tag);
+	return n;
+}
+
+/* GuestHelpers::assert_tag_permissions: only what comes or goes counts. */
+bool conf_may_tags(struct job *j, const char *old, const char *value, struct oops *o)
+{
+	_cleanup_strs_ struct strs was = {0}, is = {0}, all = {0};
+	struct tagger t;
+	bool ok = tagger_init(j, &t, o);
+
 	list_add(&was, old);
 	list_add(&is, value);
 	list_add(&all, old);
 	list_add(&all, value);
-	list_add(&reg, kv_get(&s->options, "registered-tags"));
 	strs_sort_unique(&all);
-	tags_allowed(j, &allowed);
-	for (size_t i = 0; i < all.n; i++) {
-		const char *t = all.v[i];
+	for (size_t i = 0; ok && i < all.n; i++)
+		ok = count(&was, all.v[i]) == count(&is, all.v[i]) || tagger_may(&t, all.v[i], o);
+	tagger_fini(&t);
+	return ok;
+}
 
-		if (strs_has(&was, t) == strs_has(&is, t))
-			continue;
-		if (strs_has(&reg, t) || (!user_allow(s, "free") && !strs_has(&allowed, t)))
-			return oops_http(o, 403,
-			    "Permission check failed (/, Sys.Modify for modifying tag '%s')", t);
-	}
-	return true;
+/* The tags of a guest that is made. An empty hash stands where the old ones belong, which reads as
+ * a tag of its own: so who may not give any tag may give none. */
+bool conf_may_new_tags(struct job *j, const char *value, struct oops *o)
+{
+	_cleanup_str_ char *hash =
+	    mem_printf("HASH(0x55%010" PRIx64 ")", sim_rand(j->sim) & 0xfffffffff8);
+	struct tagger t;
+	bool ok = tagger_init(j, &t, o);
+
+	if (ok)
+		ok = conf_may_tags(j, NULL, value, o) && tagger_may(&t, hash, o);
+	tagger_fini(&t);
+	return ok;
 }

@@ -309,7 +309,7 @@ static void drives_need_the_right_of_their_kind(void **state)
 	assert_int_equal(call(c, "PUT", OF(111), "delete=scsi1&force=1"), 200);
 	/* In a task the refusal is the task's. */
 	assert_string_equal(call_task(c, "POST", OF(112), "scsi1=disks:1"),
-	    "Permission check failed (/vms/112, VM.Config.Disk)");
+	    "403 Permission check failed (/vms/112, VM.Config.Disk)");
 }
 
 /* check_bridge_access: of the network that a NIC leaves, too */
