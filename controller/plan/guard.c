@@ -20,6 +20,12 @@ static bool lists_slot(const struct resource *r, const char *slot, bool deleted)
 	return false;
 }
 
+/* As PVE keeps a text that somebody emptied. */
+static bool is_blank(const char *text)
+{
+	return text[strspn(text, " ")] == '\0';
+}
+
 /* One of the names in "a|b". */
 static bool is_name(const char *names, const char *part)
 {
@@ -95,7 +101,7 @@ static char *check_own(
 		_cleanup_str_ char *a = marker_strip(old ? old : ""), *b = marker_strip(text);
 		fine = text_eq(a, b);
 	} else {
-		const char *rest = old ? text_after(text, old) : text;
+		const char *rest = old && !is_blank(old) ? text_after(text, old) : text;
 		fine = rest && text_eq(*rest == ';' ? rest + 1 : rest, tag);
 	}
 	return fine ? NULL : mem_printf("%s would change and is not listed", key);
@@ -144,6 +150,8 @@ static char *check_set(
 	if (text_split(old, ",", true, PROPSTR_PARTS_MAX, &parts) < 0)
 		return mem_printf("%s has too many parts", key);
 	for (size_t i = 0; i < parts.n; i++) {
+		if (is_blank(parts.v[i]))
+			continue;
 		char *wrong = check_part(r, key, parts.v[i], text, !in->guest);
 		if (wrong)
 			return wrong;

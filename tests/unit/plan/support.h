@@ -76,7 +76,7 @@ static inline struct resource *resource_from(const char *name, const char *lines
 	return r;
 }
 
-/* Lines "cores: 2" as in a configuration file of PVE; \n in a value is a line end. */
+/* Lines "cores: 2" as in a configuration file of PVE; \n in a value is a line end, \s a blank. */
 static inline void conf_from(struct kv *conf, const char *lines)
 {
 	_cleanup_strs_ struct strs all = {0};
@@ -89,8 +89,9 @@ static inline void conf_from(struct kv *conf, const char *lines)
 		char *v = colon + 2, *w = v;
 		for (char *s = v; *s; s++) {
 			bool end = s[0] == '\\' && s[1] == 'n';
-			*w++ = end ? '\n' : *s;
-			s += end;
+			bool blank = s[0] == '\\' && s[1] == 's';
+			*w++ = end ? '\n' : blank ? ' ' : *s;
+			s += end || blank;
 		}
 		*w = '\0';
 		kv_set(conf, all.v[i], v);

@@ -336,6 +336,8 @@ static void add_step(struct buf *out, size_t i, const struct step *s)
 		for (const char *c = line; *c; c++)
 			if (*c == '\n')
 				buf_adds(out, "\\n");
+			else if (*c == ' ' && !c[1])
+				buf_adds(out, "\\s");
 			else
 				buf_addc(out, *c);
 		buf_addc(out, '\n');
