@@ -360,6 +360,26 @@ static void block_balloon(struct planner *pl, const struct leaf *l, struct chang
 	change_hint(c, "list %s as well", other->path);
 }
 
+/* PVE refuses an order that names a device which the VM has not, and all else in the request with
+ * it.
+ */
+static void block_order(struct planner *pl, const struct leaf *l, struct change *c)
+{
+	_cleanup_strs_ struct strs lacking = {0};
+
+	if (l->attr->codec != CODEC_BOOT || l->value.type != VALUE_SET)
+		return;
+	for (size_t i = 0; i < l->value.set.n; i++)
+		if (!kv_has(&pl->goal, l->value.set.v[i]))
+			strs_add(&lacking, l->value.set.v[i]);
+	if (!lacking.n)
+		return;
+	_cleanup_str_ char *all = strs_join(&lacking, ", ");
+	change_block(c, REASON_DEVICE_INCOMPLETE,
+	    "the VM has no %s, and PVE takes no order that names what is not there", all);
+	change_hint(c, "list %s as a device as well, or take it out of %s", all, l->attr->path);
+}
+
 static void write_leaf(struct planner *pl, const struct leaf *l, const struct value *want,
     const struct value *have, bool readable)
 {
@@ -378,6 +398,7 @@ static void write_leaf(struct planner *pl, const struct leaf *l, const struct va
 	if (!made)
 		block_coreless(pl, l, c);
 	block_balloon(pl, l, c);
+	block_order(pl, l, c);
 	size_t before = pl->out->n_changes;
 	bool may = planner_may(pl, c);
 	if (may && pvecodec_put(l->attr, l->slot, want, &pl->goal, &pl->policy->env, &err) < 0) {

@@ -220,6 +220,17 @@ static void make_device(struct row *r)
 	}
 }
 
+/* What an order of devices names has to be there. */
+static void have_devices(struct row *r, const struct value *order)
+{
+	for (size_t i = 0; r->a->codec == CODEC_BOOT && i < order->set.n; i++) {
+		if (kv_has(&r->m.guest.current, order->set.v[i]))
+			continue;
+		kv_set(&r->m.guest.current, order->set.v[i], "none");
+		kv_set(&r->m.guest.pending, order->set.v[i], "none");
+	}
+}
+
 static void live(struct row *r)
 {
 	_cleanup_value_ struct value first = {0}, wanted = {0}, hand = {0};
@@ -236,6 +247,7 @@ static void live(struct row *r)
 	bool wide = other_value(r, &first, NULL, &wanted);
 	if (!wide) /* a row with one value only */
 		value_copy(&wanted, &first);
+	have_devices(r, &wanted);
 
 	set_manifest(r, &wanted);
 	settle(r, "set");
