@@ -56,7 +56,9 @@ static const char *local_slot(const struct planner *pl, char **ret_storage)
 		unsigned index;
 		bool unused = text_starts(item->key, "unused");
 		bool slot = form_slot_parse(item->key, &bus, &index) && !text_eq(bus, "net");
-		if ((!slot && !unused) || drive_parse(item->value, &d, NULL) < 0 || !*d.storage)
+		/* The drive with the data of cloud-init goes along, also with a running guest. */
+		if ((!slot && !unused) || drive_parse(item->value, &d, NULL) < 0 || !*d.storage ||
+		    d.cloudinit)
 			continue;
 		const struct obs_storage *st =
 		    obs_cluster_storage(pl->in->cluster, d.storage, pl->g->node);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "policy.h"
+#include "propstr.h"
 
 static struct change *find_change(struct planner *pl, const char *path)
 {
@@ -165,6 +166,9 @@ static void linked_clone(struct planner *pl)
 	}
 	KV_FOREACH (item, &src->current) {
 		_cleanup_drive_ struct drive d = {0};
+		/* The state of a TPM is always copied. */
+		if (text_starts(item->key, "tpmstate"))
+			continue;
 		const struct obs_storage *st = storage_of(pl, item, &d);
 		if (st && !links(st->plugin, d.format, snapshot)) {
 			change_block(against(pl, ATTR_clone_full), REASON_LINKED_CLONE,
@@ -286,6 +290,25 @@ static void pool(struct planner *pl)
 		    "there is no pool %s, or the token may not see it", name);
 }
 
+/* PVE lists the bridges of its own file; those that /etc/network/interfaces only includes are there
+ * as well, and what the template uses on this very node is. */
+static bool is_bridge_of_source(const struct planner *pl, const char *bridge)
+{
+	const struct obs_guest *src = pl->in->source;
+
+	for (size_t i = 0; text_eq(src->node, pl->g->node) && i < src->current.n; i++) {
+		const struct kv_item *item = &src->current.v[i];
+		_cleanup_propstr_ struct propstr p = {0};
+		const char *bus;
+		unsigned index;
+		if (form_slot_parse(item->key, &bus, &index) && text_eq(bus, "net") &&
+		    propstr_parse(item->value, &p, NULL) == 0 &&
+		    text_eq(propstr_get(&p, "bridge"), bridge))
+			return true;
+	}
+	return false;
+}
+
 static void bridges(struct planner *pl)
 {
 	const struct strs *known = pl->in->bridges;
@@ -293,7 +316,7 @@ static void bridges(struct planner *pl)
 	for (size_t i = 0; known && i < pl->want->n_leaves; i++) {
 		const struct leaf *l = &pl->want->leaves[i];
 		if (l->attr->format != FMT_BRIDGE || l->value.type != VALUE_STR ||
-		    strs_has(known, l->value.s))
+		    strs_has(known, l->value.s) || is_bridge_of_source(pl, l->value.s))
 			continue;
 		struct change *c = against_leaf(pl, l);
 		const char *near =
