@@ -1,6 +1,7 @@
 #include "jsn.h"
 
 #include "buf.h"
+#include "jsnscan.h"
 #include "text.h"
 
 #include <json-c/json.h>
@@ -21,168 +22,17 @@ static struct jsn *jsn_of(struct json_object *o)
 	return (struct jsn *)o;
 }
 
-/* ---- reading ----
- * json-c builds the tree, but takes more than JSON: single quotes, NaN, comments, words in
- * capitals, control characters in strings; and it changes what it cannot hold, integers beyond 64
- * bits and NUL characters, without a word. So a scan over the tokens comes first. It also counts,
- * because json-c allocates hundreds of bytes for an empty container. The grammar between tokens is
- * json-c's task.
- */
+/* ---- reading ---- */
 
-struct scan {
-	const char *s;
-	size_t len, at;
-	size_t depth, containers, values;
-	struct err **err;
-};
-
-static int refuse(struct scan *sc, const char *what)
-{
-	return err_set(sc->err, ERR_INPUT, "not valid JSON at byte %zu: %s", sc->at, what);
-}
-
-static int scan_string(struct scan *sc)
-{
-	for (sc->at++; sc->at < sc->len; sc->at++) {
-		char c = sc->s[sc->at];
-		if (c == '"') {
-			sc->at++;
-			return 0;
-		}
-		if ((unsigned char)c < 0x20)
-			return refuse(sc, "control character in a string");
-		if (c != '\\')
-			continue;
-		if (sc->len - sc->at >= 6 && memcmp(sc->s + sc->at, "\\u0000", 6) == 0)
-			return refuse(sc, "NUL character in a string");
-		sc->at++;
-	}
-	return refuse(sc, "string without an end");
-}
-
-static size_t digits_at(const char *s, size_t len)
-{
-	size_t n = 0;
-	while (n < len && s[n] >= '0' && s[n] <= '9')
-		n++;
-	return n;
-}
-
-/* Length of the number in RFC 8259's grammar at s, 0 if it is none. */
-static size_t number_len(const char *s, size_t len, bool *ret_integer)
-{
-	size_t at = len && s[0] == '-';
-	size_t whole = digits_at(s + at, len - at);
-	if (!whole || (whole > 1 && s[at] == '0'))
-		return 0;
-	at += whole;
-	*ret_integer = true;
-	if (at < len && s[at] == '.') {
-		size_t part = digits_at(s + at + 1, len - at - 1);
-		if (!part)
-			return 0;
-		at += 1 + part;
-		*ret_integer = false;
-	}
-	if (at < len && (s[at] == 'e' || s[at] == 'E')) {
-		at++;
-		if (at < len && (s[at] == '+' || s[at] == '-'))
-			at++;
-		size_t exponent = digits_at(s + at, len - at);
-		if (!exponent)
-			return 0;
-		at += exponent;
-		*ret_integer = false;
-	}
-	return at;
-}
-
-/* Digits without leading zeros, so that longer is larger. */
-static bool fits_64_bits(const char *s, size_t len)
-{
-	bool negative = s[0] == '-';
-	const char *limit = negative ? "9223372036854775808" : "18446744073709551615";
-	s += negative;
-	len -= negative;
-	size_t limit_len = strlen(limit);
-	return len < limit_len || (len == limit_len && memcmp(s, limit, len) <= 0);
-}
-
-static int scan_number(struct scan *sc)
-{
-	bool integer;
-	size_t n = number_len(sc->s + sc->at, sc->len - sc->at, &integer);
-	if (!n)
-		return refuse(sc, "malformed number");
-	if (integer && !fits_64_bits(sc->s + sc->at, n))
-		return refuse(sc, "integer beyond 64 bits");
-	sc->at += n;
-	return 0;
-}
-
-static int scan_word(struct scan *sc)
-{
-	static const char *const words[] = {"true", "false", "null"};
-	for (size_t i = 0; i < ARRAY_LEN(words); i++) {
-		size_t n = strlen(words[i]);
-		if (sc->len - sc->at >= n && memcmp(sc->s + sc->at, words[i], n) == 0) {
-			sc->at += n;
-			return 0;
-		}
-	}
-	return refuse(sc, "unexpected character");
-}
-
-static int scan_token(struct scan *sc)
-{
-	char c = sc->s[sc->at];
-	switch (c) {
-	case ' ':
-	case '\t':
-	case '\n':
-	case '\r':
-	case ',':
-	case ':':
-		sc->at++;
-		return 0;
-	case '}':
-	case ']':
-		if (sc->depth == 0)
-			return refuse(sc, "closing bracket without an opening one");
-		sc->depth--;
-		sc->at++;
-		return 0;
-	case '{':
-	case '[':
-		if (++sc->depth > JSN_DEPTH_MAX)
-			return err_set(sc->err, ERR_LIMIT, "JSON deeper than %d levels at byte %zu",
-			    JSN_DEPTH_MAX, sc->at);
-		if (++sc->containers > JSN_CONTAINERS_MAX)
-			return err_set(sc->err, ERR_LIMIT,
-			    "JSON with more than %d objects and lists", JSN_CONTAINERS_MAX);
-		sc->at++;
-		return 0;
-	default:
-		break;
-	}
-	/* Names of members count as values: they cost as much. */
-	if (++sc->values > JSN_VALUES_MAX)
-		return err_set(sc->err, ERR_LIMIT, "JSON with more than %d values", JSN_VALUES_MAX);
-	if (c == '"')
-		return scan_string(sc);
-	if (c == '-' || (c >= '0' && c <= '9'))
-		return scan_number(sc);
-	return scan_word(sc);
-}
-
+/* json-c builds the tree; what it takes beyond JSON is refused before (jsnscan.h). The grammar
+ * between tokens is json-c's task. */
 static int check_tokens(const char *text, size_t len, struct err **err)
 {
-	struct scan sc = {.s = text, .len = len, .at = text_utf8_len(text, len), .err = err};
-	if (sc.at < len)
-		return refuse(&sc, "not UTF-8");
-	sc.at = 0;
+	struct jsnscan sc;
+	if (jsnscan_begin(&sc, text, len, err) != 0)
+		return -1;
 	while (sc.at < len)
-		if (scan_token(&sc) != 0)
+		if (jsnscan_token(&sc) != 0)
 			return -1;
 	return 0;
 }
@@ -195,8 +45,6 @@ static void tokener_free(struct json_tokener **t)
 
 int jsn_parse(const char *text, size_t len, struct jsn **ret, struct err **err)
 {
-	if (len > INT32_MAX - 1)
-		return err_set(err, ERR_LIMIT, "JSON of %zu bytes", len);
 	if (check_tokens(text, len, err) != 0)
 		return -1;
 	/* json-c counts the value inside the innermost container as a level of its own. */

@@ -1,33 +1,29 @@
 #include "observe.h"
 
+#include "jsnrows.h"
 #include "propstr.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #define SNAPSHOTS_MAX 10000
+#define VMID_LEAST 100
+#define VMID_MOST 999999999
 
 static int not_a_list(const char *what, struct err **err)
 {
 	return err_set(err, ERR_PROTOCOL, "the answer to %s is no list", what);
 }
 
-static int vmid_of(const struct jsn *row, uint32_t *ret)
+/* NULL and "" are the same: not there. */
+static char *copy(const char *s)
 {
-	int64_t v = jsn_get_int(row, "vmid", 0);
-
-	if (v < 100 || v > 999999999)
-		return -1;
-	*ret = (uint32_t)v;
-	return 0;
+	return s && s[0] ? mem_strdup(s) : NULL;
 }
 
-/* NULL and "" are the same: not there. */
 static char *word(const struct jsn *row, const char *key)
 {
-	const char *s = jsn_get_text(row, key);
-
-	return s && s[0] ? mem_strdup(s) : NULL;
+	return copy(jsn_get_text(row, key));
 }
 
 static void take_uuid(struct obs_guest *g)
@@ -162,42 +158,101 @@ static int by_vmid(const void *a, const void *b)
 	return x->vmid < y->vmid ? -1 : x->vmid > y->vmid;
 }
 
+/* What is read of a row. */
+enum member { M_TYPE, M_NODE, M_VMID, M_TEMPLATE, M_NAME, M_LOCK, M_TAGS, M_POOL, M_HA, M_STATUS };
+static const char *const members[] = {
+    "type", "node", "vmid", "template", "name", "lock", "tags", "pool", "hastate", "status", NULL};
+#define MEMBERS (ARRAY_LEN(members) - 1)
+
+struct rows {
+	struct obs_row *v;
+	size_t n, cap;
+	size_t seen; /* whatever they are */
+};
+
+static void rows_fini(struct rows *r)
+{
+	for (size_t i = 0; i < r->n; i++)
+		row_fini(&r->v[i]);
+	free(r->v);
+}
+
+/* 12, 12.0 or "12"; 0 for anything else. */
+static int64_t number(const char *s)
+{
+	int64_t n = 0;
+	double d = 0;
+
+	if (!s || text_to_int(s, 0, INT32_MAX, &n) == 0)
+		return n;
+	return text_to_num(s, &d) == 0 && d >= 0 && d <= INT32_MAX && d == (double)(int64_t)d
+		   ? (int64_t)d
+		   : 0;
+}
+
+static void take_row(void *arg, const char *const *m)
+{
+	struct rows *r = arg;
+	int64_t vmid = number(m[M_VMID]);
+
+	if (++r->seen > OBSERVE_ROWS_MAX || !m[M_TYPE] || !m[M_NODE] || vmid < VMID_LEAST ||
+	    vmid > VMID_MOST || (strcmp(m[M_TYPE], "qemu") != 0 && strcmp(m[M_TYPE], "lxc") != 0))
+		return;
+	MEM_PUSH_ROOM(r->v, r->n, r->cap);
+	r->v[r->n++] = (struct obs_row){.vmid = (uint32_t)vmid,
+	    .node = mem_strdup(m[M_NODE]),
+	    .qemu = strcmp(m[M_TYPE], "qemu") == 0,
+	    .template = number(m[M_TEMPLATE]) == 1,
+	    .name = copy(m[M_NAME]),
+	    .lock = copy(m[M_LOCK]),
+	    .tags = copy(m[M_TAGS]),
+	    .pool = copy(m[M_POOL]),
+	    .ha_state = copy(m[M_HA]),
+	    .status = copy(m[M_STATUS])};
+}
+
+static int put_rows(struct rows *r, struct obs_cluster *c, struct err **err)
+{
+	struct rows old = {.v = c->rows, .n = c->n_rows};
+
+	if (r->seen > OBSERVE_ROWS_MAX) {
+		rows_fini(r);
+		return err_set(err, ERR_LIMIT, "more than %d guests", OBSERVE_ROWS_MAX);
+	}
+	if (r->n)
+		qsort(r->v, r->n, sizeof(*r->v), by_vmid);
+	c->rows = r->v;
+	c->n_rows = r->n;
+	rows_fini(&old);
+	return 0;
+}
+
 int observe_rows(const struct jsn *data, struct obs_cluster *c, struct err **err)
 {
-	size_t n = jsn_len(data), k = 0;
-	struct obs_row *v;
+	struct rows r = {0};
 
 	if (!jsn_is_array(data))
 		return not_a_list("resources", err);
-	if (n > OBSERVE_ROWS_MAX)
-		return err_set(err, ERR_LIMIT, "more than %d guests", OBSERVE_ROWS_MAX);
-	v = mem_calloc(n + 1, sizeof(*v));
-	for (size_t i = 0; i < n; i++) {
-		const struct jsn *row = jsn_at(data, i);
-		const char *type = jsn_get_text(row, "type"), *node = jsn_get_text(row, "node");
-		uint32_t vmid;
+	for (size_t i = 0; i < jsn_len(data); i++) {
+		const char *values[MEMBERS];
 
-		if (!type || !node || vmid_of(row, &vmid) < 0 ||
-		    (strcmp(type, "qemu") != 0 && strcmp(type, "lxc") != 0))
-			continue;
-		v[k++] = (struct obs_row){.vmid = vmid,
-		    .node = mem_strdup(node),
-		    .qemu = strcmp(type, "qemu") == 0,
-		    .template = jsn_get_int(row, "template", 0) == 1,
-		    .name = word(row, "name"),
-		    .lock = word(row, "lock"),
-		    .tags = word(row, "tags"),
-		    .pool = word(row, "pool"),
-		    .ha_state = word(row, "hastate"),
-		    .status = word(row, "status")};
+		for (size_t k = 0; k < MEMBERS; k++)
+			values[k] = jsn_get_text(jsn_at(data, i), members[k]);
+		take_row(&r, values);
 	}
-	qsort(v, k, sizeof(*v), by_vmid);
-	for (size_t i = 0; i < c->n_rows; i++)
-		row_fini(&c->rows[i]);
-	free(c->rows);
-	c->rows = v;
-	c->n_rows = k;
-	return 0;
+	return put_rows(&r, c, err);
+}
+
+int observe_list(const char *list, size_t len, struct obs_cluster *c, struct err **err)
+{
+	struct rows r = {0};
+	struct jsnrows what = {.list = "data", .keys = members, .cb = take_row, .arg = &r};
+
+	if (jsnrows_read(list, len, &what, err) < 0) {
+		rows_fini(&r);
+		return -1;
+	}
+	return put_rows(&r, c, err);
 }
 
 int observe_nodes(const struct jsn *data, struct obs_cluster *c, struct err **err)

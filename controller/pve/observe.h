@@ -28,6 +28,8 @@ int observe_snapshots(const struct jsn *data, struct obs_guest *g, struct err **
 
 /* GET /cluster/resources by type. Each replaces what c has of that kind. */
 int observe_rows(const struct jsn *data, struct obs_cluster *c, struct err **err) MUST_CHECK;
+/* The same from an answer that was left unread (pvereq.h). */
+int observe_list(const char *list, size_t len, struct obs_cluster *c, struct err **err) MUST_CHECK;
 int observe_nodes(const struct jsn *data, struct obs_cluster *c, struct err **err) MUST_CHECK;
 int observe_storages(const struct jsn *data, struct obs_cluster *c, struct err **err) MUST_CHECK;
 /* GET /cluster/status: quorate. A node without a cluster is quorate. */

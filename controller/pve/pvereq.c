@@ -22,6 +22,7 @@ struct call {
 	enum endpoint_id endpoint;
 	char *path, *node;
 	struct kv params;
+	bool unread;
 	int64_t timeout_ms;
 	int64_t give_up_at; /* no new attempt begins after this */
 	int64_t pause_ms;   /* before the next attempt */
@@ -87,6 +88,13 @@ void pvereq_free(struct pvereq **rp)
 	*rp = NULL;
 }
 
+/* A list that its reader takes row by row. */
+static bool is_unread(const struct call *k, const struct cluster_reply *reply)
+{
+	return k->unread && reply->transport == CLUSTER_REPLIED && reply->status >= 200 &&
+	       reply->status <= 299 && !reply->tree;
+}
+
 static void finish(struct call *k, const struct pveanswer *a, const struct cluster_reply *reply)
 {
 	bool done = a->err.outcome == PVE_DONE;
@@ -102,6 +110,8 @@ static void finish(struct call *k, const struct pveanswer *a, const struct clust
 	    .data = jsn_is_null(data) ? NULL : data,
 	    .body = done ? a->body : NULL,
 	    .upid = done ? a->upid : NULL,
+	    .list = is_unread(k, reply) ? reply->body : NULL,
+	    .list_len = is_unread(k, reply) ? reply->body_len : 0,
 	    .errors = &a->errors,
 	};
 	/* From here on the id finds nothing: a cancel from within the callback is harmless. */
@@ -142,8 +152,11 @@ static void on_reply(void *arg, const struct cluster_reply *reply)
 	struct call *k = arg;
 	CHECK_OBJ(k, CALL_MAGIC);
 	k->sent = 0;
-	struct pveanswer a;
-	pveanswer_read(k->endpoint, reply, &a);
+	struct pveanswer a = {.err = {.outcome = PVE_DONE}};
+	if (is_unread(k, reply))
+		a.text = mem_strdup("");
+	else
+		pveanswer_read(k->endpoint, reply, &a);
 	if (!try_again(k, &a))
 		finish(k, &a, reply);
 	pveanswer_fini(&a);
@@ -183,6 +196,7 @@ pvereq_id pvereq_send(struct pvereq *r, const struct pvereq_spec *spec, pvereq_c
 	k->magic = CALL_MAGIC;
 	k->r = r;
 	k->endpoint = spec->endpoint;
+	k->unread = spec->unread;
 	k->node = mem_strdup(spec->args.node);
 	if (spec->params)
 		kv_copy(&k->params, spec->params);

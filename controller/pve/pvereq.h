@@ -28,6 +28,7 @@ struct pvereq_spec {
 	struct endpoint_args args;
 	const struct kv *params; /* may be NULL */
 	int64_t timeout_ms;	 /* of one exchange; 0 = the client's */
+	bool unread;		 /* a long list: no tree is made of the answer, see `list` */
 	int64_t patience_ms; /* how long to go on sending what was not sent; 0 = 15 s; -1 = once */
 };
 
@@ -43,6 +44,10 @@ struct pvereq_result {
 	const struct jsn *data; /* NULL for JSON null */
 	const struct jsn *body; /* the whole answer, for what stands beside data */
 	const char *upid;	/* of the task that was begun; NULL if none was */
+	/* The answer as it came, for jsnrows.h, in place of data and body: when it was to be left
+	 * unread. NULL from a port that has no text: then data is there. */
+	const char *list;
+	size_t list_len;
 
 	/* When the parameters were refused: parameter → text. May be empty. */
 	const struct kv *errors;

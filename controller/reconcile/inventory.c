@@ -192,14 +192,15 @@ static void compare(struct inventory *i, const struct obs_cluster *old)
 	}
 }
 
-static int take_rows(struct inventory *i, const struct jsn *data, struct err **err)
+static int take_rows(struct inventory *i, const struct pvereq_result *a, struct err **err)
 {
 	struct obs_cluster old = {.rows = i->view.rows, .n_rows = i->view.n_rows};
 	int rc;
 
 	i->view.rows = NULL;
 	i->view.n_rows = 0;
-	rc = observe_rows(data, &i->view, err);
+	rc = a->list ? observe_list(a->list, a->list_len, &i->view, err)
+		     : observe_rows(a->data, &i->view, err);
 	if (rc < 0) {
 		i->view.rows = old.rows;
 		i->view.n_rows = old.n_rows;
@@ -325,14 +326,16 @@ static bool excused(struct inventory *i, const struct pvereq_result *a)
 	return false;
 }
 
-static int take(struct inventory *i, const struct jsn *data, struct err **err)
+static int take(struct inventory *i, const struct pvereq_result *a, struct err **err)
 {
+	const struct jsn *data = a->data;
+
 	switch (i->state) {
 	case INVENTORY_VERSION:
 		i->version_at = clock_now(i->o.clock);
 		return observe_version(data, &i->view, err);
 	case INVENTORY_ROWS:
-		return take_rows(i, data, err);
+		return take_rows(i, a, err);
 	case INVENTORY_NODES:
 		return observe_nodes(data, &i->view, err);
 	case INVENTORY_QUORUM:
@@ -397,7 +400,7 @@ static void on_answer(void *arg, const struct pvereq_result *a)
 
 	CHECK_OBJ(i, MAGIC);
 	i->call = 0;
-	if (a->outcome == PVE_DONE && take(i, a->data, &e) < 0) {
+	if (a->outcome == PVE_DONE && take(i, a, &e) < 0) {
 		struct pvereq_result bad = {
 		    .outcome = PVE_AMBIGUOUS, .reason = PVE_PROTOCOL, .text = err_msg(e)};
 
@@ -416,8 +419,11 @@ static void on_answer(void *arg, const struct pvereq_result *a)
 static void get(struct inventory *i, enum endpoint_id endpoint, const char *key, const char *value)
 {
 	_cleanup_kv_ struct kv params = {0};
-	struct pvereq_spec q = {
-	    .endpoint = endpoint, .params = &params, .timeout_ms = 35000, .patience_ms = 5000};
+	struct pvereq_spec q = {.endpoint = endpoint,
+	    .params = &params,
+	    .timeout_ms = 35000,
+	    .patience_ms = 5000,
+	    .unread = i->state == INVENTORY_ROWS};
 
 	if (key)
 		kv_set(&params, key, value);

@@ -193,6 +193,36 @@ static void test_cluster(void **state)
 	obs_cluster_fini(&c);
 }
 
+/* Without a tree: types and forms as with one, and nothing is changed by what cannot be read. */
+static void test_list(void **state)
+{
+	static const char good[] =
+	    "{\"data\":[{\"type\":\"qemu\",\"vmid\":\"200\",\"node\":\"b\",\"lock\":\"clone\","
+	    "\"tags\":\"\",\"cpu\":0.1,\"template\":1},{\"type\":\"lxc\",\"vmid\":100.0,"
+	    "\"node\":\"a\",\"hastate\":\"started\"},{\"type\":\"qemu\",\"vmid\":99,\"node\":"
+	    "\"a\"},{\"type\":\"storage\",\"vmid\":300,\"node\":\"a\"},{\"type\":\"qemu\","
+	    "\"vmid\":301},null]}";
+	static const char *const bad[] = {"{\"data\":null}", "{\"data\":[{\"type\":\"qemu\"}",
+	    "{\"data\":[{\"type\":\"qemu\",\"vmid\":500,\"node\":\"a\"}],}"};
+	struct obs_cluster c = {0};
+
+	(void)state;
+	assert_int_equal(observe_list(good, strlen(good), &c, NULL), 0);
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		_cleanup_err_ struct err *e = NULL;
+
+		assert_int_equal(observe_list(bad[i], strlen(bad[i]), &c, &e), -1);
+		assert_int_equal(c.n_rows, 2);
+	}
+	assert_int_equal(c.rows[0].vmid, 100);
+	assert_false(c.rows[0].qemu);
+	assert_string_equal(c.rows[0].ha_state, "started");
+	assert_string_equal(obs_cluster_row(&c, 200)->lock, "clone");
+	assert_null(obs_cluster_row(&c, 200)->tags);
+	assert_true(obs_cluster_row(&c, 200)->template);
+	obs_cluster_fini(&c);
+}
+
 static void test_quorum(void **state)
 {
 	_cleanup_jsn_ struct jsn *lost =
@@ -254,6 +284,7 @@ int main(void)
 	    cmocka_unit_test(test_status_details),
 	    cmocka_unit_test(test_snapshots),
 	    cmocka_unit_test(test_cluster),
+	    cmocka_unit_test(test_list),
 	    cmocka_unit_test(test_quorum),
 	    cmocka_unit_test(test_quorum_of_a_node),
 	};

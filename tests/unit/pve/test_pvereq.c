@@ -81,6 +81,54 @@ static void what_works_is_done(void **state)
 	assert_true(s.has_data);
 }
 
+struct unread {
+	int calls;
+	enum pve_outcome outcome;
+	char text[64], list[64];
+	bool has_data;
+};
+
+static void keep_unread(void *arg, const struct pvereq_result *r)
+{
+	struct unread *u = arg;
+	u->calls++;
+	u->outcome = r->outcome;
+	u->has_data = r->data || r->body;
+	snprintf(u->text, sizeof(u->text), "%s", r->text);
+	snprintf(u->list, sizeof(u->list), "%.*s", (int)r->list_len, r->list ? r->list : "");
+}
+
+/* What works is handed on as it came; what does not is understood as ever. */
+static void a_list_is_left_unread(void **state)
+{
+	(void)state;
+	static const struct fake_answer script[] = {
+	    {.transport = CLUSTER_REPLIED, .status = 200, .reason = "OK", .body = "{\"data\":[{"},
+	    {.transport = CLUSTER_REPLIED,
+		.status = 403,
+		.reason = "Permission check failed",
+		.body = "{\"data\":null}"},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(script); i++) {
+		_cleanup_vclock_ struct vclock *v = vclock_new(1, 0);
+		struct fakeport f;
+		fakeport_init(&f, v, &script[i], 1);
+		_cleanup_pvereq_ struct pvereq *r = pvereq_new(&f.port, vclock_clock(v), 60000);
+		struct pvereq_spec spec = {
+		    .endpoint = ENDPOINT_RESOURCES, .unread = true, .patience_ms = -1};
+		struct unread u = {0};
+		pvereq_send(r, &spec, keep_unread, &u);
+		vclock_run_until(v, 100000);
+		assert_int_equal(u.calls, 1);
+		assert_false(u.has_data);
+		assert_int_equal(u.outcome, i ? PVE_REJECTED : PVE_DONE);
+		assert_string_equal(u.list, i ? "" : "{\"data\":[{");
+		assert_string_equal(u.text, i ? "Permission check failed" : "");
+		pvereq_free(&r);
+		fakeport_fini(&f);
+	}
+}
+
 struct word {
 	enum endpoint_id endpoint;
 	int status;
@@ -421,6 +469,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(what_works_is_done),
+	    cmocka_unit_test(a_list_is_left_unread),
 	    cmocka_unit_test(every_refusal_has_its_class),
 	    cmocka_unit_test(parameters_are_refused_by_name),
 	    cmocka_unit_test(a_failed_hotplug_is_partial),

@@ -339,6 +339,29 @@ static size_t count_type(const struct jsn *data, const char *a, const char *b)
 	return n;
 }
 
+static bool same_row(const struct obs_row *a, const struct obs_row *b)
+{
+	return a->vmid == b->vmid && a->qemu == b->qemu && a->template == b->template &&
+	       text_eq(a->node, b->node) && text_eq(a->name, b->name) &&
+	       text_eq(a->lock, b->lock) && text_eq(a->tags, b->tags) &&
+	       text_eq(a->pool, b->pool) && text_eq(a->ha_state, b->ha_state) &&
+	       text_eq(a->status, b->status);
+}
+
+/* Read without a tree it says the same. */
+static bool same_unread(const struct jsn *data, const struct obs_cluster *c)
+{
+	_cleanup_str_ char *rows = jsn_print(data, true);
+	_cleanup_str_ char *list = mem_printf("{\"data\":%s}", rows);
+	struct obs_cluster u = {0};
+	bool same = observe_list(list, strlen(list), &u, NULL) == 0 && u.n_rows == c->n_rows;
+
+	for (size_t i = 0; same && i < u.n_rows; i++)
+		same = same_row(&u.rows[i], &c->rows[i]);
+	obs_cluster_fini(&u);
+	return same;
+}
+
 static void resources(const struct exchange *x, const struct jsn *data, struct tally *t)
 {
 	const char *type = jsn_get_text(x->params, "type");
@@ -347,6 +370,8 @@ static void resources(const struct exchange *x, const struct jsn *data, struct t
 	if (!type || text_eq(type, "vm"))
 		if (observe_rows(data, &c, NULL) < 0 || c.n_rows != count_type(data, "qemu", "lxc"))
 			complain(t, x, "guests are lost");
+	if (!same_unread(data, &c))
+		complain(t, x, "guests differ without a tree");
 	if (text_eq(type, "node"))
 		if (observe_nodes(data, &c, NULL) < 0 ||
 		    c.n_nodes != count_type(data, "node", NULL))
