@@ -92,8 +92,7 @@ static void use_guest(struct planner *pl)
 	struct record *learned = &pl->out->learned;
 
 	pl->g = g;
-	pl->running =
-	    !pl->in->fresh && g->power != OBS_POWER_STOPPED && g->power != OBS_POWER_HIBERNATED;
+	pl->running = g->power != OBS_POWER_STOPPED && g->power != OBS_POWER_HIBERNATED;
 	pl->unchanged = r && r->synced_hash[0] && text_eq(r->synced_hash, pl->want->hash);
 	bool started_since =
 	    g->started_s && learned->boot_mark && g->started_s > learned->boot_mark + BOOT_SLACK_S;

@@ -60,9 +60,7 @@ struct plan_input {
 	const struct strs *bridges; /* of the node, that the token may use; NULL = not known */
 	const struct obs_cluster *cluster;
 	const struct plan_policy *policy;
-	bool fresh;  /* the VM was made in this very run of operations: not started yet, nothing to
-			disturb */
-	bool fights; /* a leaf in `fight` is left alone */
+	bool fights;		  /* a leaf in `fight` is left alone */
 	const struct strs *fight; /* paths of leaves that came back too often */
 	int64_t wall_ms;	  /* for suspend.until */
 	struct plan_peril peril;
@@ -170,8 +168,8 @@ void plan_learn_step(const struct plan *p, size_t i, const struct plan_input *in
     const struct obs_guest *after, struct record *rec);
 
 /* NULL when no step names a key, a part or a slot that is not managed, and nothing that differs is
- * called in sync; else what is wrong (caller frees). plan_make asks it last: a plan that fails it is
- * Stalled, never sent. */
+ * called in sync; else what is wrong (caller frees). plan_make asks it last: a plan that fails it
+ * is Stalled, never sent. */
 char *plan_check_steps(const struct plan *p, const struct plan_input *in);
 
 const char *step_kind_word(enum step_kind k);

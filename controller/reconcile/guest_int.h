@@ -57,7 +57,6 @@ struct guest {
 	bool due;	  /* again, right after what is under way */
 	bool wait_view;	  /* the next view ends the wait */
 	bool current;	  /* planned since the manifest came */
-	bool fresh;	  /* cloned by this run and not finished yet */
 	bool intent_free; /* the open intent was resolved: its number is free */
 	bool acted;	  /* an operation was carried out since the last time in sync */
 	bool author_asked;

@@ -32,7 +32,6 @@ static void fill_input(struct guest *g)
 	    .bridges = t->bridges.n > 0 ? &t->bridges : NULL,
 	    .cluster = inventory_view(g->env->inventory),
 	    .policy = g->env->policy,
-	    .fresh = g->fresh,
 	    .fights = t->fight.n > 0,
 	    .fight = &t->fight,
 	    .wall_ms = clock_wall(g->env->clock),
@@ -96,7 +95,7 @@ static void in_sync(struct guest *g)
 	bool was = strcmp(g->turn->record.synced_hash, hash) == 0;
 
 	g->fails = 0;
-	g->fresh = g->acted = g->author_asked = false;
+	g->acted = g->author_asked = false;
 	mem_free_str(&g->last_step);
 	turn_free(&g->last);
 	if (!was || !g->rec.synced_rev) {
@@ -138,7 +137,7 @@ static void wait_for(struct guest *g, const struct plan *p)
 
 static void stalled(struct guest *g, const struct plan *p)
 {
-	g->fresh = g->acted = false;
+	g->acted = false;
 	guest_stall(g, p->reason, p->message, p->hint);
 }
 
@@ -182,8 +181,6 @@ static void may_act(struct guest *g, bool new_drift)
 		    15000, true);
 		return;
 	}
-	if (s->kind == STEP_START) /* from here on somebody may work in it */
-		g->fresh = false;
 	act(g);
 }
 
@@ -365,7 +362,6 @@ static void take_created(struct guest *g, const struct op_result *r)
 	record_copy(&g->rec, r->record);
 	mem_replace(&g->rec.good_rev, rev);
 	mem_replace(&g->rec.good_path, path);
-	g->fresh = true;
 	g->fails = 0;
 	guest_save_record(g);
 	g->env->changed(g->env->arg, g, event);

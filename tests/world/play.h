@@ -24,8 +24,7 @@ struct guard {
 	size_t seen; /* entries of the cluster's journal */
 	struct guard_vm {
 		int64_t vmid;
-		bool running, finished; /* finished: started by the controller */
-		int64_t made_at;
+		bool running;
 		int64_t ha_at; /* since when HA manages it; -1 = it does not */
 	} v[GUARD_VMS];
 	size_t n, answers;

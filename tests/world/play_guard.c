@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAKING_MS 600000
 #define SETTLED_MS 120000 /* after this nothing of before is under way any more */
 
 /* Parts of a device that change without disturbing anybody. */
@@ -22,7 +21,7 @@ static struct guard_vm *vm_of(struct play *p, int64_t vmid)
 		if (g->v[i].vmid == vmid)
 			return &g->v[i];
 	MUST(g->n < ARRAY_LEN(g->v));
-	g->v[g->n] = (struct guard_vm){.vmid = vmid, .ha_at = -1, .made_at = INT64_MIN / 2};
+	g->v[g->n] = (struct guard_vm){.vmid = vmid, .ha_at = -1};
 	return &g->v[g->n++];
 }
 
@@ -77,10 +76,9 @@ static void guard_disruption(
 {
 	bool write = strcmp(e->effect, "set") == 0 || strcmp(e->effect, "delete") == 0;
 
-	/* On the way to an end that was ordered nobody is spared; what waited for a start takes
-	 * effect with it; and one that somebody started before it was finished is finished. */
-	if (text_ends(e->path, "/status/start") ||
-	    (!v->finished && clock_now(p->w->clock) - v->made_at < MAKING_MS))
+	/* On the way to an end that was ordered nobody is spared, and what waited for a start takes
+	 * effect with it. */
+	if (text_ends(e->path, "/status/start"))
 		return;
 	if (!v->running || !sim_guest_running(p->w->sim, e->vmid) ||
 	    strs_has(&p->judge.may_destroy, m->name))
@@ -141,9 +139,6 @@ static void guard_own(struct play *p, const struct sim_entry *e)
 
 	if (strcmp(e->key, "description") == 0 && text_ends(e->path, "/clone") && e->after)
 		guard_birth(p, e);
-	if (strcmp(e->effect, "create") == 0)
-		v->made_at = clock_now(p->w->clock);
-	v->finished |= strcmp(e->effect, "start") == 0;
 	if (!m)
 		return;
 	if (moved) {
@@ -188,8 +183,7 @@ void guard_look(struct play *p)
 		if (strcmp(e.effect, "destroy") == 0 && strcmp(e.user, WORLD_USER) != 0)
 			guard_gone(p, &e);
 		if (strcmp(e.effect, "destroy") == 0)
-			*vm_of(p, e.vmid) = (struct guard_vm){
-			    .vmid = e.vmid, .ha_at = -1, .made_at = INT64_MIN / 2};
+			*vm_of(p, e.vmid) = (struct guard_vm){.vmid = e.vmid, .ha_at = -1};
 	}
 	/* Since when it has been following what is merged. */
 	if (!w->controller)

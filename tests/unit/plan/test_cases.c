@@ -67,8 +67,6 @@ static void set_bool_or_word(struct golden *t, const char *key, const char *v)
 		s->policy.recreate_missing = on;
 	else if (!strcmp(key, "gone"))
 		s->in.guest_gone = on;
-	else if (!strcmp(key, "fresh"))
-		s->in.fresh = on;
 	else if (!strcmp(key, "sized_gb")) {
 		s->in.sized_slot = "scsi0";
 		s->in.sized_gb = strtoull(v, NULL, 10);
