@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sim_conf.h"
 #include "sim_extjs.h"
 #include "sim_fault.h"
 #include "sim_mutant.h"
@@ -193,6 +194,8 @@ static void run_handler(struct job *j)
 	}
 	schema_check(route_table(r), r->flags & ROUTE_CONF ? schema_table("conf") : NULL,
 	    &j->params, j->sim->v9, &errors);
+	if (r->flags & ROUTE_CONF)
+		cpu_check(j->sim, job_param(j, "cpu"), &errors);
 	if (errors.n) {
 		oops_http(&o, 400, "Parameter verification failed.");
 		o.errors = errors;

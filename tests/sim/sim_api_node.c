@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "sim_api.h"
+#include "sim_auth.h"
 
 struct jsn *index_of(const char *key, const char *const *v, size_t n)
 {
@@ -211,6 +212,17 @@ void api_cpu_models(struct job *j)
 		jsn_put_int(o, "custom", 0);
 		if (j->sim->v9 && text_starts(models[i].name, "x86-64-"))
 			jsn_put_int(o, "abstract", 1);
+		jsn_push(a, o);
+	}
+	for (size_t i = 0;
+	     auth_has(j->sim, &j->who, "/nodes", PRIV_BIT(SYS_AUDIT)) && i < j->sim->cpu_models.n;
+	     i++) {
+		struct jsn *o = jsn_new_object();
+		_cleanup_str_ char *name = mem_printf("custom-%s", j->sim->cpu_models.v[i]);
+
+		jsn_put_str(o, "name", name);
+		jsn_put_str(o, "vendor", vendors[NONE]);
+		jsn_put_int(o, "custom", 1);
 		jsn_push(a, o);
 	}
 	job_ok(j, a);

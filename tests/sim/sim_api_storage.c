@@ -181,53 +181,69 @@ void api_content(struct job *j)
 	job_ok(j, a);
 }
 
+/* Whether the storage takes an image of that name, and in which format. */
+static bool content_name(
+    const struct job *j, const struct store *st, const char **ret_fmt, struct oops *o)
+{
+	const char *file = job_param(j, "filename"), *fmt = job_param(j, "format"),
+		   *dot = strrchr(file, '.');
+	_cleanup_str_ char *prefix = mem_printf("vm-%s-", job_param(j, "vmid"));
+	bool named =
+	    dot && (!strcmp(dot, ".raw") || !strcmp(dot, ".qcow2") || !strcmp(dot, ".vmdk"));
+
+	if (named && fmt && strcmp(fmt, dot + 1) != 0)
+		return oops_param(
+		    o, "format", "different storage formats (%s != %s)", fmt, dot + 1);
+	if (named)
+		fmt = dot + 1;
+	else if (!fmt)
+		fmt = "raw";
+	*ret_fmt = fmt;
+	if (store_is_file(st)) {
+		if (!volname_file_ok(file, o))
+			return false;
+		if (strcmp(dot + 1, fmt) != 0)
+			return oops_die(o,
+			    "illegal name '%s' - wrong extension for format ('%s != '%s')", file,
+			    dot + 1, fmt);
+		return true;
+	}
+	if (!store_can_format(st, fmt))
+		return oops_die(o, "unsupported format '%s'", fmt);
+	if (text_starts(file, prefix))
+		return true;
+	return oops_die(o, "illegal name '%s' - should be 'vm-%s-*'", file, job_param(j, "vmid"));
+}
+
 static void content_post_do(struct job *j)
 {
 	struct sim *s = j->sim;
-	const char *file = job_param(j, "filename"), *size = job_param(j, "size");
+	const char *size = job_param(j, "size"), *fmt = NULL;
 	struct store *st;
 	struct volume *v;
 	_cleanup_oops_ struct oops o = {0};
-	_cleanup_str_ char *suffix = NULL, *prefix = mem_printf("vm-%s-", job_param(j, "vmid"));
-	const char *rest = text_after(file, prefix), *dot = rest ? strrchr(rest, '.') : NULL;
-	const char *fmt = job_param(j, "format");
+	_cleanup_str_ char *id = NULL;
 	int64_t bytes = size_parse(size);
-	_cleanup_str_ char *dotted = NULL;
 
 	st = store_active(s, job_param(j, "storage"), j->node, &o);
-	if (!st) {
-		job_oops(j, &o);
-		return;
-	}
-	if (!rest) {
-		oops_param(&o, "filename", "illegal name '%s' - should be 'vm-%s-*'", file,
-		    job_param(j, "vmid"));
+	if (!st || !content_name(j, st, &fmt, &o)) {
 		job_oops(j, &o);
 		return;
 	}
 	if (strspn(size, "0123456789") == strlen(size))
 		bytes <<= 10; /* a bare number counts KiB */
-	if (dot && store_is_file(st)) {
-		suffix = mem_strndup(rest, (size_t)(dot - rest));
-		dotted = mem_strdup(dot + 1);
-		fmt = dotted;
-	} else
-		suffix = mem_strdup(rest);
 	v = volume_new(j, st,
 	    &(struct volume_ask){.vmid = job_param_int(j, "vmid", 0),
-		.suffix = suffix,
-		.format = fmt ? fmt : "raw",
+		.file = job_param(j, "filename"),
+		.format = fmt,
 		.size = bytes},
 	    &o);
 	if (!v) {
 		job_oops(j, &o);
 		return;
 	}
-	{
-		_cleanup_str_ char *id = volume_id(v);
-
-		job_ok(j, jsn_new_str(id));
-	}
+	id = volume_id(v);
+	job_ok(j, jsn_new_str(id));
 }
 
 void api_content_post(struct job *j)

@@ -53,6 +53,12 @@ static bool mirrored(const struct job *j)
 	return g && g->running && !job_param(j, "snapname");
 }
 
+/* A linked clone has the state of the TPM and the cloud-init drive for itself. */
+static bool whole(const struct clone *c, const char *key, const struct drive *d)
+{
+	return c->full || drive_is_cloudinit(d) || !strcmp(key, "tpmstate0");
+}
+
 static const struct volume *copied_from(struct job *j, struct drive *d)
 {
 	struct clone *c = j->data;
@@ -308,7 +314,7 @@ static void disk_write(struct job *j)
 	if (!copy_goes_on(j) || !drive_parse(s, key, kv_get(&c->values, key), &d))
 		return;
 	src = volume_find(s, j->node, d.file);
-	if (c->full && v && src && !drive_is_cloudinit(&d)) {
+	if (whole(c, key, &d) && v && src && !drive_is_cloudinit(&d)) {
 		if (mirrored(j))
 			log_mirror(j, key, v->size);
 		else
@@ -372,10 +378,10 @@ static struct volume *make(
 {
 	struct sim *s = j->sim;
 	const struct volume *src = volume_find(s, j->node, d->file);
-	bool ci = drive_is_cloudinit(d), full = c->full || ci;
 	const char *key = c->drives.v[c->next], *fmt;
+	bool ci = drive_is_cloudinit(d);
 
-	if (!full)
+	if (!whole(c, key, d))
 		return volume_new(j, st,
 		    &(struct volume_ask){.vmid = c->newid,
 			.format = store_can_format(st, "qcow2") ? "qcow2" : "raw",
@@ -422,10 +428,10 @@ static void disk_make(struct job *j)
 	}
 	c->fresh = volume_id(v);
 	strs_add(&c->volumes, c->fresh);
-	if ((c->full || drive_is_cloudinit(&d)) && s->v9)
+	if (whole(c, key, &d) && s->v9)
 		job_log(j, "allocated target volume '%s'", c->fresh);
 	job_unlock_store(j, st);
-	if (c->full && !drive_is_cloudinit(&d) && c->bandwidth)
+	if (whole(c, key, &d) && !drive_is_cloudinit(&d) && c->bandwidth)
 		wait = volume_data(volume_find(s, j->node, d.file)) * 1000 / c->bandwidth;
 	if (wait && mirrored(j) && wait < MIRROR_LEAST_MS)
 		wait = MIRROR_LEAST_MS;
@@ -443,10 +449,11 @@ static void disk_wait(struct job *j)
 	struct clone *c = j->data;
 	_cleanup_drive_ struct drive d = {0};
 	const char *key = c->drives.v[c->next];
-	enum timing what = c->full ? TIMING_CLONE_IMAGE : TIMING_LINK;
+	bool parsed = drive_parse(j->sim, key, kv_get(&c->values, key), &d);
+	enum timing what = parsed && drive_is_cloudinit(&d) ? TIMING_CLONE_DRIVE
+			   : parsed && whole(c, key, &d)    ? TIMING_CLONE_IMAGE
+							    : TIMING_LINK;
 
-	if (drive_parse(j->sim, key, kv_get(&c->values, key), &d) && drive_is_cloudinit(&d))
-		what = TIMING_CLONE_DRIVE;
 	job_next(j, j->sim->timing[what], disk_make);
 }
 
@@ -468,7 +475,7 @@ static void disk_begin(struct job *j)
 		return;
 	}
 	job_log(j, "create %s clone of drive %s (%s)",
-	    c->full || drive_is_cloudinit(&d) ? "full" : "linked", c->drives.v[c->next], d.file);
+	    whole(c, c->drives.v[c->next], &d) ? "full" : "linked", c->drives.v[c->next], d.file);
 	job_lock_store(j, st, disk_wait);
 }
 

@@ -54,7 +54,7 @@ static bool copyable(
 	const char *snap = job_param(j, "snapname");
 	_cleanup_drive_ struct drive d = {0};
 	const struct volume *v;
-	bool ok;
+	bool ok, tpm;
 
 	if (!drive_parse(j->sim, key, value, &d))
 		return oops_die(o, "unable to parse drive options for '%s'", key);
@@ -67,10 +67,11 @@ static bool copyable(
 		return oops_die(o, "volume '%s' does not exist", d.file);
 	if (!strcmp(key, "tpmstate0") && g->running && c->full && !snap)
 		return oops_die(o, "cannot clone TPM state while VM is running");
-	if (v && c->full && !store_can_copy(v->store, v->format, snap != NULL))
+	tpm = !strcmp(key, "tpmstate0");
+	if (v && (c->full || tpm) && !store_can_copy(v->store, v->format, snap != NULL))
 		return oops_die(o, "Full clone feature is not supported for%s '%s' (%s)",
 		    snap ? " a snapshot of" : "", d.file, key);
-	if (v && !c->full && !drive_is_cloudinit(&d)) {
+	if (v && !c->full && !tpm && !drive_is_cloudinit(&d)) {
 		ok = store_can_link(v->store, snap != NULL) && (snap || volume_is_base(v));
 		if (!ok)
 			return oops_die(o, "Linked clone feature is not supported for%s '%s' (%s)",
@@ -126,6 +127,9 @@ static bool store_fits(struct job *j, struct clone *c, struct oops *o)
 	st = store_check(j->sim, c->store, j->node, o);
 	if (!st)
 		return false;
+	if (j->sim->v9 && !store_has(st, "images"))
+		return oops_param(
+		    o, "storage", "storage '%s' does not support vm images", c->store);
 	if (!c->target)
 		return true;
 	if (!store_check(j->sim, c->store, node_find(j->sim, c->target), o))
@@ -181,7 +185,7 @@ bool clone_check(struct job *j, struct clone *c, struct oops *o)
 	if (c->format && !c->full)
 		return oops_die(o, "parameter 'format' not allowed for linked clones");
 	if (!shared_and_allowed(j, c, conf, &shared, o) || !conf_may_mappings(j, conf, o) ||
-	    !nets_allowed(j, conf, o))
+	    !nets_allowed(j, conf, o) || (s->v9 && !conf_may_cpu(j, kv_get(conf, "cpu"), NULL, o)))
 		return false;
 	if (c->target && !shared)
 		return oops_die(

@@ -85,6 +85,8 @@ struct guest *conf_enter(struct job *j, const struct confop *op, struct oops *o)
 		oops_die(o, "checksum mismatch (file change by other user?)");
 		return NULL;
 	}
+	if (!conf_may_cpu(j, kv_get(&op->set, "cpu"), kv_get(&g->conf, "cpu"), o))
+		return NULL;
 	return (op->skiplock || conf_unlocked(g, o)) && balloon_fits(g, op, o) ? g : NULL;
 }
 
@@ -371,6 +373,7 @@ static bool set_drive(struct update *u, const char *key, const char *value)
 	struct sim *s = u->j->sim;
 	_cleanup_str_ char *waiting = mem_strdup(kv_get(&u->g->pend, key));
 	_cleanup_str_ char *made = NULL;
+	_cleanup_drive_ struct drive asked = {0};
 	const char *old = kv_get(&u->g->conf, key);
 
 	if ((old && !conf_may_drive(u->j, key, old, u->o)) ||
@@ -382,7 +385,9 @@ static bool set_drive(struct update *u, const char *key, const char *value)
 		return false;
 	guest_pend(s, u->g, key, made);
 	drive_drop_unused(s, u->g);
-	if (u->order.n && value_is_cdrom(s, key, made) && !strs_has(&u->order, key)) {
+	/* A disc that is put in can be booted from; a cloud-init drive is none. */
+	if (u->order.n && drive_parse(s, key, value, &asked) && drive_is_cdrom(&asked) &&
+	    !drive_is_cloudinit(&asked) && !strs_has(&u->order, key)) {
 		strs_add(&u->order, key);
 		order_write(u);
 	}

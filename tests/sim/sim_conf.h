@@ -57,6 +57,12 @@ bool conf_may_drive(struct job *j, const char *key, const char *value, struct oo
 /* Devices of the node, passed through or mapped; either value may be NULL. */
 bool conf_may_device(
     struct job *j, const char *key, const char *old, const char *value, struct oops *o);
+/* CPU models (sim_cpu.c): the one that a value asks for; NULL = the usual one. Owned. */
+char *cpu_type(const struct sim *s, const char *value);
+/* A model of the cluster's own that is not there. */
+void cpu_check(const struct sim *s, const char *value, struct kv *errors);
+/* The right to use one that the guest had not; either value may be NULL. */
+bool conf_may_cpu(struct job *j, const char *value, const char *old, struct oops *o);
 /* Its machine (sim_machine.c): whether its parts go together, and the value with what Windows
  * needs, NULL if there is none; value and ostype may be NULL. */
 bool machine_fits(const struct sim *s, const char *value, struct oops *o);

@@ -9,6 +9,8 @@
 #include "sim_schema.h"
 #include "sim_volume.h"
 
+#define VLANS_MAX 4096
+
 enum need {
 	NEED_ROOT,
 	NEED_CPU,
@@ -216,22 +218,11 @@ bool conf_may_mappings(struct job *j, const struct kv *conf, struct oops *o)
 	return true;
 }
 
-/* Whose image a name is, whether there is one or not: vm-N-…, base-N-…; 0 = nobody's. */
-static int64_t owner_of(const char *name)
-{
-	const char *p = strrchr(name, '/'), *n;
-
-	p = p ? p + 1 : name;
-	n = text_after(p, "vm-");
-	if (!n)
-		n = text_after(p, "base-");
-	return n ? strtoll(n, NULL, 10) : 0;
-}
-
 /* check_volume_access */
 bool conf_may_volume(struct job *j, const char *volid, int64_t vmid, struct oops *o)
 {
 	struct sim *s = j->sim;
+	const struct store *st;
 	int64_t owner;
 	_cleanup_str_ char *store = NULL;
 	_cleanup_str_ char *name = NULL;
@@ -252,29 +243,14 @@ bool conf_may_volume(struct job *j, const char *volid, int64_t vmid, struct oops
 	    text_starts(name, "import/"))
 		return auth_check(s, &j->who, path,
 		    PRIV_BIT(DATASTORE_ALLOCATESPACE) | PRIV_BIT(DATASTORE_AUDIT), true, o);
-	owner = v ? v->vmid : owner_of(name);
+	st = store_find(s, store);
+	owner = v ? v->vmid : st ? volname_owner(st, name) : 0;
 	if (owner && owner == vmid)
 		return true;
 	if (!owner)
 		return oops_die(o, "missing privileges to access %s", volid);
 	return auth_check(s, &j->who, path, PRIV_BIT(DATASTORE_AUDIT), false, o) &&
 	       auth_vm(s, &j->who, owner, PRIV_BIT(VM_CONFIG_DISK), o);
-}
-
-static bool volname_ok(const struct store *st, const char *name, struct oops *o)
-{
-	bool image = strstr(name, "vm-") || strstr(name, "base-");
-
-	if (store_is_file(st)) {
-		if (!strchr(name, '/'))
-			return oops_die(o, "unable to parse directory volume name '%s'", name);
-	} else if (!image)
-		return oops_die(o, "unable to parse %s volume name '%s'",
-		    st->type == STORE_ZFS   ? "zfs"
-		    : st->type == STORE_RBD ? "rbd"
-					    : "lvm",
-		    name);
-	return true;
 }
 
 static bool may_store(struct job *j, const char *key, const char *value, struct oops *o)
@@ -315,12 +291,34 @@ static bool may_store(struct job *j, const char *key, const char *value, struct 
 	return volname_ok(st, name, o) && conf_may_volume(j, d.file, j->vmid, o);
 }
 
+/* Each VLAN of a list such as "10;20-25". */
+static bool may_vlans(struct job *j, const char *bridge, const char *list, struct oops *o)
+{
+	_cleanup_strs_ struct strs parts = {0};
+
+	if (text_split(list, "; ", true, VLANS_MAX, &parts) < 0)
+		return false;
+	for (size_t i = 0; i < parts.n; i++) {
+		char *end;
+		int64_t first = strtoll(parts.v[i], &end, 10),
+			last = *end == '-' ? strtoll(end + 1, NULL, 10) : first;
+
+		for (int64_t n = first; n <= last && n <= VLANS_MAX; n++) {
+			_cleanup_str_ char *path = mem_printf("%s/%" PRId64, bridge, n);
+
+			if (!auth_check(j->sim, &j->who, path, PRIV_BIT(SDN_USE), false, o))
+				return false;
+		}
+	}
+	return true;
+}
+
 bool conf_may_net(struct job *j, const char *key, const char *value, struct oops *o)
 {
 	struct sim *s = j->sim;
 	_cleanup_kv_ struct kv parts = {0};
 	_cleanup_str_ char *path = NULL;
-	const char *bridge, *tag;
+	const char *bridge, *tag, *trunks;
 
 	if (j->trusted || !net_parse(s, key, value, &parts))
 		return true;
@@ -330,9 +328,11 @@ bool conf_may_net(struct job *j, const char *key, const char *value, struct oops
 		return s->v9 ? true : oops_die(o, "no sdn vnet ID specified");
 	if (who_is_root(&j->who))
 		return true;
-	path = tag ? mem_printf("/sdn/zones/localnetwork/%s/%s", bridge, tag)
-		   : mem_printf("/sdn/zones/localnetwork/%s", bridge);
-	return auth_check(s, &j->who, path, PRIV_BIT(SDN_USE), false, o);
+	trunks = kv_get(&parts, "trunks");
+	path = mem_printf("/sdn/zones/localnetwork/%s", bridge);
+	if (!tag && !trunks)
+		return auth_check(s, &j->who, path, PRIV_BIT(SDN_USE), false, o);
+	return (!tag || may_vlans(j, path, tag, o)) && (!trunks || may_vlans(j, path, trunks, o));
 }
 
 static bool may_keys(struct job *j, const struct confop *op, struct oops *o)
@@ -362,5 +362,5 @@ bool conf_may(struct job *j, const struct confop *op, struct oops *o)
 	KV_FOREACH (i, &op->set)
 		if (prop_is_net(i->key) && !conf_may_net(j, i->key, i->value, o))
 			return false;
-	return true;
+	return !op->fresh || conf_may_cpu(j, kv_get(&op->set, "cpu"), NULL, o);
 }

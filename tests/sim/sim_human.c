@@ -108,6 +108,8 @@ static bool fill_conf(struct job *j, struct guest *g, const struct kv *conf, str
 			continue;
 		if (p)
 			schema_check_value(p, i->key, i->value, s->v9, &errors);
+		if (!strcmp(i->key, "cpu"))
+			cpu_check(s, i->value, &errors);
 		if (errors.n)
 			return oops_param(o, i->key, "%s", errors.v[0].value);
 		if (prop_is_drive(i->key)) {

@@ -40,20 +40,20 @@ int past_event(const struct seed *c, const struct ynode *map)
 	return 0;
 }
 
-/* A volume that no guest has: "310/vm-310-disk-0.raw", "vm-310-disk-0". */
+/* A volume that no guest has: "310/vm-310-disk-0.raw", "310/any.qcow2", "vm-310-disk-0". */
 int past_volume(const struct seed *c, const struct ynode *map)
 {
 	struct store *st = store_find(c->s, field_str(map, "storage", ""));
 	struct node *n = node_find(c->s, field_str(map, "node", c->s->nodes[0]->name));
-	const char *name = field_str(map, "name", ""), *own = strrchr(name, '/');
+	const char *name = field_str(map, "name", "");
+	_cleanup_oops_ struct oops o = {0};
 	struct volume *v;
 	int64_t vmid;
 
 	if (field_known(c, map, "|storage|node|name|size|data|") < 0)
 		return -1;
-	own = text_after(own ? own + 1 : name, "vm-");
-	vmid = own ? strtoll(own, NULL, 10) : 0;
-	if (!st || !n || vmid < 100 || vmid > SIM_VMID_MAX)
+	vmid = st ? volname_owner(st, name) : 0;
+	if (!st || !n || vmid < 100 || vmid > SIM_VMID_MAX || !volname_ok(st, name, &o))
 		return field_bad(
 		    c, map, "a volume has a storage and a name with the number of a guest");
 	v = volume_add(c->s, st, n, name, vmid, field_bytes(map, "size", (int64_t)1 << 30));

@@ -110,22 +110,31 @@ bool drive_is_cdrom(const struct drive *d)
 	return text_eq(kv_get(&d->opts, "media"), "cdrom");
 }
 
+/* "cloudinit" or "vm-N-cloudinit", with the ending of an image or without, after the last ":" or
+ * "/" and nothing else: what is only called alike is a disk or a disc as others. */
 bool drive_is_cloudinit(const struct drive *d)
 {
-	const char *name = d->file ? strchr(d->file, ':') : NULL;
-	const char *slash = name ? strrchr(name, '/') : NULL;
+	static const char *const endings[] = {
+	    "", ".raw", ".qcow", ".qcow2", ".qed", ".vmdk", ".cloop"};
+	const char *file = d->file ? d->file : "", *slash = strrchr(file, '/'),
+		   *colon = strrchr(file, ':'), *own, *end,
+		   *name = slash && (!colon || slash > colon) ? slash : colon;
 
 	if (!name)
 		return false;
-	name = slash ? slash + 1 : name + 1;
-	if (!strcmp(name, "cloudinit"))
-		return true;
-	name = text_after(name, "vm-");
-	if (!name)
-		return false;
-	name += strspn(name, "0123456789");
-	name = text_after(name, "-cloudinit");
-	return name && (!*name || *name == '.');
+	name++;
+	own = text_after(name, "vm-");
+	if (own && isdigit((unsigned char)*own)) {
+		own += strspn(own, "0123456789");
+		if (*own++ != '-')
+			return false;
+		name = own;
+	}
+	end = text_after(name, "cloudinit");
+	for (size_t i = 0; end && i < ARRAY_LEN(endings); i++)
+		if (!strcmp(end, endings[i]))
+			return true;
+	return false;
 }
 
 bool value_is_cdrom(const struct sim *s, const char *key, const char *text)

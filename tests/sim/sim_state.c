@@ -534,6 +534,7 @@ void state_free(struct sim *s)
 	free(s->echoes);
 	users_free(s);
 	kv_fini(&s->options);
+	strs_fini(&s->cpu_models);
 	kv_fini(&s->files);
 	kv_fini(&s->hosts);
 	for (size_t i = 0; i < s->nlog; i++) {

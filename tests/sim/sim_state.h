@@ -310,10 +310,11 @@ struct sim {
 	size_t nacls, aclcap;
 	struct backup *backups;
 	size_t nbackups, backupcap;
-	struct kv options; /* datacenter.cfg */
-	struct kv files;   /* images outside of storages: path -> size */
-	struct kv hosts;   /* names that are no nodes, as the nodes look them up: name -> address */
-	bool nameserver;   /* one answers, so that other names are known not to exist */
+	struct kv options;	/* datacenter.cfg */
+	struct strs cpu_models; /* of its own, beside QEMU's */
+	struct kv files;	/* images outside of storages: path -> size */
+	struct kv hosts; /* names that are no nodes, as the nodes look them up: name -> address */
+	bool nameserver; /* one answers, so that other names are known not to exist */
 	struct smap tickets;
 
 	struct task **tasks; /* in order of their start */

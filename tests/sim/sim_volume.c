@@ -138,25 +138,6 @@ bool volid_split(const char *volid, char **ret_store, char **ret_name)
 	return true;
 }
 
-/* The part of a name that says the image itself, without the base it hangs on. */
-static const char *own_part(const struct store *st, const char *name)
-{
-	const char *p = strrchr(name, '/');
-
-	if (!p)
-		return name;
-	if (!store_is_file(st))
-		return p + 1;
-	while (p > name && p[-1] != '/')
-		p--;
-	return p;
-}
-
-static char *map_key(const struct store *st, const struct node *n, const char *own)
-{
-	return mem_printf("%s@%s/%s", st->name, st->shared || !n ? "" : n->name, own);
-}
-
 struct volume *volume_find(const struct sim *s, const struct node *n, const char *volid)
 {
 	_cleanup_str_ char *store = NULL;
@@ -169,7 +150,7 @@ struct volume *volume_find(const struct sim *s, const struct node *n, const char
 	st = store_find(s, store);
 	if (!st)
 		return NULL;
-	key = map_key(st, n, own_part(st, name));
+	key = volname_key(st, n, volname_own(st, name));
 	return smap_get(&s->volmap, key);
 }
 
@@ -212,34 +193,11 @@ size_t volume_children(const struct sim *s, const struct volume *v)
 	return n;
 }
 
-static const char *format_of(const struct store *st, const char *own)
-{
-	static const char *const known[] = {"qcow2", "vmdk", "iso", "raw"};
-	const char *dot = strrchr(own, '.');
-
-	if (store_is_file(st) && dot)
-		for (size_t i = 0; i < ARRAY_LEN(known); i++)
-			if (!strcmp(dot + 1, known[i]))
-				return known[i];
-	return "raw";
-}
-
-static const char *content_of(const char *own)
-{
-	if (text_starts(own, "iso/"))
-		return "iso";
-	if (text_starts(own, "import/"))
-		return "import";
-	if (text_starts(own, "snippets/"))
-		return "snippets";
-	return "images";
-}
-
 struct volume *volume_add(
     struct sim *s, struct store *st, struct node *n, const char *name, int64_t vmid, int64_t size)
 {
 	struct volume *v = mem_alloc(sizeof(*v));
-	const char *own = own_part(st, name);
+	const char *own = volname_own(st, name);
 	_cleanup_str_ char *key = NULL;
 	_cleanup_str_ char *id = NULL;
 
@@ -248,71 +206,20 @@ struct volume *volume_add(
 	v->name = mem_strdup(name);
 	v->own = mem_strdup(own);
 	v->base = own > name ? mem_strndup(name, (size_t)(own - name) - 1) : NULL;
-	v->format = format_of(st, v->own);
-	v->content = content_of(v->own);
+	v->format = volname_format(st, v->own);
+	v->content = volname_content(v->own);
 	v->vmid = vmid;
 	v->size = size;
 	v->ctime = sim_secs(s);
 	v->index = s->nvolumes;
 	MEM_PUSH_ROOM(s->volumes, s->nvolumes, s->volcap);
 	s->volumes[s->nvolumes++] = v;
-	key = map_key(st, n, v->own);
+	key = volname_key(st, n, v->own);
 	MUST(!smap_get(&s->volmap, key));
 	smap_put(&s->volmap, key, v);
 	id = volume_id(v);
 	note(s, guest_find(s, vmid), "volume-new", id, NULL, NULL);
 	return v;
-}
-
-static bool own_taken(
-    const struct sim *s, const struct store *st, const struct node *n, const char *own)
-{
-	_cleanup_str_ char *key = map_key(st, n, own);
-
-	return smap_get(&s->volmap, key) != NULL;
-}
-
-static bool index_taken(
-    const struct sim *s, const struct store *st, const struct node *n, int64_t vmid, int k)
-{
-	static const char *const formats[] = {"raw", "qcow2", "vmdk"};
-
-	for (int b = 0; b < 2; b++) {
-		_cleanup_str_ char *name =
-		    mem_printf("%s-%" PRId64 "-disk-%d", b ? "base" : "vm", vmid, k);
-
-		if (!store_is_file(st)) {
-			if (own_taken(s, st, n, name))
-				return true;
-			continue;
-		}
-		for (size_t f = 0; f < ARRAY_LEN(formats); f++) {
-			_cleanup_str_ char *own =
-			    mem_printf("%" PRId64 "/%s.%s", vmid, name, formats[f]);
-
-			if (own_taken(s, st, n, own))
-				return true;
-		}
-	}
-	return false;
-}
-
-static char *new_own(const struct sim *s, const struct store *st, const struct node *n,
-    int64_t vmid, const char *suffix, const char *format)
-{
-	_cleanup_str_ char *name = NULL;
-	int k = 0;
-
-	if (suffix)
-		name = mem_printf("vm-%" PRId64 "-%s", vmid, suffix);
-	else {
-		while (index_taken(s, st, n, vmid, k))
-			k++;
-		name = mem_printf("vm-%" PRId64 "-disk-%d", vmid, k);
-	}
-	if (!store_is_file(st))
-		return TAKE(name);
-	return mem_printf("%" PRId64 "/%s.%s", vmid, name, format);
 }
 
 /* What qemu-img or the volume manager print. */
@@ -357,12 +264,12 @@ struct volume *volume_new(
 {
 	struct sim *s = j->sim;
 	const struct volume *base = ask->base;
-	_cleanup_str_ char *own = new_own(s, st, j->node, ask->vmid, ask->suffix, ask->format);
+	_cleanup_str_ char *own = volname_new(s, st, j->node, ask);
 	_cleanup_str_ char *name = NULL;
 	struct volume *v;
 	bool named = base && st->type != STORE_LVMTHIN && !MUTANT(LINKED_AS_FULL);
 
-	if (own_taken(s, st, j->node, own)) {
+	if (volname_taken(s, st, j->node, own)) {
 		oops_die(
 		    o, "disk image '%s/images/%s' already exists", st->path ? st->path : "", own);
 		return NULL;
@@ -398,7 +305,7 @@ struct volume *volume_new(
 
 static void map_drop(struct sim *s, const struct volume *v)
 {
-	_cleanup_str_ char *key = map_key(v->store, v->node, v->own);
+	_cleanup_str_ char *key = volname_key(v->store, v->node, v->own);
 
 	smap_del(&s->volmap, key);
 }
@@ -420,8 +327,8 @@ void volume_free(struct sim *s, struct volume *v)
 void volume_rename(struct sim *s, struct volume *v, const char *own)
 {
 	_cleanup_str_ char *old = TAKE(v->own);
-	_cleanup_str_ char *key = map_key(v->store, v->node, old);
-	_cleanup_str_ char *next = map_key(v->store, v->node, own);
+	_cleanup_str_ char *key = volname_key(v->store, v->node, old);
+	_cleanup_str_ char *next = volname_key(v->store, v->node, own);
 
 	smap_del(&s->volmap, key);
 	v->own = mem_strdup(own);
@@ -449,7 +356,7 @@ void volume_move(struct sim *s, struct volume *v, struct node *n)
 		return;
 	map_drop(s, v);
 	v->node = n;
-	key = map_key(v->store, n, v->own);
+	key = volname_key(v->store, n, v->own);
 	smap_put(&s->volmap, key, v);
 }
 
@@ -460,7 +367,7 @@ void volume_restore(struct sim *s, struct volume *v, struct store *st, struct no
 	map_drop(s, v);
 	v->store = st;
 	v->node = st->shared ? NULL : n;
-	key = map_key(st, v->node, v->own);
+	key = volname_key(st, v->node, v->own);
 	smap_put(&s->volmap, key, v);
 }
 

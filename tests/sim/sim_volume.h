@@ -42,6 +42,7 @@ struct volume_ask {
 	int64_t vmid, size;
 	const char *format;
 	const char *suffix;	   /* vm-N-<suffix> instead of vm-N-disk-K; may be NULL */
+	const char *file;	   /* all of the name as somebody gave it; may be NULL */
 	const struct volume *base; /* of a linked clone; may be NULL */
 };
 /* A new image. NULL and an error if there is no room. The job's log says what the storage's tools
@@ -66,5 +67,23 @@ void volume_to_base(struct sim *s, struct volume *v);
 void volume_restore(struct sim *s, struct volume *v, struct store *st, struct node *n);
 void volume_move(struct sim *s, struct volume *v, struct node *n);
 void volume_grow(struct sim *s, struct volume *v, int64_t size);
+
+/* Names of images (sim_volname.c). The part that says the image itself, without the base it hangs
+ * on; the key it is found by; whether there is one. */
+const char *volname_own(const struct store *st, const char *name);
+char *volname_key(const struct store *st, const struct node *n, const char *own);
+bool volname_taken(
+    const struct sim *s, const struct store *st, const struct node *n, const char *own);
+/* Whose image it is, whether there is one or not: among files by the folder, whatever the file is
+ * called, else by the name. 0 = nobody's. */
+int64_t volname_owner(const struct store *st, const char *name);
+/* Could it be the name of a volume there, of an image's file? */
+bool volname_ok(const struct store *st, const char *name, struct oops *o);
+bool volname_file_ok(const char *file, struct oops *o);
+/* The first that is free. */
+char *volname_new(const struct sim *s, const struct store *st, const struct node *n,
+    const struct volume_ask *ask);
+const char *volname_format(const struct store *st, const char *own);
+const char *volname_content(const char *own);
 
 #endif

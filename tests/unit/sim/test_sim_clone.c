@@ -50,7 +50,7 @@ static void linked_clone_names_its_base(void **state)
 	    "shared:9000/base-9000-disk-0.qcow2/9200/"
 	    "vm-9200-disk-0.qcow2,discard=on,size=10G,ssd=1");
 	assert_string_equal(sim_guest_get(c->sim, 9200, "virtio1"),
-	    "shared:9000/base-9000-disk-1.raw/9200/vm-9200-disk-1.qcow2,backup=0,size=4G");
+	    "shared:9000/base-9000-disk-0.raw/9200/vm-9200-disk-1.qcow2,backup=0,size=4G");
 	assert_string_equal(sim_guest_get(c->sim, 9200, "ide2"),
 	    "shared:9200/vm-9200-cloudinit.qcow2,media=cdrom,size=4M");
 	assert_string_equal(sim_guest_get(c->sim, 9200, "name"), "Copy-of-VM-tmpl");
