@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "order.h"
+#include "policy.h"
 
 static struct change *action(
     struct planner *pl, const struct leaf *l, const char *from, const char *to)
@@ -151,12 +152,67 @@ static void block_for_power(const struct planner *pl, struct change *c)
 		    g->ha_state ? g->ha_state : "state unknown");
 }
 
+/* Storages that make base images of their volumes (volume_has_feature of PVE's plugins). Of plugins
+ * that do not come with PVE only PVE knows. */
+static bool makes_bases(const char *plugin)
+{
+	static const char *const blocks[] = {"lvmthin", "zfspool", "zfs", "rbd"};
+
+	for (size_t i = 0; i < ARRAY_LEN(blocks); i++)
+		if (text_eq(plugin, blocks[i]))
+			return true;
+	return policy_keeps_files(plugin);
+}
+
+/* "vm-1204-disk-0", in whatever folder: PVE names its base image "base-1204-disk-0". */
+static bool is_no_base(const struct planner *pl, const struct kv_item *item)
+{
+	_cleanup_drive_ struct drive d = {0};
+
+	if (!planner_disk(item, &d) || !d.volume)
+		return false;
+	const struct obs_storage *st = obs_cluster_storage(pl->in->cluster, d.storage, pl->g->node);
+	const char *slash = strrchr(d.volume, '/'), *colon = strchr(d.volume, ':');
+	_cleanup_str_ char *head = mem_printf("vm-%u-", pl->g->vmid);
+
+	return st && makes_bases(st->plugin) && colon &&
+	       text_starts(slash ? slash + 1 : colon + 1, head);
+}
+
+/* PVE first writes that it is a template, and then makes the images: what broke off in between is
+ * a template whose disks nobody can link to. */
+static void finish_template(struct planner *pl, const struct leaf *l)
+{
+	_cleanup_strs_ struct strs slots = {0};
+
+	KV_FOREACH (item, &pl->g->current)
+		if (is_no_base(pl, item))
+			strs_add(&slots, item->key);
+	if (!slots.n)
+		return;
+	_cleanup_str_ char *all = strs_join(&slots, ", ");
+	_cleanup_str_ char *from = mem_printf("true, without a base image of %s", all);
+	struct change *c = action(pl, l, from, "true");
+	if (!planner_may(pl, c))
+		return;
+	for (size_t i = 0; i < slots.n; i++) {
+		struct step *s = step_for(pl, c, STEP_TEMPLATE);
+		s->slot = mem_strdup(slots.v[i]);
+		s->text = mem_printf("make %s a base image", s->slot);
+	}
+}
+
 static void template(struct planner *pl)
 {
 	const struct leaf *l = resource_find(pl->want, ATTR_template, NULL);
 
-	if (!l || l->value.type != VALUE_BOOL || l->value.b == pl->g->template)
+	if (!l || l->value.type != VALUE_BOOL)
 		return;
+	if (l->value.b == pl->g->template) {
+		if (l->value.b && !pl->foretold)
+			finish_template(pl, l);
+		return;
+	}
 	struct change *c =
 	    action(pl, l, l->value.b ? "false" : "true", l->value.b ? "true" : "false");
 	if (!l->value.b)

@@ -374,6 +374,25 @@ const char *planner_text(const struct planner *pl, enum attr_id id, const char *
 	return v && v->type == VALUE_STR ? v->s : NULL;
 }
 
+bool planner_is_drive(const char *key)
+{
+	const char *bus;
+	unsigned index;
+
+	return (form_slot_parse(key, &bus, &index) && !text_eq(bus, "net")) ||
+	       text_eq(key, "efidisk0") || text_eq(key, "tpmstate0");
+}
+
+bool planner_disk(const struct kv_item *item, struct drive *ret)
+{
+	if (!planner_is_drive(item->key) || drive_parse(item->value, ret, NULL) < 0)
+		return false;
+	if (!ret->cdrom && !ret->cloudinit)
+		return true;
+	drive_fini(ret);
+	return false;
+}
+
 const struct attr *planner_row(const char *block, enum attr_codec codec)
 {
 	for (unsigned i = 0; i < ATTR_ID__MAX; i++) {

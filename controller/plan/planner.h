@@ -82,6 +82,10 @@ const char *planner_text(const struct planner *pl, enum attr_id id, const char *
  * device "disk.scsi0", slot "scsi0". */
 void planner_devices(struct planner *pl, enum attr_format slots,
     void (*each)(struct planner *pl, const char *device, const char *slot));
+/* The key is that of a disk or a medium. */
+bool planner_is_drive(const char *key);
+/* The key holds a disk, and no medium: *ret is to be finished then. */
+bool planner_disk(const struct kv_item *item, struct drive *ret);
 /* The row of a block ("network.") with this codec, NULL if there is none. */
 const struct attr *planner_row(const char *block, enum attr_codec codec);
 

@@ -121,31 +121,11 @@ static bool links(const char *plugin, const char *format, bool snapshot)
 	       !is_one_of(plugin, from_template, ARRAY_LEN(from_template));
 }
 
-static bool is_drive(const char *key)
-{
-	const char *bus;
-	unsigned index;
-
-	return (form_slot_parse(key, &bus, &index) && !text_eq(bus, "net")) ||
-	       text_eq(key, "efidisk0") || text_eq(key, "tpmstate0");
-}
-
-/* The key holds a disk, and no medium: *ret is to be finished then. */
-static bool is_disk(const struct kv_item *item, struct drive *ret)
-{
-	if (!is_drive(item->key) || drive_parse(item->value, ret, NULL) < 0)
-		return false;
-	if (!ret->cdrom && !ret->cloudinit)
-		return true;
-	drive_fini(ret);
-	return false;
-}
-
 /* Of a disk of the source; NULL if it is no disk, or nothing is known of its storage. Fills d. */
 static const struct obs_storage *storage_of(
     const struct planner *pl, const struct kv_item *item, struct drive *d)
 {
-	if (!is_disk(item, d))
+	if (!planner_disk(item, d))
 		return NULL;
 	return obs_cluster_storage(pl->in->cluster, d->storage, pl->in->source->node);
 }
@@ -236,8 +216,8 @@ static void other_node(struct planner *pl)
 		return;
 	KV_FOREACH (item, &src->current) {
 		_cleanup_drive_ struct drive d = {0};
-		if (!is_drive(item->key) || drive_parse(item->value, &d, NULL) < 0 || !*d.storage ||
-		    !is_local(pl, d.storage, src->node))
+		if (!planner_is_drive(item->key) || drive_parse(item->value, &d, NULL) < 0 ||
+		    !*d.storage || !is_local(pl, d.storage, src->node))
 			continue;
 		struct change *c = against(pl, ATTR_node_name);
 		change_block(c, REASON_SOURCE_UNSUITABLE,
@@ -270,7 +250,7 @@ static void target_storage(struct planner *pl)
 	/* Without a target each disk stays on the storage that it has in the source. */
 	KV_FOREACH (item, &pl->in->source->current) {
 		_cleanup_drive_ struct drive d = {0};
-		if (r != REASON_IN_SYNC || !is_disk(item, &d))
+		if (r != REASON_IN_SYNC || !planner_disk(item, &d))
 			continue;
 		r = policy_storage_problem(pl, d.storage, format, &why);
 	}
@@ -351,7 +331,7 @@ static void add_need(struct need *n, const struct planner *pl, const struct kv_i
 	_cleanup_drive_ struct drive d = {0};
 	bool linked = !resource_bool(pl->want, ATTR_clone_full);
 
-	if (!is_disk(item, &d))
+	if (!planner_disk(item, &d))
 		return;
 	/* A linked clone takes nothing for what is the template's. */
 	bool there = kv_has(&pl->in->source->current, item->key);

@@ -343,6 +343,8 @@ static char *make_request(struct op *op, const struct op_job *job)
 		return NULL;
 	case STEP_TEMPLATE:
 		op->endpoint = ENDPOINT_TEMPLATE;
+		if (s->slot)
+			kv_set(&op->params, "disk", s->slot);
 		return NULL;
 	case STEP_START:
 		power_request(op, ENDPOINT_START);

@@ -419,6 +419,27 @@ static void set_power(struct planmodel *m, enum obs_power power)
 	mem_replace(&m->guest.power_word, power == OBS_POWER_RUNNING ? "running" : "stopped");
 }
 
+/* The disks of a template, or one of them, get the names of base images. */
+static void make_bases(struct planmodel *m, struct kv *conf, const char *slot)
+{
+	struct kv next = {0};
+
+	KV_FOREACH (item, conf) {
+		const char *at = strstr(item->value, ":vm-");
+		if (!is_disk_slot(item->key) || !at || strstr(item->value, "media=cdrom") ||
+		    (slot && strcmp(slot, item->key) != 0))
+			continue;
+		char *text = mem_printf(
+		    "%.*s:base-%s", (int)(at - item->value), item->value, at + strlen(":vm-"));
+		kv_set(&next, item->key, text);
+		free(text);
+	}
+	KV_FOREACH (item, &next)
+		kv_set(conf, item->key, item->value);
+	kv_fini(&next);
+	adopt_from(m, conf);
+}
+
 char *planmodel_apply(struct planmodel *m, const struct step *s, const struct plan_input *in)
 {
 	char *wrong;
@@ -439,6 +460,8 @@ char *planmodel_apply(struct planmodel *m, const struct step *s, const struct pl
 		if (m->guest.power != OBS_POWER_STOPPED)
 			return mem_strdup("a running guest cannot become a template");
 		m->guest.template = true;
+		make_bases(m, &m->guest.current, s->slot);
+		make_bases(m, &m->guest.pending, s->slot);
 		return NULL;
 	case STEP_START:
 		set_power(m, OBS_POWER_RUNNING);

@@ -92,7 +92,7 @@ bool drive_set_aside(struct job *j, struct guest *g, const char *volid, struct o
 bool drive_free_unused(struct job *j, struct guest *g, const char *key, struct oops *o);
 void drive_drop_unused(struct sim *s, struct guest *g);
 /* The images of a template become ones that linked clones start from, where storages can that. */
-void drives_to_base(struct sim *s, struct guest *g);
+void drives_to_base(struct sim *s, struct guest *g, const char *only); /* NULL = all */
 bool drive_new_size(const char *file, double *ret_gib);
 /* Writes the cloud-init drive anew, if there is one. */
 void cloudinit_write(struct job *j, struct guest *g);

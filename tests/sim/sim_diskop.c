@@ -236,7 +236,7 @@ static void move_end(struct job *j)
 	guest_set(s, g, disk, text);
 	move_aside(j, g, m->old);
 	if (text_eq(kv_get(&g->conf, "template"), "1"))
-		drives_to_base(s, g);
+		drives_to_base(s, g, disk);
 	job_done(j);
 }
 
@@ -353,7 +353,7 @@ static void template_do(struct job *j)
 		job_oops(j, &o);
 		return;
 	}
-	drives_to_base(j->sim, g);
+	drives_to_base(j->sim, g, job_param(j, "disk"));
 	job_done(j);
 }
 

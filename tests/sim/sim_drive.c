@@ -421,7 +421,7 @@ void cloudinit_write(struct job *j, struct guest *g)
 			kv_set(&g->cloudinit, i->key, i->value);
 }
 
-void drives_to_base(struct sim *s, struct guest *g)
+void drives_to_base(struct sim *s, struct guest *g, const char *only)
 {
 	_cleanup_kv_ struct kv conf = {0};
 
@@ -431,8 +431,8 @@ void drives_to_base(struct sim *s, struct guest *g)
 		_cleanup_str_ char *text = NULL;
 		struct volume *v;
 
-		if (!prop_is_drive(i->key) || !drive_parse(s, i->key, i->value, &d) ||
-		    drive_is_cdrom(&d))
+		if (!prop_is_drive(i->key) || (only && !text_eq(only, i->key)) ||
+		    !drive_parse(s, i->key, i->value, &d) || drive_is_cdrom(&d))
 			continue;
 		v = volume_find(s, g->node, d.file);
 		if (!v || !store_can_template(v->store))

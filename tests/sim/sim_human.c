@@ -151,7 +151,7 @@ int human_make(struct sim *s, int64_t vmid, struct node *n, const struct kv *con
 
 	if (fill_conf(j, g, conf, &o) && template) {
 		guest_set(s, g, "template", "1");
-		drives_to_base(s, g);
+		drives_to_base(s, g, NULL);
 	}
 	return outcome(j, &o, err);
 }

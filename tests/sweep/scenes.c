@@ -251,7 +251,7 @@ static const struct judge_key template_keys[] = {{"template", NULL}, {"scsi0", "
 
 static char *template_wrong(struct trial *t)
 {
-	return expect(t, "template", "1");
+	return first_of(expect(t, "template", "1"), expect(t, "scsi0", "base-"));
 }
 
 static char *pool_wrong(struct trial *t)
