@@ -1,4 +1,4 @@
-/* What carrying out a step taught. */
+/* What carrying out a step taught, and what is remembered before it is. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -73,5 +73,31 @@ void plan_learn_step(const struct plan *p, size_t i, const struct plan_input *in
 		const struct change *c = &p->changes[k];
 		if (c->attr && c->step == (int)i && c->state == CHANGE_DO)
 			learn_leaf(c, in, after, rec);
+	}
+}
+
+/* A volume may be left on the storage that a drive is, or is to be, on. */
+static void note_storage(struct record *rec, const char *slot, const char *text)
+{
+	_cleanup_drive_ struct drive d = {0};
+
+	if (text && drive_parse(text, &d, NULL) == 0 && *d.storage)
+		kv_set(&rec->loose, d.storage, slot);
+}
+
+void plan_note_step(const struct plan *p, const struct plan_input *in, struct record *rec)
+{
+	const struct step *first = p->n_steps ? &p->steps[0] : NULL;
+
+	if (!first || !in->guest)
+		return;
+	if (first->kind == STEP_MOVE) {
+		note_storage(rec, first->slot, kv_get(&in->guest->current, first->slot));
+		kv_set(&rec->loose, first->storage, first->slot);
+	}
+	for (size_t i = 0; i < first->makes.n; i++) {
+		const char *slot = first->makes.v[i];
+		kv_set(&rec->volumes, slot, RECORD_IN_MAKING);
+		note_storage(rec, slot, kv_get(&first->set, slot));
 	}
 }

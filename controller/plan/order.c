@@ -123,6 +123,9 @@ static void config_step(struct planner *pl)
 	}
 	s.allocates = pl->allocates;
 	s.task = pl->allocates;
+	for (size_t i = 0; i < pl->allocated.n; i++)
+		if (kv_has(&s.set, pl->allocated.v[i]))
+			strs_add(&s.makes, pl->allocated.v[i]);
 	s.text = describe(&s);
 	spread_restart(pl);
 	for (size_t i = 0; i < p->n_changes; i++) {

@@ -173,36 +173,6 @@ static void finish_changes(struct planner *pl)
 		qsort(p->changes, p->n_changes, sizeof(*p->changes), compare_changes);
 }
 
-/* A volume may be left on the storage that a drive is, or is to be, on. */
-static void note_storage(struct planner *pl, const char *slot, const char *text)
-{
-	_cleanup_drive_ struct drive d = {0};
-
-	if (text && drive_parse(text, &d, NULL) == 0 && *d.storage)
-		kv_set(&pl->out->learned.loose, d.storage, slot);
-}
-
-/* On record before the request is sent: whatever becomes of it, nothing is made twice unseen, and
- * nothing is left unseen. */
-static void note_making(struct planner *pl)
-{
-	const struct step *first = pl->out->n_steps ? &pl->out->steps[0] : NULL;
-
-	if (!first || pl->foretold)
-		return;
-	if (first->kind == STEP_MOVE) {
-		note_storage(pl, first->slot, kv_get(&pl->g->current, first->slot));
-		kv_set(&pl->out->learned.loose, first->storage, first->slot);
-	}
-	for (size_t i = 0; first->kind == STEP_CONFIG && i < pl->allocated.n; i++) {
-		const char *slot = pl->allocated.v[i];
-		if (!kv_has(&first->set, slot))
-			continue;
-		kv_set(&pl->out->learned.volumes, slot, RECORD_IN_MAKING);
-		note_storage(pl, slot, kv_get(&first->set, slot));
-	}
-}
-
 static void compare(struct planner *pl)
 {
 	struct plan *p = pl->out;
@@ -225,7 +195,6 @@ static void compare(struct planner *pl)
 	finish_changes(pl);
 	verdict_give(pl);
 	guard(pl);
-	note_making(pl);
 }
 
 static void end(struct planner *pl)

@@ -121,11 +121,12 @@ enum step_kind {
 
 struct step {
 	enum step_kind kind;
-	struct kv set;	 /* CONFIG: whole new texts of keys */
-	struct strs del; /* CONFIG: keys to delete */
-	bool task;	 /* CONFIG: allocates or hot-plugs: POST and follow its task */
-	bool allocates;	 /* frees, grows or allocates: needs a settled quorum */
-	char *slot, *storage, *format, *pool, *node;
+	struct kv set;	   /* CONFIG: whole new texts of keys */
+	struct strs del;   /* CONFIG: keys to delete */
+	struct strs makes; /* CONFIG: slots that get a new volume */
+	bool task;	   /* CONFIG: allocates or hot-plugs: POST and follow its task */
+	bool allocates;	   /* frees, grows or allocates: needs a settled quorum */
+	char *slot, *storage, *format, *pool, *node; /* slot of TEMPLATE: that one only */
 	uint64_t size_gb;
 	enum plan_disruption disruption;
 	bool parting;		  /* part of destroying the VM */
@@ -160,6 +161,11 @@ struct plan {
 /* Never fails: what cannot be decided is a verdict. */
 void plan_make(const struct plan_input *in, struct plan *ret);
 void plan_fini(struct plan *p);
+
+/* To be called when the first step of p is about to be asked for, and the record to be written
+ * down: whatever becomes of the request, nothing is made twice unseen, and nothing is left unseen.
+ * in is what p was made from. */
+void plan_note_step(const struct plan *p, const struct plan_input *in, struct record *rec);
 
 /* To be called after step i of p was carried out and the guest was read again (`after`): notes in
  * rec what the step taught: sizes reached, values that PVE stores differently, silent changes that

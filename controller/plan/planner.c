@@ -38,6 +38,7 @@ void step_fini(struct step *s)
 {
 	kv_fini(&s->set);
 	strs_fini(&s->del);
+	strs_fini(&s->makes);
 	free(s->slot);
 	free(s->storage);
 	free(s->format);

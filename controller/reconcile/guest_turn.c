@@ -489,6 +489,10 @@ static void run_step(struct guest *g)
 	g->env->note(g->env->arg, NOTE_STEP, g->name, g->st.last_op, -1);
 	g->end_seen = false;
 	g->stay_after = 0;
+	if (t->has_guest) {
+		plan_note_step(p, &t->in, &g->rec);
+		guest_save_record(g);
+	}
 	if (s->kind == STEP_REBOOT)
 		guest_note_restart(g);
 	guest_start_op(g, &job);

@@ -171,6 +171,8 @@ static void carry_out(uint64_t seed, struct world *w, size_t step)
 	assert_int_equal(p->verdict, PLAN_ACT);
 	bool clone = p->steps[step].kind == STEP_CLONE;
 	kv_copy(&before, clone ? &w->s.source.current : &w->m.guest.pending);
+	if (step == 0)
+		plan_note_step(p, &w->s.in, &w->s.record);
 	_cleanup_str_ char *wrong = planmodel_apply(&w->m, &p->steps[step], &w->s.in);
 	if (wrong)
 		fail_msg("seed %llu: %s: %s", (unsigned long long)seed, p->steps[step].text, wrong);

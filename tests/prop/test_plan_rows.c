@@ -105,6 +105,7 @@ static void settle(struct row *r, const char *what)
 		if (i == 2 || p->n_steps != 1 || p->steps[0].kind != STEP_CONFIG)
 			where(r, mem_printf("%s: %s", what, p->message));
 		kv_copy(&before, &r->m.guest.pending);
+		plan_note_step(p, &r->s.in, &r->s.record);
 		char *wrong = planmodel_apply(&r->m, &p->steps[0], &r->s.in);
 		if (wrong)
 			where(r, wrong);

@@ -1,0 +1,129 @@
+/*
+ * What is waited for, or was done a moment ago, is neither written down nor asked for again and
+ * again.
+ */
+#include "log.h"
+#include "support_world.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define HOUR_MS 3600000
+#define HEAD(name)                                                                        \
+	"apiVersion: ramet.dev/v1\nkind: ClonedVM\nmetadata: { name: " name " }\nspec:\n" \
+	"  node_name: pve1\n"
+
+static void drop_log(const char *line, void *arg)
+{
+	(void)line, (void)arg;
+}
+
+static void commit(struct world *w, const char *yaml, const char *subject)
+{
+	_cleanup_kv_ struct kv files = {0};
+
+	kv_set(&files, "all.yaml", yaml);
+	memgit_commit(w->git, &files, subject);
+}
+
+static void must_be_ready(struct world *w)
+{
+	if (world_run(w, HOUR_MS, world_all_ready, NULL))
+		return;
+	fputs(buf_str(&w->story), stderr);
+	fail_msg("not ready");
+}
+
+static struct world *new_world(uint64_t seed, const char *yaml)
+{
+	struct world *w = world_new(seed, NULL);
+
+	w->tell = getenv("RAMET_WORLD_TELL") != NULL;
+	commit(w, yaml, "first");
+	world_start(w, CONTROLLER_RUN);
+	must_be_ready(w);
+	return w;
+}
+
+static size_t pool_writes;
+
+static void count_pool_writes(void *arg, const char *method, const char *path)
+{
+	(void)arg;
+	pool_writes += strcmp(method, "PUT") == 0 && text_starts(path, "/pools");
+}
+
+static const char plain_yaml[] = HEAD("web-01") "  clone: { source_vm_id: 9000, full: false }\n";
+static const char disk_yaml[] =
+    HEAD("web-01") "  clone: { source_vm_id: 9000, full: false }\n"
+		   "  disk: { scsi1: { datastore_id: fast, size_gb: 5 } }\n";
+static const char move_yaml[] = HEAD("web-01") "  clone: { source_vm_id: 9000 }\n"
+					       "  disk: { scsi0: { datastore_id: fast } }\n";
+static const char full_yaml[] = HEAD("web-01") "  clone: { source_vm_id: 9000 }\n";
+
+static void waits_quietly(uint64_t seed, const char *before, const char *after)
+{
+	struct world *w = new_world(seed, before);
+
+	assert_int_equal(sim_node_quorum(w->sim, NULL, false, NULL), 0);
+	world_run(w, 120000, NULL, NULL);
+	commit(w, after, "second");
+	world_run(w, 180000, NULL, NULL);
+	assert_int_equal(world_vmstat(w, "web-01")->reason, REASON_NO_QUORUM);
+	size_t lines = memstore_lines(w->store), reports = memgit_status_commits(w->git);
+	world_run(w, 600000, NULL, NULL);
+	assert_int_equal(world_vmstat(w, "web-01")->reason, REASON_NO_QUORUM);
+	assert_int_equal(memstore_lines(w->store), lines);
+	assert_int_equal(memgit_status_commits(w->git), reports);
+	assert_int_equal(sim_node_quorum(w->sim, NULL, true, NULL), 0);
+	must_be_ready(w);
+	assert_non_null(strstr(sim_guest_get(w->sim, world_find(w, "web-01", NULL),
+				   after == disk_yaml ? "scsi1" : "scsi0"),
+	    "fast:"));
+	world_free(&w);
+}
+
+/* What is to be made or moved is on record before it is asked for, and not sooner. */
+static void test_waiting_for_quorum(void **state)
+{
+	(void)state;
+	waits_quietly(301, plain_yaml, disk_yaml);
+	waits_quietly(302, full_yaml, move_yaml);
+}
+
+#define POOL_YAML(pool) \
+	HEAD("web-01") "  clone: { source_vm_id: 9000, full: false, pool_id: " pool " }\n"
+
+/* The list of guests that the pool is read from is behind by some seconds. */
+static void test_pool_is_written_once(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 311; seed < 319; seed++) {
+		struct world *w = new_world(seed, POOL_YAML("production"));
+
+		pool_writes = 0;
+		simport_set_hook(w->port, count_pool_writes, NULL);
+		commit(w, POOL_YAML("lab"), "second");
+		world_run(w, 300000, NULL, NULL);
+		must_be_ready(w);
+		assert_string_equal(sim_guest_pool(w->sim, world_find(w, "web-01", NULL)), "lab");
+		assert_int_equal(pool_writes, 1);
+		world_free(&w);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_waiting_for_quorum),
+	    cmocka_unit_test(test_pool_is_written_once),
+	};
+
+	log_set_sink(drop_log, NULL);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
