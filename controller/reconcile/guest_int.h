@@ -66,6 +66,7 @@ struct guest {
 	unsigned gone_seen; /* looks at the cluster in which its VMID was free */
 	uint64_t gone_look;
 	unsigned hidden_seen;
+	int64_t pool_at;    /* when its pool was written last; 0 = never */
 	bool end_seen;	    /* the task of the open departure has ended */
 	bool resuming;	    /* following that task */
 	int64_t stay_after; /* no late answer to its DELETE comes after this; 0 = none is out */

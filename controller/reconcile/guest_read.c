@@ -275,6 +275,16 @@ static void ask_oracle(struct guest *g)
 	g->call = pvereq_send(g->env->pve, &q, on_oracle, g);
 }
 
+/* Pools are read from the list of all guests, which may be from before the last change of ours. */
+static bool awaits_pool(struct guest *g)
+{
+	if (!g->pool_at || inventory_is_newer(g->env->inventory, g->pool_at))
+		return false;
+	inventory_poke(g->env->inventory);
+	guest_wait(g, REASON_UPDATING, "the pool was written; looking who is in it", 5000, true);
+	return true;
+}
+
 static void locate(struct guest *g)
 {
 	const struct obs_cluster *view = inventory_view(g->env->inventory);
@@ -305,7 +315,7 @@ static void locate(struct guest *g)
 		plan_container(g, row);
 	else if (node && !node->online)
 		node_away(g, NULL);
-	else
+	else if (!awaits_pool(g))
 		queue_read(g);
 }
 

@@ -405,6 +405,14 @@ static void done(struct guest *g)
 	guest_begin(g);
 }
 
+/* The operation that just ended was this. */
+static bool is_step(const struct guest *g, enum step_kind kind)
+{
+	const struct plan *p = g->turn && g->turn->planned ? &g->turn->plan : NULL;
+
+	return p && p->n_steps && p->steps[0].kind == kind;
+}
+
 static void on_op(void *arg, const struct op_result *r)
 {
 	struct guest *g = arg;
@@ -412,6 +420,8 @@ static void on_op(void *arg, const struct op_result *r)
 
 	CHECK_OBJ(g, GUEST_MAGIC);
 	note_result(g, r);
+	if (is_step(g, STEP_POOL))
+		g->pool_at = clock_now(g->env->clock);
 	if (clone)
 		gate_storage_result(g->env->gate, g->storage, r->why == PVE_STORAGE_LOCK);
 	gate_give(g->env->gate, &g->ticket);

@@ -30,7 +30,8 @@ struct inventory {
 	bool ready, failed, again;
 	bool single; /* a node without a cluster: no partition can hide */
 	int64_t version_at, slow_at;
-	int64_t quorate_since; /* -1 = not quorate when last seen */
+	int64_t asked_at, rows_at; /* for the guests that are coming, that are there */
+	int64_t quorate_since;	   /* -1 = not quorate when last seen */
 	uint64_t looks;
 	char *problem;
 	bool down, unauthenticated;
@@ -51,7 +52,7 @@ struct inventory *inventory_new(const struct inventory_opts *o)
 	i->own_user = mem_strdup(o->own_user);
 	i->attrib = attrib_new(i->own_user);
 	i->quorate_since = -1;
-	i->version_at = i->slow_at = INT64_MIN / 2;
+	i->version_at = i->slow_at = i->rows_at = INT64_MIN / 2;
 	return i;
 }
 
@@ -206,6 +207,7 @@ static int take_rows(struct inventory *i, const struct pvereq_result *a, struct 
 		i->view.n_rows = old.n_rows;
 		return -1;
 	}
+	i->rows_at = i->asked_at;
 	if (i->looks)
 		compare(i, &old);
 	obs_cluster_fini(&old);
@@ -461,6 +463,7 @@ static void enter(struct inventory *i, enum inventory_state next)
 		get(i, ENDPOINT_VERSION, NULL, NULL);
 		return;
 	case INVENTORY_ROWS:
+		i->asked_at = clock_now(i->o.clock);
 		get(i, ENDPOINT_RESOURCES, "type", "vm");
 		return;
 	case INVENTORY_NODES:
@@ -514,6 +517,11 @@ bool inventory_is_ready(const struct inventory *i)
 uint64_t inventory_looks(const struct inventory *i)
 {
 	return i->looks;
+}
+
+bool inventory_is_newer(const struct inventory *i, int64_t at)
+{
+	return i->rows_at > at;
 }
 
 const struct obs_cluster *inventory_view(const struct inventory *i)

@@ -52,6 +52,8 @@ void inventory_poke(struct inventory *i);
 bool inventory_is_ready(const struct inventory *i);
 /* Number of looks that ended, well or not. */
 uint64_t inventory_looks(const struct inventory *i);
+/* The guests in the view were asked for after that moment. */
+bool inventory_is_newer(const struct inventory *i, int64_t at);
 const struct obs_cluster *inventory_view(const struct inventory *i);
 /* The view is whole and quorum has been seen for long enough: what allocates may go ahead. */
 bool inventory_settled(const struct inventory *i);
