@@ -289,6 +289,17 @@ void guest_set_status(
 	g->env->changed(g->env->arg, g, event);
 }
 
+void guest_note_op(struct guest *g, char *what)
+{
+	struct vmstat *s = &g->st;
+
+	free(s->last_op);
+	s->last_op = what;
+	mem_replace(&s->last_upid, NULL); /* of the one before */
+	mem_replace(&s->last_result, NULL);
+	g->env->note(g->env->arg, NOTE_STEP, g->name, what, -1);
+}
+
 static void on_timer(void *arg)
 {
 	struct guest *g = arg;

@@ -150,8 +150,7 @@ void guest_resume_end(struct guest *g)
 	struct op_job job = {.name = g->name, .want = guest_wanted(g), .departs = true};
 
 	guest_set_status(g, PLAN_ACT, REASON_DESTROYING, NULL, NULL);
-	mem_replace(&g->st.last_op, "destroy: looking for what came of it");
-	g->env->note(g->env->arg, NOTE_STEP, g->name, g->st.last_op, -1);
+	guest_note_op(g, mem_strdup("destroy: looking for what came of it"));
 	g->resuming = true;
 	guest_start_op(g, &job);
 }

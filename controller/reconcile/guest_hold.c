@@ -82,9 +82,7 @@ void guest_resume_step(struct guest *g)
 
 	if (g->st.reason != REASON_TASK_STUCK)
 		guest_set_status(g, PLAN_ACT, REASON_UPDATING, NULL, NULL);
-	free(g->st.last_op);
-	g->st.last_op = mem_printf("%s: looking for what came of it", d->text ? d->text : "step");
-	g->env->note(g->env->arg, NOTE_STEP, g->name, g->st.last_op, -1);
+	guest_note_op(g, mem_printf("%s: looking for what came of it", d->text ? d->text : "step"));
 	g->resuming = true;
 	guest_start_op(g, &job);
 }

@@ -116,6 +116,8 @@ bool guest_is_vain(struct guest *g, const struct step *s);
 void guest_enter(struct guest *g, enum guest_state next);
 void guest_set_status(
     struct guest *g, enum plan_verdict v, enum reason r, const char *message, const char *hint);
+/* An operation begins; takes the text. */
+void guest_note_op(struct guest *g, char *what);
 /* Waits with a reason; wakes by time, by a touch, and with view also by the next view. */
 void guest_wait(struct guest *g, enum reason r, const char *message, int64_t ms, bool view);
 void guest_stall(struct guest *g, enum reason r, const char *message, const char *hint);

@@ -276,8 +276,7 @@ static void note_result(struct guest *g, const struct op_result *r)
 {
 	_cleanup_str_ char *text = text_oneline(r->text, 300);
 
-	if (r->upid)
-		mem_replace(&g->st.last_upid, r->upid);
+	mem_replace(&g->st.last_upid, r->upid);
 	mem_replace(&g->st.last_result, text);
 	if (r->end == OP_FREE)
 		return;
@@ -489,14 +488,12 @@ static void run_step(struct guest *g)
 	    .source = t->has_source ? &t->source : NULL,
 	    .secrets_dir = g->env->policy->secrets_dir};
 
-	free(g->st.last_op);
 	const char *kind = step_kind_word(s->kind);
+	bool told = s->text && text_starts(s->text, kind);
 
-	g->st.last_op = s->text && text_starts(s->text, kind)
-			    ? mem_strdup(s->text)
-			    : mem_printf("%s: %s", kind, s->text ? s->text : "");
 	guest_set_status(g, PLAN_ACT, p->reason, p->message ? p->message : s->text, NULL);
-	g->env->note(g->env->arg, NOTE_STEP, g->name, g->st.last_op, -1);
+	guest_note_op(
+	    g, told ? mem_strdup(s->text) : mem_printf("%s: %s", kind, s->text ? s->text : ""));
 	g->end_seen = false;
 	g->stay_after = 0;
 	if (t->has_guest) {
@@ -578,8 +575,6 @@ void guest_resolve(struct guest *g)
 	if (guest_is_held(g))
 		return;
 	guest_set_status(g, PLAN_ACT, REASON_CREATING, NULL, NULL);
-	free(g->st.last_op);
-	g->st.last_op = mem_strdup("clone: looking for what came of it");
-	g->env->note(g->env->arg, NOTE_STEP, g->name, g->st.last_op, -1);
+	guest_note_op(g, mem_strdup("clone: looking for what came of it"));
 	guest_start_op(g, &job);
 }
