@@ -238,7 +238,7 @@ static void take_storages(struct look *k, const struct jsn *data, void *arg)
 			strs_add(&wanted, id);
 	}
 	strs_sort_unique(&wanted);
-	if (observe_storages(data, &c, NULL) == 0)
+	if (observe_storages(data, loop_wall_ms(), &c, NULL) == 0)
 		for (size_t i = 0; i < wanted.n; i++)
 			judge_storage(k, &c, wanted.v[i]);
 	obs_cluster_fini(&c);

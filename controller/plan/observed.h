@@ -62,6 +62,9 @@ struct obs_storage {
 	char *node;   /* PVE reports each storage per node */
 	char *plugin; /* dir, lvmthin, lvm, zfspool, rbd, nfs, iscsi, … */
 	bool shared, active;
+	/* Its node has told nothing of it lately: it just came back, or the storage cannot be
+	 * reached. Since then, ms of wall time; 0 = it tells. */
+	int64_t silent_since;
 	char *content;	/* "images,rootdir" */
 	uint64_t avail; /* bytes, 0 = unknown */
 };

@@ -93,6 +93,12 @@ enum reason policy_storage_problem(
 	}
 	if (!cl || !cl->n_storages)
 		return REASON_IN_SYNC; /* nobody could look; PVE will say */
+	if (st && st->silent_since) {
+		_cleanup_str_ char *since = text_time(st->silent_since);
+		*ret_why = mem_printf(
+		    "node %s has told nothing of storage %s since %s", pl->g->node, storage, since);
+		return REASON_STORAGE_SILENT;
+	}
 	if (!st || !st->active) {
 		*ret_why = mem_printf("node %s has no storage %s %s", pl->g->node, storage,
 		    st ? "that is active" : "that the token may see");

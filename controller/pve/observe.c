@@ -284,7 +284,17 @@ int observe_nodes(const struct jsn *data, struct obs_cluster *c, struct err **er
 	return 0;
 }
 
-int observe_storages(const struct jsn *data, struct obs_cluster *c, struct err **err)
+/* When its node fell silent about it: now, unless it was so before. */
+static int64_t silent_since(
+    const struct obs_cluster *before, const char *id, const char *node, int64_t wall_ms)
+{
+	const struct obs_storage *old = obs_cluster_storage(before, id, node);
+
+	return old && old->silent_since ? old->silent_since : wall_ms;
+}
+
+int observe_storages(
+    const struct jsn *data, int64_t wall_ms, struct obs_cluster *c, struct err **err)
 {
 	size_t n = jsn_len(data), k = 0;
 	struct obs_storage *v;
@@ -308,6 +318,8 @@ int observe_storages(const struct jsn *data, struct obs_cluster *c, struct err *
 		    .active = text_eq(jsn_get_text(row, "status"), "available"),
 		    .content = mem_strdup(jsn_get_text(row, "content")),
 		    .avail = max > used && used >= 0 ? (uint64_t)(max - used) : 0};
+		if (text_eq(jsn_get_text(row, "status"), "unknown"))
+			v[k - 1].silent_since = silent_since(c, id, node, wall_ms);
 		if (!v[k - 1].plugin)
 			v[k - 1].plugin = mem_strdup("");
 		if (!v[k - 1].content)

@@ -31,7 +31,9 @@ int observe_rows(const struct jsn *data, struct obs_cluster *c, struct err **err
 /* The same from an answer that was left unread (pvereq.h). */
 int observe_list(const char *list, size_t len, struct obs_cluster *c, struct err **err) MUST_CHECK;
 int observe_nodes(const struct jsn *data, struct obs_cluster *c, struct err **err) MUST_CHECK;
-int observe_storages(const struct jsn *data, struct obs_cluster *c, struct err **err) MUST_CHECK;
+/* c is as it was before, or empty: since when a storage is silent is taken over from it. */
+int observe_storages(
+    const struct jsn *data, int64_t wall_ms, struct obs_cluster *c, struct err **err) MUST_CHECK;
 /* GET /cluster/status: quorate. A node without a cluster is quorate. */
 int observe_quorum(const struct jsn *data, bool *ret_quorate, struct err **err) MUST_CHECK;
 /* The same, and the node is the one that answers, or is seen by it: only then is what the answer

@@ -126,7 +126,8 @@ static bool depends_wait(struct guest *g)
 static void wait_for(struct guest *g, const struct plan *p)
 {
 	bool view = p->reason == REASON_NO_QUORUM || p->reason == REASON_QUORUM_YOUNG ||
-		    p->reason == REASON_NODE_OFFLINE || p->reason == REASON_CLUSTER_UNREACHABLE;
+		    p->reason == REASON_NODE_OFFLINE || p->reason == REASON_CLUSTER_UNREACHABLE ||
+		    p->reason == REASON_STORAGE_SILENT;
 
 	guest_wait(g, p->reason, p->message,
 	    p->reason == REASON_LOCKED || p->reason == REASON_SOURCE_LOCKED ? LOCK_WAIT_MS

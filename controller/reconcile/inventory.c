@@ -344,7 +344,7 @@ static int take(struct inventory *i, const struct pvereq_result *a, struct err *
 		return take_quorum(i, data, err);
 	case INVENTORY_STORAGES:
 		i->slow_at = clock_now(i->o.clock);
-		return observe_storages(data, &i->view, err);
+		return observe_storages(data, clock_wall(i->o.clock), &i->view, err);
 	case INVENTORY_POOLS:
 		return take_pools(i, data);
 	case INVENTORY_REPLICATION:

@@ -117,11 +117,36 @@ static void test_pool_is_written_once(void **state)
 	}
 }
 
+/* pvestatd stands still, as on a node that just came back: its storages are waited for. */
+static void test_silent_storage(void **state)
+{
+	struct world *w = new_world(321, plain_yaml);
+	const struct vmstat *v;
+
+	(void)state;
+	assert_int_equal(sim_node_statd(w->sim, NULL, false, NULL), 0);
+	world_run(w, 900000, NULL, NULL);
+	commit(w, disk_yaml, "second");
+	world_run(w, 180000, NULL, NULL);
+	v = world_vmstat(w, "web-01");
+	assert_int_equal(v->verdict, PLAN_WAIT);
+	assert_int_equal(v->reason, REASON_STORAGE_SILENT);
+	assert_non_null(strstr(v->message, "storage fast since 2026-"));
+	size_t reports = memgit_status_commits(w->git);
+	world_run(w, 900000, NULL, NULL);
+	assert_int_equal(memgit_status_commits(w->git), reports);
+	assert_int_equal(sim_node_statd(w->sim, NULL, true, NULL), 0);
+	must_be_ready(w);
+	assert_int_equal(sim_volumes_of(w->sim, world_find(w, "web-01", NULL)), 2);
+	world_free(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_waiting_for_quorum),
 	    cmocka_unit_test(test_pool_is_written_once),
+	    cmocka_unit_test(test_silent_storage),
 	};
 
 	log_set_sink(drop_log, NULL);

@@ -183,7 +183,8 @@ static void set_record(struct golden *t, const char *key, const char *v)
 	}
 }
 
-/* "content.thick: iso", "plugin.thick: dir", "avail.thick: 20" in GiB, on all nodes */
+/* "content.thick: iso", "plugin.thick: dir", "avail.thick: 20" in GiB, "silent_since.thick: any",
+ * on all nodes */
 static void set_storage(struct obs_cluster *c, const char *key, const char *v)
 {
 	bool any = false;
@@ -193,7 +194,10 @@ static void set_storage(struct obs_cluster *c, const char *key, const char *v)
 		any = true;
 		if (text_starts(key, "avail."))
 			c->storages[i].avail = strtoull(v, NULL, 10) << 30;
-		else if (text_starts(key, "plugin."))
+		else if (text_starts(key, "silent_since.")) {
+			c->storages[i].silent_since = 1795300000000;
+			c->storages[i].active = false;
+		} else if (text_starts(key, "plugin."))
 			mem_replace(&c->storages[i].plugin, v);
 		else
 			mem_replace(&c->storages[i].content, v);
@@ -214,7 +218,7 @@ static void set_option(struct golden *t, const char *key, const char *v)
 	static const char *const ceilings[] = {"none", "hotplug", "reboot"};
 
 	if (text_starts(key, "content.") || text_starts(key, "avail.") ||
-	    text_starts(key, "plugin."))
+	    text_starts(key, "plugin.") || text_starts(key, "silent_since."))
 		set_storage(&s->cluster, key, v);
 	else if (strchr(key, '.'))
 		set_record(t, key, v);

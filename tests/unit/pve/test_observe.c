@@ -184,8 +184,9 @@ static void test_cluster(void **state)
 	assert_true(obs_cluster_node(&c, "a")->online);
 	assert_false(obs_cluster_node(&c, "b")->online);
 	assert_true(obs_cluster_node(&c, "c")->online);
-	assert_int_equal(observe_storages(stores, &c, NULL), 0);
+	assert_int_equal(observe_storages(stores, 5000, &c, NULL), 0);
 	assert_true(obs_cluster_storage(&c, "s", "a")->active);
+	assert_int_equal(obs_cluster_storage(&c, "s", "a")->silent_since, 0);
 	assert_int_equal(obs_cluster_storage(&c, "s", "a")->avail, 70);
 	assert_int_equal(observe_version(version, &c, NULL), 0);
 	assert_int_equal(c.version_major, 8);
@@ -220,6 +221,30 @@ static void test_list(void **state)
 	assert_string_equal(obs_cluster_row(&c, 200)->lock, "clone");
 	assert_null(obs_cluster_row(&c, 200)->tags);
 	assert_true(obs_cluster_row(&c, 200)->template);
+	obs_cluster_fini(&c);
+}
+
+/* Since when a storage is silent is the first look that showed it so, until it speaks. */
+static void test_silent_storages(void **state)
+{
+	static const struct {
+		const char *status;
+		int64_t now, since;
+	} looks[] = {{"unknown", 1000, 1000}, {"unknown", 2000, 1000}, {"available", 3000, 0},
+	    {"unknown", 4000, 4000}};
+	struct obs_cluster c = {0};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(looks); i++) {
+		_cleanup_str_ char *text =
+		    mem_printf("[{\"type\":\"storage\",\"storage\":\"s\",\"node\":\"a\","
+			       "\"status\":\"%s\"}]",
+			looks[i].status);
+		_cleanup_jsn_ struct jsn *data = parse(text);
+
+		assert_int_equal(observe_storages(data, looks[i].now, &c, NULL), 0);
+		assert_int_equal(obs_cluster_storage(&c, "s", "a")->silent_since, looks[i].since);
+	}
 	obs_cluster_fini(&c);
 }
 
@@ -285,6 +310,7 @@ int main(void)
 	    cmocka_unit_test(test_snapshots),
 	    cmocka_unit_test(test_cluster),
 	    cmocka_unit_test(test_list),
+	    cmocka_unit_test(test_silent_storages),
 	    cmocka_unit_test(test_quorum),
 	    cmocka_unit_test(test_quorum_of_a_node),
 	};

@@ -377,7 +377,7 @@ static void resources(const struct exchange *x, const struct jsn *data, struct t
 		    c.n_nodes != count_type(data, "node", NULL))
 			complain(t, x, "nodes are lost");
 	if (text_eq(type, "storage"))
-		if (observe_storages(data, &c, NULL) < 0 ||
+		if (observe_storages(data, 1, &c, NULL) < 0 ||
 		    c.n_storages != count_type(data, "storage", NULL))
 			complain(t, x, "storages are lost");
 	obs_cluster_fini(&c);
