@@ -50,7 +50,8 @@ static void own_tag(struct planner *pl)
 {
 	const char *tag = pl->policy->env.tag, *text = kv_get(&pl->goal, "tags");
 	_cleanup_strs_ struct strs tags = {0};
-	bool synced = pl->in->record && pl->in->record->synced_hash[0] && !pl->foretold;
+	const struct record *r = pl->foretold ? NULL : pl->in->record;
+	bool synced = r && r->synced_hash[0] && !record_is_unmet(r, PLANNER_TAG);
 
 	if (!tag || !*tag || synced || pl->hands_off)
 		return;
@@ -59,6 +60,9 @@ static void own_tag(struct planner *pl)
 	for (size_t i = 0; i < tags.n; i++)
 		if (text_eq_nocase(tags.v[i], tag))
 			return;
+	pl->tagless = pl->in->tagless;
+	if (pl->tagless)
+		return;
 	if (tags.n)
 		kv_setf(&pl->goal, "tags", "%s;%s", text, tag);
 	else

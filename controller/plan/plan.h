@@ -70,6 +70,7 @@ struct plan_input {
 	 */
 	const char *sized_slot;
 	uint64_t sized_gb;
+	bool tagless;	 /* PVE does not let the token put Ramet's tag on it */
 	bool restarting; /* it went down for a restart of ours, and nobody starts it */
 	/* Of leaves whose value is in a file: path → "salt:digest" of what is in it now, or why it
 	 * cannot be read. NULL: nobody looked. */

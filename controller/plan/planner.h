@@ -13,6 +13,8 @@
 
 #include "plan.h"
 
+#define PLANNER_TAG "cluster.tag" /* among what a record says is unmet */
+
 struct planner {
 	const struct plan_input *in;
 	struct plan *out;
@@ -28,6 +30,7 @@ struct planner {
 	bool unchanged; /* the manifest has not changed since it was last in sync */
 	bool adopting;	/* the marker is still to be written */
 	bool renaming;	/* the marker holds the manifest's former name */
+	bool tagless;	/* Ramet's tag is to be on, and PVE does not let the token put it there */
 	bool hands_off; /* everything that differs is only reported (suspended) */
 	enum plan_drift drift;
 	enum plan_disruption ceiling;

@@ -105,6 +105,8 @@ static void note_synced(struct planner *pl)
 		return;
 	memcpy(r->synced_hash, pl->want->hash, sizeof(r->synced_hash));
 	kv_fini(&r->unmet);
+	if (pl->tagless)
+		kv_set(&r->unmet, PLANNER_TAG, reason_word(REASON_TAG_FORBIDDEN));
 	for (size_t i = 0; i < p->n_changes; i++) {
 		const struct change *c = &p->changes[i];
 		if (c->state == CHANGE_BLOCKED && !c->drift)
@@ -138,6 +140,23 @@ static bool any_report(const struct plan *p, enum reason r)
 	return false;
 }
 
+static void tagless(struct planner *pl)
+{
+	const char *tag = pl->policy->env.tag;
+	_cleanup_str_ char *hint = mem_printf(
+	    "as root on a node, look at registered-tags and user-tag-access: pvesh get "
+	    "/cluster/options; take %s out of the registered ones (pvesh set /cluster/options "
+	    "--registered-tags ...), or let everybody set it (pvesh set /cluster/options "
+	    "--user-tag-access user-allow=list,user-allow-list=%s); or set cluster.tag to another "
+	    "tag or to \"\"; it is tried again when the manifest changes or Ramet starts",
+	    tag, tag);
+
+	give(pl, PLAN_IN_SYNC, REASON_TAG_FORBIDDEN,
+	    mem_printf(
+		"everything listed is so; PVE does not let the token put the tag %s on", tag),
+	    hint);
+}
+
 static void settled(struct planner *pl)
 {
 	struct plan *p = pl->out;
@@ -154,6 +173,8 @@ static void settled(struct planner *pl)
 	else if (any_report(p, REASON_CLONE_SOURCE_CHANGED))
 		give(pl, PLAN_IN_SYNC, REASON_CLONE_SOURCE_CHANGED,
 		    say("history, not changed: ", p, CHANGE_REPORT), NULL);
+	else if (pl->tagless)
+		tagless(pl);
 	else if (pl->in->record && !pl->out->learned.proven)
 		give(pl, PLAN_IN_SYNC, REASON_UNPROVEN,
 		    mem_strdup("everything listed is so; the record was rebuilt from the marker"),

@@ -440,6 +440,7 @@ void guest_want(struct guest *g, struct bundle *b, const struct bundle_entry *en
 		return;
 	if (!first) {
 		g->fails = 0;
+		g->tagless = false;
 		g->fight_since = clock_wall(g->env->clock);
 		mem_free_str(&g->last_step);
 	}

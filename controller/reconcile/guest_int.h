@@ -57,6 +57,7 @@ struct guest {
 	bool due;	  /* again, right after what is under way */
 	bool wait_view;	  /* the next view ends the wait */
 	bool current;	  /* planned since the manifest came */
+	bool tagless;	  /* PVE refused it Ramet's tag since the manifest came */
 	bool intent_free; /* the open intent was resolved: its number is free */
 	bool acted;	  /* an operation was carried out since the last time in sync */
 	bool author_asked;
@@ -94,6 +95,8 @@ struct guest {
 
 /* guest_hint.c: what a person can do about a refusal, beyond what its reason says; NULL: no more */
 const char *guest_hint(enum pve_reason why, const char *text);
+/* A step was refused for lack of a right: waits for a person, or goes on without Ramet's tag. */
+void guest_forbidden(struct guest *g, const char *text);
 
 /* guest_restart.c: a restart ends with a guest that runs */
 void guest_note_restart(struct guest *g); /* it is told to */

@@ -38,6 +38,7 @@ static void fill_input(struct guest *g)
 	    .going = guest_is_departing(g),
 	    .sized_slot = g->sized_slot,
 	    .sized_gb = g->sized_gb,
+	    .tagless = g->tagless,
 	    .restarting = guest_is_restarting(g),
 	    .secrets = &t->secrets,
 	    .secret_errors = &t->secret_errors,
@@ -291,10 +292,10 @@ static bool needs_person(enum pve_reason why, enum reason *ret)
 	static const struct {
 		enum pve_reason why;
 		enum reason reason;
-	} rows[] = {{PVE_FORBIDDEN, REASON_FORBIDDEN}, {PVE_ROOT_ONLY, REASON_ROOT_ONLY},
-	    {PVE_PROTECTED, REASON_PROTECTED}, {PVE_PARAMETER, REASON_REJECTED},
-	    {PVE_UNSUPPORTED, REASON_NOT_SUPPORTED}, {PVE_HA_MANAGED, REASON_HA_MANAGED},
-	    {PVE_BASE_IN_USE, REASON_LINKED_CLONES}, {PVE_REPLICATED, REASON_REPLICATED}};
+	} rows[] = {{PVE_ROOT_ONLY, REASON_ROOT_ONLY}, {PVE_PROTECTED, REASON_PROTECTED},
+	    {PVE_PARAMETER, REASON_REJECTED}, {PVE_UNSUPPORTED, REASON_NOT_SUPPORTED},
+	    {PVE_HA_MANAGED, REASON_HA_MANAGED}, {PVE_BASE_IN_USE, REASON_LINKED_CLONES},
+	    {PVE_REPLICATED, REASON_REPLICATED}};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		if (rows[i].why == why) {
@@ -324,6 +325,10 @@ static void failed(struct guest *g, const struct op_result *r)
 	    r->why == PVE_LOCKED || r->why == PVE_NO_QUORUM || r->why == PVE_UNAUTHENTICATED;
 	enum reason person;
 
+	if (r->why == PVE_FORBIDDEN) {
+		guest_forbidden(g, text);
+		return;
+	}
 	g->fails += !waits;
 	/* Each try holds the guest's lock for minutes. */
 	if (r->why == PVE_NO_SHUTDOWN && (ending || g->fails > 2)) {

@@ -73,10 +73,59 @@ static void test_no_task_of_a_refused_call(void **state)
 	world_free(&w);
 }
 
+extern const char world_cluster_yaml[];
+
+/* The cluster of all worlds with options of the datacenter. */
+static struct world *world_with(uint64_t seed, const char *options)
+{
+	static const char head[] = "cluster: { name: world }\n";
+	_cleanup_str_ char *yaml = NULL;
+
+	assert_memory_equal(world_cluster_yaml, head, strlen(head));
+	yaml = mem_printf("cluster: { name: world, options: { %s } }\n%s", options,
+	    world_cluster_yaml + strlen(head));
+	return world_new_on(seed, NULL, yaml);
+}
+
+/* Ramet's tag is decoration: what it is refused for is done without it, and that is told. */
+static void tag_is_refused(uint64_t seed, const char *options)
+{
+	struct world *w = world_with(seed, options);
+	const struct vmstat *v;
+	int64_t vmid;
+
+	tell(w);
+	commit(w, HEAD("web-01") "  cpu: { cores: 4 }\n  started: true\n", "first");
+	world_start(w, CONTROLLER_RUN);
+	must_be_ready(w);
+	vmid = world_find(w, "web-01", NULL);
+	assert_string_equal(sim_guest_get(w->sim, vmid, "cores"), "4");
+	assert_true(sim_guest_running(w->sim, vmid));
+	assert_string_equal(sim_guest_get(w->sim, vmid, "tags"), "golden");
+	v = world_vmstat(w, "web-01");
+	assert_int_equal(v->reason, REASON_TAG_FORBIDDEN);
+	assert_has(v->message, "the tag ramet");
+	assert_has(memgit_status_file(w->git, "vms/web-01.yaml"), "user-tag-access");
+	/* And so it stays, without a call to the cluster. */
+	size_t lines = memstore_lines(w->store);
+	world_run(w, HOUR_MS, NULL, NULL);
+	assert_int_equal(memstore_lines(w->store), lines);
+	assert_int_equal(world_vmstat(w, "web-01")->reason, REASON_TAG_FORBIDDEN);
+	world_free(&w);
+}
+
+static void test_tag_is_refused(void **state)
+{
+	(void)state;
+	tag_is_refused(411, "registered-tags: \"ramet;prod\"");
+	tag_is_refused(412, "user-tag-access: \"user-allow=none\"");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_no_task_of_a_refused_call),
+	    cmocka_unit_test(test_tag_is_refused),
 	};
 
 	log_set_sink(drop_log, NULL);

@@ -72,6 +72,8 @@ static void set_bool_or_word(struct golden *t, const char *key, const char *v)
 		s->in.sized_gb = strtoull(v, NULL, 10);
 	} else if (!strcmp(key, "restarting"))
 		s->in.restarting = on;
+	else if (!strcmp(key, "tagless"))
+		s->in.tagless = on;
 	else if (!strcmp(key, "snapshots"))
 		s->guest.snapshots = on;
 	else if (!strcmp(key, "ha"))
