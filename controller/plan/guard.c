@@ -76,6 +76,8 @@ static char *check_part(
 	if (device && (text_eq(name, "size") || text_eq(name, "file")))
 		return NULL; /* mended after a move, or of another volume or medium */
 	/* PVE draws a new address for what is yet to be cloned; the model alone stands for it. */
+	if (eq && created && text_eq(name, "macaddr"))
+		return NULL;
 	if (eq && strlen(eq) == 18 && strs_has(&parts, name))
 		return created ? NULL : mem_printf("the address of %s would be drawn anew", key);
 	/* The leading part: a model with its address, a volume, a CPU type. */
@@ -89,11 +91,19 @@ static char *check_part(
 	return mem_printf("the part '%s' of %s would change and is not listed", part, key);
 }
 
+/* What would be written over, or NULL. A clone is made of what is in force in its source: what
+ * waits there is not taken along. */
+static const char *text_before(
+    const struct plan_input *in, const struct obs_guest *seen, const char *key)
+{
+	return !seen ? NULL : kv_get(in->guest ? &seen->pending : &seen->current, key);
+}
+
 /* Into texts of people that are not listed, Ramet puts its marker or its tag, and nothing else. */
 static char *check_own(
     const struct plan_input *in, const struct obs_guest *seen, const char *key, const char *text)
 {
-	const char *old = seen ? kv_get(&seen->pending, key) : NULL;
+	const char *old = text_before(in, seen, key);
 	const char *tag = in->policy->env.tag;
 	bool fine;
 
@@ -140,8 +150,7 @@ static char *check_set(
 		return check_own(in, seen, key, text);
 	if (!l && !lists_slot(r, key, false))
 		return mem_printf("%s would be written and is not listed", key);
-	if (seen)
-		old = kv_get(&seen->pending, key);
+	old = text_before(in, seen, key);
 	/* A device that was to be removed is kept as it is; any other key starts afresh. */
 	if (seen && !old && lists_slot(r, key, false))
 		old = kv_get(&seen->current, key);
@@ -165,7 +174,7 @@ static char *check_del(const struct plan_input *in, const struct obs_guest *seen
 	unsigned index;
 	const struct leaf *l = leaf_of(in->want, key, NULL);
 
-	const char *old = seen ? kv_get(&seen->pending, key) : NULL;
+	const char *old = text_before(in, seen, key);
 	if (lists_slot(in->want, key, true) ||
 	    (old && strstr(old, "-cloudinit") && lists_data(in->want)))
 		return NULL;

@@ -5,6 +5,7 @@
  *   current.conf   the guest as it is; not there: no guest
  *   pending.conf   the guest after its next start; not there: the same
  *   source.conf    the template; not there: a plain one
+ *   source-pending.conf  the source after its next start; not there: the same
  *   options        "key: value" lines, see set_option
  *   expected       what the plan comes to
  */
@@ -301,6 +302,7 @@ static void set_confs(struct golden *t, const char *dir)
 	struct scene *s = &t->s;
 	_cleanup_str_ char *now = slurp(dir, "current.conf"), *next = slurp(dir, "pending.conf");
 	_cleanup_str_ char *source = slurp(dir, "source.conf");
+	_cleanup_str_ char *source_next = slurp(dir, "source-pending.conf");
 
 	if (now) {
 		conf_from(&s->guest.current, now);
@@ -310,7 +312,7 @@ static void set_confs(struct golden *t, const char *dir)
 	}
 	if (source) {
 		conf_from(&s->source.current, source);
-		conf_from(&s->source.pending, source);
+		conf_from(&s->source.pending, source_next ? source_next : source);
 	}
 }
 
