@@ -1,6 +1,7 @@
 #include "reporter.h"
 
 #include "log.h"
+#include "reportdiff.h"
 #include "reportpace.h"
 #include "reportread.h"
 
@@ -23,6 +24,7 @@ struct reporter {
 	char *head;	 /* of the status branch; "" = it does not exist */
 	struct kv known; /* path → digest of what is published */
 	struct kv sent;	 /* the same of what is being published */
+	struct treememo memo;
 	struct strs events, sent_events;
 	char *message;
 	bool dirty, restored;
@@ -52,6 +54,7 @@ struct reporter *reporter_new(const struct reporter_opts *o)
 	r->magic = MAGIC;
 	r->o = *o;
 	r->head = mem_strdup("");
+	r->memo.seed = clock_random(o->clock);
 	r->last_at = INT64_MIN / 2;
 	return r;
 }
@@ -73,6 +76,7 @@ void reporter_free(struct reporter **rp)
 	reportpace_fini(&r->pace);
 	kv_fini(&r->known);
 	kv_fini(&r->sent);
+	treememo_fini(&r->memo);
 	strs_fini(&r->events);
 	strs_fini(&r->sent_events);
 	r->magic = 0;
@@ -304,12 +308,6 @@ static bool hold(struct reporter *r, const struct gitport_publish *p)
 	return true;
 }
 
-static bool unchanged(const struct reporter *r, const struct tree_file *f, char hex[CRYPT_HEX_LEN])
-{
-	crypt_sha256_hex(f->data, f->len, hex);
-	return text_eq(kv_get(&r->known, f->path), hex);
-}
-
 static int write_outdir(struct reporter *r, const struct gitport_publish *p, struct err **err)
 {
 	struct outdir *o = r->o.outdir;
@@ -342,10 +340,8 @@ static void send_tree(struct reporter *r, struct gitport_publish *p)
 static void publish(struct reporter *r)
 {
 	const struct status *s;
-	_cleanup_tree_ struct tree t = {0};
+	_cleanup_(reportdiff_fini) struct reportdiff d = {0};
 	struct gitport_publish p = {.parent = r->head};
-	struct gitport_put *put;
-	const char **del;
 
 	r->dirty = r->held = false;
 	reporter_look(r);
@@ -355,32 +351,16 @@ static void publish(struct reporter *r)
 	}
 	(void)note_pace(r);
 	s = r->o.status(r->o.arg);
-	tree_render(s, &t);
-	put = mem_calloc(t.n + 1, sizeof(*put));
-	del = mem_calloc(r->known.n + 1, sizeof(*del));
+	reportdiff_make(&d, s, &r->known, r->o.partial, &r->memo);
 	kv_fini(&r->sent);
-	if (r->o.partial)
-		kv_copy(&r->sent, &r->known);
-	for (size_t i = 0; i < t.n; i++) {
-		char hex[CRYPT_HEX_LEN];
-
-		if (r->o.partial && !text_starts(t.v[i].path, "vms/"))
-			continue;
-		if (!unchanged(r, &t.v[i], hex))
-			put[p.n_put++] = (struct gitport_put){
-			    .path = t.v[i].path, .data = t.v[i].data, .len = t.v[i].len};
-		kv_set(&r->sent, t.v[i].path, hex);
-	}
-	KV_FOREACH (it, &r->known)
-		if (!kv_has(&r->sent, it->key))
-			del[p.n_del++] = it->key;
-	p.put = put;
-	p.del = del;
-	if ((p.n_put || p.n_del) && hold(r, &p)) {
-		free(put);
-		free(del);
+	r->sent = d.files;
+	d.files = (struct kv){0};
+	p.put = d.put;
+	p.n_put = d.n_put;
+	p.del = d.del;
+	p.n_del = d.n_del;
+	if ((p.n_put || p.n_del) && hold(r, &p))
 		return;
-	}
 	if (p.n_put || p.n_del) {
 		count_pace(r, &p);
 		free(r->message);
@@ -396,8 +376,6 @@ static void publish(struct reporter *r)
 		set_problem(r, NULL, false);
 		enter(r, REPORTER_IDLE);
 	}
-	free(put);
-	free(del);
 }
 
 static void on_timer(void *arg)

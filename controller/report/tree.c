@@ -57,7 +57,7 @@ void tree_put_sentence(struct buf *out, const char *text)
 
 /* ---- the set of files ---- */
 
-static void add(struct tree *t, char *path, char *data)
+void tree_add(struct tree *t, char *path, char *data)
 {
 	MEM_PUSH_ROOM(t->v, t->n, t->cap);
 	t->v[t->n++] = (struct tree_file){.path = path, .data = data, .len = strlen(data)};
@@ -69,16 +69,21 @@ static int compare(const void *pa, const void *pb)
 	return strcmp(a->path, b->path);
 }
 
-void tree_render(const struct status *s, struct tree *ret)
+void tree_render_tables(const struct status *s, struct tree *ret)
 {
 	*ret = (struct tree){0};
-	add(ret, mem_strdup("STATUS.md"), tree_status_md(s));
-	add(ret, mem_strdup("DRIFT.md"), tree_drift_md(s));
-	add(ret, mem_strdup("summary.json"), tree_summary_json(s));
+	tree_add(ret, mem_strdup("DRIFT.md"), tree_drift_md(s));
+	tree_add(ret, mem_strdup("STATUS.md"), tree_status_md(s));
+	tree_add(ret, mem_strdup("summary.json"), tree_summary_json(s));
+}
+
+void tree_render(const struct status *s, struct tree *ret)
+{
+	tree_render_tables(s, ret);
 	for (size_t i = 0; i < s->n_vms; i++) {
 		const struct vmstat *v = s->vms[i];
 		if (text_is_dns_label(v->name))
-			add(ret, mem_printf("vms/%s.yaml", v->name), tree_render_vm(v));
+			tree_add(ret, mem_printf("vms/%s.yaml", v->name), tree_render_vm(v));
 	}
 	qsort(ret->v, ret->n, sizeof(*ret->v), compare);
 }

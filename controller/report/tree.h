@@ -27,12 +27,18 @@ struct tree {
 #define TREE_STATUS_ROWS 500 /* of STATUS.md; the rest is counted */
 #define _cleanup_tree_ _cleanup_(tree_fini)
 
+/* All files; or those alone that are about all VMs. */
 void tree_render(const struct status *s, struct tree *ret);
+void tree_render_tables(const struct status *s, struct tree *ret);
+void tree_add(struct tree *t, char *path, char *data); /* both become the tree's */
 void tree_fini(struct tree *t);
 const struct tree_file *tree_find(const struct tree *t, const char *path);
 
 /* vms/NAME.yaml of one VM. Caller frees. */
 char *tree_render_vm(const struct vmstat *v);
+/* A number in place of the file, at a fraction of the cost: another one for a VM whose file has
+ * other bytes. seed: the same for those that are compared, and nobody else's to know. */
+uint64_t tree_fold_vm(const struct vmstat *v, uint64_t seed);
 /* A vms/NAME.yaml; hostile input: every value is held against the form that it is written in,
  * ERR_INPUT names the line that breaks it. Everything that tree_render_vm writes comes back, times
  * in whole seconds; words of reasons and findings that this version does not know become

@@ -13,8 +13,8 @@ static char *cut(const char *s)
 /* A text that others wrote: bounded, on one line. */
 static void put_cut(struct yout *y, const char *key, const char *s)
 {
-	_cleanup_str_ char *c = cut(s);
-	yout_str(y, key, c);
+	_cleanup_str_ char *c = yout_is_folding(y) ? NULL : cut(s);
+	yout_str(y, key, c ? c : s);
 }
 
 static const char *const phases[PLAN_VERDICT__MAX] = {
@@ -201,35 +201,47 @@ static void put_operation(struct yout *y, const struct vmstat *v)
 	yout_close(y);
 }
 
+static void put_vm(struct yout *y, const struct vmstat *v)
+{
+	yout_str(y, "apiVersion", "ramet.dev/v1");
+	yout_str(y, "kind", "ClonedVMStatus");
+	yout_open(y, "metadata");
+	yout_str(y, "name", v->name);
+	yout_close(y);
+	yout_open(y, "status");
+	yout_str(y, "phase", tree_phase_word(v->verdict));
+	yout_str(y, "reason", reason_word(v->reason));
+	put_cut(y, "message", v->message);
+	put_cut(y, "hint", v->hint);
+	yout_time(y, "since", v->since_wall);
+	yout_str(y, "file", v->file);
+	yout_str(y, "revision", v->rev);
+	yout_bool(y, "stale", v->stale);
+	put_conditions(y, v);
+	yout_str(y, "node", v->node);
+	put_cut(y, "power", v->power);
+	put_cut(y, "lock", v->lock);
+	yout_strs(y, "pendingKeys", &v->pending_keys);
+	yout_strs(y, "blocked", &v->blocked);
+	put_drifts(y, "drift", &v->drifts, TREE_VM_DRIFTS_MAX);
+	put_drifts(y, "corrected", &v->corrected, STATUS_CORRECTED_KEEP);
+	put_operation(y, v);
+	put_findings(y, &v->findings);
+	put_record(y, &v->record);
+	yout_close(y);
+}
+
 char *tree_render_vm(const struct vmstat *v)
 {
 	struct buf out = {0};
 	struct yout y = {.out = &out};
-	yout_str(&y, "apiVersion", "ramet.dev/v1");
-	yout_str(&y, "kind", "ClonedVMStatus");
-	yout_open(&y, "metadata");
-	yout_str(&y, "name", v->name);
-	yout_close(&y);
-	yout_open(&y, "status");
-	yout_str(&y, "phase", tree_phase_word(v->verdict));
-	yout_str(&y, "reason", reason_word(v->reason));
-	put_cut(&y, "message", v->message);
-	put_cut(&y, "hint", v->hint);
-	yout_time(&y, "since", v->since_wall);
-	yout_str(&y, "file", v->file);
-	yout_str(&y, "revision", v->rev);
-	yout_bool(&y, "stale", v->stale);
-	put_conditions(&y, v);
-	yout_str(&y, "node", v->node);
-	put_cut(&y, "power", v->power);
-	put_cut(&y, "lock", v->lock);
-	yout_strs(&y, "pendingKeys", &v->pending_keys);
-	yout_strs(&y, "blocked", &v->blocked);
-	put_drifts(&y, "drift", &v->drifts, TREE_VM_DRIFTS_MAX);
-	put_drifts(&y, "corrected", &v->corrected, STATUS_CORRECTED_KEEP);
-	put_operation(&y, v);
-	put_findings(&y, &v->findings);
-	put_record(&y, &v->record);
-	yout_close(&y);
+	put_vm(&y, v);
 	return buf_take(&out);
+}
+
+uint64_t tree_fold_vm(const struct vmstat *v, uint64_t seed)
+{
+	struct yout y = {.fold = seed};
+	put_vm(&y, v);
+	return y.fold;
 }

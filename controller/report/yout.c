@@ -93,10 +93,53 @@ static void put_key(struct yout *y, const char *key)
 	buf_addc(y->out, ':');
 }
 
+bool yout_is_folding(const struct yout *y)
+{
+	return !y->out;
+}
+
+/* What a call is, so that no two kinds give the same for other reasons. */
+enum fold { FOLD_STR = 1, FOLD_INT, FOLD_TIME, FOLD_OPEN, FOLD_ITEM, FOLD_CLOSE };
+
+static void fold_number(struct yout *y, uint64_t n)
+{
+	uint64_t x = y->fold ^ n; /* each step can be undone, so nothing gets lost on the way */
+	x = (x ^ (x >> 33)) * 0xff51afd7ed558ccdu;
+	x = (x ^ (x >> 33)) * 0xc4ceb9fe1a85ec53u;
+	y->fold = x ^ (x >> 33);
+}
+
+static void fold_text(struct yout *y, const char *s)
+{
+	size_t len = strlen(s);
+	uint64_t eight;
+	fold_number(y, len);
+	for (size_t i = 0; i < len; i += sizeof(eight)) {
+		size_t n = len - i < sizeof(eight) ? len - i : sizeof(eight);
+		eight = 0;
+		memcpy(&eight, s + i, n);
+		fold_number(y, eight);
+	}
+}
+
+/* True: it was folded, nothing is to be written. */
+static bool fold(struct yout *y, enum fold kind, const char *key)
+{
+	if (!yout_is_folding(y))
+		return false;
+	fold_number(y, kind);
+	fold_text(y, key);
+	return true;
+}
+
 void yout_str(struct yout *y, const char *key, const char *value)
 {
 	if (!value)
 		return;
+	if (fold(y, FOLD_STR, key)) {
+		fold_text(y, value);
+		return;
+	}
 	put_key(y, key);
 	buf_addc(y->out, ' ');
 	put_text(y->out, value);
@@ -105,12 +148,20 @@ void yout_str(struct yout *y, const char *key, const char *value)
 
 void yout_int(struct yout *y, const char *key, int64_t value)
 {
+	if (fold(y, FOLD_INT, key)) {
+		fold_number(y, (uint64_t)value);
+		return;
+	}
 	put_key(y, key);
 	buf_addf(y->out, " %lld\n", (long long)value);
 }
 
 void yout_bool(struct yout *y, const char *key, bool value)
 {
+	if (yout_is_folding(y)) {
+		yout_int(y, key, value);
+		return;
+	}
 	put_key(y, key);
 	buf_adds(y->out, value ? " true\n" : " false\n");
 }
@@ -119,26 +170,33 @@ void yout_time(struct yout *y, const char *key, int64_t wall_ms)
 {
 	if (wall_ms == 0)
 		return;
+	if (fold(y, FOLD_TIME, key)) {
+		fold_number(y, (uint64_t)wall_ms);
+		return;
+	}
 	_cleanup_str_ char *s = text_time(wall_ms);
 	yout_str(y, key, s);
 }
 
 void yout_open(struct yout *y, const char *key)
 {
-	put_key(y, key);
-	buf_addc(y->out, '\n');
+	if (!fold(y, FOLD_OPEN, key)) {
+		put_key(y, key);
+		buf_addc(y->out, '\n');
+	}
 	y->depth++;
 }
 
 void yout_close(struct yout *y)
 {
 	MUST(y->depth > 0);
+	(void)fold(y, FOLD_CLOSE, "");
 	y->depth--;
 }
 
 void yout_item(struct yout *y)
 {
-	y->dash = true;
+	y->dash = !fold(y, FOLD_ITEM, "");
 	y->depth++;
 }
 
@@ -164,6 +222,8 @@ void yout_strs(struct yout *y, const char *key, const struct strs *list)
 		return;
 	yout_open(y, key);
 	for (size_t i = 0; i < list->n; i++) {
+		if (fold(y, FOLD_ITEM, list->v[i]))
+			continue;
 		y->depth++;
 		y->dash = true;
 		indent(y);

@@ -3,7 +3,8 @@
  *
  * Not a serialiser of trees (the order of calls is the document) and not a reader (spec/ydoc.h).
  *
- * Writes into the caller's buffer; keeps nothing of its arguments.
+ * Writes into the caller's buffer; keeps nothing of its arguments. Without a buffer nothing is
+ * written: what would be is folded into one number, which costs a fraction.
  *
  * Pure.
  */
@@ -15,10 +16,15 @@
 #include "text.h"
 
 struct yout {
-	struct buf *out;
-	unsigned depth; /* levels of two blanks */
-	bool dash;	/* the next key begins an item of a list */
+	struct buf *out; /* NULL: fold */
+	uint64_t fold;	 /* whoever wants to compare two begins with the same */
+	unsigned depth;	 /* levels of two blanks */
+	bool dash;	 /* the next key begins an item of a list */
 };
+
+/* The calls so far, as a number: other keys, values or levels give another one, but for a chance of
+ * one in 2^64. Who does not know where it began cannot aim at one. */
+bool yout_is_folding(const struct yout *y);
 
 /* NULL is left out; everything else is text, quoted wherever another type could be read. */
 void yout_str(struct yout *y, const char *key, const char *value);
