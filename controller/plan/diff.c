@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "accord.h"
 #include "crypt.h"
 #include "effect.h"
 
@@ -345,45 +346,6 @@ static void drop_coreless(struct planner *pl)
 	}
 }
 
-/* PVE refuses a balloon larger than the memory, also when only one of them is listed and the other
- * came from the template. */
-static void block_balloon(struct planner *pl, const struct leaf *l, struct change *c)
-{
-	bool size = l->attr->id == ATTR_memory_size;
-	const struct attr *other = schema_attr(size ? ATTR_memory_balloon : ATTR_memory_size);
-	_cleanup_value_ struct value v = {0};
-
-	if ((!size && l->attr->id != ATTR_memory_balloon) || l->value.type != VALUE_INT ||
-	    resource_find(pl->want, other->id, NULL) ||
-	    pvecodec_get(other, NULL, &pl->goal, NULL, &v, NULL) < 0 || v.type != VALUE_INT ||
-	    (size ? v.i <= l->value.i : l->value.i <= v.i))
-		return;
-	change_block(c, REASON_REJECTED,
-	    "PVE allows no balloon larger than the memory, and %s is %lld", other->path,
-	    (long long)v.i);
-	change_hint(c, "list %s as well", other->path);
-}
-
-/* PVE refuses an order that names a device which the VM has not, and all else in the request with
- * it.
- */
-static void block_order(struct planner *pl, const struct leaf *l, struct change *c)
-{
-	_cleanup_strs_ struct strs lacking = {0};
-
-	if (l->attr->codec != CODEC_BOOT || l->value.type != VALUE_SET)
-		return;
-	for (size_t i = 0; i < l->value.set.n; i++)
-		if (!kv_has(&pl->goal, l->value.set.v[i]))
-			strs_add(&lacking, l->value.set.v[i]);
-	if (!lacking.n)
-		return;
-	_cleanup_str_ char *all = strs_join(&lacking, ", ");
-	change_block(c, REASON_DEVICE_INCOMPLETE,
-	    "the VM has no %s, and PVE takes no order that names what is not there", all);
-	change_hint(c, "list %s as a device as well, or take it out of %s", all, l->attr->path);
-}
-
 static void write_leaf(struct planner *pl, const struct leaf *l, const struct value *want,
     const struct value *have, bool readable)
 {
@@ -401,8 +363,7 @@ static void write_leaf(struct planner *pl, const struct leaf *l, const struct va
 		change_block(c, REASON_NOT_SUPPORTED, "it is fixed once the slot is in use");
 	if (!made)
 		block_coreless(pl, l, c);
-	block_balloon(pl, l, c);
-	block_order(pl, l, c);
+	accord_leaf(pl, l, c);
 	size_t before = pl->out->n_changes;
 	bool may = planner_may(pl, c);
 	if (may && pvecodec_put(l->attr, l->slot, want, &pl->goal, &pl->policy->env, &err) < 0) {
@@ -531,4 +492,5 @@ void diff_leaves(struct planner *pl)
 			leaf(pl, &pl->want->leaves[i]);
 	drop_coreless(pl);
 	complete_leads(pl);
+	accord_boot_order(pl);
 }

@@ -41,6 +41,21 @@ static void set_hotplug(const struct planner *pl, struct change *c, const char *
 		set_effect(c, CLASS_PENDING, PLAN_NONE, true);
 }
 
+static int64_t number_of(const struct kv *conf, enum attr_id id)
+{
+	int64_t n;
+	const char *text = kv_get(conf, schema_attr(id)->key);
+	return text && text_to_int(text, 1, INT32_MAX, &n) == 0 ? n : 1;
+}
+
+/* More processors than the running guest was started for: there is no place to plug them. */
+static bool is_beyond_start(const struct planner *pl, const struct value *want)
+{
+	const struct kv *now = &pl->g->current;
+	return want->type == VALUE_INT &&
+	       want->i > number_of(now, ATTR_cpu_cores) * number_of(now, ATTR_cpu_sockets);
+}
+
 static bool has_word(const struct value *v, const char *word)
 {
 	return v->type == VALUE_SET && strs_has(&v->set, word);
@@ -61,6 +76,8 @@ static enum attr_class class_of(const struct planner *pl, const struct attr *a,
 	if (a->class == CLASS_SILENT && a->hotplug && effect_hotplugs(&pl->g->current, a->hotplug))
 		return CLASS_LIVE;
 	if (a->id == ATTR_agent_trim && !kv_has(&pl->g->current, a->key))
+		return CLASS_PENDING;
+	if (a->id == ATTR_cpu_vcpus && is_beyond_start(pl, want))
 		return CLASS_PENDING;
 	if (a->id == ATTR_memory_balloon) {
 		bool off = have->type == VALUE_INT && have->i == 0;

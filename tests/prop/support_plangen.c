@@ -250,13 +250,24 @@ static void list_leaf(struct resource *r, const struct attr *a, const char *slot
 	r->leaves[r->n_leaves++] = (struct leaf){.attr = a, .slot = mem_strdup(slot), .value = v};
 }
 
+/* Seldom fits to what the rest of a random guest is: blocked then, and the whole clone with it. */
+static bool is_left_out(const struct attr *a)
+{
+	static const enum attr_id choosy[] = {
+	    ATTR_boot_order, ATTR_cpu_vcpus, ATTR_viommu, ATTR_memory_balloon};
+	for (size_t i = 0; i < ARRAY_LEN(choosy); i++)
+		if (a->id == choosy[i])
+			return plangen_chance(80);
+	return false;
+}
+
 static void list_rows(struct resource *r, const char *block, const char *slot, unsigned percent)
 {
 	for (unsigned i = 0; i < ATTR_ID__MAX; i++) {
 		const struct attr *a = schema_attr(i);
 		if (plangen_is_leaf_of_guest(a) && text_starts(a->path, block) &&
 		    plangen_chance(percent) && (slot || !strchr(a->path, '*')) &&
-		    (stands_alone(a) || has_core_in_list(r, a, slot)))
+		    (stands_alone(a) || has_core_in_list(r, a, slot)) && !is_left_out(a))
 			list_leaf(r, a, slot);
 	}
 }

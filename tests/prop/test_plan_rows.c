@@ -201,6 +201,16 @@ static void open_row(struct row *r)
 	r->m.exists = true;
 	if (r->a->id == ATTR_memory_balloon)
 		kv_set(&r->m.guest.current, "balloon", "64");
+	/* What the row goes together with. */
+	static const struct {
+		enum attr_id id;
+		const char *key, *text;
+	} beside[] = {{ATTR_memory_balloon, "memory", "268435456"},
+	    {ATTR_cpu_vcpus, "sockets", "65536"}, {ATTR_viommu, "machine", "q35"},
+	    {ATTR_boot_order, "usb1", "spice"}};
+	for (size_t i = 0; i < ARRAY_LEN(beside); i++)
+		if (beside[i].id == r->a->id)
+			kv_set(&r->m.guest.current, beside[i].key, beside[i].text);
 }
 
 /* What the row's device is nothing without, unless that is the row itself. */

@@ -1,0 +1,168 @@
+#include "accord.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "pvetext.h"
+
+#define DEFAULT_MIB 512 /* of memory, by PVE */
+
+/* The value that the VM will have: as listed, else as it is. False: PVE's default, *ret untouched.
+ */
+static bool coming(const struct planner *pl, enum attr_id id, struct value *ret)
+{
+	const struct leaf *l = resource_find(pl->want, id, NULL);
+
+	if (l && l->value.type == VALUE_NULL)
+		return false;
+	if (l)
+		value_copy(ret, &l->value);
+	else if (pvecodec_get(schema_attr(id), NULL, &pl->goal, NULL, ret, NULL) < 0)
+		return false;
+	return ret->type != VALUE_ABSENT;
+}
+
+static int64_t coming_int(const struct planner *pl, enum attr_id id, int64_t deflt)
+{
+	_cleanup_value_ struct value v = {0};
+	return coming(pl, id, &v) && v.type == VALUE_INT ? v.i : deflt;
+}
+
+static bool is_listed(const struct planner *pl, enum attr_id id)
+{
+	return resource_find(pl->want, id, NULL) != NULL;
+}
+
+/* ---- the rules; c is the change of one of the rows ---- */
+
+/* PVE refuses a balloon larger than the memory. */
+static void balloon(const struct planner *pl, struct change *c)
+{
+	enum attr_id other =
+	    c->attr->id == ATTR_memory_size ? ATTR_memory_balloon : ATTR_memory_size;
+	int64_t size = coming_int(pl, ATTR_memory_size, DEFAULT_MIB);
+
+	if (coming_int(pl, ATTR_memory_balloon, 0) <= size || is_listed(pl, other))
+		return;
+	change_block(c, REASON_VALUES_CONFLICT,
+	    "PVE allows no balloon larger than the memory, and %s is %lld",
+	    schema_attr(other)->path, (long long)coming_int(pl, other, DEFAULT_MIB));
+	change_hint(c, "list %s as well", schema_attr(other)->path);
+}
+
+/* PVE stores it, and then the guest cannot be started. */
+static void vcpus(const struct planner *pl, struct change *c)
+{
+	int64_t most = coming_int(pl, ATTR_cpu_sockets, 1) * coming_int(pl, ATTR_cpu_cores, 1);
+	int64_t plugged = coming_int(pl, ATTR_cpu_vcpus, 0);
+
+	if (plugged <= most)
+		return;
+	change_block(c, REASON_VALUES_CONFLICT,
+	    "cpu.vcpus would be %lld and cpu.sockets times cpu.cores %lld: the guest could not be "
+	    "started",
+	    (long long)plugged, (long long)most);
+	change_hint(c, "list %s as well",
+	    is_listed(pl, ATTR_cpu_vcpus) ? "cpu.sockets and cpu.cores" : "cpu.vcpus");
+}
+
+static void viommu(const struct planner *pl, struct change *c)
+{
+	_cleanup_value_ struct value kind = {0}, type = {0};
+
+	if (!coming(pl, ATTR_viommu, &kind) || !text_eq(kind.s, "intel"))
+		return;
+	bool known = coming(pl, ATTR_machine, &type);
+	if (known && strstr(type.s, "q35"))
+		return;
+	change_block(c, REASON_VALUES_CONFLICT,
+	    "PVE has this kind of IOMMU for machines of type q35 only, and machine is %s",
+	    known ? type.s : "pc");
+	change_hint(c, "list %s as well", c->attr->id == ATTR_viommu ? "machine" : "viommu");
+}
+
+static void clipboard(const struct planner *pl, struct change *c)
+{
+	_cleanup_value_ struct value type = {0}, kind = {0};
+
+	if (!coming(pl, ATTR_vga_clipboard, &kind) || !coming(pl, ATTR_vga_type, &type) ||
+	    (!text_starts(type.s, "serial") && !text_eq(type.s, "none")))
+		return;
+	change_block(c, REASON_VALUES_CONFLICT,
+	    "the VNC clipboard needs a graphics card, and vga.type is %s", type.s);
+	change_hint(c, "list %s as well",
+	    c->attr->id == ATTR_vga_clipboard ? "vga.type" : "vga.clipboard: null");
+}
+
+/* A medium on a storage that the node has not. Whether the medium itself is there is not looked at:
+ * storages may have very many. */
+static void medium(const struct planner *pl, const struct leaf *l, struct change *c)
+{
+	const struct obs_cluster *cl = pl->in->cluster;
+	const char *colon = l->value.type == VALUE_STR ? strchr(l->value.s, ':') : NULL;
+
+	if (!colon || !cl || !cl->n_storages)
+		return;
+	_cleanup_str_ char *storage = mem_strndup(l->value.s, (size_t)(colon - l->value.s));
+	const struct obs_storage *st = obs_cluster_storage(cl, storage, pl->g->node);
+	if (!st || !st->active)
+		change_block(c, REASON_STORAGE_UNKNOWN, "node %s has no storage %s %s", pl->g->node,
+		    storage, st ? "that is active" : "that the token may see");
+}
+
+void accord_leaf(const struct planner *pl, const struct leaf *l, struct change *c)
+{
+	static const struct {
+		enum attr_id rows[3];
+		void (*rule)(const struct planner *pl, struct change *c);
+	} rules[] = {
+	    {{ATTR_memory_size, ATTR_memory_balloon, ATTR_ID__MAX}, balloon},
+	    {{ATTR_cpu_vcpus, ATTR_cpu_cores, ATTR_cpu_sockets}, vcpus},
+	    {{ATTR_viommu, ATTR_machine, ATTR_ID__MAX}, viommu},
+	    {{ATTR_vga_clipboard, ATTR_vga_type, ATTR_ID__MAX}, clipboard},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rules); i++)
+		for (size_t k = 0; k < ARRAY_LEN(rules[i].rows); k++)
+			if (rules[i].rows[k] == l->attr->id)
+				rules[i].rule(pl, c);
+	if (l->attr->codec == CODEC_CDROM)
+		medium(pl, l, c);
+}
+
+/* ---- the boot order ---- */
+
+/* PVE asks what is there now, what waits and what the request brings, and that it is not removed by
+ * it. */
+static bool is_there(const struct planner *pl, const char *device)
+{
+	return kv_has(&pl->goal, device) ||
+	       (kv_has(&pl->g->current, device) && !strs_has(&pl->del, device));
+}
+
+void accord_boot_order(struct planner *pl)
+{
+	const struct attr *order_row = planner_row("", CODEC_BOOT);
+	const char *key = order_row->key;
+	struct change *c = NULL;
+	_cleanup_strs_ struct strs order = {0}, missing = {0};
+
+	for (size_t i = 0; i < pl->out->n_changes; i++)
+		if (pl->out->changes[i].attr == order_row && pl->out->changes[i].state == CHANGE_DO)
+			c = &pl->out->changes[i];
+	if (!c || !kv_has(&pl->goal, key) || pvetext_boot_parse(kv_get(&pl->goal, key), &order) < 0)
+		return;
+	for (size_t i = 0; i < order.n; i++)
+		if (!is_there(pl, order.v[i]))
+			strs_add(&missing, order.v[i]);
+	if (!missing.n)
+		return;
+	_cleanup_str_ char *names = strs_join(&missing, ", ");
+	change_block(c, REASON_DEVICE_INCOMPLETE,
+	    "the VM has no %s, and PVE takes no order that names what is not there", names);
+	change_hint(c, "list %s as a device as well, or take it out of %s", names, order_row->path);
+	if (kv_has(&pl->g->pending, key))
+		kv_set(&pl->goal, key, kv_get(&pl->g->pending, key));
+	else
+		kv_del(&pl->goal, key);
+}
