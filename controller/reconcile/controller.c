@@ -8,7 +8,7 @@
 #include <string.h>
 
 #define WATCH_MS 250
-#define STOP_MS 10000
+#define STOP_MS 9000 /* so that all is over within 10 s, after which others kill */
 #define STOP_POLL_MS 200
 #define READS 16
 

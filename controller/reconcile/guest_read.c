@@ -368,8 +368,10 @@ static void orphan(struct guest *g)
 	}
 	g->gone_seen = g->hidden_seen = 0;
 	g->current = true;
-	guest_set_status(
-	    g, PLAN_OFF, REASON_ORPHANED, "the manifest is gone; the VM is left as it is", NULL);
+	guest_set_status(g, PLAN_OFF, REASON_ORPHANED,
+	    g->rec.vmid ? "the manifest is gone; the VM is left as it is"
+			: "the manifest is gone, and there is no VM of it",
+	    NULL);
 	guest_settle(g);
 }
 

@@ -6,6 +6,9 @@
 
 #include "text.h"
 
+/* A task is started and begins. What takes time after that, its locks apart, is its work. */
+#define STEPS_BEFORE_WORK 2
+
 struct rule {
 	struct sim_fault f;
 	char *method, *path, *text;
@@ -39,7 +42,7 @@ void sim_fault_add(struct sim *s, const struct sim_fault *f)
 	s->rules[s->nrules++] = r;
 }
 
-void sim_fault_clear(struct sim *s)
+static void rules_free(struct sim *s)
 {
 	for (size_t i = 0; i < s->nrules; i++) {
 		free(s->rules[i].method);
@@ -49,9 +52,21 @@ void sim_fault_clear(struct sim *s)
 	s->nrules = 0;
 }
 
+void sim_fault_clear(struct sim *s)
+{
+	rules_free(s);
+	for (struct job *j = s->jobs; j; j = j->next) {
+		bool stood = j->standing;
+
+		j->standing = false;
+		if (stood)
+			job_next(j, 0, j->fn);
+	}
+}
+
 void faults_free(struct sim *s)
 {
-	sim_fault_clear(s);
+	rules_free(s);
 	free(s->rules);
 }
 
@@ -107,6 +122,17 @@ void fault_held(struct job *j)
 {
 	if (j->sim->held)
 		j->sim->held(j->sim->held_arg, j->method, j->path);
+}
+
+bool fault_stands(struct job *j, int64_t ms)
+{
+	if (!j->task || !j->faulty || j->fault != SIM_FAULT_TASK_HOLD ||
+	    ++j->fault_steps <= STEPS_BEFORE_WORK || ms <= 0)
+		return false;
+	j->standing = true;
+	j->faulty = false; /* only once */
+	fault_held(j);
+	return true;
 }
 
 size_t sim_requests(const struct sim *s)

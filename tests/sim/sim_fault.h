@@ -14,6 +14,8 @@
 
 /* Counts the request against all rules; the first that strikes is noted in the job. */
 void fault_pick(struct job *j);
+/* A task that is told to stand still does not take its next step. */
+bool fault_stands(struct job *j, int64_t ms);
 /* The request is held, or its answer. */
 void fault_held(struct job *j);
 void faults_free(struct sim *s);

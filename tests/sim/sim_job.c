@@ -50,7 +50,8 @@ struct job *job_new(struct sim *s)
 void job_next(struct job *j, int64_t ms, void (*fn)(struct job *j))
 {
 	j->fn = fn;
-	j->timer = sim_at(j->sim, j->sim->now + ms, job_run, j);
+	if (!fault_stands(j, ms))
+		j->timer = sim_at(j->sim, j->sim->now + ms, job_run, j);
 }
 
 static void fs_ready(struct job *j)

@@ -88,6 +88,8 @@ struct job {
 	int fault_status;
 	int64_t fault_delay;
 	char *fault_text;
+	unsigned fault_steps; /* of a task that is to stand still */
+	bool standing;
 
 	/* What it does instead of dying when a lock takes too long or the task is stopped; the job
 	 * must end in it or arrange its next step. */

@@ -9,6 +9,7 @@
 #   given hook NAME                    of the repository; the script is read from here
 #   commit "SUBJECT" FILE from PATH    to main; also: FILE <<END, FILE removed; several with commit -
 #   start controller [OPTION…]         stop controller, kill controller, reload controller
+#   stop_in_time                       stop controller, which takes 10 s at most
 #   wait applied                       the newest commit is in force on every VM
 #   wait status NAME CONDITION         Ready, Stalled, Drifted …; CONDITION=False
 #   wait config NAME KEY VALUE         KEY of the guest's configuration; "absent"
@@ -16,6 +17,7 @@
 #   wait log TEXT                      a line of the controller's log since the last `remember`
 #   wait journal FILTER                an entry of the cluster's journal since the last `remember`
 #   wait no VM NAME                    no guest carries its marker
+#   wait held PATTERN                  a fault holds METHOD PATH, or the task that it began
 #   expect …                           the same as wait, at once, and:
 #   expect clone NAME of VMID with CHANGE…   exactly so: KEY=VALUE, KEY.PART=VALUE, -KEY
 #   expect guest NAME as remembered with CHANGE…   the same against `remember guest`
@@ -181,6 +183,14 @@ stop() {
 	[ "$stage_exit" = 0 ] || story_fail "the controller ended with $stage_exit, expected 0"
 }
 
+stop_in_time() {
+	local from=${EPOCHREALTIME/./} took
+	stop controller
+	took=$(((${EPOCHREALTIME/./} - from) / 1000))
+	echo "it ended within $took ms"
+	[ $took -le $((10000 * stage_patience)) ] || story_fail "it took $took ms to end"
+}
+
 kill() {
 	stage_stop controller KILL
 }
@@ -265,6 +275,10 @@ is_pool() {
 
 is_gone() {
 	! stage_is_up controller
+}
+
+is_held() {
+	grep -qE "^held $1" "$stage/sim.out"
 }
 
 # wait no VM NAME

@@ -92,10 +92,10 @@ static unsigned n_held;
 
 static void on_held(void *arg, const char *method, const char *path)
 {
+	_cleanup_str_ char *what = mem_printf("%s %s", method, path);
+
 	n_held++;
-	assert_string_equal(arg, "me");
-	assert_string_equal(method, "PUT");
-	assert_string_equal(path, CONF);
+	assert_string_equal(what, arg);
 }
 
 /* Said in words, from now on: nothing comes of the one, nothing is heard of the other. */
@@ -106,7 +106,7 @@ static void holds(void **state)
 	struct err *e = NULL;
 
 	n_held = 0;
-	sim_fault_watch(c->sim, on_held, (void *)"me");
+	sim_fault_watch(c->sim, on_held, (void *)"PUT " CONF);
 	assert_int_equal(call(c, "PUT", CONF, "name=before"), 200);
 	assert_int_equal(sim_fault_add_text(c->sim, "hold,method=PUT,nth=2", &e), 0);
 	assert_int_equal(call(c, "PUT", CONF, "name=a"), 200);
@@ -128,6 +128,26 @@ static void holds(void **state)
 	assert_int_equal(sim_fault_add_text(c->sim, "hold,nth=x", &e), -1);
 	assert_string_equal(err_msg(e), "fault hold,nth=x: \"nth=x\" is not understood");
 	err_free(&e);
+}
+
+/* A task stands still once its work has begun, and goes on when the faults end. */
+static void tasks_stand_still(void **state)
+{
+	struct client *c = *state;
+	struct err *e = NULL;
+
+	n_held = 0;
+	sim_fault_watch(c->sim, on_held, (void *)"POST /nodes/pve1/qemu/9000/clone");
+	assert_int_equal(sim_fault_add_text(c->sim, "task-hold,method=POST,nth=1", &e), 0);
+	c->auth = CTL;
+	assert_int_equal(call(c, "POST", "/nodes/pve1/qemu/9000/clone", "newid=200"), 200);
+	sim_run_until(c->sim, sim_now(c->sim) + 600000);
+	assert_int_equal(n_held, 1);
+	assert_string_equal(sim_guest_get(c->sim, 200, "lock"), "clone");
+	sim_fault_clear(c->sim);
+	sim_run_until(c->sim, sim_now(c->sim) + 600000);
+	assert_null(sim_guest_get(c->sim, 200, "lock"));
+	assert_non_null(sim_guest_get(c->sim, 200, "scsi0"));
 }
 
 static void tasks_fail(void **state)
@@ -237,6 +257,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(before_and_after, setup, teardown),
 	    cmocka_unit_test_setup_teardown(delays, setup, teardown),
 	    cmocka_unit_test_setup_teardown(holds, setup, teardown),
+	    cmocka_unit_test_setup_teardown(tasks_stand_still, setup, teardown),
 	    cmocka_unit_test_setup_teardown(tasks_fail, setup, teardown),
 	    cmocka_unit_test_setup_teardown(chance_comes_from_the_seed, setup, teardown),
 	    cmocka_unit_test_setup_teardown(journal_names_the_one, setup, teardown),
