@@ -103,6 +103,8 @@ static void add_since(struct buf *b, const struct attr *a)
 	int major, minor;
 	if (pvekeys_since(a, &major, &minor))
 		buf_addf(b, " Since PVE %d.%d.", major, minor);
+	if (pvekeys_root_until(a, &major, &minor))
+		buf_addf(b, " Before PVE %d.%d only root@pam may set it.", major, minor);
 }
 
 static void add_attr(struct buf *b, const struct attr *a)

@@ -6,9 +6,11 @@
 static const struct pvekey keys[] = {
 #define PVEKEY(name, kind, why) {name, PVEKEYS_##kind, why},
 #define PVESINCE(key, part, major, minor)
+#define PVEROOT(key, major, minor)
 #include "pvekeys.def"
 #undef PVEKEY
 #undef PVESINCE
+#undef PVEROOT
 };
 
 static const struct since {
@@ -17,9 +19,21 @@ static const struct since {
 } sinces[] = {
 #define PVEKEY(name, kind, why)
 #define PVESINCE(key, part, major, minor) {key, part, major, minor},
+#define PVEROOT(key, major, minor)
 #include "pvekeys.def"
 #undef PVEKEY
 #undef PVESINCE
+#undef PVEROOT
+};
+
+static const struct since roots[] = {
+#define PVEKEY(name, kind, why)
+#define PVESINCE(key, part, major, minor)
+#define PVEROOT(key, major, minor) {key, NULL, major, minor},
+#include "pvekeys.def"
+#undef PVEKEY
+#undef PVESINCE
+#undef PVEROOT
 };
 /* clang-format on */
 
@@ -58,10 +72,11 @@ bool pvekeys_is_managed(const struct pvekey *k)
 	return is_written(k->why ? k->why : k->name);
 }
 
-bool pvekeys_since(const struct attr *a, int *ret_major, int *ret_minor)
+static bool find(
+    const struct since *v, size_t n, const struct attr *a, int *ret_major, int *ret_minor)
 {
-	for (size_t i = 0; i < ARRAY_LEN(sinces); i++) {
-		const struct since *s = &sinces[i];
+	for (size_t i = 0; i < n; i++) {
+		const struct since *s = &v[i];
 		if (!a->key || strcmp(a->key, s->key) != 0 ||
 		    (s->part && !text_eq(a->part, s->part)))
 			continue;
@@ -70,4 +85,14 @@ bool pvekeys_since(const struct attr *a, int *ret_major, int *ret_minor)
 		return true;
 	}
 	return false;
+}
+
+bool pvekeys_since(const struct attr *a, int *ret_major, int *ret_minor)
+{
+	return find(sinces, ARRAY_LEN(sinces), a, ret_major, ret_minor);
+}
+
+bool pvekeys_root_until(const struct attr *a, int *ret_major, int *ret_minor)
+{
+	return find(roots, ARRAY_LEN(roots), a, ret_major, ret_minor);
 }

@@ -177,8 +177,20 @@ static bool is_on_host_device(const struct planner *pl, const struct change *c)
 	return false;
 }
 
+/* The cluster's version is known, and older than this one. */
+static bool is_before(const struct planner *pl, int major, int minor)
+{
+	const struct obs_cluster *cl = pl->in->cluster;
+
+	return cl && cl->version_major &&
+	       (cl->version_major < major ||
+		   (cl->version_major == major && cl->version_minor < minor));
+}
+
 static bool is_root_only(const struct planner *pl, const struct change *c)
 {
+	int major, minor;
+
 	bool root =
 	    pl->policy->token_is_root || (pl->in->cluster && pl->in->cluster->token_is_root);
 	if (!c->attr || root)
@@ -186,6 +198,8 @@ static bool is_root_only(const struct planner *pl, const struct change *c)
 	if (c->attr->flags & ATTR_ROOT_DEVICE)
 		return is_host_device(c->from) || is_host_device(c->to);
 	if (c->slot && is_on_host_device(pl, c))
+		return true;
+	if (pvekeys_root_until(c->attr, &major, &minor) && is_before(pl, major, minor))
 		return true;
 	return c->attr->flags & ATTR_ROOT_ONLY;
 }
@@ -196,8 +210,7 @@ static bool is_too_new(const struct planner *pl, struct change *c)
 	const struct obs_cluster *cl = pl->in->cluster;
 	int major, minor;
 
-	if (!c->attr || !cl || !cl->version_major || !pvekeys_since(c->attr, &major, &minor) ||
-	    cl->version_major > major || (cl->version_major == major && cl->version_minor >= minor))
+	if (!c->attr || !pvekeys_since(c->attr, &major, &minor) || !is_before(pl, major, minor))
 		return false;
 	change_block(c, REASON_PVE_TOO_OLD, "it came with PVE %d.%d, and this cluster is %d.%d",
 	    major, minor, cl->version_major, cl->version_minor);

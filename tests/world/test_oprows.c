@@ -57,7 +57,8 @@ static int64_t vmid_of(size_t i)
 static bool is_too_new(size_t i)
 {
 	int major, minor;
-	return w->seed % 2 == 0 && pvekeys_since(schema_attr(oprows[i].id), &major, &minor);
+	return w->seed % 2 == 0 && pvekeys_since(schema_attr(oprows[i].id), &major, &minor) &&
+	       major > 8; /* 8.4 */
 }
 
 /* $VM is the number, $SOURCE that of the source, $OTHER the power that it has not. */

@@ -112,7 +112,7 @@ const char *rowcase_slot(const struct rowcase *c)
 bool rowcase_is_too_new(const struct attr *a)
 {
 	int major, minor;
-	return stage->w->seed % 2 == 0 && pvekeys_since(a, &major, &minor); /* 8.4 */
+	return stage->w->seed % 2 == 0 && pvekeys_since(a, &major, &minor) && major > 8; /* 8.4 */
 }
 
 /* What the row's device is nothing without. */
