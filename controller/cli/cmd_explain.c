@@ -13,6 +13,7 @@
 #define LOOK_MS 500
 #define UNSEEN_MS 4000 /* without an answer of the cluster */
 #define UNREAD_MS 30000
+#define UNTOLD_MS 20000 /* without Git's answer about what was reported */
 
 /* What the look gave. */
 struct now {
@@ -91,7 +92,10 @@ static void on_watch(void *arg)
 		w->late = "the cluster cannot be reached: no endpoint has answered within 4 s "
 			  "(check cluster.endpoints and the network)";
 	else if (waited >= UNREAD_MS)
-		w->late = "it could not be read within 30 s";
+		w->late = c && controller_bundle(c)
+			      ? "it could not be read within 30 s"
+			      : "Git has not answered within 30 s (look at git.url and at its "
+				"server)";
 	else
 		w->timer = clock_timer(w->clock, LOOK_MS, on_watch, w);
 	if (w->late)
@@ -202,7 +206,7 @@ int cmd_explain(const struct cli *c)
 {
 	_cleanup_statusload_ struct statusload l = {0};
 	struct now now = {0};
-	int rc = statusload_open(c, &l);
+	int rc = statusload_open(c, UNTOLD_MS, &l);
 	if (rc != CLI_OK)
 		return rc;
 	look(c, c->args[0], &now);

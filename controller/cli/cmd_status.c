@@ -17,7 +17,7 @@ int cmd_status(const struct cli *c)
 	_cleanup_statusload_ struct statusload l = {0};
 	_cleanup_buf_ struct buf out = {0};
 	struct statusview o = view(c);
-	int rc = statusload_open(c, &l);
+	int rc = statusload_open(c, 0, &l);
 	if (rc != CLI_OK)
 		return rc;
 	const struct vmstat *v = c->n_args > 0 ? statusload_find(&l, c->args[0]) : NULL;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "log.h"
+#include "progress.h"
 #include "setup.h"
 #include "tree.h"
 
@@ -117,6 +118,7 @@ struct fetch {
 	struct loop *loop;
 	struct statusload load;
 	struct err *err;
+	int64_t within_ms;
 	bool done, found;
 };
 
@@ -135,12 +137,36 @@ static void on_status(void *arg, const struct gitport_result *res)
 	loop_stop(f->loop);
 }
 
-static int from_branch(struct setup *s, struct statusload *ret, struct err **err)
+static void on_late(void *arg)
 {
-	struct fetch f = {.loop = s->loop};
+	struct fetch *f = arg;
+	(void)err_set(&f->err, ERR_TIMEOUT, "Git has not answered within %lld s",
+	    (long long)(f->within_ms / 1000));
+	(void)err_hint(&f->err, "look at git.url and at its server; \"ramet status\" waits for as "
+				"long as git.timeout says");
+	loop_stop(f->loop);
+}
+
+static char *summary(void *arg)
+{
+	(void)arg;
+	return mem_strdup("reading from Git what was reported");
+}
+
+static int from_branch(struct setup *s, int64_t within_ms, struct statusload *ret, struct err **err)
+{
+	struct fetch f = {.loop = s->loop, .within_ms = within_ms};
 	struct gitport *git = s->ports.git;
-	(void)git->ops->read_status(git, on_status, &f);
+	struct progress_opts po = progress_stderr(s->cli, s->ports.clock);
+	po.summary = summary;
+	_cleanup_progress_ struct progress *progress = po.live ? progress_new(&po) : NULL;
+	timer_id late =
+	    within_ms ? clock_timer(s->ports.clock, within_ms, on_late, &f) : (timer_id)0;
+	gitport_job job = git->ops->read_status(git, on_status, &f);
 	int rc = loop_run(s->loop, err);
+	clock_cancel(s->ports.clock, &late);
+	if (!f.done)
+		gitport_cancel(git, &job);
 	if (rc != 0 || f.err || !f.found) {
 		statusload_fini(&f.load);
 		if (rc != 0)
@@ -151,21 +177,21 @@ static int from_branch(struct setup *s, struct statusload *ret, struct err **err
 	return 0;
 }
 
-int statusload_get(struct setup *s, struct statusload *ret, struct err **err)
+int statusload_get(struct setup *s, int64_t within_ms, struct statusload *ret, struct err **err)
 {
-	return s->outdir ? from_directory(s, ret, err) : from_branch(s, ret, err);
+	return s->outdir ? from_directory(s, ret, err) : from_branch(s, within_ms, ret, err);
 }
 
 /* ---- for commands ---- */
 
-int statusload_open(const struct cli *c, struct statusload *ret)
+int statusload_open(const struct cli *c, int64_t within_ms, struct statusload *ret)
 {
 	_cleanup_setup_ struct setup s = SETUP_NONE;
 	_cleanup_err_ struct err *err = NULL;
 	int rc = setup_open(c, SETUP_STATUS, &s);
 	if (rc != CLI_OK)
 		return rc;
-	if (statusload_get(&s, ret, &err) != 0)
+	if (statusload_get(&s, within_ms, ret, &err) != 0)
 		return cli_fail(c, err);
 	for (size_t i = 0; i < ret->problems.n; i++)
 		log_warn("status", "%s, ignoring", ret->problems.v[i]);

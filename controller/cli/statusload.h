@@ -30,13 +30,15 @@ const struct vmstat *statusload_find(const struct statusload *l, const char *nam
 struct cli;
 struct setup;
 /* Asks the branch, or reads the directory when the report goes there. ERR_NOTFOUND when nothing was
- * ever reported. */
-int statusload_get(struct setup *s, struct statusload *ret, struct err **err) MUST_CHECK;
+ * ever reported, ERR_TIMEOUT when Git has not answered within within_ms; 0 = as long as git.timeout
+ * allows. */
+int statusload_get(
+    struct setup *s, int64_t within_ms, struct statusload *ret, struct err **err) MUST_CHECK;
 
 /* The same for a command, with a set-up of its own (Git alone, and with report.mode: files not even
  * that): CLI_OK, or the exit status after telling why not. Files of the report that make no sense
  * are told, and are in `problems`. */
-int statusload_open(const struct cli *c, struct statusload *ret) MUST_CHECK;
+int statusload_open(const struct cli *c, int64_t within_ms, struct statusload *ret) MUST_CHECK;
 /* Tells that nobody of that name is reported. Returns the exit status. */
 int statusload_unknown(const struct cli *c, const struct statusload *l, const char *name);
 
