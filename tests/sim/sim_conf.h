@@ -101,6 +101,9 @@ bool cloudinit_key(const char *key);
 /* The configuration in force or of a snapshot; NULL if there is no such (sim_clone.c). */
 const struct kv *source_conf(const struct guest *g, const char *snap);
 
+/* move_disk to another guest (sim_reassign.c). */
+void reassign_disk(struct job *j);
+
 /* Applying what is pending (sim_hotplug.c). */
 bool pending_apply_stopped(struct job *j, struct guest *g, struct oops *o);
 bool pending_apply_running(

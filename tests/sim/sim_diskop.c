@@ -289,7 +289,7 @@ static void move_task(struct job *j)
 	job_lock_guest(j, j->vmid, true, move_locked);
 }
 
-/* A storage to go to, and the right to allocate there; to another guest is not simulated. */
+/* A storage to go to, and the right to allocate there. */
 static bool move_where(struct job *j, struct oops *o)
 {
 	const char *to = job_param(j, "storage"), *vm = job_param(j, "target-vmid");
@@ -301,8 +301,6 @@ static bool move_where(struct job *j, struct oops *o)
 		oops_param(o, "target-vmid", "%s", why);
 		return oops_param(o, "storage", "%s", why);
 	}
-	if (vm)
-		return oops_die(o, "disks do not change guests in this simulation");
 	path = mem_printf("/storage/%s", to);
 	return auth_check(j->sim, &j->who, path, PRIV_BIT(DATASTORE_ALLOCATESPACE), false, o);
 }
@@ -316,6 +314,10 @@ void api_move_disk(struct job *j)
 	struct store *st;
 	const char *fmt;
 
+	if (job_param(j, "target-vmid") && !job_param(j, "storage")) {
+		reassign_disk(j);
+		return;
+	}
 	j->data = mem_alloc(sizeof(struct move));
 	j->data_free = move_free;
 	if (!move_where(j, &o) || !(g = conf_load(j, j->vmid, &o)) || !conf_unlocked(g, &o) ||
