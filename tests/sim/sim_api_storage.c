@@ -282,6 +282,10 @@ static void content_free(struct job *j)
 		content_missing(j);
 		return;
 	}
+	if (v->store->type == STORE_ISCSI) {
+		job_die(j, "can't free space in iscsi storage");
+		return;
+	}
 	if (volume_children(j->sim, v)) {
 		job_die(j, "base volume '%s' is still in use by linked cloned", v->own);
 		return;

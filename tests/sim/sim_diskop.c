@@ -49,6 +49,8 @@ static bool resize_check(
 	v = volume_find(s, j->node, d.file);
 	if (!v)
 		return oops_die(o, "volume '%s' does not exist", d.file);
+	if (v->store->type == STORE_ISCSI)
+		return oops_die(o, "volume resize is not possible on iscsi device");
 	n = size_parse(*size == '+' ? size + 1 : size);
 	if (*size == '+')
 		n += v->size;
@@ -84,7 +86,7 @@ static void resize_do(struct job *j)
 	clog_add(s, j->node, j->who.full, 6, "update VM %" PRId64 ": resize --disk %s --size %s",
 	    j->vmid, disk, job_param(j, "size"));
 	if (n > v->size) {
-		volume_grow(s, v, (n + 511) / 512 * 512);
+		volume_grow(s, v, store_round(v->store, n));
 		if (store_is_file(v->store) && !g->running)
 			job_log(j, "Image resized.");
 		else if (v->store->type == STORE_LVM || v->store->type == STORE_LVMTHIN)

@@ -185,7 +185,8 @@ static bool make_new(struct job *j, const struct making *m, double gib, char **r
 		volume_log_copy(j, &vars, size, -1, 100);
 		v->data = size;
 	}
-	shown = size_print(size);
+	/* Of the firmware's variables it is said what they take. */
+	shown = size_print(strcmp(key, "efidisk0") ? size : v->size);
 	kv_set(&d->opts, "size", shown);
 	return made(j, m, v, ret);
 }

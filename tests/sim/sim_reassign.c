@@ -67,7 +67,7 @@ static struct volume *reassign_check(struct job *j, struct guest **ret_from, str
 	const struct reassign *r = ask(j);
 	struct sim *s = j->sim;
 	_cleanup_drive_ struct drive was = {0};
-	struct guest *from, *to;
+	struct guest *from = NULL, *to = NULL;
 	const char *value;
 	struct volume *v;
 

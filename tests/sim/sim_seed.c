@@ -186,6 +186,22 @@ static int load_files(
 	return 0;
 }
 
+/* What a target shows: images of nobody. */
+static int load_luns(const struct seed *c, const struct ynode *seq, struct store *st)
+{
+	for (size_t i = 0; seq && i < seq->n; i++) {
+		const struct ynode *l = seq->items[i];
+		const char *name = field_str(l, "name", "");
+		_cleanup_oops_ struct oops o = {0};
+
+		if (st->type != STORE_ISCSI || !volname_ok(st, name, &o))
+			return field_bad(
+			    c, l, "a LUN belongs to iscsi and is called as 0.0.1.scsi-36001");
+		volume_add(c->s, st, NULL, name, 0, field_bytes(l, "size", (int64_t)1 << 30));
+	}
+	return 0;
+}
+
 static int load_store(const struct seed *c, const struct ynode *map)
 {
 	static const bool shared[] = {
@@ -199,7 +215,7 @@ static int load_store(const struct seed *c, const struct ynode *map)
 	const char *name;
 
 	if (field_known(c, map,
-		"|name|type|path|content|nodes|shared|size|used|iso|import|snippets|"
+		"|name|type|path|content|nodes|shared|size|used|iso|import|snippets|luns|"
 		"disabled|") < 0)
 		return -1;
 	name = field_str(map, "name", NULL);
@@ -226,12 +242,16 @@ static int load_store(const struct seed *c, const struct ynode *map)
 	st->online = true;
 	st->total = field_bytes(map, "size", (int64_t)500 << 30);
 	st->used_base = field_bytes(map, "used", 0);
+	if (type == STORE_ISCSI) /* nobody knows */
+		st->total = st->used_base = 0;
 	MEM_PUSH_ROOM(s->stores, s->nstores, s->storecap);
 	s->stores[s->nstores++] = st;
 	if (load_files(c, ynode_get(map, "iso"), st, "iso") < 0 ||
 	    load_files(c, ynode_get(map, "import"), st, "import") < 0)
 		return -1;
-	return load_files(c, ynode_get(map, "snippets"), st, "snippets");
+	return load_files(c, ynode_get(map, "snippets"), st, "snippets") < 0
+		   ? -1
+		   : load_luns(c, ynode_get(map, "luns"), st);
 }
 
 /* --- users and rights --- */

@@ -64,6 +64,19 @@ bool volname_ok(const struct store *st, const char *name, struct oops *o)
 {
 	const char *own = volname_own(st, name);
 
+	if (st->type == STORE_ISCSI) { /* channel.id.lun.device */
+		const char *p = name;
+		int numbers = 0;
+
+		while (numbers < 3 && isdigit((unsigned char)*p) &&
+		       p[strspn(p, "0123456789")] == '.') {
+			p += strspn(p, "0123456789") + 1;
+			numbers++;
+		}
+		return numbers == 3 && *p && !strpbrk(p, "/ \t")
+			   ? true
+			   : oops_die(o, "unable to parse iscsi volume name '%s'", name);
+	}
 	if (!store_is_file(st)) {
 		if (strstr(name, "vm-") || strstr(name, "base-"))
 			return true;

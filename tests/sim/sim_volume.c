@@ -91,6 +91,17 @@ bool store_can_template(const struct store *st)
 	return st->type != STORE_LVM && st->type != STORE_ISCSI;
 }
 
+int64_t store_round(const struct store *st, int64_t bytes)
+{
+	static const int64_t units[STORE__MAX] = {[STORE_LVM] = 4 << 20, /* extents */
+	    [STORE_LVMTHIN] = 4 << 20,
+	    [STORE_ZFS] = 1 << 20,
+	    [STORE_RBD] = 1 << 20};
+	int64_t unit = units[st->type] ? units[st->type] : 512;
+
+	return (bytes + unit - 1) / unit * unit;
+}
+
 int64_t store_used(const struct sim *s, const struct store *st, const struct node *n)
 {
 	int64_t used = st->used_base;
@@ -269,6 +280,10 @@ struct volume *volume_new(
 	struct volume *v;
 	bool named = base && st->type != STORE_LVMTHIN && !MUTANT(LINKED_AS_FULL);
 
+	if (st->type == STORE_ISCSI) {
+		oops_die(o, "can't allocate space in iscsi storage");
+		return NULL;
+	}
 	if (volname_taken(s, st, j->node, own)) {
 		oops_die(
 		    o, "disk image '%s/images/%s' already exists", st->path ? st->path : "", own);
@@ -297,7 +312,7 @@ struct volume *volume_new(
 	if (base && store_is_file(st))
 		job_log(j, "clone %s: images, %s, %" PRId64 " to %s (base=../%s)", base->own,
 		    strchr(own, '/') + 1, ask->vmid, strchr(own, '/') + 1, base->own);
-	v = volume_add(s, st, j->node, name, ask->vmid, ask->size);
+	v = volume_add(s, st, j->node, name, ask->vmid, store_round(st, ask->size));
 	v->written = base && base->written;
 	log_made(j, v, base);
 	return v;

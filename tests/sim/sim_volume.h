@@ -21,6 +21,8 @@ bool store_can_link(const struct store *st, bool snapshot);
 /* The same for a full copy: feature "copy" of the storage's plugin. */
 bool store_can_copy(const struct store *st, const char *format, bool snapshot);
 bool store_can_template(const struct store *st);
+/* What an image of that size takes there: volumes are made of units. */
+int64_t store_round(const struct store *st, int64_t bytes);
 int64_t store_used(const struct sim *s, const struct store *st, const struct node *n);
 /* An enabled storage on the node, or the usual complaint. */
 struct store *store_check(struct sim *s, const char *name, const struct node *n, struct oops *o);
