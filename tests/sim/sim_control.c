@@ -15,13 +15,15 @@
 #include "sim_http.h"
 
 #define LINE_MAX_BYTES 4096
+#define WORDS_MAX 64
 
 #define PAD "                           "
-const char control_help[] =
-    PAD "power|link|quorum|daemon|proxy|statd|blackhole NODE|all on|off\n" PAD
-	"freeze|thaw NODE pvedaemon|pveproxy\n" PAD "storage NAME on|off\n" PAD
-	"migrate VMID NODE, delete VMID, guest VMID on|off,\n" PAD
-	"lock VMID WORD, unlock VMID,\n" PAD "fault SPEC, heal, requests";
+const char control_help[] = PAD
+    "power|link|quorum|daemon|proxy|statd|blackhole NODE|all on|off\n" PAD
+    "freeze|thaw NODE pvedaemon|pveproxy\n" PAD "storage NAME on|off\n" PAD
+    "migrate VMID NODE, delete VMID, guest VMID on|off,\n" PAD "lock VMID WORD, unlock VMID,\n" PAD
+    "edit VMID KEY=VALUE -KEY, create VMID NODE KEY=VALUE,\n" PAD "at TIME LINE,\n" PAD
+    "fault SPEC, heal, requests";
 
 static int node_store(struct sim *s, const char *name, bool on, struct err **err)
 {
@@ -78,6 +80,10 @@ static int do_words(struct sim *s, const struct strs *w, struct err **err)
 		sim_fault_clear(s);
 		return 0;
 	}
+	if (!strcmp(w->v[0], "edit"))
+		return script_edit(s, w, err);
+	if (!strcmp(w->v[0], "create"))
+		return script_create(s, w, err);
 	if (w->n < 2 || w->n > 3)
 		return bad(err);
 	name = !strcmp(w->v[1], "all") ? NULL : w->v[1];
@@ -99,11 +105,11 @@ char *control_do(struct sim *s, const char *line)
 	struct err *e = NULL;
 	char *answer;
 
-	if (text_split(line, " ", true, 8, &w) < 0 || !w.n)
-		return mem_strdup("error: a line has at most eight words, and one at least\n");
+	if (text_split(line, " ", true, WORDS_MAX, &w) < 0 || !w.n)
+		return mem_strdup("error: a line has at most 64 words, and one at least\n");
 	if (w.n == 1 && !strcmp(w.v[0], "requests"))
 		return mem_printf("ok %zu\n", sim_requests(s));
-	if (do_words(s, &w, &e) == 0)
+	if ((!strcmp(w.v[0], "at") ? script_later(s, line, &e) : do_words(s, &w, &e)) == 0)
 		return mem_strdup("ok\n");
 	answer = mem_printf("error: %s\n", err_msg(e));
 	err_free(&e);

@@ -10,6 +10,7 @@
 #include "crypt.h"
 #include "sim_auth.h"
 #include "sim_conf.h"
+#include "sim_control.h"
 #include "sim_field.h"
 #include "sim_human.h"
 #include "sim_past.h"
@@ -455,13 +456,37 @@ static int each(const struct seed *c, const struct ynode *root, const char *key,
 	return 0;
 }
 
+static int load_fault(const struct seed *c, const struct ynode *n)
+{
+	struct err *e = NULL;
+	int r = 0;
+
+	if (sim_fault_add_text(c->s, n->kind == YNODE_SCALAR ? n->text : "", &e) < 0)
+		r = field_bad(c, n, "%s", err_msg(e));
+	err_free(&e);
+	return r;
+}
+
+static int load_line(const struct seed *c, const struct ynode *map)
+{
+	int64_t at = field_duration(field_str(map, "at", ""));
+	const char *line = field_str(map, "do", "");
+
+	if (field_known(c, map, "|at|do|") < 0)
+		return -1;
+	if (at < 0 || !*line)
+		return field_bad(c, map, "what happens has a time (at) and a line (do)");
+	script_at(c->s, at, line);
+	return 0;
+}
+
 static int load_all(const struct seed *c, const struct ynode *root)
 {
 	struct sim *s = c->s;
 
 	if (field_known(c, root,
-		"|cluster|timing|nodes|storages|pools|roles|users|acl|guests|past|heard|volumes|") <
-		0 ||
+		"|cluster|timing|nodes|storages|pools|roles|users|acl|guests|past|heard|volumes|"
+		"faults|script|") < 0 ||
 	    load_cluster(c, ynode_get(root, "cluster")) < 0 ||
 	    load_timing(c, ynode_get(root, "timing")) < 0 || each(c, root, "nodes", load_node) < 0)
 		return -1;
@@ -478,7 +503,9 @@ static int load_all(const struct seed *c, const struct ynode *root)
 		return -1;
 	if (each(c, root, "volumes", past_volume) < 0)
 		return -1;
-	return each(c, root, "past", past_event);
+	if (each(c, root, "past", past_event) < 0 || each(c, root, "faults", load_fault) < 0)
+		return -1;
+	return each(c, root, "script", load_line);
 }
 
 static int choose_version(const struct seed *c, const struct ynode *root, const char *version)

@@ -119,6 +119,101 @@ static void guests(void **state)
 	assert_false(sim_guest_exists(t.c.sim, 100));
 }
 
+static void people(void **state)
+{
+	(void)state;
+	assert_string_equal(
+	    say("edit 101 name=other tags=b%3Ba description=two%20words -cores"), "ok\n");
+	assert_string_equal(sim_guest_get(t.c.sim, 101, "name"), "other");
+	assert_string_equal(sim_guest_get(t.c.sim, 101, "tags"), "a;b");
+	assert_string_equal(sim_guest_get(t.c.sim, 101, "description"), "two words");
+	assert_string_equal(say("create 500 pve3 name=mine memory=64"), "ok\n");
+	assert_string_equal(sim_guest_node(t.c.sim, 500), "pve3");
+	assert_string_equal(sim_guest_get(t.c.sim, 500, "memory"), "64");
+	/* The number comes back with somebody else's guest. */
+	assert_string_equal(say("delete 500"), "ok\n");
+	assert_string_equal(say("create 500 pve1 name=theirs"), "ok\n");
+	assert_string_equal(sim_guest_get(t.c.sim, 500, "name"), "theirs");
+}
+
+/* The last entry of the journal with this effect. */
+static bool last_said(const struct sim *s, const char *effect, struct sim_entry *ret)
+{
+	for (size_t i = sim_journal_len(s); i > 0; i--) {
+		sim_journal_at(s, i - 1, ret);
+		if (!strcmp(ret->effect, effect))
+			return true;
+	}
+	return false;
+}
+
+static const char scripted[] = "nodes: [{name: n}, {name: m}]\n"
+			       "storages: [{name: disks, type: nfs, content: [images], size: 9G}]\n"
+			       "users: [{name: root@pam, tokens: [{name: admin, secret: "
+			       "6f1c6e0c-5c1d-4f0e-9a59-000000000001, privsep: false}]}]\n"
+			       "guests: [{id: 100, node: n, config: {name: first}}]\n"
+			       "faults: [\"status,status=502,path=/version,nth=1\"]\n"
+			       "script:\n"
+			       "  - {at: 5s, do: \"edit 100 name=second\"}\n"
+			       "  - {at: 9s, do: \"migrate 100 m\"}\n"
+			       "  - {at: 10s, do: \"delete 555\"}\n";
+
+/* What the seed says happens, at its time. */
+static void a_script_is_played(void **state)
+{
+	struct client c;
+	struct sim_entry e;
+
+	(void)state;
+	client_of(&c, scripted, "scripted", "9.2");
+	assert_int_equal(call(&c, "GET", "/version", NULL), 502);
+	assert_int_equal(call(&c, "GET", "/version", NULL), 200);
+	sim_run_until(c.sim, 4999);
+	assert_string_equal(sim_guest_get(c.sim, 100, "name"), "first");
+	sim_run_until(c.sim, 5000);
+	assert_string_equal(sim_guest_get(c.sim, 100, "name"), "second");
+	assert_true(last_said(c.sim, "script", &e));
+	assert_string_equal(e.key, "edit 100 name=second");
+	assert_string_equal(e.after, "ok");
+	sim_run_until(c.sim, 9000);
+	assert_string_equal(sim_guest_node(c.sim, 100), "m");
+	sim_run_until(c.sim, 10000);
+	assert_true(last_said(c.sim, "script", &e));
+	assert_string_equal(e.key, "delete 555");
+	assert_true(text_starts(e.after, "error: "));
+	/* The same over the socket, from now on. */
+	{
+		char *answer = control_do(c.sim, "at 2s edit 100 -name");
+
+		assert_string_equal(answer, "ok\n");
+		free(answer);
+	}
+	sim_run_until(c.sim, 11999);
+	assert_non_null(sim_guest_get(c.sim, 100, "name"));
+	sim_run_until(c.sim, 12000);
+	assert_null(sim_guest_get(c.sim, 100, "name"));
+	client_fini(&c);
+}
+
+static void a_script_that_is_wrong(void **state)
+{
+	static const char *const bad[] = {"faults: [oops]\n", "script: [{at: 5s}]\n",
+	    "script: [{at: soon, do: heal}]\n", "script: [{at: 5s, do: heal, who: me}]\n"};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		_cleanup_str_ char *yaml =
+		    mem_printf("nodes: [{name: n}]\nstorages: []\n%s", bad[i]);
+		const struct sim_opts o = {.seed_yaml = yaml, .seed_name = "bad"};
+		struct sim *s = NULL;
+		struct err *e = NULL;
+
+		assert_int_equal(sim_new(&o, &s, &e), -1);
+		assert_true(text_starts(err_msg(e), "bad:3"));
+		err_free(&e);
+	}
+}
+
 static void faults(void **state)
 {
 	(void)state;
@@ -137,7 +232,9 @@ static void refused(void **state)
 {
 	static const char *const lines[] = {"", "power", "power pve1", "power pve1 maybe",
 	    "power nobody off", "storage all off", "freeze pve1 sshd", "delete 1x", "lock 100",
-	    "reboot pve1 on", "delete 424242", "fault oops", "fault", "requests pve1"};
+	    "reboot pve1 on", "delete 424242", "fault oops", "fault", "requests pve1", "edit 100",
+	    "edit 100 name", "edit 4711 name=a", "create 100 pve1", "create 600",
+	    "create 600 pve1 -name", "at 5s", "at noon heal", "at 5s at 5s heal"};
 	struct stat st;
 
 	(void)state;
@@ -154,6 +251,9 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(quorum, setup, teardown),
 	    cmocka_unit_test_setup_teardown(daemon_and_power, setup, teardown),
 	    cmocka_unit_test_setup_teardown(guests, setup, teardown),
+	    cmocka_unit_test_setup_teardown(people, setup, teardown),
+	    cmocka_unit_test(a_script_is_played),
+	    cmocka_unit_test(a_script_that_is_wrong),
 	    cmocka_unit_test_setup_teardown(faults, setup, teardown),
 	    cmocka_unit_test_setup_teardown(refused, setup, teardown),
 	};
