@@ -46,7 +46,7 @@ static void take_away(struct planner *pl, const char *slot, bool store, const ch
 	struct change *c = change_for(pl, store, from, want);
 
 	effect_of_slot(pl, c, slot);
-	if (text_eq(kv_get(&pl->g->current, "protection"), "1"))
+	if (planner_is_protected(pl))
 		change_block(c, REASON_PROTECTED,
 		    "PVE's protection flag is set%s and forbids removing %s",
 		    pl->foretold ? " on the template" : "", slot);

@@ -97,7 +97,7 @@ static void delete_slot(struct planner *pl, const struct leaf *l, const char *sl
 		return;
 	}
 	bool disk = l->attr->format == FMT_DISK_SLOT;
-	if (disk && text_eq(kv_get(&pl->g->current, "protection"), "1")) {
+	if (disk && planner_is_protected(pl)) {
 		change_block(c, REASON_PROTECTED,
 		    "PVE's protection flag is set%s and forbids removing %s",
 		    pl->foretold ? " on the template" : "", slot);

@@ -312,6 +312,15 @@ void planner_unmake(struct planner *pl, const char *device, const char *slot)
 	}
 }
 
+bool planner_is_protected(const struct planner *pl)
+{
+	const struct leaf *l = resource_find(pl->want, ATTR_protection, NULL);
+	bool off = l && (l->value.type == VALUE_NULL || !l->value.b);
+
+	/* PVE looks at the flag before it looks at what else is asked for: it takes two writes. */
+	return text_eq(kv_get(&pl->g->current, "protection"), "1") && !(pl->foretold && off);
+}
+
 const struct change *planner_worst(const struct planner *pl)
 {
 	const struct change *worst = NULL;

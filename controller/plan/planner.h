@@ -70,6 +70,8 @@ bool planner_may(struct planner *pl, struct change *c);
 void planner_place(struct planner *pl);
 /* A device that cannot be made after all because one of its leaves is blocked. */
 void planner_unmake(struct planner *pl, const char *device, const char *slot);
+/* PVE's flag forbids removing drives, and nothing that comes first takes it off. */
+bool planner_is_protected(const struct planner *pl);
 /* The first blocked change, those that need a person first; NULL when there is none. */
 const struct change *planner_worst(const struct planner *pl);
 
