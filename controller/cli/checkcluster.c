@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "checkup_int.h"
+#include "grant.h"
 #include "loop.h"
 #include "observe.h"
 #include "status.h"
@@ -286,29 +287,9 @@ static int ask_rights(struct look *k, struct rights *r, struct err **err)
 	return rc;
 }
 
-/* Everything that is needed on this path, for the role that would grant it: what stands on a path
- * replaces what it would inherit. */
-static char *grant_command(const struct look *k, const char *path)
-{
-	_cleanup_buf_ struct buf privs = {0};
-	bool root = text_eq(path, "/");
-	_cleanup_str_ char *role = mem_printf("Ramet%s", root ? "-root" : path);
-	for (char *c = role; *c; c++)
-		if (*c == '/')
-			*c = '-';
-	for (size_t i = 0; i < k->needs.n; i++)
-		if (text_eq(k->needs.v[i].path, path))
-			buf_addf(&privs, "%s%s", privs.len ? "," : "", k->needs.v[i].privilege);
-	const char *token = k->s->pve_user ? k->s->pve_user : "user@realm!name";
-	return mem_printf("as root on a node: pveum role add %s --privs %s || pveum role modify %s "
-			  "--privs %s; pveum acl modify %s --roles %s --users %.*s --tokens '%s'%s",
-	    role, buf_str(&privs), role, buf_str(&privs), path, role, (int)strcspn(token, "!"),
-	    token, token, root ? " --propagate 0" : "");
-}
-
 static void tell_missing(struct look *k, const struct need *n)
 {
-	_cleanup_str_ char *next = grant_command(k, n->path);
+	_cleanup_str_ char *next = grant_command(&k->needs, n->path, k->s->pve_user);
 	_cleanup_str_ char *more = n->n > 1 ? mem_printf(" and %zu more", n->n - 1) : NULL;
 	char *text = n->who ? mem_printf("%s on %s, for %s%s (%s)", n->privilege, n->path, n->who,
 				  more ? more : "", n->of)

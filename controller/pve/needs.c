@@ -100,10 +100,15 @@ static char *pool_path(const struct resource *r)
 }
 
 /* A right over the VM itself may also come from its pool. */
-static void add_vm(struct needs *l, const struct resource *r, const char *privilege, const char *of)
+void needs_add_vm(struct needs *l, const struct resource *r, const char *privilege, const char *of)
 {
 	char *pool = pool_path(r);
 	add(l, privilege, pool ? pool : vm_path(r), pool ? vm_path(r) : NULL, r, of);
+}
+
+void needs_add_path(struct needs *l, const char *privilege, const char *path, const char *of)
+{
+	add(l, privilege, mem_strdup(path), NULL, NULL, of);
 }
 
 static void add_storage(
@@ -124,17 +129,17 @@ static void add_leaf(struct needs *l, const struct resource *r, const struct lea
 	const struct attr *a = leaf->attr;
 	/* A whole word only: some cells say in words what is needed. */
 	if (a->privilege && !strchr(a->privilege, ' ') && a->id != ATTR_node_name)
-		add_vm(l, r, a->privilege, a->path);
+		needs_add_vm(l, r, a->privilege, a->path);
 	if (text_eq(a->key, "startup"))
 		add(l, "Sys.Modify", mem_strdup("/"), NULL, r, a->path);
 	/* The drive of cloud-init is a CD-ROM drive as well. */
 	if (text_eq(a->privilege, "VM.Config.Cloudinit") && a->class == CLASS_ACTION)
-		add_vm(l, r, "VM.Config.CDROM", a->path);
+		needs_add_vm(l, r, "VM.Config.CDROM", a->path);
 	if (leaf->value.type != VALUE_STR)
 		return;
 	/* The drive for cloud-init is one for CDs as well. */
 	if (a->id == ATTR_init_datastore_id || a->id == ATTR_init_interface)
-		add_vm(l, r, "VM.Config.CDROM", a->path);
+		needs_add_vm(l, r, "VM.Config.CDROM", a->path);
 	if (a->format == FMT_STORAGE)
 		add_storage(l, r, leaf->value.s, a->path);
 	else if (a->format == FMT_BRIDGE)
@@ -153,17 +158,17 @@ void needs_add_manifest(struct needs *l, const struct resource *r)
 	add(l, "VM.Audit",
 	    mem_printf("/vms/%lld", (long long)resource_int(r, ATTR_clone_source_vm_id)), NULL, r,
 	    "clone.source_vm_id");
-	add_vm(l, r, "VM.Allocate", "the clone itself");
-	add_vm(l, r, "VM.Audit", "reading it");
+	needs_add_vm(l, r, "VM.Allocate", "the clone itself");
+	needs_add_vm(l, r, "VM.Audit", "reading it");
 	/* Marker, tag and name are Ramet's own. */
-	add_vm(l, r, "VM.Config.Options", "the marker");
+	needs_add_vm(l, r, "VM.Config.Options", "the marker");
 	for (size_t i = 0; i < r->n_leaves; i++)
 		add_leaf(l, r, &r->leaves[i]);
 	if (text_eq(resource_str(r, ATTR_placement), "pin"))
-		add_vm(l, r, "VM.Migrate", "placement");
+		needs_add_vm(l, r, "VM.Migrate", "placement");
 	if (text_eq(resource_str(r, ATTR_state), "absent") ||
 	    text_eq(resource_str(r, ATTR_max_disruption), "reboot"))
-		add_vm(l, r, "VM.PowerMgmt", "max_disruption or state");
+		needs_add_vm(l, r, "VM.PowerMgmt", "max_disruption or state");
 }
 
 /* ---- from the source of a clone ---- */

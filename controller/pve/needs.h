@@ -44,6 +44,10 @@ void needs_add_manifest(struct needs *l, const struct resource *r);
  * NICs. key and value as in its configuration; other keys are ignored. */
 void needs_add_source(
     struct needs *l, const struct resource *r, const char *key, const char *value);
+/* Right over the VM of a manifest, where that is to be given; of: what for, not copied. */
+void needs_add_vm(struct needs *l, const struct resource *r, const char *privilege, const char *of);
+/* Any other right. */
+void needs_add_path(struct needs *l, const char *privilege, const char *path, const char *of);
 /* By path, then by privilege. */
 void needs_sort(struct needs *l);
 /* The need is for a bridge by its name, which may as well be a VNet: then another zone decides than

@@ -394,6 +394,7 @@ static void make_machines(struct controller *c)
 	    .inventory = c->inventory,
 	    .claims = c->claims,
 	    .policy = &c->policy,
+	    .pve_user = p->pve_user,
 	    .op = {.clock = c->clock,
 		.pve = c->pve,
 		.journal = c->journal,

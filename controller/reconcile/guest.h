@@ -38,6 +38,7 @@ struct guest_env {
 	struct claims *claims;
 	const struct plan_policy *policy;
 	struct op_env op;
+	const char *pve_user; /* of the token, without its secret; NULL = not known */
 	int64_t full_read_ms;
 	bool readonly; /* plan, or --observe-only: no operation, no line in the journal */
 	bool stopping; /* no new operation */

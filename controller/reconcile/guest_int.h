@@ -95,8 +95,14 @@ struct guest {
 
 /* guest_hint.c: what a person can do about a refusal, beyond what its reason says; NULL: no more */
 const char *guest_hint(enum pve_reason why, const char *text);
-/* A step was refused for lack of a right: waits for a person, or goes on without Ramet's tag. */
-void guest_forbidden(struct guest *g, const char *text);
+
+/* guest_grant.c: what is refused for lack of a right */
+/* What is lacking, for people, and the command that gives it; *ret_hint may be NULL. Caller frees
+ * both. */
+char *guest_lack(
+    const struct guest *g, const struct grant_call *call, const char *text, char **ret_hint);
+/* A step was refused: a person is needed, unless it can be done without Ramet's tag. */
+void guest_forbidden(struct guest *g, const struct op_result *r);
 
 /* guest_restart.c: a restart ends with a guest that runs */
 void guest_note_restart(struct guest *g); /* it is told to */

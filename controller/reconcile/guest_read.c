@@ -6,6 +6,14 @@
 #define BRIDGES_MS 10000
 #define BRIDGES_MAX 10000
 
+static void access_lost(struct guest *g, const char *text)
+{
+	struct grant_call call = {.endpoint = ENDPOINT_GUEST_CONFIG, .vmid = g->rec.vmid};
+	_cleanup_str_ char *hint = NULL, *lack = guest_lack(g, &call, text, &hint);
+
+	guest_stall(g, REASON_ACCESS_LOST, lack, hint);
+}
+
 static void read_failed(struct guest *g, enum look_end end, const struct pvereq_result *a)
 {
 	_cleanup_str_ char *text = mem_strdup(a->text);
@@ -18,7 +26,7 @@ static void read_failed(struct guest *g, enum look_end end, const struct pvereq_
 		    guest_backoff(g), true);
 		return;
 	case LOOK_FORBIDDEN:
-		guest_stall(g, REASON_ACCESS_LOST, text, NULL);
+		access_lost(g, text);
 		return;
 	case LOOK_FAILED:
 		if (a->reason == PVE_UNAUTHENTICATED)
@@ -160,10 +168,12 @@ static void on_source(
 		return;
 	}
 	if (end == LOOK_FORBIDDEN) {
-		_cleanup_str_ char *text = mem_printf("the template cannot be read: %s", why->text);
+		struct grant_call call = {.endpoint = ENDPOINT_GUEST_CONFIG,
+		    .vmid = (uint32_t)resource_int(g->want, ATTR_clone_source_vm_id)};
+		_cleanup_str_ char *hint = NULL, *lack = guest_lack(g, &call, why->text, &hint);
+		_cleanup_str_ char *text = mem_printf("the template cannot be read: %s", lack);
 
-		guest_stall(g, REASON_FORBIDDEN, text,
-		    "grant the token VM.Audit and VM.Clone on the template");
+		guest_stall(g, REASON_FORBIDDEN, text, hint);
 	} else {
 		read_failed(g, end, why);
 	}
@@ -262,7 +272,7 @@ static void on_oracle(void *arg, const struct pvereq_result *a)
 		    5000, true);
 		return;
 	}
-	guest_stall(g, REASON_ACCESS_LOST, "the VM exists but the token may not see it", NULL);
+	access_lost(g, "the VM exists but the token may not see it");
 }
 
 static void ask_oracle(struct guest *g)

@@ -326,7 +326,7 @@ static void failed(struct guest *g, const struct op_result *r)
 	enum reason person;
 
 	if (r->why == PVE_FORBIDDEN) {
-		guest_forbidden(g, text);
+		guest_forbidden(g, r);
 		return;
 	}
 	g->fails += !waits;

@@ -55,6 +55,10 @@ void op_finish(struct op *op, enum op_end end, enum pve_reason why, const char *
 	    .why = why,
 	    .text = text ? text : "",
 	    .upid = op->upid,
+	    .call = {.endpoint = op->endpoint,
+		.vmid = op->vmid,
+		.newid = op->intent.vmid,
+		.pool = op->pool ? op->pool : kv_get(&op->params, "poolid")},
 	    .left = op->end.left.n ? &op->end.left : NULL};
 
 	end_step(op);

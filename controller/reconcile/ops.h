@@ -14,6 +14,7 @@
 #ifndef RAMET_OPS_H
 #define RAMET_OPS_H
 
+#include "grant.h"
 #include "inventory.h"
 #include "journal.h"
 #include "plan.h"
@@ -42,6 +43,7 @@ struct op_result {
 	const char *hint;	     /* may be NULL */
 	const char *upid;	     /* of the last task; may be NULL */
 	const struct record *record; /* of CREATED */
+	struct grant_call call;	     /* that was sent, for what is refused; borrowed */
 	const struct strs *left;     /* of DONE: volumes that could not be removed; may be NULL */
 };
 

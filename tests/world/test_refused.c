@@ -121,11 +121,92 @@ static void test_tag_is_refused(void **state)
 	tag_is_refused(412, "user-tag-access: \"user-allow=none\"");
 }
 
+/* The cluster of all worlds, and the token's role without one privilege. */
+static struct world *world_without(uint64_t seed, const char *privilege)
+{
+	_cleanup_str_ char *item = mem_printf(" %s,", privilege);
+	const char *at = strstr(world_cluster_yaml, item);
+	_cleanup_str_ char *yaml = NULL;
+
+	assert_non_null(at);
+	yaml = mem_printf(
+	    "%.*s%s", (int)(at - world_cluster_yaml), world_cluster_yaml, at + strlen(item));
+	return world_new_on(seed, NULL, yaml);
+}
+
+#define PLAIN HEAD("plain-01") "---\n"
+static const struct {
+	const char *privilege, *yaml;
+	const char *lack, *path; /* in the message; where it is to be given */
+	const char *then;	 /* a later manifest, or NULL */
+} lacks[] = {
+    {"VM.Clone", PLAIN, "VM.Clone on /vms/9000", "/vms/9000"},
+    {"VM.Allocate", PLAIN, "VM.Allocate on /vms/10", "/vms"},
+    {"Datastore.AllocateSpace", PLAIN, "Datastore.AllocateSpace on /storage/shared",
+	"/storage/shared"},
+    {"SDN.Use", PLAIN, "SDN.Use on /sdn/zones/localnetwork/vmbr0", "/sdn/zones/localnetwork/vmbr0"},
+    {"VM.Config.CPU", PLAIN HEAD("web-01") "  cpu: { cores: 4 }\n", "VM.Config.CPU on /vms/10",
+	"/vms"},
+    {"VM.Config.Memory", PLAIN HEAD("web-01") "  id: 1077\n  memory: { size: 1024 }\n",
+	"VM.Config.Memory on /vms/1077", "/vms/1077"},
+    {"VM.Config.Network", PLAIN HEAD("web-01") "  network: { net0: { tag: 5 } }\n",
+	"VM.Config.Network on /vms/10", "/vms"},
+    {"VM.Config.Disk", PLAIN HEAD("web-01") "  disk: { scsi0: { size_gb: 25 } }\n",
+	"VM.Config.Disk on /vms/10", "/vms"},
+    {"VM.PowerMgmt", PLAIN HEAD("web-01") "  started: true\n", "VM.PowerMgmt on /vms/10", "/vms"},
+    {"VM.Migrate", PLAIN HEAD("web-01") "  placement: pin\n", "VM.Migrate on /vms/10", "/vms"},
+    {"Pool.Allocate", PLAIN HEAD("web-01"), "Pool.Allocate on /pool/lab", "/pool/lab",
+	PLAIN "apiVersion: ramet.dev/v1\nkind: ClonedVM\nmetadata: { name: web-01 }\nspec:\n"
+	      "  node_name: pve1\n"
+	      "  clone: { source_vm_id: 9000, full: false, pool_id: lab }\n"},
+};
+
+/* Which right is missing, where, and the command that gives it; the others go on. */
+static void test_lacks_are_named(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(lacks); i++) {
+		struct world *w = world_without(420 + i, lacks[i].privilege);
+		bool others = strstr(lacks[i].yaml, "web-01") != NULL;
+		const char *name = others ? "web-01" : "plain-01";
+		_cleanup_str_ char *acl =
+		    mem_printf("pveum acl modify %s --roles Ramet-", lacks[i].path);
+		const char *privs;
+		const struct vmstat *v;
+
+		tell(w);
+		commit(w, lacks[i].yaml, "first");
+		world_start(w, CONTROLLER_RUN);
+		world_run(w, 900000, NULL, NULL);
+		if (strstr(lacks[i].yaml, "pin"))
+			assert_int_equal(
+			    sim_human_migrate(w->sim, world_find(w, name, NULL), "pve2", NULL), 0);
+		if (lacks[i].then)
+			commit(w, lacks[i].then, "second");
+		world_run(w, 300000, NULL, NULL);
+		v = world_vmstat(w, name);
+		if (v->reason != REASON_FORBIDDEN)
+			fail_msg(
+			    "%s: %s: %s", lacks[i].privilege, reason_word(v->reason), v->message);
+		assert_has(v->message, "the token lacks ");
+		assert_has(v->message, lacks[i].lack);
+		assert_has(v->hint, acl);
+		assert_has(v->hint, "--users ramet@pve --tokens 'ramet@pve!ctl'");
+		privs = strstr(v->hint, "--privs ");
+		assert_has(privs, lacks[i].privilege);
+		assert_has(memgit_status_file(w->git, "STATUS.md"), "pveum acl modify");
+		if (others)
+			assert_int_equal(world_vmstat(w, "plain-01")->verdict, PLAN_IN_SYNC);
+		world_free(&w);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_no_task_of_a_refused_call),
 	    cmocka_unit_test(test_tag_is_refused),
+	    cmocka_unit_test(test_lacks_are_named),
 	};
 
 	log_set_sink(drop_log, NULL);

@@ -24,8 +24,6 @@ static void hints(void **state)
 	(void)state;
 	assert_says(PVE_FORBIDDEN,
 	    "Permission check failed (/, Sys.Modify for modifying tag 'ramet')", "cluster.tag");
-	assert_says(PVE_FORBIDDEN, "Permission check failed (/mapping/pci/gpu1, Mapping.Use)",
-	    "Mapping.Use");
 	/* What the reason says is enough. */
 	assert_says(PVE_FORBIDDEN, "Permission check failed (/vms/1204, VM.Config.CPU)", NULL);
 	assert_says(PVE_NO_SHUTDOWN, "VM quit/powerdown failed - got timeout", "agent");

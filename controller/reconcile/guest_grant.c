@@ -1,0 +1,103 @@
+/* What is told when PVE refuses something for lack of a right: which one, where, and the command
+ * that gives it. The others go on. */
+#include "guest_int.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define TEXT_CHARS 300
+
+/* A write was refused for Ramet's own tag, which is decoration: once, for without its tag nothing
+ * that is refused for it is sent. */
+static bool lacks_tag(struct guest *g, const char *text)
+{
+	const char *tag = g->env->policy->env.tag;
+	_cleanup_str_ char *words = tag ? mem_printf("for modifying tag '%s'", tag) : NULL;
+
+	if (!words || !*tag || g->tagless || !strstr(text, words))
+		return false;
+	g->tagless = true;
+	return true;
+}
+
+/* All that the controller needs, as `ramet check` finds it: what is given on a path replaces what
+ * it would inherit, so that nothing may be missing there. */
+static void collect(const struct guest *g, struct needs *l)
+{
+	const struct turn *t = g->turn;
+
+	needs_add_controller(l);
+	for (size_t i = 0; g->bundle && i < g->bundle->n; i++)
+		needs_add_manifest(l, g->bundle->v[i].res);
+	for (size_t i = 0; t && t->has_source && t->want && i < t->source.current.n; i++)
+		needs_add_source(
+		    l, t->want, t->source.current.v[i].key, t->source.current.v[i].value);
+}
+
+static const struct need *need_of(
+    const struct guest *g, struct needs *l, const struct strs *privileges, const char *path)
+{
+	const struct need *n = grant_need(l, privileges, path);
+
+	if (n)
+		return n;
+	if (text_starts(path, "/vms/") && guest_wanted(g))
+		needs_add_vm(l, guest_wanted(g), privileges->v[0], "the step");
+	else
+		needs_add_path(l, privileges->v[0], path, "the step");
+	return grant_need(l, privileges, path);
+}
+
+char *guest_lack(
+    const struct guest *g, const struct grant_call *call, const char *text, char **ret_hint)
+{
+	_cleanup_needs_ struct needs l = {0};
+	_cleanup_strs_ struct strs privileges = {0};
+	_cleanup_str_ char *path = NULL, *line = text_oneline(text, TEXT_CHARS);
+
+	if (grant_lack(call, text, &privileges, &path) < 0 || !privileges.n) {
+		*ret_hint = NULL;
+		return TAKE(line);
+	}
+	_cleanup_str_ char *names = strs_join(&privileges, " or ");
+	collect(g, &l);
+	const struct need *n = need_of(g, &l, &privileges, path);
+	_cleanup_str_ char *at = mem_strdup(n ? n->path : path);
+	needs_sort(&l);
+	*ret_hint = grant_command(&l, at, g->env->pve_user);
+	return mem_printf("the token lacks %s on %s: %s", names, path, line);
+}
+
+/* What the leaves of a step need where the endpoint leaves it open. */
+static void privileges_of(const struct guest *g, struct strs *ret)
+{
+	const struct plan *p = g->turn && g->turn->planned ? &g->turn->plan : NULL;
+
+	for (size_t i = 0; p && i < p->n_changes; i++) {
+		const struct change *c = &p->changes[i];
+		const char *privilege = c->attr && c->step == 0 ? c->attr->privilege : NULL;
+
+		if (privilege && !strchr(privilege, ' ') && !strs_has(ret, privilege))
+			strs_add(ret, privilege);
+	}
+	if (!ret->n) /* the marker, the tag */
+		strs_add(ret, "VM.Config.Options");
+}
+
+void guest_forbidden(struct guest *g, const struct op_result *r)
+{
+	_cleanup_strs_ struct strs privileges = {0};
+	_cleanup_str_ char *text = text_oneline(r->text, TEXT_CHARS), *said = NULL, *hint = NULL;
+	const char *words = guest_hint(r->why, r->text);
+	struct grant_call call = r->call;
+
+	if (lacks_tag(g, r->text)) {
+		guest_wait(g, REASON_UPDATING, text, 0, false);
+		return;
+	}
+	g->fails++;
+	privileges_of(g, &privileges);
+	call.privileges = &privileges;
+	said = guest_lack(g, &call, r->text, &hint);
+	guest_stall(g, REASON_FORBIDDEN, said, words ? words : hint);
+}
