@@ -189,6 +189,7 @@ static void on_view(void *arg)
 	struct controller *c = arg;
 
 	look_at_state(c);
+	controller_watch_lease(c);
 	controller_note_known(c);
 	controller_take_words(c);
 	if (reporter_is_restored(c->reporter))

@@ -107,6 +107,9 @@ void controller_free_left(struct controller *c);
 void controller_open_lease(struct controller *c);
 void controller_begin_lease(struct controller *c);
 void controller_on_instance(void *arg, const char *instance, bool observes);
+/* A directory of reports tells nobody that it has another holder; whoever has nothing to do learns
+ * it so. */
+void controller_watch_lease(struct controller *c);
 void controller_lease_reported(struct controller *c, bool well);
 enum reason controller_held(void *arg);
 

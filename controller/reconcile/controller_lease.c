@@ -68,6 +68,12 @@ static void look_at_holder(struct controller *c)
 	look(c, who, false);
 }
 
+void controller_watch_lease(struct controller *c)
+{
+	if (is_fenced(c) && c->lease.began && has_lease_file(c))
+		look_at_holder(c);
+}
+
 void controller_on_instance(void *arg, const char *instance, bool observes)
 {
 	struct controller *c = arg;
