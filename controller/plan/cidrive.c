@@ -46,6 +46,11 @@ static void take_away(struct planner *pl, const char *slot, bool store, const ch
 	struct change *c = change_for(pl, store, from, want);
 
 	effect_of_slot(pl, c, slot);
+	if (c->takes_restart) /* PVE makes none while there is one, be it to be removed */
+		change_texts(c, mem_strdup(from),
+		    mem_printf("%s, with two restarts: one takes the old drive away, one brings "
+			       "the new one",
+			want));
 	if (planner_is_protected(pl))
 		change_block(c, REASON_PROTECTED,
 		    "PVE's protection flag is set%s and forbids removing %s",
@@ -56,6 +61,13 @@ static void take_away(struct planner *pl, const char *slot, bool store, const ch
 		return;
 	strs_add(&pl->del, slot);
 	kv_del(&pl->goal, slot);
+}
+
+/* It would be removed again with the next look, and made again with the one after that. */
+static bool is_unwanted(const struct planner *pl, const char *slot)
+{
+	const struct strs *deleted = resource_set(pl->want, ATTR_delete_disk);
+	return deleted && strs_has(deleted, slot);
 }
 
 static void make(struct planner *pl)
@@ -72,6 +84,13 @@ static void make(struct planner *pl)
 		    "the VM has no drive for cloud-init, and the manifest does not say on which "
 		    "storage to make one");
 		change_hint(c, "add initialization.datastore_id");
+	} else if (is_unwanted(pl, slot)) {
+		change_block(c, REASON_SLOT_TAKEN,
+		    "%s, the slot for the drive of cloud-init, is in delete.disk", slot);
+		change_hint(c,
+		    "name another slot as initialization.interface, or take %s out of "
+		    "delete.disk",
+		    slot);
 	} else if (taken || kv_has(&pl->g->current, slot)) {
 		change_block(c, REASON_SLOT_TAKEN,
 		    "%s, the slot for the drive of cloud-init, is "
@@ -103,7 +122,10 @@ static void going(struct planner *pl, const char *slot, const char *store)
 	    (!want_slot || text_eq(slot, want_slot)) && (!want_store || text_eq(store, want_store));
 
 	if (!fits) {
-		wait(pl, slot, "to be made anew");
+		_cleanup_str_ char *to =
+		    mem_printf("%s, made after the next restart and there with the one after that",
+			want_slot && !text_eq(slot, want_slot) ? want_slot : want_store);
+		wait(pl, slot, to);
 		return;
 	}
 	struct change *c = change_for(pl, true, "to be removed with the next restart", "kept");

@@ -93,6 +93,8 @@ enum reason policy_storage_problem(
 	}
 	if (!cl || !cl->n_storages)
 		return REASON_IN_SYNC; /* nobody could look; PVE will say */
+	if (cl->n_nodes && !obs_cluster_node(cl, pl->g->node))
+		return REASON_IN_SYNC; /* that there is no such node is what is wrong */
 	if (st && st->silent_since) {
 		_cleanup_str_ char *since = text_time(st->silent_since);
 		*ret_why = mem_printf(
