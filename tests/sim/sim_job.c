@@ -2,6 +2,8 @@
 #include "sim_extjs.h"
 #include "sim_fault.h"
 
+#define INDEX_MAX 50000 /* bytes of a list of finished tasks, some 600 of them */
+
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -353,6 +355,20 @@ static struct task *task_new(
 	return t;
 }
 
+/* It is written into the node's list of finished tasks. One that has become too long is put aside,
+ * in the place of the one before. */
+static void task_archive(struct task *t)
+{
+	struct node *n = t->node;
+
+	t->chapter = n->chapter;
+	n->index_bytes += strlen(t->upid) + strlen(" 00000000 \n") + strlen(t->status);
+	if (n->index_bytes > INDEX_MAX) {
+		n->index_bytes = 0;
+		n->chapter++;
+	}
+}
+
 void task_past(struct sim *s, struct node *n, const char *type, const char *id, const char *who,
     const struct task *as)
 {
@@ -363,6 +379,7 @@ void task_past(struct sim *s, struct node *n, const char *type, const char *id, 
 	t->start_ms = as->start * 1000 - s->wall0;
 	t->end_ms = as->end * 1000 - s->wall0;
 	t->status = mem_strdup(as->status);
+	task_archive(t);
 	strs_add_take(&t->log, mem_printf("TASK %s%s", good ? "" : "ERROR: ", as->status));
 	clog_add(s, n, who, 6, "starting task %s", t->upid);
 	clog_add(s, n, who, good ? 6 : 3, "end task %s %s", t->upid, as->status);
@@ -386,49 +403,12 @@ void job_fork(struct job *j, const char *type, const char *id, void (*fn)(struct
 	    j, s->timing[TIMING_FORK] + (s->fs_until > s->now ? s->fs_until - s->now : 0), forked);
 }
 
-__attribute__((format(printf, 3, 0))) static void log_v(
-    struct job *j, const char *prefix, const char *fmt, va_list ap)
-{
-	char *msg = NULL, *rest, *line;
-
-	if (vasprintf(&msg, fmt, ap) < 0)
-		return;
-	rest = msg;
-	while ((line = strsep(&rest, "\n")))
-		strs_add_take(&j->task->log, mem_printf("%s%s", prefix, line));
-	free(msg);
-}
-
-void job_log(struct job *j, const char *fmt, ...)
-{
-	va_list ap;
-
-	if (!j->task)
-		return;
-	va_start(ap, fmt);
-	log_v(j, "", fmt, ap);
-	va_end(ap);
-}
-
-void job_warn(struct job *j, const char *fmt, ...)
-{
-	va_list ap;
-
-	if (!j->task)
-		return;
-	va_start(ap, fmt);
-	log_v(j, j->sim->v9 ? "WARN: " : "", fmt, ap);
-	va_end(ap);
-	if (j->sim->v9)
-		j->task->warnings++;
-}
-
 struct task *task_find(const struct sim *s, const char *upid)
 {
 	return smap_get(&s->taskmap, upid);
 }
 
-static void task_close(struct job *j)
+static void task_finish(struct job *j)
 {
 	struct task *t = j->task;
 
@@ -456,6 +436,12 @@ static void task_close(struct job *j)
 	clog_add(j->sim, t->node, t->full,
 	    !strcmp(t->status, "OK") || text_starts(t->status, "WARNINGS") ? 6 : 3,
 	    "end task %s %s", t->upid, t->status);
+}
+
+static void task_close(struct job *j)
+{
+	task_finish(j);
+	task_archive(j->task);
 }
 
 void task_stop(struct task *t)

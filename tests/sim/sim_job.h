@@ -35,9 +35,10 @@ struct task {
 	char *status; /* NULL while running */
 	bool lost;    /* killed: no end line */
 	unsigned warnings;
-	unsigned slot;	/* the worker that started it */
-	bool unreaped;	/* it ended, and that worker has not seen it yet */
-	int64_t reaped; /* until then its process is there */
+	unsigned chapter; /* of the list that it was written into */
+	unsigned slot;	  /* the worker that started it */
+	bool unreaped;	  /* it ended, and that worker has not seen it yet */
+	int64_t reaped;	  /* until then its process is there */
 	struct strs log;
 	struct job *job;
 };

@@ -86,8 +86,10 @@ struct node {
 	bool portless;	   /* its bridges have no physical port: no VLAN on a running guest */
 	uint32_t pid;
 	uint64_t last_fork;
-	unsigned busy;	  /* workers of pvedaemon in use */
-	unsigned workers; /* which, a bit for each */
+	size_t index_bytes; /* in its list of finished tasks */
+	unsigned chapter;   /* how often that was begun anew */
+	unsigned busy;	    /* workers of pvedaemon in use */
+	unsigned workers;   /* which, a bit for each */
 	struct job **queue;
 	size_t nqueue, qcap;
 };

@@ -212,6 +212,8 @@ static size_t pick(struct job *j, bool done, struct task **ret)
 	for (size_t i = s->ntasks; i--;) {
 		struct task *t = s->tasks[i];
 
+		if (done && t->chapter + 1 < t->node->chapter) /* neither list has it any more */
+			continue;
 		if (t->node == j->node && finished(s, t, &now) == done && wanted(j, t) &&
 		    (all || !strcmp(t->full, j->who.full) || !strcmp(t->full, j->who.user)))
 			ret[n++] = t;

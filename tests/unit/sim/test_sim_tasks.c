@@ -155,6 +155,37 @@ static void name_of_who_was_there_before(void **state)
 }
 
 /* node_tasks, upid_normalize_status_type */
+/* A list of more than 50,000 bytes takes the place of the one before, and a new one is begun. A
+ * line is the number of 65 bytes, the end in 8, "OK", two spaces and its end: 78 bytes. 642 of them
+ * are too many, so that of 1,500 the second 642 and the last 216 are left. */
+static void old_ones_are_forgotten(void **state)
+{
+	static const char *const upid =
+	    "UPID:anna:00000000:00000000:00000000:qmstart:1000:root@pam!admin:";
+	_cleanup_str_ char *yaml = mem_printf(
+	    "%s  - {node: anna, task: qmstart, id: \"1000\", user: \"root@pam!admin\", "
+	    "ago: 4m, count: 1500}\n"
+	    "  - {node: berta, task: qmstart, id: \"1000\", user: \"root@pam!admin\", ago: 4m}\n",
+	    head);
+	struct client c;
+
+	(void)state;
+	assert_int_equal(strlen(upid), 65);
+	client_of(&c, yaml, "many", "9.2");
+	c.node = "anna";
+	assert_int_equal(call(&c, "GET", "/nodes/anna/tasks", "limit=0"), 200);
+	assert_int_equal(jsn_len(c.a.data), 858);
+	assert_int_equal(jsn_get_int(c.a.body, "total", 0), 858);
+	assert_int_equal(call(&c, "GET", "/nodes/berta/tasks", "limit=0"), 200);
+	assert_int_equal(jsn_len(c.a.data), 1);
+	/* One more, and it is the newest. */
+	assert_string_equal(call_task(&c, "DELETE", "/nodes/anna/qemu/501", NULL), "OK");
+	assert_int_equal(call(&c, "GET", "/nodes/anna/tasks", "limit=0"), 200);
+	assert_int_equal(jsn_len(c.a.data), 859);
+	assert_string_equal(jsn_get_text(jsn_at(c.a.data, 0), "type"), "qmdestroy");
+	client_fini(&c);
+}
+
 static void tasks_by_their_end(void **state)
 {
 	struct client *c = *state;
@@ -180,6 +211,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(saved_is_a_number_first, setup, teardown),
 	    cmocka_unit_test_setup_teardown(power_loss, setup, teardown),
 	    cmocka_unit_test_setup_teardown(name_of_who_was_there_before, setup, teardown),
+	    cmocka_unit_test(old_ones_are_forgotten),
 	    cmocka_unit_test_setup_teardown(tasks_by_their_end, setup, teardown),
 	};
 
