@@ -21,3 +21,24 @@ const char *guest_hint(enum pve_reason why, const char *text)
 			return rows[i].hint;
 	return NULL;
 }
+
+/* PVE renames a volume before it writes the new name down: what broke off there finds none. */
+char *guest_step_hint(const struct guest *g)
+{
+	const struct turn *t = g->turn;
+	const struct plan *p = t && t->planned ? &t->plan : NULL;
+	const struct step *s = p && p->n_steps ? &p->steps[0] : NULL;
+	const char *text = s && s->kind == STEP_TEMPLATE && s->slot && t->has_guest
+			       ? kv_get(&t->guest.current, s->slot)
+			       : NULL;
+	const char *at = text ? strstr(text, "vm-") : NULL;
+
+	if (!at)
+		return NULL;
+	return mem_printf(
+	    "its storage may have it as a base image already, and the configuration "
+	    "does not say so; look with pvesm list %.*s --vmid %u on %s, and then, as "
+	    "root: qm set %u --%s %.*sbase-%s",
+	    (int)strcspn(text, ":"), text, t->guest.vmid, t->guest.node, t->guest.vmid, s->slot,
+	    (int)(at - text), text, at + strlen("vm-"));
+}

@@ -95,6 +95,8 @@ struct guest {
 
 /* guest_hint.c: what a person can do about a refusal, beyond what its reason says; NULL: no more */
 const char *guest_hint(enum pve_reason why, const char *text);
+/* The same about the step that failed last; caller frees. */
+char *guest_step_hint(const struct guest *g);
 
 /* guest_grant.c: what is refused for lack of a right */
 /* What is lacking, for people, and the command that gives it; *ret_hint may be NULL. Caller frees

@@ -314,6 +314,13 @@ static unsigned retries(const struct guest *g)
 	return clone ? (unsigned)resource_int(g->want, ATTR_clone_retries) : RETRIES;
 }
 
+static void stall_step(struct guest *g, const char *text)
+{
+	_cleanup_str_ char *hint = guest_step_hint(g);
+
+	guest_stall(g, REASON_REJECTED, text, hint);
+}
+
 static void failed(struct guest *g, const struct op_result *r)
 {
 	_cleanup_str_ char *text = text_oneline(r->text, 300);
@@ -347,7 +354,7 @@ static void failed(struct guest *g, const struct op_result *r)
 	else if (needs_person(r->why, &person))
 		guest_stall(g, person, text, guest_hint(r->why, text));
 	else if (counts && g->fails > retries(g))
-		guest_stall(g, REASON_REJECTED, text, NULL);
+		stall_step(g, text);
 	else
 		guest_wait(g,
 		    r->end == OP_AGAIN && r->why != PVE_NO_SHUTDOWN ? REASON_UNCONFIRMED

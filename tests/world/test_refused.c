@@ -201,12 +201,51 @@ static void test_lacks_are_named(void **state)
 	}
 }
 
+/* The second half of a conversion fails for good: told, with what a person looks at. */
+static void test_half_a_template(void **state)
+{
+	struct world *w = world_new(451, NULL);
+	struct sim_fault f = {.kind = SIM_FAULT_TASK_ERROR,
+	    .method = "POST",
+	    .path = "*/template",
+	    .probability = 1.0,
+	    .text = "no such volume"};
+	_cleanup_kv_ struct kv set = {0};
+	const struct vmstat *v;
+	int64_t vmid;
+
+	(void)state;
+	tell(w);
+	commit(w, HEAD("web-01"), "first");
+	world_start(w, CONTROLLER_RUN);
+	must_be_ready(w);
+	vmid = world_find(w, "web-01", NULL);
+	kv_set(&set, "template", "1");
+	assert_int_equal(sim_human_edit(w->sim, vmid, "ops@pam", &set, NULL, NULL), 0);
+	sim_fault_add(w->sim, &f);
+	commit(w, HEAD("web-01") "  template: true\n", "second");
+	world_run(w, HOUR_MS, NULL, NULL);
+	v = world_vmstat(w, "web-01");
+	assert_int_equal(v->reason, REASON_REJECTED);
+	assert_has(v->message, "no such volume");
+	_cleanup_str_ char *look = mem_printf("pvesm list shared --vmid %lld", (long long)vmid);
+	_cleanup_str_ char *set_it = mem_printf("/base-%lld-disk-0", (long long)vmid);
+	assert_has(v->hint, look);
+	assert_has(v->hint, set_it);
+	sim_fault_clear(w->sim);
+	commit(w, HEAD("web-01") "  template: true\n  description: x\n", "third");
+	must_be_ready(w);
+	assert_has(sim_guest_get(w->sim, vmid, "scsi0"), set_it);
+	world_free(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_no_task_of_a_refused_call),
 	    cmocka_unit_test(test_tag_is_refused),
 	    cmocka_unit_test(test_lacks_are_named),
+	    cmocka_unit_test(test_half_a_template),
 	};
 
 	log_set_sink(drop_log, NULL);
