@@ -317,6 +317,10 @@ void order_restart(struct planner *pl)
 	char digest[CRYPT_HEX_LEN];
 	bool waits = false;
 
+	/* What a guest left waiting when it went down comes into force with its next start. */
+	for (size_t i = 0; pl->g->power == OBS_POWER_STOPPED && i < p->n_changes; i++)
+		if (p->changes[i].state == CHANGE_PENDING)
+			p->changes[i].takes_restart = false;
 	for (size_t i = 0; i < p->n_changes; i++)
 		waits |= p->changes[i].state == CHANGE_PENDING && p->changes[i].takes_restart;
 	if (!waits) {

@@ -287,7 +287,9 @@ char *renderkit_effect(const struct plan *p, const struct change *c)
 	case CHANGE_DO:
 		return mem_printf("%s%s", doing(p, c), c->drift ? " (drift)" : "");
 	case CHANGE_PENDING:
-		return mem_strdup(c->step >= 0 ? "now, restart" : "waits for restart");
+		return mem_strdup(c->step >= 0	     ? "now, restart"
+				  : c->takes_restart ? "waits for restart"
+						     : "comes with the next start");
 	case CHANGE_BLOCKED:
 		return mem_printf("blocked: %s", reason_word(c->reason));
 	case CHANGE_REPORT:

@@ -166,10 +166,12 @@ static void settled(struct planner *pl)
 		    NULL);
 	else if (count(p, CHANGE_PENDING))
 		give(pl, PLAN_IN_SYNC, REASON_PENDING_REBOOT,
-		    say(pl->restarted ? "waits for a stop and start, a restart did not bring it: "
-				      : "waits for a stop and start: ",
+		    say(pl->g->power == OBS_POWER_STOPPED ? "comes with the next start: "
+			: pl->restarted ? "waits for a stop and start, a restart did not bring it: "
+					: "waits for a stop and start: ",
 			p, CHANGE_PENDING),
-		    NULL);
+		    pl->g->power == OBS_POWER_STOPPED ? "Start the guest when it suits you."
+						      : NULL);
 	else if (any_report(p, REASON_CLONE_SOURCE_CHANGED))
 		give(pl, PLAN_IN_SYNC, REASON_CLONE_SOURCE_CHANGED,
 		    say("history, not changed: ", p, CHANGE_REPORT), NULL);
