@@ -191,6 +191,12 @@ void needs_add_source(struct needs *l, const struct resource *r, const char *key
 			add_bridge(l, r, bridge, "the NICs of its template");
 		return;
 	}
+	/* PVE asks for it with each clone, whatever the target. */
+	if (text_eq(key, schema_attr(ATTR_vmstatestorage)->key)) {
+		add(l, "Datastore.AllocateSpace", mem_printf("/storage/%s", value), NULL, r,
+		    "the vmstatestorage of its template");
+		return;
+	}
 	if (resource_is_listed(r, ATTR_clone_target_datastore))
 		return;
 	for (size_t i = 0; i < ARRAY_LEN(buses); i++) {

@@ -124,7 +124,9 @@ static void the_source_tells_storages_and_bridges(void **state UNUSED)
 	needs_add_source(&l, r, "net0", "virtio=BC:24:11:00:00:01,bridge=vmbr7,tag=5");
 	needs_add_source(&l, r, "scsihw", "virtio-scsi-single");
 	needs_add_source(&l, r, "network", "net0");
-	assert_int_equal(l.n, 5);
+	needs_add_source(&l, r, "vmstatestorage", "states");
+	assert_int_equal(l.n, 6);
+	assert_non_null(find(&l, "Datastore.AllocateSpace", "/storage/states"));
 	assert_non_null(find(&l, "Datastore.Audit", "/storage/ceph"));
 	assert_non_null(find(&l, "Datastore.AllocateSpace", "/storage/local-lvm"));
 	assert_non_null(find(&l, "Datastore.AllocateSpace", "/storage/ceph"));
