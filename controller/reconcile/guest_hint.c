@@ -14,6 +14,11 @@ const char *guest_hint(enum pve_reason why, const char *text)
 		"cluster.tag to another one or to \"\""},
 	    {PVE_NO_SHUTDOWN, "",
 		"shut it down yourself; it needs ACPI, or its agent, to do so when it is asked"},
+	    /* Drives of cloud-init have one name for each VMID. */
+	    {PVE_OTHER, "-cloudinit",
+		"if it says that the volume exists: it was left by an earlier VM of that number; "
+		"remove it on the node (pvesm free STORAGE:VOLUME), or give spec.id a number that "
+		"was never used"},
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)

@@ -314,11 +314,11 @@ static unsigned retries(const struct guest *g)
 	return clone ? (unsigned)resource_int(g->want, ATTR_clone_retries) : RETRIES;
 }
 
-static void stall_step(struct guest *g, const char *text)
+static void stall_step(struct guest *g, enum pve_reason why, const char *text)
 {
 	_cleanup_str_ char *hint = guest_step_hint(g);
 
-	guest_stall(g, REASON_REJECTED, text, hint);
+	guest_stall(g, REASON_REJECTED, text, hint ? hint : guest_hint(why, text));
 }
 
 static void failed(struct guest *g, const struct op_result *r)
@@ -354,7 +354,7 @@ static void failed(struct guest *g, const struct op_result *r)
 	else if (needs_person(r->why, &person))
 		guest_stall(g, person, text, guest_hint(r->why, text));
 	else if (counts && g->fails > retries(g))
-		stall_step(g, text);
+		stall_step(g, r->why, text);
 	else
 		guest_wait(g,
 		    r->end == OP_AGAIN && r->why != PVE_NO_SHUTDOWN ? REASON_UNCONFIRMED

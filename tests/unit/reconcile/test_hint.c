@@ -27,6 +27,11 @@ static void hints(void **state)
 	/* What the reason says is enough. */
 	assert_says(PVE_FORBIDDEN, "Permission check failed (/vms/1204, VM.Config.CPU)", NULL);
 	assert_says(PVE_NO_SHUTDOWN, "VM quit/powerdown failed - got timeout", "agent");
+	assert_says(PVE_OTHER,
+	    "clone failed: lvcreate 'pve/vm-105-cloudinit' error:   Logical Volume "
+	    "\"vm-105-cloudinit\" already exists in volume group \"pve\"",
+	    "pvesm free");
+	assert_says(PVE_OTHER, "clone failed: copy failed: exit code 1", NULL);
 	assert_says(PVE_LOCKED, "VM is locked (backup)", NULL);
 }
 
