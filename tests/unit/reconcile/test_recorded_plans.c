@@ -179,10 +179,10 @@ static void try_pending(
 /* It stands there, and nothing of it is listed; or the template has it. */
 static void try_beside(const char *key, const char *text)
 {
-	static const char *const lines[] = {"cpu.cores = 7", ""};
+	static const char *const lines[] = {"name = zz-9", ""};
 	_cleanup_str_ char *all = NULL;
 
-	if (strcmp(key, "smbios1") == 0 || strcmp(key, "cores") == 0)
+	if (strcmp(key, "smbios1") == 0)
 		return;
 	if (strcmp(key, "description") == 0)
 		all = mem_printf("%s\n\n%s", text, MARKER);
