@@ -180,7 +180,9 @@ static void scan_done(struct controller *c)
 	if (c->bundle)
 		apply_bundle(c);
 	c->wide = false;
-	if (!c->has_only && !c->o.desired && journal_set_scanned(c->journal, &e) < 0)
+	/* Whoever observes writes no record: the next one to act has to look itself. */
+	if (!c->has_only && !c->o.desired && !c->env.readonly &&
+	    journal_set_scanned(c->journal, &e) < 0)
 		log_error("journal", "%s", err_msg(e));
 }
 

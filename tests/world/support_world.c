@@ -143,6 +143,7 @@ static void start(struct world *w, enum controller_mode mode, const struct bundl
 	struct controller_opts o = {.config = w->config,
 	    .mode = mode,
 	    .desired = desired,
+	    .observe_only = w->observe_only,
 	    .destroy_budget = w->destroy_budget};
 
 	w->port = simport_new(w->sim, w->clock,
@@ -161,7 +162,9 @@ static void start(struct world *w, enum controller_mode mode, const struct bundl
 	    .note = on_note,
 	    .note_arg = w};
 	w->lives++;
-	world_tell(w, "a controller starts (life %u)", w->lives);
+	w->since = ++w->starts;
+	world_tell(w, "a controller starts (life %u%s)", w->lives,
+	    w->observe_only ? ", it only observes" : "");
 	if (controller_new(&o, &w->controller, &e) < 0 && w->doomed) {
 		world_kill(w);
 	} else if (!w->controller) {

@@ -38,6 +38,8 @@ struct world {
 	bool doomed; /* dead as soon as the current event is over */
 	bool trees;  /* the cluster's answers come as trees, see simport_set_trees */
 	unsigned lives;
+	uint64_t starts, since;	 /* of all controllers in it; the one that this life began with */
+	bool observe_only;	 /* of the next life */
 	unsigned destroy_budget; /* of the next life, by a person's word */
 	/* what happened, for a person who looks at a failure */
 	struct buf story;

@@ -1,7 +1,7 @@
 /* Two controllers with one id and two state directories: the newer one acts, the older one sees it
  * and only looks. */
 #include "log.h"
-#include "support_world.h"
+#include "support_rival.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,51 +12,12 @@
 #include <cmocka.h>
 
 #define HOUR_MS 3600000
-#define TOKEN "PVEAPIToken=" WORLD_USER "=11111111-1111-1111-1111-111111111111"
-
 /* The other controller, beside the world's own. */
-static struct {
-	struct memstore *store;
-	struct cluster_port *port;
-	struct gitport *git;
-	struct controller *controller;
-} other;
-
-static void start_other_as(struct world *w, bool observes)
-{
-	struct controller_opts o = {
-	    .config = w->config, .mode = CONTROLLER_RUN, .observe_only = observes};
-
-	if (!other.store)
-		other.store = memstore_new();
-	other.port = simport_new(w->sim, w->clock, TOKEN, "pve2");
-	other.git = memgit_port_new(w->git);
-	memstore_set_dead(other.store, false);
-	o.ports = (struct ports){.clock = w->clock,
-	    .cluster = other.port,
-	    .git = other.git,
-	    .store = memstore_port(other.store),
-	    .pve_user = WORLD_USER};
-	assert_int_equal(controller_new(&o, &other.controller, NULL), 0);
-	world_tell(w, "the other controller starts");
-}
-
-static void start_other(struct world *w)
-{
-	start_other_as(w, false);
-}
-
-static void stop_other(void)
-{
-	controller_free(&other.controller);
-	simport_free(&other.port);
-	memgit_port_free(&other.git);
-}
+static struct rival other;
 
 static void end(struct world *w)
 {
-	stop_other();
-	memstore_free(&other.store);
+	rival_free(&other);
 	world_free(&w);
 }
 
@@ -132,7 +93,7 @@ static void test_newer_acts(void **state)
 	world_start(w, CONTROLLER_RUN);
 	assert_true(world_run(w, HOUR_MS, world_all_ready, NULL));
 	world_run(w, 60000, NULL, NULL);
-	start_other(w);
+	rival_start(&other, w, false);
 	world_run(w, 300000, NULL, NULL);
 	assert_int_equal(reason_of(other.controller), REASON_IN_SYNC);
 	commit(w, 3);
@@ -144,7 +105,7 @@ static void test_newer_acts(void **state)
 	world_run(w, 300000, NULL, NULL);
 	world_find(w, "web-01", &n);
 	assert_int_equal(n, 0); /* on_missing: report */
-	stop_other();
+	rival_stop(&other);
 	entries = sim_journal_len(w->sim);
 	reports = memgit_status_commits(w->git);
 	commit(w, 4);
@@ -172,7 +133,7 @@ static void test_older_says_so(void **state)
 	assert_true(world_run(w, HOUR_MS, world_all_ready, NULL));
 	world_run(w, 60000, NULL, NULL);
 	vmid = world_find(w, "web-01", NULL);
-	start_other(w);
+	rival_start(&other, w, false);
 	commit(w, 3);
 	assert_true(world_run(w, 600000, has_three, NULL));
 	assert_int_equal(world_find(w, "web-01", NULL), vmid);
@@ -188,7 +149,7 @@ static void test_at_the_same_moment(void **state)
 		size_t n = 0;
 
 		world_start(w, CONTROLLER_RUN);
-		start_other(w);
+		rival_start(&other, w, false);
 		world_run(w, 900000, NULL, NULL);
 		world_find(w, "web-01", &n);
 		assert_int_equal(n, 1);
@@ -217,7 +178,7 @@ static void test_observer_beside(void **state)
 	world_run(w, 60000, NULL, NULL);
 	own = mem_strdup(controller_status(w->controller)->instance);
 	reports = memgit_status_commits(w->git);
-	start_other_as(w, true);
+	rival_start(&other, w, true);
 	world_run(w, 600000, NULL, NULL);
 	assert_int_equal(memgit_status_commits(w->git), reports);
 	assert_non_null(strstr(memgit_status_file(w->git, "summary.json"), own));
@@ -238,7 +199,7 @@ static void test_observer_first(void **state)
 	int64_t at;
 
 	(void)state;
-	start_other_as(w, true);
+	rival_start(&other, w, true);
 	world_run(w, 300000, NULL, NULL);
 	assert_non_null(strstr(memgit_status_file(w->git, "STATUS.md"), "ObserveOnly"));
 	at = clock_now(w->clock);
@@ -250,6 +211,42 @@ static void test_observer_first(void **state)
 	reports = memgit_status_commits(w->git);
 	world_run(w, HOUR_MS, NULL, NULL);
 	assert_int_equal(memgit_status_commits(w->git), reports);
+	end(w);
+}
+
+/* Whoever observes writes no record, and so leaves no word either that all records are there: who
+ * acts after it on the same state directory looks at all VMs itself. */
+static void test_observer_on_an_empty_directory(void **state)
+{
+	struct world *w = open_world(42);
+	struct sim_fault f = {.kind = SIM_FAULT_FORBIDDEN, .probability = 1};
+	_cleanup_str_ char *path = NULL;
+	size_t n = 0;
+
+	(void)state;
+	world_start(w, CONTROLLER_RUN);
+	while (sim_tasks_running(w->sim) == 0) { /* the clone, which no report knows of yet */
+		assert_true(clock_now(w->clock) < HOUR_MS);
+		world_step(w);
+	}
+	world_kill(w);
+	memstore_drop(w->store);
+	w->observe_only = true;
+	world_start(w, CONTROLLER_RUN);
+	world_run(w, 600000, NULL, NULL);
+	world_find(w, "web-01", &n);
+	assert_int_equal(n, 1);
+	world_kill(w);
+	w->observe_only = false;
+	path = mem_printf("/nodes/*/qemu/%lld/*", (long long)world_find(w, "web-01", NULL));
+	f.path = path;
+	sim_fault_add(w->sim, &f); /* what cannot be read may be it */
+	world_start(w, CONTROLLER_RUN);
+	world_run(w, 600000, NULL, NULL);
+	sim_fault_clear(w->sim);
+	assert_true(world_run(w, HOUR_MS, world_all_ready, NULL));
+	world_find(w, "web-01", &n);
+	assert_int_equal(n, 1);
 	end(w);
 }
 
@@ -266,6 +263,7 @@ int main(void)
 	    cmocka_unit_test(test_at_the_same_moment),
 	    cmocka_unit_test(test_observer_beside),
 	    cmocka_unit_test(test_observer_first),
+	    cmocka_unit_test(test_observer_on_an_empty_directory),
 	};
 
 	log_set_sink(drop_log, NULL);

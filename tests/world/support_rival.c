@@ -1,0 +1,61 @@
+#include "support_rival.h"
+
+#include <string.h>
+
+#define TOKEN "PVEAPIToken=" WORLD_USER "=11111111-1111-1111-1111-111111111111"
+
+static void on_request(void *arg, const char *method, const char *path)
+{
+	struct rival *r = arg;
+
+	if (strcmp(method, "GET") != 0)
+		rival_asks(r, r->since, method, path);
+}
+
+void rival_asks(struct rival *r, uint64_t since, const char *method, const char *path)
+{
+	if (since < r->newest)
+		world_violation(
+		    r->w, "%s %s by an instance that a newer one has replaced", method, path);
+	else
+		r->newest = since;
+}
+
+void rival_start(struct rival *r, struct world *w, bool observes)
+{
+	struct controller_opts o = {
+	    .config = w->config, .mode = CONTROLLER_RUN, .observe_only = observes};
+
+	r->w = w;
+	if (!r->store)
+		r->store = memstore_new();
+	r->port = simport_new(w->sim, w->clock, TOKEN, "pve2");
+	simport_set_hook(r->port, on_request, r);
+	simport_set_trees(r->port, w->trees);
+	r->git = memgit_port_new(w->git);
+	r->since = ++w->starts;
+	memstore_set_dead(r->store, false);
+	o.ports = (struct ports){.clock = w->clock,
+	    .cluster = r->port,
+	    .git = r->git,
+	    .store = memstore_port(r->store),
+	    .pve_user = WORLD_USER};
+	MUST(controller_new(&o, &r->controller, NULL) == 0);
+	world_tell(w, "another instance starts");
+}
+
+void rival_stop(struct rival *r)
+{
+	if (r->controller)
+		world_tell(r->w, "the other instance dies");
+	controller_free(&r->controller);
+	simport_free(&r->port);
+	memgit_port_free(&r->git);
+}
+
+void rival_free(struct rival *r)
+{
+	rival_stop(r);
+	memstore_free(&r->store);
+	*r = (struct rival){0};
+}
