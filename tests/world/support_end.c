@@ -30,16 +30,27 @@ void end_look(struct world *w)
 		struct sim_entry e;
 
 		sim_journal_at(w->sim, end_rules.seen, &e);
-		if (strcmp(e.user, WORLD_USER) == 0 && strcmp(e.effect, "destroy") == 0 &&
-		    !is_allowed(e.vmid))
+		if (strcmp(e.user, WORLD_USER) != 0)
+			continue;
+		if (strcmp(e.effect, "destroy") == 0 && !is_allowed(e.vmid))
 			world_violation(w, "VM %lld was destroyed", (long long)e.vmid);
+		if (end_rules.replaced && end_rules.seen >= end_rules.replaced_at &&
+		    e.vmid == end_rules.victim)
+			world_violation(w, "%s %s of VM %lld, which is a stranger now", e.effect,
+			    e.key, (long long)e.vmid);
 	}
 }
 
 static void replace_by_stranger(struct world *w)
 {
+	const char *desc = sim_guest_get(w->sim, end_rules.victim, "description");
 	_cleanup_err_ struct err *e = NULL;
+	_cleanup_kv_ struct kv conf = {0};
 
+	if (end_rules.stranger != END_PLAIN)
+		kv_set(&conf, "tags", "ramet");
+	if (end_rules.stranger == END_COPY && desc) /* our marker with it, number and all */
+		kv_set(&conf, "description", desc);
 	if (sim_guest_running(w->sim, end_rules.victim) &&
 	    sim_human_power(w->sim, end_rules.victim, false, &e) < 0)
 		world_tell(w, "  refused: %s", err_msg(e));
@@ -47,10 +58,11 @@ static void replace_by_stranger(struct world *w)
 	if (sim_human_delete(w->sim, end_rules.victim, "ops@pam", &e) < 0)
 		world_tell(w, "  refused: %s", err_msg(e));
 	err_free(&e);
-	if (sim_human_create(w->sim, end_rules.victim, "pve2", "ops@pam", NULL, &e) < 0)
+	if (sim_human_create(w->sim, end_rules.victim, "pve2", "ops@pam", &conf, &e) < 0)
 		world_tell(w, "  refused: %s", err_msg(e));
 	else
 		end_rules.replaced = true;
+	end_rules.replaced_at = sim_journal_len(w->sim);
 	world_tell(w, "VM %lld gives way to a stranger", (long long)end_rules.victim);
 }
 

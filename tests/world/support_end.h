@@ -27,7 +27,9 @@ extern struct end_rules {
 	/* At the n-th request from now on the VM gives way to a stranger. */
 	unsigned countdown;
 	int64_t victim;
+	enum end_look_of { END_PLAIN, END_TAGGED, END_COPY, END_LOOK_OF__MAX } stranger;
 	bool replaced;
+	size_t replaced_at; /* in the cluster's journal */
 } end_rules;
 
 extern int64_t end_target; /* of end_gone */
