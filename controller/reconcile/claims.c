@@ -176,8 +176,9 @@ static void on_look(
 	if (s) {
 		count_out(c, s);
 		s->seen = s->seen == SEEN_AGAIN ? SEEN_TODO : SEEN_DONE;
-		/* Who is shown a guest may read it: a refusal is no answer about its marker. */
-		s->unclear = end == LOOK_FAILED || end == LOOK_FORBIDDEN;
+		/* Who is shown a guest may read it: a refusal is no answer about its marker. And
+		 * who is not where it was shown may just have moved. */
+		s->unclear = end != LOOK_OK;
 		if (end == LOOK_OK)
 			judge(c, s, g);
 		/* What is unclear is looked at again with the next view. */

@@ -131,6 +131,8 @@ static void restored(struct reporter *r)
 
 	r->restored = true;
 	r->failures = 0;
+	if (r->muted) /* no report follows that would show it to be over */
+		mem_free_str(&r->problem);
 	enter(r, r->dirty ? REPORTER_DIRTY : REPORTER_IDLE);
 	if (first)
 		r->o.on_restored(r->o.arg);
@@ -508,6 +510,7 @@ void reporter_seen(struct reporter *r, const char *head)
 void reporter_mute(struct reporter *r)
 {
 	r->muted = true;
+	mem_free_str(&r->problem); /* of a report that is another one's now */
 }
 
 void reporter_look(struct reporter *r)

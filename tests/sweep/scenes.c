@@ -1,14 +1,12 @@
-#include "sweep.h"
+#include "scenes_kept.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define HEAD(name)                                                                        \
-	"apiVersion: ramet.dev/v1\nkind: ClonedVM\nmetadata: { name: " name " }\nspec:\n" \
-	"  node_name: pve1\n"
-#define LINKED "  clone: { source_vm_id: 9000, full: false }\n"
-#define BASE HEAD("web-01") LINKED
-#define ON "  started: true\n"
+#define HEAD SCENE_HEAD
+#define LINKED SCENE_LINKED
+#define BASE SCENE_BASE
+#define ON SCENE_ON
 
 static const char *effective(struct trial *t, int64_t vmid, const char *key)
 {
@@ -254,6 +252,9 @@ static char *template_wrong(struct trial *t)
 	return first_of(expect(t, "template", "1"), expect(t, "scsi0", "base-"));
 }
 
+static const struct judge_key pool_keys[] = {
+    {"pool", NULL}, {"tags", NULL}, {"digest", NULL}, {"description", NULL}, {0}};
+
 static char *pool_wrong(struct trial *t)
 {
 	int64_t vmid = world_find(t->w, SWEEP_NAME, NULL);
@@ -417,7 +418,7 @@ static const struct scene scenes[] = {
 	.before =
 	    HEAD("web-01") "  clone: { source_vm_id: 9000, full: false, pool_id: production }\n",
 	.after = HEAD("web-01") "  clone: { source_vm_id: 9000, full: false, pool_id: lab }\n",
-	.keys = few_keys,
+	.keys = pool_keys,
 	.vms = SWEEP_NAME,
 	.wrong = pool_wrong},
     {.name = "drift",
@@ -474,10 +475,10 @@ static const struct scene scenes[] = {
 
 size_t scene_count(void)
 {
-	return ARRAY_LEN(scenes);
+	return ARRAY_LEN(scenes) + n_scenes_kept;
 }
 
 const struct scene *scene_get(size_t i)
 {
-	return &scenes[i];
+	return i < ARRAY_LEN(scenes) ? &scenes[i] : &scenes_kept[i - ARRAY_LEN(scenes)];
 }

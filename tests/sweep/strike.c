@@ -282,16 +282,29 @@ static void without_look(struct trial *t, enum touch kind, const char *what, con
 		mem_free_str(&t->unseen);
 }
 
+static void asks(struct trial *t, const char *what, const char *where)
+{
+	bool forgets = t->struck && t->fault == FAULT_LOST_ALL;
+
+	judge_request(&t->judge, t->w, what, where);
+	if (t->scene->never && strstr(where, t->scene->never) && !forgets)
+		world_violation(t->w, "%s %s, and nobody is to", what, where);
+}
+
 enum fate strike_ask(void *arg, enum touch kind, const char *what, const char *where)
 {
 	struct trial *t = arg;
 
+	if (kind == TOUCH_CLUSTER && t->rival.controller && strcmp(what, "GET") != 0)
+		rival_asks(&t->rival, t->w->since, what, where);
 	if (!t->armed)
 		return FATE_NORMAL;
 	t->count++;
 	without_quorum(t, kind, what, where);
 	with_lock(t, kind, what, where);
 	without_look(t, kind, what, where);
+	if (kind == TOUCH_CLUSTER && strcmp(what, "GET") != 0)
+		asks(t, what, where);
 	if (t->fault == FAULT__MAX) {
 		MEM_PUSH_ROOM(t->touches, t->n_touches, t->cap_touches);
 		t->touches[t->n_touches++] = (struct touched){

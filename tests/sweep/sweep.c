@@ -71,7 +71,7 @@ static bool chosen(const struct sweep *s, const struct run *r)
 	    !fault_fits(r->fault, touched->kind, touched->what, touched->where))
 		return false;
 	/* Before its UUID is on record, nothing tells a twin from the new VM. */
-	if ((r->fault == FAULT_TWIN && scene->creates) ||
+	if ((r->fault == FAULT_TWIN && (scene->creates || scene->blank)) ||
 	    (r->fault == FAULT_TAKEN && !scene->creates) ||
 	    (r->fault == FAULT_UNPLUGGED && !scene->makes))
 		return false;
@@ -117,6 +117,7 @@ static bool undisturbed(struct sweep *s)
 			well = false;
 		}
 		judge_fini(&t->judge);
+		rival_free(&t->rival);
 		world_free(&t->w);
 		for (size_t k = 0; s->list && k < t->n_touches; k++)
 			printf("%s %zu %s %s %s\n", t->scene->name, k + 1,

@@ -13,6 +13,7 @@
 #define RAMET_SWEEP_H
 
 #include "support_judge.h"
+#include "support_rival.h"
 
 #define SWEEP_NAME "web-01"
 #define SWEEP_BY_HAND ",firewall=1" /* what people change in net0 */
@@ -22,6 +23,7 @@ struct trial;
 /* What somebody does that the controller has to answer. */
 struct scene {
 	const char *name;
+	const char *past;		  /* what was merged before all that, NULL = nothing */
 	const char *before;		  /* manifests at the beginning, NULL = none */
 	const char *after;		  /* what is merged then, NULL = nothing */
 	void (*happens)(struct trial *t); /* beside the merge, or NULL */
@@ -30,9 +32,11 @@ struct scene {
 	const char *policy; /* lines of configuration, NULL = the usual ones */
 	bool gone;	    /* the VM is, in the end, and vms names others */
 	const char *reason; /* that is said of the VM in the end; NULL = any that is Ready */
-	const char *makes;  /* the slot of a disk that is made here, NULL = none */
+	const char *never; /* once it begins nothing but GET has this in its path; NULL = all may */
+	const char *makes; /* the slot of a disk that is made here, NULL = none */
 	/* What is said of it instead when journal and report are lost; NULL = nothing else. */
 	const char *forgotten;
+	bool blank; /* nothing is remembered when it begins */
 	bool creates, moves, stops, destroys;
 	/* NULL, or what is not as the manifest says. Caller frees. */
 	char *(*wrong)(struct trial *t);
@@ -61,6 +65,7 @@ struct trial {
 	const struct scene *scene;
 	struct world *w;
 	struct judge judge;
+	struct rival rival; /* another instance, if the scene has one */
 	enum fault fault;
 	size_t at;    /* the touch it strikes, from 1; 0 = none */
 	size_t count; /* touches so far, once it is armed */

@@ -239,6 +239,9 @@ static void setup(struct trial *t)
 	if (s->destroys)
 		judge_allow_destroy(&t->judge, SWEEP_NAME);
 	judge_name(&t->judge, "db-01");
+	judge_name(&t->judge, "app-01");
+	if (s->past)
+		commit(t, s->past, "past");
 	commit(t, s->before, "before");
 	world_start(t->w, CONTROLLER_RUN);
 	if (s->before && !world_run(t->w, SETUP_MS, world_all_ready, each))
@@ -290,6 +293,7 @@ unsigned trial_play(struct trial *t, const struct trial *undisturbed, bool tell)
 void trial_fini(struct trial *t)
 {
 	judge_fini(&t->judge);
+	rival_free(&t->rival);
 	world_free(&t->w);
 	for (size_t i = 0; i < t->n_touches; i++) {
 		free(t->touches[i].what);

@@ -15,6 +15,7 @@ static void begin_life(struct play *p)
 {
 	static const char *const nodes[] = {"pve1", "pve2", "pve3"};
 
+	p->w->observe_only = p->busy && play_pick(p, 10) == 0;
 	world_start(p->w, CONTROLLER_RUN);
 	simport_set_hook(p->w->port, play_meanwhile, p);
 	if (p->several)
@@ -25,6 +26,11 @@ static void end_life(struct play *p)
 {
 	if (!p->w->controller)
 		return;
+	if (p->w->observe_only) { /* it writes no line to die after */
+		world_kill(p->w);
+		p->reborn_at = 0;
+		return;
+	}
 	switch (play_pick(p, 3)) {
 	case 0:
 		world_kill(p->w);
@@ -34,6 +40,12 @@ static void end_life(struct play *p)
 		break;
 	}
 	p->reborn_at = 0;
+}
+
+/* Of what nobody remembers and nobody may see nothing can be known. */
+static bool may_forget(const struct play *p)
+{
+	return !p->hidden;
 }
 
 static void maybe_reborn(struct play *p)
@@ -49,15 +61,16 @@ static void maybe_reborn(struct play *p)
 			memstore_power(p->w->store, (enum disk_keeps)play_pick(p, DISK_KEEPS__MAX),
 			    play_pick(p, 1000));
 		}
-		if (play_pick(p, 6) == 0) {
+		if (play_pick(p, 6) == 0 && may_forget(p)) {
 			world_tell(p->w, "the state directory is lost");
 			memstore_drop(p->w->store);
-			for (size_t i = 0; i < PLAY_VMS; i++)
-				p->m[i].doubtful |= p->m[i].absent || (p->prune && !p->m[i].there);
+			guard_forget(p);
 		}
-		if (play_pick(p, 12) == 0) {
+		/* Instances know of one another by nothing else. */
+		if (play_pick(p, 12) == 0 && !p->rivals && may_forget(p)) {
 			world_tell(p->w, "the status branch is lost");
 			memgit_drop_status(p->w->git);
+			guard_forget(p);
 		}
 	} else if (now >= p->reborn_at) {
 		p->reborn_at = 0;
@@ -65,9 +78,27 @@ static void maybe_reborn(struct play *p)
 	}
 }
 
+/* Whoever comes last acts, and the other one looks on; in the end there is one again. */
+static void rival_comes_or_goes(struct play *p)
+{
+	if (p->rival.controller) {
+		rival_stop(&p->rival);
+		world_kill(p->w); /* perhaps it only looks on, until somebody starts it again */
+		p->reborn_at = 0;
+		return;
+	}
+	if (!p->w->controller || p->w->observe_only || !may_forget(p))
+		return;
+	guard_forget(p); /* its state directory is empty, or old */
+	rival_start(&p->rival, p->w, false);
+}
+
 static void each(struct world *w)
 {
+	struct rival *r = &playing->rival;
+
 	maybe_reborn(playing);
+	playing->judge.unheard = r->controller && r->since > w->since;
 	guard_look(playing); /* first: the judge forgets what was destroyed */
 	judge_look(&playing->judge, w);
 }
@@ -85,6 +116,7 @@ unsigned play_seed(uint64_t seed, bool tell)
 	struct play p = {.w = world_new(seed, extra),
 	    .prune = prune,
 	    .several = seed % 3 == 0,
+	    .rivals = seed % 8 == 3,
 	    .guard.follows = -1};
 	unsigned violations;
 
@@ -116,6 +148,8 @@ unsigned play_seed(uint64_t seed, bool tell)
 			play_unlock(&p);
 		else if (dice < 15)
 			play_break_something(&p);
+		else if (dice < 16 && p.rivals)
+			rival_comes_or_goes(&p);
 		else if (dice < 16)
 			play_stranger(&p);
 		else if (dice < 19)
@@ -124,6 +158,10 @@ unsigned play_seed(uint64_t seed, bool tell)
 			play_heal(&p);
 	}
 	p.busy = false;
+	if (p.rival.controller)
+		rival_comes_or_goes(&p);
+	else if (p.w->observe_only)
+		end_life(&p);
 	play_heal(&p);
 	play_unlock(&p);
 	play_last_merge(&p);
@@ -132,6 +170,7 @@ unsigned play_seed(uint64_t seed, bool tell)
 	if (violations && !tell)
 		fprintf(stderr, "%s\nseed %llu: world --seed %llu tells this again\n",
 		    buf_str(&p.w->story), (unsigned long long)seed, (unsigned long long)seed);
+	rival_free(&p.rival);
 	judge_fini(&p.judge);
 	world_free(&p.w);
 	return violations;

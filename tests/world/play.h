@@ -13,6 +13,7 @@
 
 #include "support_judge.h"
 #include "support_manifest.h"
+#include "support_rival.h"
 
 #define PLAY_VMS 8
 #define GUARD_VMS 256
@@ -39,7 +40,9 @@ struct play {
 	struct manifest before[PLAY_VMS]; /* as of the last merge but one, for reverts */
 	struct {
 		enum manifest_ceiling ceiling;
-		bool pin;
+		bool pin, started;
+		/* Deleted by somebody when it was known to be whole, and not to be made anew. */
+		bool stays_gone;
 		int64_t there_since; /* when it came back; long ago when it never went */
 		int64_t bare_at; /* when it was there without protect: what comes of it soon after
 				  * may not have been seen with it */
@@ -49,11 +52,16 @@ struct play {
 	bool faulty, no_quorum, prune, several; /* endpoints */
 	const char *node_off;			/* NULL = all are on */
 	bool busy;				/* people are at work */
-	int64_t reborn_at;			/* when the next life begins; 0 = alive */
-	int64_t locked;				/* VMID with a backup's lock */
-	int64_t suspended;			/* VMID with the tag */
-	int64_t ha;				/* VMID that HA manages */
-	int64_t snapshot;			/* VMID with a snapshot */
+	bool empty;				/* the next merge leaves not one file */
+	bool moved;				/* the manifests are in another folder */
+	bool rivals;				/* other instances come and go */
+	struct rival rival;
+	int64_t reborn_at;		 /* when the next life begins; 0 = alive */
+	int64_t locked;			 /* VMID with a backup's lock */
+	int64_t suspended, suspended_at; /* VMID with the tag, since when */
+	int64_t ha;			 /* VMID that HA manages */
+	int64_t hidden;			 /* VMID that the token may not even see */
+	int64_t snapshot;		 /* VMID with a snapshot */
 	unsigned merges;
 };
 
@@ -74,6 +82,8 @@ void play_last_merge(struct play *p);
 void play_human(struct play *p);
 void play_drop_snapshot(struct play *p, int64_t vmid);
 void play_stranger(struct play *p);
+/* Somebody deleted the VM of this manifest. */
+void play_gone(struct play *p, struct manifest *m);
 void play_unlock(struct play *p);
 /* Somebody is quicker: a hook of the port. */
 void play_meanwhile(void *arg, const char *method, const char *path);
@@ -82,9 +92,13 @@ void play_meanwhile(void *arg, const char *method, const char *path);
 void guard_look(struct play *p);
 /* Before each request is handed in. */
 void guard_request(struct play *p, const char *method, const char *path);
+/* What is remembered of earlier lives is lost. */
+void guard_forget(struct play *p);
 void guard_ha(struct play *p, int64_t vmid, bool on);
 
 /* play_faults.c */
+/* The token may see the VM, or not even that it is there; 0 = all again. */
+void play_hide(struct play *p, int64_t vmid);
 void play_add_fault(struct play *p);
 void play_break_something(struct play *p);
 void play_heal(struct play *p);

@@ -46,6 +46,32 @@ void play_add_fault(struct play *p)
 	p->faulty = true;
 }
 
+static void forget(void *arg, const struct sim_reply *reply)
+{
+	(void)arg, (void)reply;
+}
+
+void play_hide(struct play *p, int64_t vmid)
+{
+	_cleanup_str_ char *path = mem_printf("/vms/%lld", (long long)(vmid ? vmid : p->hidden));
+	_cleanup_kv_ struct kv params = {0};
+	struct sim_req q = {.method = "PUT",
+	    .path = "/access/acl",
+	    .params = &params,
+	    .authorization = "PVEAPIToken=admin@pve!t=22222222-2222-2222-2222-222222222222",
+	    .node = "pve2"};
+
+	if (!vmid == !p->hidden)
+		return;
+	kv_set(&params, "path", path);
+	kv_set(&params, "roles", "NoAccess");
+	kv_set(&params, "tokens", WORLD_USER);
+	if (!vmid)
+		kv_set(&params, "delete", "1");
+	(void)sim_submit(p->w->sim, &q, forget, NULL);
+	p->hidden = vmid;
+}
+
 /* For a while the token is not known, or may nothing with one VM. */
 static void refuse(struct play *p, bool token)
 {
@@ -58,6 +84,11 @@ static void refuse(struct play *p, bool token)
 
 	if (!token && !vmid)
 		return;
+	if (!token && play_pick(p, 3) == 0) {
+		world_tell(p->w, "VM %lld of %s is hidden", (long long)vmid, m->name);
+		play_hide(p, vmid);
+		return;
+	}
 	if (token)
 		world_tell(p->w, "fault: the token is refused");
 	else
@@ -95,6 +126,7 @@ void play_heal(struct play *p)
 		world_tell(p->w, "  node: %s", err_msg(e));
 	p->node_off = NULL;
 	p->no_quorum = p->faulty = false;
+	play_hide(p, 0);
 	world_tell(p->w, "all is healed");
 }
 
@@ -116,6 +148,10 @@ static void clock_jumps(struct play *p)
 {
 	int64_t by = (int64_t)play_pick(p, 240000) - 120000;
 
+	if (play_pick(p, 4) == 0)
+		by *= 180; /* six hours at most */
+	if (by > 0)
+		p->judge.n_fallen = 0; /* by that clock it was long ago */
 	world_tell(p->w, "the clock jumps by %lld ms", (long long)by);
 	vclock_jump_wall(p->w->vclock, by);
 }

@@ -75,6 +75,7 @@ static void guard_disruption(
     struct play *p, const struct guard_vm *v, const struct manifest *m, const struct sim_entry *e)
 {
 	bool write = strcmp(e->effect, "set") == 0 || strcmp(e->effect, "delete") == 0;
+	bool moved = strcmp(e->effect, "node") == 0;
 
 	/* On the way to an end that was ordered nobody is spared, and what waited for a start takes
 	 * effect with it. */
@@ -87,6 +88,9 @@ static void guard_disruption(
 		world_violation(p->w, "%s of running VM %lld: %s -> %s, and max_disruption is none",
 		    e->key, (long long)e->vmid, e->before ? e->before : "absent",
 		    e->after ? e->after : "absent");
+	if (moved && p->ever[m - p->m].ceiling == CEILING_NONE)
+		world_violation(p->w, "running VM %lld was moved to %s, and max_disruption is none",
+		    (long long)e->vmid, e->after);
 }
 
 static bool is_there(struct play *p, const char *name)
@@ -103,7 +107,11 @@ static void guard_birth(struct play *p, const struct sim_entry *e)
 		const struct manifest *m = &p->m[i];
 		_cleanup_str_ char *mark = mem_printf("ramet: " WORLD_ID "/%s vmid=", m->name);
 
-		if (!m->name[0] || !m->depends_on || !strstr(e->after, mark))
+		if (!m->name[0] || !strstr(e->after, mark))
+			continue;
+		if (p->ever[i].stays_gone)
+			world_violation(p->w, "%s is made anew, and on_missing is report", m->name);
+		if (!m->depends_on)
 			continue;
 		/* It may still be known as it was. */
 		if (p->m[m->depends_on - 1].lost ||
@@ -151,6 +159,10 @@ static void guard_own(struct play *p, const struct sim_entry *e)
 	if ((moved || stopped) && v->ha_at >= 0 && clock_now(p->w->clock) - v->ha_at > SETTLED_MS)
 		world_violation(
 		    p->w, "%s of VM %lld, which HA manages", e->effect, (long long)e->vmid);
+	if (strcmp(e->effect, "start") == 0 && !p->ever[m - p->m].started &&
+	    p->ever[m - p->m].ceiling != CEILING_REBOOT)
+		world_violation(p->w, "VM %lld of %s was started, which no manifest asks for",
+		    (long long)e->vmid, m->name);
 	if (strcmp(e->effect, "destroy") == 0)
 		guard_end(p, m);
 	guard_disruption(p, v, m, e);
@@ -198,14 +210,39 @@ void guard_look(struct play *p)
 		g->follows = clock_now(w->clock);
 }
 
+void guard_forget(struct play *p)
+{
+	judge_forget(&p->judge, p->w);
+	for (size_t i = 0; i < PLAY_VMS; i++) {
+		p->ever[i].stays_gone = false;
+		p->m[i].doubtful |= p->m[i].absent || (p->prune && !p->m[i].there);
+	}
+}
+
+static bool is_suspended(struct play *p, int64_t vmid)
+{
+	const char *tags = sim_guest_get(p->w->sim, vmid, "tags");
+
+	return vmid == p->suspended && tags && strstr(tags, "ramet-suspend") &&
+	       clock_now(p->w->clock) - p->suspended_at > SETTLED_MS;
+}
+
 void guard_request(struct play *p, const char *method, const char *path)
 {
 	const char *at = strstr(path, "/qemu/");
 	int64_t vmid = at ? strtoll(at + strlen("/qemu/"), NULL, 10) : 0;
 	const struct manifest *m;
 
-	if (!vmid || strcmp(method, "GET") == 0)
+	if (strcmp(method, "GET") == 0)
 		return;
+	if (p->w->observe_only)
+		world_violation(p->w, "%s %s, and it is to observe only", method, path);
+	rival_asks(&p->rival, p->w->since, method, path);
+	if (!vmid)
+		return;
+	judge_request(&p->judge, p->w, method, path);
+	if (is_suspended(p, vmid))
+		world_violation(p->w, "%s %s, and the VM has the tag", method, path);
 	/* PVE would hand it to the HA manager, and that does it. */
 	if (vm_of(p, vmid)->ha_at >= 0 &&
 	    (strstr(path, "/status/") || text_ends(path, "/migrate")) &&

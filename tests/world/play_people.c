@@ -48,6 +48,16 @@ void play_drop_snapshot(struct play *p, int64_t vmid)
 		human_snapshot(p, vmid, false);
 }
 
+void play_gone(struct play *p, struct manifest *m)
+{
+	const struct vmstat *v = world_vmstat(p->w, m->name);
+
+	m->lost = !m->recreate;
+	/* From here on somebody remembers it, whatever is merged later. */
+	p->ever[m - p->m].stays_gone =
+	    m->lost && v && v->record.uuid && v->verdict == PLAN_IN_SYNC && m->there && !m->absent;
+}
+
 void play_human(struct play *p)
 {
 	static const char *const deeds[] = {"changes cores of", "toggles onboot of",
@@ -100,7 +110,10 @@ void play_human(struct play *p)
 	case 9:
 		if (!p->suspended)
 			kv_set(&set, "tags", "ramet-suspend");
-		p->suspended = p->suspended ? p->suspended : vmid;
+		if (!p->suspended) {
+			p->suspended = vmid;
+			p->suspended_at = clock_now(p->w->clock);
+		}
 		break;
 	case 10:
 		/* Out of Ramet's hands; what is under way then ends. */
@@ -126,7 +139,7 @@ void play_human(struct play *p)
 	default:
 		if (play_pick(p, 6) == 0 && !m->lost &&
 		    (rc = sim_human_delete(p->w->sim, vmid, "ops@pam", &e)) == 0)
-			m->lost = !m->recreate;
+			play_gone(p, m);
 		break;
 	}
 	if (set.n)
@@ -166,17 +179,28 @@ void play_meanwhile(void *arg, const char *method, const char *path)
 		if (sim_human_edit(w->sim, vmid, "ops@pam", &set, NULL, &e) < 0)
 			world_tell(w, "  refused: %s", err_msg(e));
 	} else if (!write) {
+		const char *desc = sim_guest_get(w->sim, vmid, "description");
+		unsigned looks = play_pick(p, 3);
+		const struct vmstat *v = NULL;
 		struct manifest *m = NULL;
 
 		for (size_t i = 0; i < PLAY_VMS; i++)
 			if (p->m[i].name[0] && world_find(w, p->m[i].name, NULL) == vmid)
 				m = &p->m[i];
-		if (!m || m->lost || sim_human_delete(w->sim, vmid, "ops@pam", &e) < 0)
+		if (!m || m->lost)
 			return;
-		world_tell(w, "meanwhile: VM %lld of %s gives way to a stranger", (long long)vmid,
-		    m->name);
+		v = world_vmstat(w, m->name);
+		/* A copy of the very VM under its number: known by its UUID, once that is known. */
+		if (looks == 1 && desc && v && v->record.uuid)
+			kv_set(&set, "description", desc);
+		if (looks)
+			kv_set(&set, "tags", "ramet");
+		if (sim_human_delete(w->sim, vmid, "ops@pam", &e) < 0)
+			return;
+		world_tell(w, "meanwhile: VM %lld of %s gives way to a stranger%s", (long long)vmid,
+		    m->name, kv_has(&set, "description") ? ", a copy of it" : "");
 		m->lost = true; /* foreign, not missing: a person must decide */
-		if (sim_human_create(w->sim, vmid, "pve3", "ops@pam", NULL, &e) < 0)
+		if (sim_human_create(w->sim, vmid, "pve3", "ops@pam", &set, &e) < 0)
 			world_tell(w, "  refused: %s", err_msg(e));
 	}
 }

@@ -37,8 +37,11 @@ static void allow(struct play *p, size_t i)
 	if (!m->there) {
 		if (m->name[0])
 			p->ever[i].there_since = INT64_MAX / 2;
+		p->ever[i].stays_gone = false;
 		return;
 	}
+	if (m->absent || m->recreate)
+		p->ever[i].stays_gone = false;
 	if (p->ever[i].there_since >= INT64_MAX / 2)
 		p->ever[i].there_since = clock_now(p->w->clock);
 	if (!m->started || m->ceiling == CEILING_REBOOT)
@@ -46,6 +49,7 @@ static void allow(struct play *p, size_t i)
 	if (m->ceiling > p->ever[i].ceiling)
 		p->ever[i].ceiling = m->ceiling;
 	p->ever[i].pin |= m->pin;
+	p->ever[i].started |= m->started;
 	if (m->store)
 		judge_allow_key(j, m->name, "scsi0", "@,size=,format=");
 	for (size_t k = 0; k < MANIFEST_EXTRAS; k++)
@@ -59,13 +63,17 @@ void play_merge(struct play *p)
 	_cleanup_str_ char *subject = mem_printf("merge %u", ++p->merges);
 
 	for (size_t i = 0; i < PLAY_VMS; i++) {
-		_cleanup_str_ char *path = mem_printf("vms/%s.yaml", p->m[i].name);
+		const char *folder = p->moved ? "machines/of/ours" : "vms";
+		_cleanup_str_ char *path = mem_printf("%s/%s.yaml", folder, p->m[i].name);
 		_cleanup_str_ char *text = manifest_text(&p->m[i]);
 
-		if (p->m[i].there)
+		if (p->m[i].there && !p->empty)
 			kv_set(&files, path, text);
+		if (p->empty) /* what is gone already is nobody's then */
+			p->ever[i].stays_gone = false;
 		allow(p, i);
 	}
+	p->empty = false;
 	kv_set(&files, "README.txt", "no manifest");
 	memgit_commit(p->w->git, &files, subject);
 }
@@ -152,12 +160,46 @@ static void tell_change(struct play *p, const struct manifest *m)
 	    m->there ? "becomes" : "is removed, it was", m->edits, line);
 }
 
+/* Many at once: more than may go. */
+static void remove_many(struct play *p)
+{
+	for (size_t i = 0; i < PLAY_VMS; i++)
+		if (p->m[i].name[0] && play_pick(p, 2))
+			*(p->prune ? &p->m[i].there : &p->m[i].absent) = !p->prune;
+	world_tell(p->w, "many are removed at once");
+	play_merge(p);
+}
+
+/* The tree as a whole. */
+static void change_tree(struct play *p)
+{
+	switch (play_pick(p, 5)) {
+	case 2:
+		memcpy(p->before, p->m, sizeof(p->m));
+		remove_many(p);
+		break;
+	case 0:
+		world_tell(p->w, "a merge without any file");
+		p->empty = true;
+		play_merge(p);
+		break;
+	case 1:
+		world_tell(p->w, "the folder gets another name");
+		p->moved = !p->moved;
+		play_merge(p);
+		break;
+	default:
+		revert(p);
+		break;
+	}
+}
+
 void play_change_manifest(struct play *p)
 {
 	struct manifest *m = &p->m[play_pick(p, PLAY_VMS)];
 
-	if (play_pick(p, 12) == 0) {
-		revert(p);
+	if (play_pick(p, 8) == 0) {
+		change_tree(p);
 		return;
 	}
 	memcpy(p->before, p->m, sizeof(p->m));
@@ -210,6 +252,8 @@ void play_change_manifest(struct play *p)
 		break;
 	case 6:
 		m->absent = !m->absent;
+		if (play_pick(p, 2)) /* and its neighbour, as many as may go at once */
+			p->m[(size_t)(m - p->m) ^ 1].absent = m->absent;
 		break;
 	case 7:
 		m->protect = !m->protect;

@@ -72,6 +72,7 @@ void judge_allow_adopt(struct judge *j, int64_t vmid, const char *name)
 {
 	MUST(strlen(name) < JUDGE_NAME);
 	memcpy(j->v[slot(j, vmid)].name, name, strlen(name) + 1);
+	j->v[slot(j, vmid)].foreign = false;
 }
 
 /* The text without some parts of a property string. Caller frees. */
@@ -115,6 +116,8 @@ static void take_mark(struct judge *j, const char *description, int64_t vmid)
 	char *name = j->v[slot(j, vmid)].name;
 
 	name[0] = '\0';
+	if (j->v[slot(j, vmid)].foreign)
+		return;
 	p = p ? p + strlen(MARK) : NULL;
 	end = p ? strstr(p, " vmid=") : NULL;
 	if (!end || strtoll(end + strlen(" vmid="), NULL, 10) != vmid ||
@@ -176,10 +179,29 @@ static void judge_budget(struct judge *j, struct world *w, int64_t vmid)
 	j->fallen[j->n_fallen++ % ARRAY_LEN(j->fallen)] = now;
 }
 
+/* Volumes go with their VM, or with a copy that is finished or has failed. */
+static void judge_freed(struct world *w, const struct sim_entry *e)
+{
+	bool follows = strcmp(e->method, "DELETE") == 0 || text_ends(e->path, "/move_disk") ||
+		       text_ends(e->path, "/clone");
+
+	if (!follows && !strstr(e->key, "cloudinit"))
+		world_violation(w, "%s was freed by %s %s", e->key, e->method, e->path);
+}
+
+static void judge_pool(struct judge *j, struct world *w, const struct sim_entry *e)
+{
+	if (!find_key(j, "pool") && strcmp(e->method, "DELETE") != 0)
+		world_violation(w, "VM %lld was put into the pool %s, which no manifest lists",
+		    (long long)e->vmid, e->after ? e->after : "(none)");
+}
+
 static void judge_own(struct judge *j, struct world *w, const struct sim_entry *e)
 {
 	const char *name;
 
+	if (strcmp(e->effect, "volume-free") == 0)
+		judge_freed(w, e);
 	if (!e->vmid || text_ends(e->path, "/clone")) {
 		if (strcmp(e->effect, "destroy") == 0)
 			world_violation(w, "VM %lld was destroyed by us", (long long)e->vmid);
@@ -197,6 +219,8 @@ static void judge_own(struct judge *j, struct world *w, const struct sim_entry *
 	if (strcmp(e->effect, "stop") == 0 && !strs_has(&j->may_stop, name) &&
 	    !strs_has(&j->may_destroy, name))
 		world_violation(w, "VM %lld was stopped", (long long)e->vmid);
+	if (strcmp(e->effect, "pool") == 0)
+		judge_pool(j, w, e);
 	if (strcmp(e->effect, "set") == 0 || strcmp(e->effect, "delete") == 0 ||
 	    strcmp(e->effect, "pending") == 0)
 		judge_key(j, w, e);
@@ -213,6 +237,13 @@ static void count_vms(struct judge *j, struct world *w)
 	}
 }
 
+/* In so many words. */
+static bool is_called_gone(const struct vmstat *v)
+{
+	return v->reason == REASON_MISSING || (v->verdict == PLAN_IN_SYNC && v->message &&
+						  strstr(v->message, "state: absent asks"));
+}
+
 /* What is there, marker and all, is never called missing. */
 static void judge_words(struct judge *j, struct world *w)
 {
@@ -220,18 +251,18 @@ static void judge_words(struct judge *j, struct world *w)
 	const struct status *s;
 
 	/* What was not answered anything has learnt nothing of the cluster. */
-	if (!w->controller || j->asked == now || j->answers == w->answers)
+	if (!w->controller || j->unheard || j->asked == now || j->answers == w->answers)
 		return;
 	j->asked = now;
 	j->answers = w->answers;
 	s = controller_status(w->controller);
 	for (size_t i = 0; i < s->n_vms; i++)
-		if (s->vms[i]->reason == REASON_MISSING && world_find(w, s->vms[i]->name, NULL))
-			world_violation(
-			    w, "%s is said to be missing, and is there", s->vms[i]->name);
+		if (is_called_gone(s->vms[i]) && world_find(w, s->vms[i]->name, NULL))
+			world_violation(w, "%s is said to be gone, and is there", s->vms[i]->name);
 }
 
-void judge_look(struct judge *j, struct world *w)
+/* What is new in the cluster's journal. */
+static void catch_up(struct judge *j, struct world *w)
 {
 	bool count = false;
 
@@ -241,6 +272,8 @@ void judge_look(struct judge *j, struct world *w)
 		sim_journal_at(w->sim, j->seen, &e);
 		if (strcmp(e.user, WORLD_USER) == 0)
 			judge_own(j, w, &e);
+		if (strcmp(e.effect, "create") == 0 && e.vmid)
+			j->v[slot(j, e.vmid)].foreign = strcmp(e.user, WORLD_USER) != 0;
 		if (strcmp(e.key, "description") == 0 && strcmp(e.effect, "pending") != 0) {
 			take_mark(j, e.after, e.vmid);
 			count = true;
@@ -250,5 +283,34 @@ void judge_look(struct judge *j, struct world *w)
 	}
 	if (count)
 		count_vms(j, w);
+}
+
+void judge_look(struct judge *j, struct world *w)
+{
+	catch_up(j, w);
 	judge_words(j, w);
+}
+
+void judge_forget(struct judge *j, struct world *w)
+{
+	for (size_t i = 0; i < j->n; i++) {
+		bool foreign = j->v[i].foreign;
+
+		j->v[i].foreign = false;
+		if (foreign)
+			take_mark(
+			    j, sim_guest_get(w->sim, j->v[i].vmid, "description"), j->v[i].vmid);
+	}
+}
+
+void judge_request(struct judge *j, struct world *w, const char *method, const char *path)
+{
+	const char *at = strstr(path, "/qemu/");
+	int64_t vmid = at ? strtoll(at + strlen("/qemu/"), NULL, 10) : 0;
+
+	if (!vmid || strcmp(method, "DELETE") != 0)
+		return;
+	catch_up(j, w);
+	if (!strs_has(&j->may_destroy, judge_name_of(j, vmid)))
+		world_violation(w, "%s %s, which nobody ordered", method, path);
 }

@@ -28,6 +28,7 @@ struct judge {
 	struct {
 		int64_t vmid;
 		char name[JUDGE_NAME]; /* in our marker that it carries now; "" = none */
+		bool foreign; /* somebody else made it: a marker that it carries is a copy */
 	} v[JUDGE_VMS];
 	size_t n;
 	/* Manifests that ever asked for it, and so allow it. */
@@ -40,6 +41,7 @@ struct judge {
 	unsigned n_fallen;
 	int64_t asked;	/* when the controller's own words were looked at last, virtual s */
 	size_t answers; /* that it had had then */
+	bool unheard;	/* another instance acts, and what this one says reaches nobody */
 };
 
 void judge_fini(struct judge *j);
@@ -52,6 +54,10 @@ void judge_allow_destroy(struct judge *j, const char *name);
 void judge_allow_key(struct judge *j, const char *name, const char *key, const char *parts);
 /* Of the manifest in our marker that the VM carries; "" = none. */
 const char *judge_name_of(struct judge *j, int64_t vmid);
+/* Records are lost, and from here on a marker with the VM's own number is all that tells. */
+void judge_forget(struct judge *j, struct world *w);
+/* Before a request is handed in, whatever becomes of it. */
+void judge_request(struct judge *j, struct world *w, const char *method, const char *path);
 /* After every event. Violations go to the world. */
 void judge_look(struct judge *j, struct world *w);
 
