@@ -9,6 +9,8 @@
 struct reader {
 	struct jsnscan sc;
 	const struct jsnrows *rows;
+	size_t n_keys;
+	size_t key_len[JSNROWS_KEYS_MAX];
 	bool found;			    /* the list that counts */
 	struct buf texts[JSNROWS_KEYS_MAX]; /* of this row; the memory is that of the longest */
 	const char *values[JSNROWS_KEYS_MAX];
@@ -26,10 +28,11 @@ typedef int (*element_fn)(struct reader *r);
 /* The first character of the next token, \0 at the end. */
 static char peek(struct reader *r)
 {
-	struct jsnscan *sc = &r->sc;
-	while (sc->at < sc->len && strchr(" \t\n\r", sc->s[sc->at]) && sc->s[sc->at])
-		sc->at++;
-	return sc->at < sc->len ? sc->s[sc->at] : '\0';
+	const char *p = r->sc.s + r->sc.at, *end = r->sc.s + r->sc.len;
+	while (p < end && (*p == ' ' || *p == '\t' || *p == '\n' || *p == '\r'))
+		p++;
+	r->sc.at = (size_t)(p - r->sc.s);
+	return p < end ? *p : '\0';
 }
 
 static int expect(struct reader *r, char c)
@@ -53,7 +56,7 @@ static int scalar(struct reader *r, struct span *ret, struct jsn **ret_own)
 	struct jsnscan *sc = &r->sc;
 	char c = peek(r);
 	struct span t = {.s = sc->s + sc->at};
-	if (!c || strchr(",:]}", c))
+	if (!c || c == ',' || c == ':' || c == ']' || c == '}')
 		return jsnscan_refuse(sc, "a value was expected");
 	if (jsnscan_token(sc) != 0)
 		return -1;
@@ -161,8 +164,8 @@ static int take(struct reader *r, size_t i)
 
 static int row_member(struct reader *r, struct span key)
 {
-	for (size_t i = 0; r->rows->keys[i]; i++)
-		if (is_key(key, r->rows->keys[i]))
+	for (size_t i = 0; i < r->n_keys; i++)
+		if (r->key_len[i] == key.len && memcmp(r->rows->keys[i], key.s, key.len) == 0)
 			return take(r, i);
 	return skip(r);
 }
@@ -171,7 +174,7 @@ static int row(struct reader *r)
 {
 	if (peek(r) != '{')
 		return skip(r);
-	memset(r->values, 0, sizeof(r->values));
+	memset(r->values, 0, r->n_keys * sizeof(*r->values));
 	if (object(r, row_member) != 0)
 		return -1;
 	r->rows->cb(r->rows->arg, r->values);
@@ -200,14 +203,15 @@ static int document(struct reader *r)
 int jsnrows_read(const char *text, size_t len, const struct jsnrows *rows, struct err **err)
 {
 	struct reader r = {.rows = rows};
-	size_t n = 0;
-	while (rows->keys[n])
-		n++;
-	MUST(n <= JSNROWS_KEYS_MAX);
+	while (rows->keys[r.n_keys]) {
+		MUST(r.n_keys < JSNROWS_KEYS_MAX);
+		r.key_len[r.n_keys] = strlen(rows->keys[r.n_keys]);
+		r.n_keys++;
+	}
 	if (jsnscan_begin(&r.sc, text, len, err) != 0)
 		return -1;
 	int rc = document(&r);
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < r.n_keys; i++)
 		buf_fini(&r.texts[i]);
 	return rc;
 }

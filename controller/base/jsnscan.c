@@ -24,21 +24,20 @@ int jsnscan_refuse(struct jsnscan *sc, const char *what)
 
 static int scan_string(struct jsnscan *sc)
 {
-	for (sc->at++; sc->at < sc->len; sc->at++) {
-		char c = sc->s[sc->at];
-		if (c == '"') {
-			sc->at++;
-			return 0;
-		}
-		if ((unsigned char)c < 0x20)
-			return jsnscan_refuse(sc, "control character in a string");
-		if (c != '\\')
+	const char *p = sc->s + sc->at + 1, *end = sc->s + sc->len;
+	for (; p < end && *p != '"'; p++) {
+		if ((unsigned char)*p >= 0x20 && *p != '\\')
 			continue;
-		if (sc->len - sc->at >= 6 && memcmp(sc->s + sc->at, "\\u0000", 6) == 0)
+		sc->at = (size_t)(p - sc->s);
+		if (*p != '\\')
+			return jsnscan_refuse(sc, "control character in a string");
+		if (end - p >= 6 && memcmp(p, "\\u0000", 6) == 0)
 			return jsnscan_refuse(sc, "NUL character in a string");
-		sc->at++;
+		if (p + 1 < end)
+			p++;
 	}
-	return jsnscan_refuse(sc, "string without an end");
+	sc->at = p < end ? (size_t)(p + 1 - sc->s) : sc->len;
+	return p < end ? 0 : jsnscan_refuse(sc, "string without an end");
 }
 
 static size_t digits_at(const char *s, size_t len)

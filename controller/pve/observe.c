@@ -38,45 +38,57 @@ static void take_uuid(struct obs_guest *g)
 	g->uuid = text_lower(uuid ? uuid : "");
 }
 
-int observe_pending(const struct jsn *data, struct obs_guest *g, struct err **err)
+/* What is read of a key's row. */
+enum part { P_KEY, P_VALUE, P_PENDING, P_DELETE };
+static const char *const parts[] = {"key", "value", "pending", "delete", NULL};
+
+struct keys {
+	struct obs_guest *g;
+	size_t seen;
+};
+
+static void take_key(void *arg, const char *const *m)
 {
+	struct keys *k = arg;
+	struct obs_guest *g = k->g;
+	const char *key = m[P_KEY], *value = m[P_VALUE], *next = m[P_PENDING];
+	bool del = m[P_DELETE] && strcmp(m[P_DELETE], "0") != 0;
+
+	if (++k->seen > OBSERVE_KEYS_MAX || !key || !key[0])
+		return;
+	if (strcmp(key, "digest") == 0) {
+		mem_replace(&g->digest, value);
+		return;
+	}
+	if (strcmp(key, "lock") == 0) {
+		mem_replace(&g->lock, value);
+		return;
+	}
+	if (value)
+		kv_set(&g->current, key, value);
+	if (next)
+		kv_set(&g->pending, key, next);
+	else if (value && !del)
+		kv_set(&g->pending, key, value);
+	if (del || (next && !text_eq(next, value)))
+		strs_add(&g->pending_keys, key);
+}
+
+int observe_pending(const char *list, size_t len, struct obs_guest *g, struct err **err)
+{
+	struct keys k = {.g = g};
+	struct jsnrows what = {.list = "data", .keys = parts, .cb = take_key, .arg = &k};
 	const char *template;
 
-	if (!jsn_is_array(data))
-		return not_a_list("pending", err);
-	if (jsn_len(data) > OBSERVE_KEYS_MAX)
-		return err_set(err, ERR_LIMIT, "the guest has more than %d keys", OBSERVE_KEYS_MAX);
 	kv_fini(&g->current);
 	kv_fini(&g->pending);
 	strs_fini(&g->pending_keys);
 	mem_replace(&g->digest, NULL);
 	mem_replace(&g->lock, NULL);
-	for (size_t i = 0; i < jsn_len(data); i++) {
-		const struct jsn *row = jsn_at(data, i);
-		const char *key = jsn_get_text(row, "key");
-		const char *value = jsn_get_text(row, "value");
-		const char *next = jsn_get_text(row, "pending");
-		bool del = jsn_get_int(row, "delete", 0) != 0;
-
-		if (!key || !key[0])
-			continue;
-		if (strcmp(key, "digest") == 0) {
-			mem_replace(&g->digest, value);
-			continue;
-		}
-		if (strcmp(key, "lock") == 0) {
-			mem_replace(&g->lock, value);
-			continue;
-		}
-		if (value)
-			kv_set(&g->current, key, value);
-		if (next)
-			kv_set(&g->pending, key, next);
-		else if (value && !del)
-			kv_set(&g->pending, key, value);
-		if (del || (next && !text_eq(next, value)))
-			strs_add(&g->pending_keys, key);
-	}
+	if (jsnrows_read(list, len, &what, err) < 0)
+		return -1;
+	if (k.seen > OBSERVE_KEYS_MAX)
+		return err_set(err, ERR_LIMIT, "the guest has more than %d keys", OBSERVE_KEYS_MAX);
 	strs_sort_unique(&g->pending_keys);
 	if (!g->digest)
 		return err_set(
@@ -162,7 +174,6 @@ static int by_vmid(const void *a, const void *b)
 enum member { M_TYPE, M_NODE, M_VMID, M_TEMPLATE, M_NAME, M_LOCK, M_TAGS, M_POOL, M_HA, M_STATUS };
 static const char *const members[] = {
     "type", "node", "vmid", "template", "name", "lock", "tags", "pool", "hastate", "status", NULL};
-#define MEMBERS (ARRAY_LEN(members) - 1)
 
 struct rows {
 	struct obs_row *v;
@@ -227,23 +238,7 @@ static int put_rows(struct rows *r, struct obs_cluster *c, struct err **err)
 	return 0;
 }
 
-int observe_rows(const struct jsn *data, struct obs_cluster *c, struct err **err)
-{
-	struct rows r = {0};
-
-	if (!jsn_is_array(data))
-		return not_a_list("resources", err);
-	for (size_t i = 0; i < jsn_len(data); i++) {
-		const char *values[MEMBERS];
-
-		for (size_t k = 0; k < MEMBERS; k++)
-			values[k] = jsn_get_text(jsn_at(data, i), members[k]);
-		take_row(&r, values);
-	}
-	return put_rows(&r, c, err);
-}
-
-int observe_list(const char *list, size_t len, struct obs_cluster *c, struct err **err)
+int observe_rows(const char *list, size_t len, struct obs_cluster *c, struct err **err)
 {
 	struct rows r = {0};
 	struct jsnrows what = {.list = "data", .keys = members, .cb = take_row, .arg = &r};

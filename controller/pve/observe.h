@@ -18,18 +18,18 @@
 #define OBSERVE_ROWS_MAX 200000
 #define OBSERVE_KEYS_MAX 2000
 
-/* GET …/qemu/N/pending: current, pending, pending_keys, digest, template, uuid, and the lock. */
-int observe_pending(const struct jsn *data, struct obs_guest *g, struct err **err) MUST_CHECK;
+/* GET …/qemu/N/pending, left unread (pvereq.h): current, pending, pending_keys, digest, template,
+ * uuid, and the lock. */
+int observe_pending(const char *list, size_t len, struct obs_guest *g, struct err **err) MUST_CHECK;
 /* GET …/qemu/N/status/current: power, started_s, HA, the lock. wall_ms = now. */
 int observe_status(
     const struct jsn *data, int64_t wall_ms, struct obs_guest *g, struct err **err) MUST_CHECK;
 /* GET …/qemu/N/snapshot. */
 int observe_snapshots(const struct jsn *data, struct obs_guest *g, struct err **err) MUST_CHECK;
 
-/* GET /cluster/resources by type. Each replaces what c has of that kind. */
-int observe_rows(const struct jsn *data, struct obs_cluster *c, struct err **err) MUST_CHECK;
-/* The same from an answer that was left unread (pvereq.h). */
-int observe_list(const char *list, size_t len, struct obs_cluster *c, struct err **err) MUST_CHECK;
+/* GET /cluster/resources by type. Each replaces what c has of that kind. The guests, who may be
+ * thousands, come from an answer that was left unread. */
+int observe_rows(const char *list, size_t len, struct obs_cluster *c, struct err **err) MUST_CHECK;
 int observe_nodes(const struct jsn *data, struct obs_cluster *c, struct err **err) MUST_CHECK;
 /* c is as it was before, or empty: since when a storage is silent is taken over from it. */
 int observe_storages(

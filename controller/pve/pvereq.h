@@ -45,7 +45,7 @@ struct pvereq_result {
 	const struct jsn *body; /* the whole answer, for what stands beside data */
 	const char *upid;	/* of the task that was begun; NULL if none was */
 	/* The answer as it came, for jsnrows.h, in place of data and body: when it was to be left
-	 * unread. NULL from a port that has no text: then data is there. */
+	 * unread. */
 	const char *list;
 	size_t list_len;
 

@@ -1,5 +1,7 @@
 #include "attrib.h"
 
+#include "jsnrows.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -166,34 +168,72 @@ static uint32_t line(struct attrib *a, const char *msg, const char *user, int64_
 	return (uint32_t)vmid;
 }
 
-void attrib_feed(struct attrib *a, const struct jsn *data, attrib_cb cb, void *arg)
+/* A line of the log that may be new. */
+struct fresh {
+	char *id, *msg, *user;
+	int64_t time;
+};
+
+struct feed {
+	const struct attrib *a;
+	struct fresh *v; /* newest first */
+	size_t n, cap;
+	size_t seen;
+};
+
+/* What is read of a line. */
+enum part { P_MSG, P_USER, P_UID, P_NODE, P_TIME };
+static const char *const parts[] = {"msg", "user", "uid", "node", "time", NULL};
+
+static void take_line(void *arg, const char *const *m)
 {
-	size_t n = jsn_len(data) < ATTRIB_LOG_MAX ? jsn_len(data) : ATTRIB_LOG_MAX;
-	bool first = !a->fed;
+	struct feed *f = arg;
+	int64_t t = 0;
+
+	if (++f->seen > ATTRIB_LOG_MAX || !m[P_MSG] || !m[P_USER] || !m[P_NODE] ||
+	    (m[P_TIME] && text_to_int(m[P_TIME], 0, INT64_MAX, &t) < 0) || t < f->a->seen_time)
+		return;
+	MEM_PUSH_ROOM(f->v, f->n, f->cap);
+	f->v[f->n++] = (struct fresh){
+	    .id = mem_printf("%s %s %s", m[P_NODE], m[P_UID] ? m[P_UID] : "", m[P_MSG]),
+	    .msg = mem_strdup(m[P_MSG]),
+	    .user = mem_strdup(m[P_USER]),
+	    .time = t};
+}
+
+static void learn(struct attrib *a, const struct fresh *l, bool first, attrib_cb cb, void *arg)
+{
+	uint32_t vmid;
+
+	if (l->time < a->seen_time || (l->time == a->seen_time && strs_has(&a->seen, l->id)))
+		return;
+	if (l->time > a->seen_time)
+		strs_fini(&a->seen);
+	a->seen_time = l->time;
+	strs_add(&a->seen, l->id);
+	vmid = line(a, l->msg, l->user, l->time);
+	if (vmid && !first && !text_eq(l->user, a->own))
+		cb(arg, vmid);
+}
+
+int attrib_feed(struct attrib *a, const char *list, size_t len, attrib_cb cb, void *arg)
+{
+	struct feed f = {.a = a};
+	struct jsnrows what = {.list = "data", .keys = parts, .cb = take_line, .arg = &f};
+	int rc;
 
 	CHECK_OBJ(a, MAGIC);
-	a->fed = true;
-	for (size_t i = n; i-- > 0;) { /* newest first: go from the end */
-		const struct jsn *row = jsn_at(data, i);
-		const char *msg = jsn_get_text(row, "msg"), *user = jsn_get_text(row, "user");
-		const char *uid = jsn_get_text(row, "uid"), *node = jsn_get_text(row, "node");
-		int64_t t = jsn_get_int(row, "time", 0);
-		_cleanup_str_ char *id = NULL;
-		uint32_t vmid;
-
-		if (!msg || !user || !node || t < a->seen_time)
-			continue;
-		id = mem_printf("%s %s %s", node, uid ? uid : "", msg);
-		if (t == a->seen_time && strs_has(&a->seen, id))
-			continue;
-		if (t > a->seen_time)
-			strs_fini(&a->seen);
-		a->seen_time = t;
-		strs_add(&a->seen, id);
-		vmid = line(a, msg, user, t);
-		if (vmid && !first && !text_eq(user, a->own))
-			cb(arg, vmid);
+	rc = jsnrows_read(list, len, &what, NULL);
+	for (size_t i = f.n; i-- > 0;) {
+		if (rc == 0)
+			learn(a, &f.v[i], !a->fed, cb, arg);
+		free(f.v[i].id);
+		free(f.v[i].msg);
+		free(f.v[i].user);
 	}
+	free(f.v);
+	a->fed |= rc == 0;
+	return rc;
 }
 
 const char *attrib_who(const struct attrib *a, uint32_t vmid, const char *key)

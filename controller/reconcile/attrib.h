@@ -11,7 +11,6 @@
 #ifndef RAMET_ATTRIB_H
 #define RAMET_ATTRIB_H
 
-#include "jsn.h"
 #include "text.h"
 
 #define ATTRIB_MAX 5000
@@ -24,8 +23,9 @@ void attrib_free(struct attrib **a);
 void attrib_learn_self(struct attrib *a, const char *upid);
 
 typedef void (*attrib_cb)(void *arg, uint32_t vmid);
-/* The answer to GET /cluster/log. For each line that is new and not ours, cb tells the VMID. */
-void attrib_feed(struct attrib *a, const struct jsn *data, attrib_cb cb, void *arg);
+/* The answer to GET /cluster/log, left unread (pvereq.h). For each line that is new and not ours,
+ * cb tells the VMID. -1: it is none. */
+int attrib_feed(struct attrib *a, const char *list, size_t len, attrib_cb cb, void *arg) MUST_CHECK;
 
 /* Who changed this PVE key of the guest last ("cores", "net0"; "power", "node" for what tasks do);
  * NULL = unknown. Borrowed until the next feed. */

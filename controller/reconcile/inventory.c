@@ -200,8 +200,7 @@ static int take_rows(struct inventory *i, const struct pvereq_result *a, struct 
 
 	i->view.rows = NULL;
 	i->view.n_rows = 0;
-	rc = a->list ? observe_list(a->list, a->list_len, &i->view, err)
-		     : observe_rows(a->data, &i->view, err);
+	rc = observe_rows(a->list, a->list_len, &i->view, err);
 	if (rc < 0) {
 		i->view.rows = old.rows;
 		i->view.n_rows = old.n_rows;
@@ -352,8 +351,7 @@ static int take(struct inventory *i, const struct pvereq_result *a, struct err *
 	case INVENTORY_OPTIONS:
 		return observe_options(data, &i->view, err);
 	case INVENTORY_LOG:
-		i->log_known = true;
-		attrib_feed(i->attrib, data, touch, i);
+		i->log_known = attrib_feed(i->attrib, a->list, a->list_len, touch, i) == 0;
 		return 0;
 	case INVENTORY_IDLE:
 	case INVENTORY__MAX:
@@ -425,7 +423,7 @@ static void get(struct inventory *i, enum endpoint_id endpoint, const char *key,
 	    .params = &params,
 	    .timeout_ms = 35000,
 	    .patience_ms = 5000,
-	    .unread = i->state == INVENTORY_ROWS};
+	    .unread = i->state == INVENTORY_ROWS || i->state == INVENTORY_LOG};
 
 	if (key)
 		kv_set(&params, key, value);

@@ -60,6 +60,7 @@ static void get(struct look *l, enum endpoint_id endpoint, pvereq_cb cb)
 {
 	struct pvereq_spec q = {.endpoint = endpoint,
 	    .args = {.node = l->g.node, .vmid = l->g.vmid},
+	    .unread = endpoint == ENDPOINT_GUEST_PENDING,
 	    .timeout_ms = READ_TIMEOUT_MS};
 
 	l->call = pvereq_send(l->pve, &q, cb, l);
@@ -72,7 +73,7 @@ static void on_pending(void *arg, const struct pvereq_result *a)
 
 	if (failed(l, a))
 		return;
-	if (observe_pending(a->data, &l->g, &e) < 0)
+	if (observe_pending(a->list, a->list_len, &l->g, &e) < 0)
 		nonsense(l, e);
 	else
 		l->cb(l->arg, LOOK_OK, &l->g, a);

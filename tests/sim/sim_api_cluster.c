@@ -413,7 +413,7 @@ void api_resources(struct job *j)
 
 	if (type && strcmp(type, "vm") != 0)
 		n = 0;
-	if (!j->tree) {
+	if (!j->tree || text_eq(type, "vm")) {
 		resources_text(j, guests, n, others);
 		return;
 	}
@@ -457,34 +457,47 @@ void api_nextid(struct job *j)
 	job_die(j, "unable to get any free VMID in range [%" PRId64 ", %" PRId64 "]", lower, upper);
 }
 
+static void log_row(struct row *r, const struct logline *l)
+{
+	char uid[24], id[256];
+
+	snprintf(uid, sizeof(uid), "%" PRIu64, l->uid);
+	snprintf(id, sizeof(id), "%s:%s", uid, l->node->name);
+	row_begin(r);
+	row_str(r, "uid", uid);
+	row_str(r, "id", id);
+	row_int(r, "time", l->time);
+	row_int(r, "pri", l->pri);
+	row_str(r, "tag", l->tag);
+	row_int(r, "pid", l->pid);
+	row_str(r, "node", l->node->name);
+	row_str(r, "user", l->user);
+	row_str(r, "msg", l->msg);
+	row_end(r);
+}
+
 void api_cluster_log(struct job *j)
 {
 	struct sim *s = j->sim;
-	int64_t max = job_param_int(j, "max", 0);
+	int64_t max = job_param_int(j, "max", 0), n = 0;
 	bool all = auth_has(s, &j->who, "/", PRIV_BIT(SYS_SYSLOG));
-	struct jsn *a = jsn_new_array();
+	struct buf list;
+	struct row r = {.text = &list};
 
-	for (size_t i = s->nlog; i-- && (!max || (int64_t)jsn_len(a) < max);) {
+	buf_init(&list, RESOURCES_MAX);
+	buf_addc(&list, '[');
+	for (size_t i = s->nlog; i-- && (!max || n < max);) {
 		const struct logline *l = &s->log[i];
-		struct jsn *o;
-		_cleanup_str_ char *uid = mem_printf("%" PRIu64, l->uid);
-		_cleanup_str_ char *id = mem_printf("%" PRIu64 ":%s", l->uid, l->node->name);
 
 		if (!all && strcmp(l->user, j->who.user) != 0 && strcmp(l->user, j->who.full) != 0)
 			continue;
-		o = jsn_new_object();
-		jsn_put_str(o, "uid", uid);
-		jsn_put_str(o, "id", id);
-		jsn_put_int(o, "time", l->time);
-		jsn_put_int(o, "pri", l->pri);
-		jsn_put_str(o, "tag", l->tag);
-		jsn_put_int(o, "pid", l->pid);
-		jsn_put_str(o, "node", l->node->name);
-		jsn_put_str(o, "user", l->user);
-		jsn_put_str(o, "msg", l->msg);
-		jsn_push(a, o);
+		if (n++)
+			buf_addc(&list, ',');
+		log_row(&r, l);
 	}
-	job_ok(j, a);
+	buf_addc(&list, ']');
+	job_ok_text(j, &list);
+	buf_fini(&list);
 }
 
 static struct jsn *allowed_tags(struct job *j)

@@ -5,16 +5,23 @@
 
 #include "sim_api.h"
 #include "sim_conf.h"
+#include "sim_row.h"
+
+static bool is_number(struct sim *s, const char *key, const char *value, int64_t *ret)
+{
+	const struct sprop *p = schema_conf(key, s->v9);
+
+	return p && (p->type == STYPE_INT || p->type == STYPE_BOOL) &&
+	       !text_to_int(value, INT64_MIN, INT64_MAX, ret);
+}
 
 void put_conf(struct sim *s, struct jsn *o, const char *key, const char *value)
 {
-	const struct sprop *p = schema_conf(key, s->v9);
 	int64_t v;
 
 	if (!strcmp(key, "cipassword"))
 		value = "**********";
-	if (p && (p->type == STYPE_INT || p->type == STYPE_BOOL) &&
-	    !text_to_int(value, INT64_MIN, INT64_MAX, &v))
+	if (is_number(s, key, value, &v))
 		jsn_put_int(o, key, v);
 	else
 		jsn_put_str(o, key, value);
@@ -78,17 +85,44 @@ void put_value(struct sim *s, struct jsn *row, const char *as, const char *key, 
 	jsn_free(&tmp);
 }
 
-static void pending_row(struct sim *s, struct guest *g, struct jsn *a, const char *key)
+static void row_value(
+    struct sim *s, struct row *r, const char *as, const char *key, const char *value)
 {
-	struct jsn *row = jsn_new_object();
+	int64_t v;
+
+	if (!value)
+		return;
+	if (!strcmp(key, "cipassword"))
+		value = "**********";
+	if (is_number(s, key, value, &v))
+		row_int(r, as, v);
+	else
+		row_str(r, as, value);
+}
+
+static void pending_row(struct sim *s, struct guest *g, struct row *r, const char *key)
+{
 	const char *del = kv_get(&g->pend_del, key);
 
-	jsn_put_str(row, "key", key);
-	put_value(s, row, "value", key, kv_get(&g->conf, key));
-	put_value(s, row, "pending", key, kv_get(&g->pend, key));
+	if (r->text->len > 1)
+		buf_addc(r->text, ',');
+	row_begin(r);
+	row_str(r, "key", key);
+	row_value(s, r, "value", key, kv_get(&g->conf, key));
+	row_value(s, r, "pending", key, kv_get(&g->pend, key));
 	if (del)
-		jsn_put_int(row, "delete", strtoll(del, NULL, 10));
-	jsn_push(a, row);
+		row_int(r, "delete", strtoll(del, NULL, 10));
+	row_end(r);
+}
+
+static void digest_row(struct row *r, struct guest *g)
+{
+	if (r->text->len > 1)
+		buf_addc(r->text, ',');
+	row_begin(r);
+	row_str(r, "key", "digest");
+	row_str(r, "value", guest_digest(g));
+	row_end(r);
 }
 
 void api_pending(struct job *j)
@@ -96,26 +130,25 @@ void api_pending(struct job *j)
 	struct sim *s = j->sim;
 	_cleanup_oops_ struct oops o = {0};
 	struct guest *g = conf_load(j, j->vmid, &o);
-	struct jsn *a, *row;
+	_cleanup_buf_ struct buf list = {0};
+	struct row r = {.text = &list};
 
 	if (!g) {
 		job_oops(j, &o);
 		return;
 	}
-	a = jsn_new_array();
+	buf_addc(&list, '[');
 	KV_FOREACH (i, &g->conf)
-		pending_row(s, g, a, i->key);
-	row = jsn_new_object();
-	jsn_put_str(row, "key", "digest");
-	jsn_put_str(row, "value", guest_digest(g));
-	jsn_push(a, row);
+		pending_row(s, g, &r, i->key);
+	digest_row(&r, g);
 	KV_FOREACH (i, &g->pend)
 		if (!kv_has(&g->conf, i->key))
-			pending_row(s, g, a, i->key);
+			pending_row(s, g, &r, i->key);
 	KV_FOREACH (i, &g->pend_del)
 		if (!kv_has(&g->conf, i->key) && !kv_has(&g->pend, i->key))
-			pending_row(s, g, a, i->key);
-	job_ok(j, a);
+			pending_row(s, g, &r, i->key);
+	buf_addc(&list, ']');
+	job_ok_text(j, &list);
 }
 
 static bool has_serial(const struct guest *g)

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "text.h"
+
 void row_begin(struct row *r)
 {
 	r->more = false;
@@ -20,7 +22,10 @@ void row_end(struct row *r)
 void row_quote(struct buf *b, const char *text)
 {
 	static const char hex[] = "0123456789abcdef";
+	_cleanup_str_ char *fixed = text_is_utf8(text, strlen(text)) ? NULL : text_to_utf8(text);
 
+	if (fixed)
+		text = fixed;
 	buf_addc(b, '"');
 	while (*text) {
 		size_t len = 0;

@@ -17,6 +17,27 @@ static struct jsn *parse(const char *text)
 	return j;
 }
 
+static char *answer(const struct jsn *data)
+{
+	_cleanup_str_ char *text = data ? jsn_print(data, false) : mem_strdup("null");
+
+	return mem_printf("{\"data\":%s}", text);
+}
+
+static int pending(const struct jsn *data, struct obs_guest *g)
+{
+	_cleanup_str_ char *list = answer(data);
+
+	return observe_pending(list, strlen(list), g, NULL);
+}
+
+static int rows_of(const struct jsn *data, struct obs_cluster *c)
+{
+	_cleanup_str_ char *list = answer(data);
+
+	return observe_rows(list, strlen(list), c, NULL);
+}
+
 static void test_pending(void **state)
 {
 	_cleanup_jsn_ struct jsn *j = parse(
@@ -31,7 +52,7 @@ static void test_pending(void **state)
 	struct obs_guest g = {0};
 
 	(void)state;
-	assert_int_equal(observe_pending(j, &g, NULL), 0);
+	assert_int_equal(pending(j, &g), 0);
 	assert_string_equal(kv_get(&g.current, "cores"), "2");
 	assert_string_equal(kv_get(&g.pending, "cores"), "4");
 	assert_string_equal(kv_get(&g.pending, "memory"), "2048");
@@ -87,9 +108,9 @@ static void test_pending_without_digest_is_no_answer(void **state)
 	struct obs_guest g = {0};
 
 	(void)state;
-	assert_int_equal(observe_pending(j, &g, NULL), -1);
-	assert_int_equal(observe_pending(o, &g, NULL), -1);
-	assert_int_equal(observe_pending(NULL, &g, NULL), -1);
+	assert_int_equal(pending(j, &g), -1);
+	assert_int_equal(pending(o, &g), -1);
+	assert_int_equal(pending(NULL, &g), -1);
 	obs_guest_fini(&g);
 }
 
@@ -175,7 +196,7 @@ static void test_cluster(void **state)
 	struct obs_cluster c = {0};
 
 	(void)state;
-	assert_int_equal(observe_rows(rows, &c, NULL), 0);
+	assert_int_equal(rows_of(rows, &c), 0);
 	assert_int_equal(c.n_rows, 2);
 	assert_false(obs_cluster_row(&c, 100)->qemu);
 	assert_string_equal(obs_cluster_row(&c, 200)->lock, "clone");
@@ -208,11 +229,11 @@ static void test_list(void **state)
 	struct obs_cluster c = {0};
 
 	(void)state;
-	assert_int_equal(observe_list(good, strlen(good), &c, NULL), 0);
+	assert_int_equal(observe_rows(good, strlen(good), &c, NULL), 0);
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
 		_cleanup_err_ struct err *e = NULL;
 
-		assert_int_equal(observe_list(bad[i], strlen(bad[i]), &c, &e), -1);
+		assert_int_equal(observe_rows(bad[i], strlen(bad[i]), &c, &e), -1);
 		assert_int_equal(c.n_rows, 2);
 	}
 	assert_int_equal(c.rows[0].vmid, 100);

@@ -121,10 +121,9 @@ static void on_touch(void *arg, uint32_t vmid)
 
 static void feed(struct attrib *a, const char *json)
 {
-	_cleanup_jsn_ struct jsn *j = NULL;
+	_cleanup_str_ char *list = mem_printf("{\"data\":%s}", json);
 
-	assert_int_equal(jsn_parse(json, strlen(json), &j, NULL), 0);
-	attrib_feed(a, j, on_touch, NULL);
+	assert_int_equal(attrib_feed(a, list, strlen(list), on_touch, NULL), 0);
 }
 
 static void test_who(void **state)
@@ -183,6 +182,8 @@ static void test_hostile_lines(void **state)
 	    "{\"node\":\"n\",\"time\":1,\"user\":\"x\",\"msg\":\"UPID:::::::::\"},"
 	    "{\"node\":\"n\",\"time\":1,\"user\":\"x\",\"msg\":\"update VM 100: -delete\"},"
 	    "{\"time\":1},7,null]");
+	assert_int_equal(attrib_feed(a, "{\"data\":null}", 13, on_touch, NULL), -1);
+	assert_int_equal(attrib_feed(a, "{\"data\":[{]}", 13, on_touch, NULL), -1);
 	assert_int_equal(n_touched, 1); /* the line with a VMID, though it names nothing else */
 	attrib_free(&a);
 }

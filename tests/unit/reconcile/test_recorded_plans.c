@@ -20,9 +20,11 @@ static struct strs seen;
 
 static void take_guest(const struct jsn *data)
 {
+	_cleanup_str_ char *rows = jsn_is_array(data) ? jsn_print(data, false) : NULL;
+	_cleanup_str_ char *list = mem_printf("{\"data\":%s}", rows ? rows : "null");
 	struct obs_guest g = {0};
 
-	if (jsn_is_array(data) && observe_pending(data, &g, NULL) == 0)
+	if (observe_pending(list, strlen(list), &g, NULL) == 0)
 		KV_FOREACH (item, &g.pending)
 			strs_add_take(&seen, mem_printf("%s\t%s", item->key, item->value));
 	obs_guest_fini(&g);
