@@ -291,8 +291,10 @@ static char *show_raw(const struct planner *pl, const struct leaf *l)
 
 static bool is_core_of(const struct attr *a, const struct attr *of)
 {
+	if (!(a->flags & ATTR_CORE))
+		return false; /* nearly all of the table */
 	size_t block = (size_t)(schema_key(of) - of->path);
-	return block && (a->flags & ATTR_CORE) && strncmp(a->path, of->path, block) == 0;
+	return block && strncmp(a->path, of->path, block) == 0;
 }
 
 /* The key has such parts, and the goal has none of them. */
@@ -302,9 +304,9 @@ static bool lacks_core(const struct planner *pl, const struct attr *a, const cha
 
 	for (unsigned i = 0; i < ATTR_ID__MAX; i++) {
 		const struct attr *core = schema_attr(i);
-		_cleanup_value_ struct value v = {0};
 		if (!is_core_of(core, a))
 			continue;
+		_cleanup_value_ struct value v = {0};
 		has_core = true;
 		if (pvecodec_get(core, slot, &pl->goal, NULL, &v, NULL) < 0 ||
 		    v.type != VALUE_ABSENT)

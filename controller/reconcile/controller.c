@@ -258,7 +258,7 @@ static void on_changed(void *arg, struct guest *g, const char *event)
 /* --- the report --- */
 static const struct status *model(void *arg)
 {
-	return controller_build_status(arg);
+	return controller_build_report(arg);
 }
 
 static bool is_busy(void *arg)

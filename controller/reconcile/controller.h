@@ -65,7 +65,7 @@ bool controller_is_ready(const struct controller *c);
 /* Number of looks at the cluster that ended, well or not. */
 uint64_t controller_looks(const struct controller *c);
 
-/* The model, as it is now. Borrowed until the next turn. */
+/* The model, as it is now, but for used_vmids. Borrowed until the next turn. */
 const struct status *controller_status(struct controller *c);
 /* Last plan of a VM, NULL if none was made. Borrowed until the next turn. */
 const struct plan *controller_plan(struct controller *c, const char *name);

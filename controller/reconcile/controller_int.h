@@ -118,7 +118,8 @@ void controller_peril(void *arg, const struct guest *g, struct plan_peril *ret);
 void controller_free_peril(struct controller *c);
 
 /* controller_model.c */
-const struct status *controller_build_status(struct controller *c);
+const struct status *controller_build_status(struct controller *c); /* but for used_vmids */
+const struct status *controller_build_report(struct controller *c); /* all of it */
 void controller_fill_policy(struct controller *c);
 bool controller_settled_now(const struct controller *c);
 bool controller_guests_settled(const struct controller *c); /* but for the report */
