@@ -99,6 +99,8 @@ static void try(const struct attr *a, const char *slot, const char *key, const c
 {
 	struct scene s;
 
+	if (strcmp(key, "smbios1") == 0)
+		return;
 	scene_open(&s, "");
 	resource_free(&s.want);
 	s.want = manifest(a, slot, v);
@@ -110,8 +112,6 @@ static void try(const struct attr *a, const char *slot, const char *key, const c
 	_cleanup_str_ char *all = NULL;
 	if (strcmp(key, "description") == 0)
 		all = mem_printf("%s\n\n%s", text, MARKER);
-	else if (strcmp(key, "smbios1") == 0)
-		return;
 	scene_both(&s, key, all ? all : text);
 	const struct plan *p = scene_plan(&s);
 	if (p->reason == REASON_BUG)
