@@ -218,7 +218,8 @@ static void allocate(struct slot *s)
 
 	if (!w.store || !sized)
 		block_incomplete(s, c, w.store != NULL, sized);
-	else if (may_be_there(s, c))
+	else if (may_be_there(s, c) || (s->in && spare_is_elsewhere(pl, c, s->name, w.store,
+						     w.size ? (uint64_t)w.size->i : 0)))
 		text = NULL;
 	else if (policy_storage_fits(pl, c, w.store, w.format))
 		text = allocation_text(&w);

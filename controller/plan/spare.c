@@ -44,3 +44,36 @@ void spare_find(const struct planner *pl, const char *slot, struct kv *ret)
 			kv_set(ret, item->key, d.volume);
 	}
 }
+
+static void block_moved(struct change *c, const char *slot, const struct kv_item *there)
+{
+	change_block(c, REASON_DISK_MISSING,
+	    "whether its disk was made before is not on record, and the one at %s (%s), which is "
+	    "not listed, may be it",
+	    there->key, there->value);
+	change_hint(c,
+	    "if it is, list it as disk.%s, or move it back to %s by hand; if it is not, name it in "
+	    "the annotation ramet.dev/leave-unused: \"%s\", and a new disk is made",
+	    there->key, slot, there->value);
+}
+
+bool spare_is_elsewhere(
+    const struct planner *pl, struct change *c, const char *slot, const char *store, uint64_t gib)
+{
+	if (!spare_is_unsure(pl, slot))
+		return false;
+	KV_FOREACH (item, &pl->g->current) {
+		_cleanup_drive_ struct drive d = {0};
+
+		if (!form_check(FMT_DISK_SLOT, item->key, NULL, NULL) ||
+		    resource_has_slot(pl->want, "disk", item->key) ||
+		    drive_parse(item->value, &d, NULL) < 0 || d.cdrom || d.cloudinit ||
+		    d.owner != pl->g->vmid || !text_eq(d.storage, store) ||
+		    (gib && drive_gib_up(d.bytes) != gib) || is_another(pl, slot, d.volume))
+			continue;
+		const struct kv_item there = {.key = item->key, .value = d.volume};
+		block_moved(c, slot, &there);
+		return true;
+	}
+	return false;
+}

@@ -17,5 +17,9 @@
 bool spare_is_unsure(const struct planner *pl, const char *slot);
 /* "local-lvm:vm-1204-disk-1" of "unused0", in the order of these keys: what could be that disk. */
 void spare_find(const struct planner *pl, const char *slot, struct kv *ret);
+/* A disk in a slot that the manifest does not list, on this storage and of this size (0 = of any),
+ * which somebody may have moved there: the change is blocked. */
+bool spare_is_elsewhere(
+    const struct planner *pl, struct change *c, const char *slot, const char *store, uint64_t gib);
 
 #endif
