@@ -147,6 +147,24 @@ static void take_number(struct trial *t, int64_t vmid)
 		    "create", e);
 }
 
+/* As from a backup: our marker, for the very number, with the nonce of an earlier clone. */
+static void bring_back(struct trial *t, int64_t vmid)
+{
+	_cleanup_err_ struct err *e = NULL;
+	_cleanup_kv_ struct kv conf = {0};
+
+	if (vmid || !t->intended || sim_guest_exists(t->w->sim, t->number))
+		return;
+	kv_setf(&conf, "description",
+	    "ramet: " WORLD_ID "/" SWEEP_NAME " vmid=%lld 0123456789abcdef", (long long)t->number);
+	kv_set(&conf, "scsi0", "fast:25");
+	kv_set(&conf, "net0", "virtio,bridge=vmbr0");
+	must(t, sim_human_create(t->w->sim, t->number, "pve1", "ops@pam", &conf, &e), "create", e);
+	judge_look(&t->judge, t->w);
+	judge_allow_adopt(&t->judge, t->number, SWEEP_NAME);
+	t->leftover = t->number;
+}
+
 /* A task that runs holds the guest, and people cannot do these things at once then. */
 static bool people(struct trial *t)
 {
@@ -154,13 +172,15 @@ static bool people(struct trial *t)
 		enum fault fault;
 		void (*act)(struct trial *t, int64_t vmid);
 	} acts[] = {{FAULT_EDITED, edit}, {FAULT_LOCKED, lock}, {FAULT_MOVED, move},
-	    {FAULT_STRANGER, replace}, {FAULT_TWIN, replace}, {FAULT_TAKEN, take_number}};
+	    {FAULT_STRANGER, replace}, {FAULT_TWIN, replace}, {FAULT_TAKEN, take_number},
+	    {FAULT_LEFTOVER, bring_back}};
 	int64_t vmid = world_find(t->w, SWEEP_NAME, NULL);
+	bool new = t->fault == FAULT_TAKEN || t->fault == FAULT_LEFTOVER;
 
 	for (size_t i = 0; i < ARRAY_LEN(acts); i++) {
 		if (acts[i].fault != t->fault)
 			continue;
-		if ((vmid || t->fault == FAULT_TAKEN) && !sim_tasks_running(t->w->sim))
+		if ((vmid || new) && !sim_tasks_running(t->w->sim))
 			acts[i].act(t, vmid);
 		return true;
 	}
@@ -300,6 +320,8 @@ enum fate strike_ask(void *arg, enum touch kind, const char *what, const char *w
 	if (!t->armed)
 		return FATE_NORMAL;
 	t->count++;
+	t->intended |=
+	    kind == TOUCH_JOURNAL && strstr(where, "\"t\":\"intent\"") && t->count != t->at;
 	without_quorum(t, kind, what, where);
 	with_lock(t, kind, what, where);
 	without_look(t, kind, what, where);

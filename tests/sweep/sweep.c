@@ -73,6 +73,7 @@ static bool chosen(const struct sweep *s, const struct run *r)
 	/* Before its UUID is on record, nothing tells a twin from the new VM. */
 	if ((r->fault == FAULT_TWIN && (scene->creates || scene->blank)) ||
 	    (r->fault == FAULT_TAKEN && !scene->creates) ||
+	    (r->fault == FAULT_LEFTOVER && strcmp(scene->name, "create") != 0) ||
 	    (r->fault == FAULT_UNPLUGGED && !scene->makes))
 		return false;
 	return s->at || (hash * 0x9e3779b97f4a7c15u >> 40) % s->share == 0;

@@ -1,4 +1,4 @@
-#include "sweep.h"
+#include "scenes_kept.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -202,6 +202,16 @@ static void end_with_stranger(struct trial *t)
 		world_violation(t->w, "Ready is said of a VM that is gone");
 }
 
+/* It may be taken for the one that the manifest means, and nobody knows for certain: a person has
+ * to say so before it is destroyed. */
+static void end_with_leftover(struct trial *t)
+{
+	commit(t, SCENE_BASE "  state: absent\n", "absent");
+	world_run(t->w, 1800000, NULL, each);
+	if (!sim_guest_exists(t->w->sim, t->leftover))
+		world_violation(t->w, "a VM of another attempt was destroyed");
+}
+
 bool trial_may_leave(const struct trial *t)
 {
 	return t->scene->moves && t->fault == FAULT_NO_QUORUM && t->w->story.len &&
@@ -267,6 +277,10 @@ unsigned trial_play(struct trial *t, const struct trial *undisturbed, bool tell)
 	if (t->scene->happens)
 		t->scene->happens(t);
 	done = world_run(t->w, LONGEST_MS, is_done, each);
+	if (t->leftover) {
+		end_with_leftover(t);
+		return t->w->violations;
+	}
 	if (t->stranger) {
 		end_with_stranger(t);
 		return t->w->violations;
