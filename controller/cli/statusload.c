@@ -160,6 +160,7 @@ static int from_branch(struct setup *s, int64_t within_ms, struct statusload *re
 	struct progress_opts po = progress_stderr(s->cli, s->ports.clock);
 	po.summary = summary;
 	_cleanup_progress_ struct progress *progress = po.live ? progress_new(&po) : NULL;
+	(void)progress; /* is there until the answer is */
 	timer_id late =
 	    within_ms ? clock_timer(s->ports.clock, within_ms, on_late, &f) : (timer_id)0;
 	gitport_job job = git->ops->read_status(git, on_status, &f);
