@@ -81,6 +81,25 @@ static void viommu(const struct planner *pl, struct change *c)
 	change_hint(c, "list %s as well", c->attr->id == ATTR_viommu ? "machine" : "viommu");
 }
 
+static void aw_bits(const struct planner *pl, struct change *c)
+{
+	_cleanup_value_ struct value kind = {0};
+	int64_t bits = coming_int(pl, ATTR_aw_bits, 0);
+	bool known = coming(pl, ATTR_viommu, &kind);
+
+	if (bits && !known)
+		change_block(c, REASON_VALUES_CONFLICT,
+		    "PVE takes a width of addresses for a virtual IOMMU only, and there would be "
+		    "none");
+	else if (bits && bits != 39 && bits != 48 && text_eq(kind.s, "intel"))
+		change_block(c, REASON_VALUES_CONFLICT,
+		    "the Intel IOMMU has addresses of 39 or 48 bits, and aw_bits is %lld",
+		    (long long)bits);
+	else
+		return;
+	change_hint(c, "list %s as well", c->attr->id == ATTR_aw_bits ? "viommu" : "aw_bits");
+}
+
 static void clipboard(const struct planner *pl, struct change *c)
 {
 	_cleanup_value_ struct value type = {0}, kind = {0};
@@ -119,6 +138,7 @@ void accord_leaf(const struct planner *pl, const struct leaf *l, struct change *
 	    {{ATTR_memory_size, ATTR_memory_balloon, ATTR_ID__MAX}, balloon},
 	    {{ATTR_cpu_vcpus, ATTR_cpu_cores, ATTR_cpu_sockets}, vcpus},
 	    {{ATTR_viommu, ATTR_machine, ATTR_ID__MAX}, viommu},
+	    {{ATTR_aw_bits, ATTR_viommu, ATTR_ID__MAX}, aw_bits},
 	    {{ATTR_vga_clipboard, ATTR_vga_type, ATTR_ID__MAX}, clipboard},
 	};
 

@@ -254,7 +254,7 @@ static void list_leaf(struct resource *r, const struct attr *a, const char *slot
 static bool is_left_out(const struct attr *a)
 {
 	static const enum attr_id choosy[] = {
-	    ATTR_boot_order, ATTR_cpu_vcpus, ATTR_viommu, ATTR_memory_balloon};
+	    ATTR_boot_order, ATTR_cpu_vcpus, ATTR_viommu, ATTR_aw_bits, ATTR_memory_balloon};
 	for (size_t i = 0; i < ARRAY_LEN(choosy); i++)
 		if (a->id == choosy[i])
 			return plangen_chance(80);
@@ -295,11 +295,11 @@ static void list_disk(struct resource *r, const char *slot, struct strs *deleted
 	if (!plangen_chance(60))
 		return;
 	list_device(r, "disk.", slot);
-	if (plangen_chance(60)) {
+	if (plangen_chance(75)) {
 		_cleanup_str_ char *size = mem_printf("%u", 1 + plangen_below(40));
 		list_text(r, "disk.", slot, "size_gb", size);
 	}
-	if (plangen_chance(60))
+	if (plangen_chance(75))
 		list_text(
 		    r, "disk.", slot, "datastore_id", plangen_chance(50) ? "local-lvm" : "ceph");
 }

@@ -207,7 +207,7 @@ static void open_row(struct row *r)
 		const char *key, *text;
 	} beside[] = {{ATTR_memory_balloon, "memory", "268435456"},
 	    {ATTR_cpu_vcpus, "sockets", "65536"}, {ATTR_viommu, "machine", "q35"},
-	    {ATTR_boot_order, "usb1", "spice"}};
+	    {ATTR_aw_bits, "machine", "q35,viommu=virtio"}, {ATTR_boot_order, "usb1", "spice"}};
 	for (size_t i = 0; i < ARRAY_LEN(beside); i++)
 		if (beside[i].id == r->a->id)
 			kv_set(&r->m.guest.current, beside[i].key, beside[i].text);

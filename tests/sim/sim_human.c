@@ -94,10 +94,28 @@ int sim_human_image(struct sim *s, int64_t vmid, const char *key, int64_t bytes,
 	return 0;
 }
 
+static void add_identity(struct sim *s, struct guest *g, const struct kv *conf)
+{
+	_cleanup_str_ char *uuid = sim_uuid(s), *gen = sim_uuid(s);
+
+	if (!kv_has(&g->conf, "smbios1")) {
+		_cleanup_str_ char *v = mem_printf("uuid=%s", uuid);
+
+		guest_set(s, g, "smbios1", v);
+	}
+	if (!kv_has(&g->conf, "vmgenid") && !kv_has(conf, "vmgenid"))
+		guest_set(s, g, "vmgenid", gen);
+	if (!kv_has(&g->conf, "meta")) {
+		_cleanup_str_ char *v =
+		    mem_printf("creation-qemu=%s,ctime=%" PRId64, s->qemu, sim_secs(s));
+
+		guest_set(s, g, "meta", v);
+	}
+}
+
 static bool fill_conf(struct job *j, struct guest *g, const struct kv *conf, struct oops *o)
 {
 	struct sim *s = j->sim;
-	_cleanup_str_ char *uuid = sim_uuid(s), *gen = sim_uuid(s);
 
 	KV_FOREACH (i, conf) {
 		_cleanup_str_ char *v = NULL;
@@ -124,19 +142,7 @@ static bool fill_conf(struct job *j, struct guest *g, const struct kv *conf, str
 		if (v)
 			guest_set(s, g, i->key, v);
 	}
-	if (!kv_has(&g->conf, "smbios1")) {
-		_cleanup_str_ char *v = mem_printf("uuid=%s", uuid);
-
-		guest_set(s, g, "smbios1", v);
-	}
-	if (!kv_has(&g->conf, "vmgenid") && !kv_has(conf, "vmgenid"))
-		guest_set(s, g, "vmgenid", gen);
-	if (!kv_has(&g->conf, "meta")) {
-		_cleanup_str_ char *v =
-		    mem_printf("creation-qemu=%s,ctime=%" PRId64, s->qemu, sim_secs(s));
-
-		guest_set(s, g, "meta", v);
-	}
+	add_identity(s, g, conf);
 	cloudinit_write(j, g);
 	fill_disks(s, g);
 	return true;

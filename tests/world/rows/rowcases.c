@@ -139,6 +139,8 @@ static void add_companion_keys(struct kv *conf, const struct rowcase *c)
 		kv_set(conf, "rng0", "/dev/urandom");
 	else if (c->a->id == ATTR_viommu) /* one of its two kinds goes with no other machine */
 		kv_set(conf, "machine", "q35");
+	else if (c->a->id == ATTR_aw_bits) /* the width of its addresses */
+		kv_set(conf, "machine", "q35,viommu=virtio");
 	else if (text_starts(c->a->path, "intel_tdx.") &&
 		 (c->has || c->a->id != ATTR_intel_tdx_type))
 		kv_set(conf, "intel-tdx", "tdx,attestation=1");
