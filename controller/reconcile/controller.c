@@ -8,7 +8,7 @@
 #include <string.h>
 
 #define WATCH_MS 250
-#define STOP_MS 9000 /* so that all is over within 10 s, after which others kill */
+#define STOP_MS 8000 /* with the last report all is over within 10 s, after which others kill */
 #define STOP_POLL_MS 200
 #define READS 16
 
@@ -186,6 +186,13 @@ static void scan_done(struct controller *c)
 		log_error("journal", "%s", err_msg(e));
 }
 
+/* While another instance may still act, more may come. */
+static bool may_end_scan(const struct controller *c)
+{
+	return c->wide && claims_is_complete(c->claims) &&
+	       !lease_is_taking_over(&c->lease, clock_now(c->clock));
+}
+
 static void on_view(void *arg)
 {
 	struct controller *c = arg;
@@ -196,7 +203,7 @@ static void on_view(void *arg)
 	controller_take_words(c);
 	if (reporter_is_restored(c->reporter))
 		claims_update(c->claims, c->wide);
-	if (c->wide && claims_is_complete(c->claims))
+	if (may_end_scan(c))
 		scan_done(c); /* there was nothing to look at */
 	for (size_t i = 0; i < c->n_guests; i++)
 		guest_view(c->guests[i]);
@@ -214,7 +221,7 @@ static void on_claims(void *arg)
 
 	if (!claims_is_complete(c->claims))
 		return;
-	if (c->wide)
+	if (may_end_scan(c))
 		scan_done(c);
 	for (size_t i = 0; i < c->n_guests; i++) {
 		enum reason r = guest_status(c->guests[i])->reason;

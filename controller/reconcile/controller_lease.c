@@ -116,6 +116,17 @@ static char *predecessor(const struct controller *c)
 	return c->seen_observes && !c->o.observe_only ? NULL : mem_strdup(c->seen_instance);
 }
 
+/* What the other one made since its last report carries a marker, and maybe not even the tag yet.
+ */
+static void look_at_all(struct controller *c)
+{
+	_cleanup_err_ struct err *e = NULL;
+
+	c->wide = true;
+	if (!c->env.readonly && journal_unset_scanned(c->journal, &e) < 0)
+		log_error("journal", "%s", err_msg(e));
+}
+
 void controller_begin_lease(struct controller *c)
 {
 	_cleanup_str_ char *event = NULL, *before = NULL;
@@ -136,6 +147,8 @@ void controller_begin_lease(struct controller *c)
 	} else {
 		lease_begin(&c->lease, before, clock_now(c->clock));
 	}
+	if (other && !c->o.observe_only)
+		look_at_all(c);
 	if (c->lease.claimed && !other)
 		return;
 	if (!c->lease.before) {

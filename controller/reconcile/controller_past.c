@@ -12,10 +12,10 @@
 static const char *unclear(struct controller *c, uint32_t vmid, const char *node, const char **hint)
 {
 	free(c->unclear);
-	c->unclear =
-	    mem_printf("no journal was found, and VM %u on node %s is locked by a clone or "
-		       "cannot be read: it may be one of ours",
-		vmid, node);
+	c->unclear = mem_printf("%s, and VM %u on node %s is locked by a clone or "
+				"cannot be read: it may be one of ours",
+	    c->lease.before ? "another instance acted until now" : "no journal was found", vmid,
+	    node);
 	free(c->unclear_hint);
 	c->unclear_hint =
 	    mem_printf("make it readable; if it is locked by a clone and no clone task "
@@ -37,7 +37,10 @@ const char *controller_not_ready(void *arg, const char **ret_hint)
 	if (c->wide && vmid && ms > UNCLEAR_MS)
 		return unclear(c, vmid, node, ret_hint);
 	if (c->wide && !claims_is_complete(c->claims))
-		return "no journal was found: guests are being read for markers first";
+		return c->lease.before
+			   ? "another instance acted until now: guests are being read for markers "
+			     "first"
+			   : "no journal was found: guests are being read for markers first";
 	return NULL;
 }
 

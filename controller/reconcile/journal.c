@@ -225,6 +225,8 @@ static int replay_line(struct journal *j, const char *line, struct err **err)
 	name = jsn_get_text(o, "name");
 	if (strcmp(kind, "scanned") == 0) {
 		j->scanned = true;
+	} else if (strcmp(kind, "unscanned") == 0) {
+		j->scanned = false;
 	} else if (strcmp(kind, "history") == 0) {
 		mem_replace(&j->history, jsn_get_text(o, "rev"));
 	} else if (strcmp(kind, "cluster") == 0) {
@@ -454,6 +456,16 @@ int journal_set_scanned(struct journal *j, struct err **err)
 	if (journal_add_line(j, journal_line_scanned(), err) < 0)
 		return -1;
 	j->scanned = true;
+	return 0;
+}
+
+int journal_unset_scanned(struct journal *j, struct err **err)
+{
+	if (!j->scanned)
+		return 0;
+	if (journal_add_line(j, journal_line_unscanned(), err) < 0)
+		return -1;
+	j->scanned = false;
 	return 0;
 }
 

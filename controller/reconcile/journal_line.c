@@ -88,6 +88,11 @@ char *journal_line_scanned(void)
 	return print_line(line_new("scanned", NULL));
 }
 
+char *journal_line_unscanned(void)
+{
+	return print_line(line_new("unscanned", NULL));
+}
+
 char *journal_line_depart(const char *name, const struct departure *d)
 {
 	struct jsn *o = line_new("depart", name);

@@ -21,6 +21,7 @@ char *journal_line_record(const char *name, const struct record *rec);
 char *journal_line_forget(const char *name);
 char *journal_line_used(uint32_t vmid);
 char *journal_line_scanned(void);
+char *journal_line_unscanned(void);
 char *journal_line_depart(const char *name, const struct departure *d);
 char *journal_line_depart_upid(const char *name, const char *upid);
 char *journal_line_stay(const char *name);

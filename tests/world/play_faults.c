@@ -1,5 +1,7 @@
 #include "play.h"
 
+#include <string.h>
+
 static const char *const fault_docs[] = {
 #define SIM_FAULT(code, word, doc) doc,
 #include "sim_fault.def"
@@ -72,6 +74,18 @@ void play_hide(struct play *p, int64_t vmid)
 	p->hidden = vmid;
 }
 
+/* What nobody put on record and nobody may see cannot be known. */
+static bool is_on_record(const struct play *p, const char *name, int64_t vmid)
+{
+	const struct status *s =
+	    p->w->controller && !p->w->observe_only ? controller_status(p->w->controller) : NULL;
+
+	for (size_t i = 0; s && i < s->n_vms; i++)
+		if (strcmp(s->vms[i]->name, name) == 0)
+			return s->vms[i]->record.vmid == vmid;
+	return false;
+}
+
 /* For a while the token is not known, or may nothing with one VM. */
 static void refuse(struct play *p, bool token)
 {
@@ -84,7 +98,7 @@ static void refuse(struct play *p, bool token)
 
 	if (!token && !vmid)
 		return;
-	if (!token && play_pick(p, 3) == 0) {
+	if (!token && play_pick(p, 3) == 0 && is_on_record(p, m->name, vmid)) {
 		world_tell(p->w, "VM %lld of %s is hidden", (long long)vmid, m->name);
 		play_hide(p, vmid);
 		return;

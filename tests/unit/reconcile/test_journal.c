@@ -86,6 +86,12 @@ static void test_intent_survives(void **state)
 	journal_free(&j);
 	j = must_open(&m);
 	assert_true(journal_is_scanned(j));
+	/* another instance acted meanwhile: as if it had never been */
+	assert_int_equal(journal_unset_scanned(j, NULL), 0);
+	assert_false(journal_is_scanned(j));
+	journal_free(&j);
+	j = must_open(&m);
+	assert_false(journal_is_scanned(j));
 	in = journal_intent(j, "web-01");
 	assert_non_null(in);
 	assert_int_equal(in->vmid, 1204);
