@@ -128,16 +128,9 @@ static void find_broken_doubles(struct build *p)
 /* A version of this revision goes by that name. */
 static bool is_current(const struct build *p, const char *name)
 {
-	size_t low = 0, high = p->n;
-	while (low < high) {
-		size_t mid = low + (high - low) / 2;
-		if (strcmp(p->v[mid].name, name) < 0)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	for (; low < p->n && strcmp(p->v[low].name, name) == 0; low++)
-		if (p->v[low].res && !p->v[low].stale)
+	size_t i = MEM_PLACE(at, p->n, strcmp(p->v[at].name, name) < 0);
+	for (; i < p->n && strcmp(p->v[i].name, name) == 0; i++)
+		if (p->v[i].res && !p->v[i].stale)
 			return true;
 	return false;
 }
@@ -216,20 +209,10 @@ static void keep_lost(struct build *p)
 	size_t n = p->n;
 	for (size_t i = 0; p->last && i < p->last->n; i++) {
 		const struct bundle_entry *old = &p->last->v[i];
-		const struct candidate key = {.name = old->res->name};
 		if (!strs_has_sorted(&p->lost, old->res->file))
 			continue;
-		bool seen = false;
-		for (size_t low = 0, high = n; low < high && !seen;) {
-			size_t mid = low + (high - low) / 2;
-			int c = strcmp(p->v[mid].name, key.name);
-			seen = c == 0;
-			if (c < 0)
-				low = mid + 1;
-			else
-				high = mid;
-		}
-		if (seen)
+		size_t place = MEM_PLACE(at, n, strcmp(p->v[at].name, old->res->name) < 0);
+		if (place < n && strcmp(p->v[place].name, old->res->name) == 0)
 			continue;
 		add_candidate(p, resource_ref(old->res), mem_strdup(old->res->name));
 		p->v[p->n - 1].stale = true;
@@ -482,18 +465,8 @@ void bundle_unref(struct bundle **pb)
 
 const struct bundle_entry *bundle_find(const struct bundle *b, const char *name)
 {
-	size_t low = 0, high = b ? b->n : 0;
-	while (low < high) {
-		size_t mid = low + (high - low) / 2;
-		int c = strcmp(b->v[mid].res->name, name);
-		if (c == 0)
-			return &b->v[mid];
-		if (c < 0)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	return NULL;
+	size_t n = b ? b->n : 0, i = MEM_PLACE(at, n, strcmp(b->v[at].res->name, name) < 0);
+	return i < n && strcmp(b->v[i].res->name, name) == 0 ? &b->v[i] : NULL;
 }
 
 bool bundle_is_manifest_path(const char *path)

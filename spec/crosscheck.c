@@ -125,17 +125,8 @@ static void check_macs(struct whole *w)
 /* Index of the manifest with that name, or w->n. */
 static size_t find_name(const struct whole *w, const char *name)
 {
-	size_t low = 0, high = w->n;
-	while (low < high) {
-		size_t mid = low + (high - low) / 2;
-		if (strcmp(w->v[w->by_name[mid]]->name, name) < 0)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	if (low < w->n && strcmp(w->v[w->by_name[low]]->name, name) == 0)
-		return w->by_name[low];
-	return w->n;
+	size_t i = MEM_PLACE(at, w->n, strcmp(w->v[w->by_name[at]]->name, name) < 0);
+	return i < w->n && strcmp(w->v[w->by_name[i]]->name, name) == 0 ? w->by_name[i] : w->n;
 }
 
 static void check_renames(struct whole *w)

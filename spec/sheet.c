@@ -102,16 +102,6 @@ bool sheet_is_of(const struct sheet *s, const struct bundle_file *f)
 
 struct sheet *sheet_find(struct sheet *const *v, size_t n, const char *path)
 {
-	size_t low = 0, high = n;
-	while (low < high) {
-		size_t mid = low + (high - low) / 2;
-		int c = strcmp(v[mid]->path, path);
-		if (c == 0)
-			return v[mid];
-		if (c < 0)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	return NULL;
+	size_t i = MEM_PLACE(at, n, strcmp(v[at]->path, path) < 0);
+	return i < n && strcmp(v[i]->path, path) == 0 ? v[i] : NULL;
 }

@@ -63,6 +63,22 @@ void *mem_grow(void *p, size_t n, size_t size);
 		}                                                       \
 	} while (0)
 
+/* Where a key stands in an ascending list of n elements, or would stand: the first index `at` for
+ * which `below` no longer holds, else n. `below` is an expression in `at`, such as
+ * strcmp(v[at].name, name) < 0. */
+#define MEM_PLACE(at, n, below)                                              \
+	({                                                                   \
+		size_t place_lo_ = 0, place_hi_ = (n);                       \
+		while (place_lo_ < place_hi_) {                              \
+			size_t at = place_lo_ + (place_hi_ - place_lo_) / 2; \
+			if (below)                                           \
+				place_lo_ = at + 1;                          \
+			else                                                 \
+				place_hi_ = at;                              \
+		}                                                            \
+		place_lo_;                                                   \
+	})
+
 char *mem_strdup(const char *s);	      /* NULL stays NULL */
 char *mem_strndup(const char *s, size_t len); /* len bytes, terminated */
 char *mem_printf(const char *fmt, ...) PRINTF(1, 2);

@@ -511,18 +511,8 @@ bool strs_has(const struct strs *l, const char *s)
 
 bool strs_has_sorted(const struct strs *l, const char *s)
 {
-	size_t low = 0, high = l->n;
-	while (low < high) {
-		size_t mid = low + (high - low) / 2;
-		int c = strcmp(l->v[mid], s);
-		if (c == 0)
-			return true;
-		if (c < 0)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	return false;
+	size_t i = MEM_PLACE(at, l->n, strcmp(l->v[at], s) < 0);
+	return i < l->n && strcmp(l->v[i], s) == 0;
 }
 
 static int by_bytes(const void *a, const void *b)

@@ -115,17 +115,7 @@ void claims_free(struct claims **cp)
 
 static size_t place(const struct claims *c, uint32_t vmid)
 {
-	size_t lo = 0, hi = c->n;
-
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-
-		if (c->v[mid].vmid < vmid)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo;
+	return MEM_PLACE(at, c->n, c->v[at].vmid < vmid);
 }
 
 static struct guest_seen *find(const struct claims *c, uint32_t vmid)
@@ -318,20 +308,12 @@ static void note_names(struct claims *c)
 
 const struct claim *claims_find(struct claims *c, const char *name)
 {
-	size_t lo = 0, hi;
+	size_t i;
 
 	if (!c->by_name)
 		note_names(c);
-	hi = c->n_names;
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-
-		if (strcmp(c->by_name[mid]->name, name) < 0)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo < c->n_names && strcmp(c->by_name[lo]->name, name) == 0 ? c->by_name[lo] : NULL;
+	i = MEM_PLACE(at, c->n_names, strcmp(c->by_name[at]->name, name) < 0);
+	return i < c->n_names && strcmp(c->by_name[i]->name, name) == 0 ? c->by_name[i] : NULL;
 }
 
 const struct claim *claims_next(const struct claims *c, size_t *at)

@@ -15,17 +15,7 @@
 /* --- guests --- */
 static size_t place(const struct controller *c, const char *name)
 {
-	size_t lo = 0, hi = c->n_guests;
-
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-
-		if (strcmp(guest_name(c->guests[mid]), name) < 0)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo;
+	return MEM_PLACE(at, c->n_guests, strcmp(guest_name(c->guests[at]), name) < 0);
 }
 
 struct guest *controller_find_guest(const struct controller *c, const char *name)

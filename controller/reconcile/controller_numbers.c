@@ -89,20 +89,12 @@ static void note_ids(struct controller *c)
 
 static bool is_wanted_by_other(struct controller *c, uint32_t vmid, const char *name)
 {
-	size_t lo = 0, hi;
+	size_t i;
 
 	note_ids(c);
-	hi = c->n_ids;
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-
-		if (c->ids[mid].vmid < vmid)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	for (; lo < c->n_ids && c->ids[lo].vmid == vmid; lo++)
-		if (strcmp(c->ids[lo].name, name) != 0)
+	i = MEM_PLACE(at, c->n_ids, c->ids[at].vmid < vmid);
+	for (; i < c->n_ids && c->ids[i].vmid == vmid; i++)
+		if (strcmp(c->ids[i].name, name) != 0)
 			return true;
 	return false;
 }

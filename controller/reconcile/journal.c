@@ -32,17 +32,7 @@ void intent_copy(struct intent *dst, const struct intent *src)
 /* Where name stands, or would stand. */
 static size_t item_place(const struct journal *j, const char *name)
 {
-	size_t lo = 0, hi = j->n;
-
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-
-		if (strcmp(j->v[mid].name, name) < 0)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo;
+	return MEM_PLACE(at, j->n, strcmp(j->v[at].name, name) < 0);
 }
 
 struct item *journal_item(const struct journal *j, const char *name)
@@ -89,17 +79,7 @@ void journal_item_drop_if_empty(struct journal *j, struct item *it)
 
 static size_t used_place(const struct journal *j, uint32_t vmid)
 {
-	size_t lo = 0, hi = j->n_used;
-
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-
-		if (j->used[mid] < vmid)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo;
+	return MEM_PLACE(at, j->n_used, j->used[at] < vmid);
 }
 
 static void used_add(struct journal *j, uint32_t vmid)

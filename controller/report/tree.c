@@ -100,18 +100,8 @@ void tree_fini(struct tree *t)
 
 const struct tree_file *tree_find(const struct tree *t, const char *path)
 {
-	size_t low = 0, high = t->n;
-	while (low < high) {
-		size_t mid = low + (high - low) / 2;
-		int c = strcmp(t->v[mid].path, path);
-		if (c == 0)
-			return &t->v[mid];
-		if (c < 0)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	return NULL;
+	size_t i = MEM_PLACE(at, t->n, strcmp(t->v[at].path, path) < 0);
+	return i < t->n && strcmp(t->v[i].path, path) == 0 ? &t->v[i] : NULL;
 }
 
 /* ---- the commit message ---- */

@@ -15,21 +15,14 @@ void treememo_fini(struct treememo *m)
 
 static struct treememo_entry *entry(struct treememo *m, const char *name)
 {
-	size_t lo = 0, hi = m->n;
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-		if (strcmp(m->v[mid].name, name) < 0)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	if (lo < m->n && strcmp(m->v[lo].name, name) == 0)
-		return &m->v[lo];
+	size_t i = MEM_PLACE(at, m->n, strcmp(m->v[at].name, name) < 0);
+	if (i < m->n && strcmp(m->v[i].name, name) == 0)
+		return &m->v[i];
 	MEM_PUSH_ROOM(m->v, m->n, m->cap);
-	memmove(&m->v[lo + 1], &m->v[lo], (m->n - lo) * sizeof(*m->v));
+	memmove(&m->v[i + 1], &m->v[i], (m->n - i) * sizeof(*m->v));
 	m->n++;
-	m->v[lo] = (struct treememo_entry){.name = mem_strdup(name)};
-	return &m->v[lo];
+	m->v[i] = (struct treememo_entry){.name = mem_strdup(name)};
+	return &m->v[i];
 }
 
 char *treememo_render(
