@@ -112,6 +112,28 @@ static void read_name(struct drive *d, const char *name)
 	}
 }
 
+static const char *const volume_names[] = {"file", "volume"};
+
+const char *drive_volume(const struct propstr *p)
+{
+	const char *volume = propstr_lead(p);
+
+	for (size_t i = 0; !volume && i < ARRAY_LEN(volume_names); i++)
+		volume = propstr_get(p, volume_names[i]);
+	return volume;
+}
+
+void drive_put_volume(struct propstr *p, const char *volume)
+{
+	for (size_t i = 0; !propstr_lead(p) && i < ARRAY_LEN(volume_names); i++) {
+		if (!propstr_get(p, volume_names[i]))
+			continue;
+		propstr_set(p, volume_names[i], volume);
+		return;
+	}
+	propstr_set_lead(p, volume);
+}
+
 int drive_parse(const char *text, struct drive *ret, struct err **err)
 {
 	_cleanup_propstr_ struct propstr p = {0};
@@ -119,9 +141,7 @@ int drive_parse(const char *text, struct drive *ret, struct err **err)
 
 	if (propstr_parse(text, &p, err) < 0)
 		return -1;
-	const char *volume = propstr_lead(&p);
-	if (!volume)
-		volume = propstr_get(&p, "file");
+	const char *volume = drive_volume(&p);
 	if (!volume || !*volume)
 		return err_set(err, ERR_INPUT, "drive without a volume");
 	const char *size = propstr_get(&p, "size"), *format = propstr_get(&p, "format");

@@ -13,6 +13,8 @@
 
 #include "err.h"
 
+struct propstr;
+
 struct drive {
 	char *volume;	/* "local-lvm:vm-100-disk-0", "none", "cdrom" */
 	char *storage;	/* "" when the volume has none */
@@ -31,5 +33,8 @@ void drive_fini(struct drive *d);
 uint64_t drive_gib_up(uint64_t bytes); /* rounded up */
 /* "32G", "33280M", "1049K", "0T", "1.5G", bytes without a suffix. */
 int drive_parse_size(const char *text, uint64_t *ret) MUST_CHECK;
+/* The volume in a drive's text: the part without a name, or one by any of its names. */
+const char *drive_volume(const struct propstr *p); /* NULL: there is none */
+void drive_put_volume(struct propstr *p, const char *volume);
 
 #endif

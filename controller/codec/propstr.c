@@ -130,23 +130,44 @@ bool propstr_del(struct propstr *p, const char *key)
 	return found;
 }
 
+static struct prop *find_lead(const struct propstr *p)
+{
+	for (size_t i = 0; i < p->n; i++)
+		if (!p->v[i].key)
+			return &p->v[i];
+	return NULL;
+}
+
 const char *propstr_lead(const struct propstr *p)
 {
-	return p->n && !p->v[0].key ? p->v[0].value : NULL;
+	const struct prop *f = find_lead(p);
+	return f ? f->value : NULL;
 }
 
 void propstr_set_lead(struct propstr *p, const char *value)
 {
-	if (propstr_lead(p))
-		mem_replace(&p->v[0].value, value);
+	struct prop *f = find_lead(p);
+	if (f)
+		mem_replace(&f->value, value);
 	else
 		insert(p, 0, NULL, mem_strdup(value));
 }
 
 void propstr_del_lead(struct propstr *p)
 {
-	if (propstr_lead(p))
-		take_out(p, 0);
+	const struct prop *f = find_lead(p);
+	if (f)
+		take_out(p, (size_t)(f - p->v));
+}
+
+bool propstr_name_lead(struct propstr *p, const char *value)
+{
+	struct prop *f = find_lead(p);
+	if (!f)
+		return false;
+	mem_replace(&f->key, f->value);
+	mem_replace(&f->value, value);
+	return true;
 }
 
 void propstr_rename(struct propstr *p, const char *key, const char *new_key)

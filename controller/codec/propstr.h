@@ -14,7 +14,7 @@
 #include "err.h"
 
 struct prop {
-	char *key; /* NULL: a leading part without a name */
+	char *key; /* NULL: the part without a name, as a rule the first */
 	char *value;
 };
 
@@ -35,10 +35,12 @@ const char *propstr_get(const struct propstr *p, const char *key); /* NULL if ab
 void propstr_set(
     struct propstr *p, const char *key, const char *value); /* in place, else at the end */
 bool propstr_del(struct propstr *p, const char *key);
-/* The first part when it has no name; NULL otherwise. */
+/* The part without a name, NULL if there is none. PVE writes it first and reads it anywhere. */
 const char *propstr_lead(const struct propstr *p);
 void propstr_set_lead(struct propstr *p, const char *value);
 void propstr_del_lead(struct propstr *p);
+/* Makes of "virtio" the part "virtio=VALUE" in its place; false if there is none. */
+bool propstr_name_lead(struct propstr *p, const char *value);
 /* Gives the part another name in its place; nothing if it is not there. */
 void propstr_rename(struct propstr *p, const char *key, const char *new_key);
 

@@ -218,15 +218,10 @@ static void put_nic_model(struct propstr *p, const char *model)
 static void put_nic_mac(struct propstr *p, const char *mac)
 {
 	struct prop *part = nic_part(p);
-	const char *lead = propstr_lead(p);
-	if (part) {
+	if (part)
 		mem_replace(&part->value, mac);
-	} else if (lead) {
-		mem_replace(&p->v[0].key, lead);
-		mem_replace(&p->v[0].value, mac);
-	} else {
+	else if (!propstr_name_lead(p, mac))
 		propstr_set(p, "macaddr", mac);
-	}
 }
 
 /* ---- get ---- */
@@ -250,7 +245,7 @@ static int get_from_parts(const struct attr *a, const char *text, char **ret, st
 	} else if (a->codec == CODEC_LEAD || a->codec == CODEC_CDROM) {
 		found = propstr_lead(&p);
 		if (!found && a->part)
-			found = propstr_get(&p, a->part);
+			found = propstr_get(&p, name);
 	} else {
 		found = propstr_get(&p, name);
 	}
@@ -392,25 +387,25 @@ static int put_description(
 	return 0;
 }
 
-static void put_lead(const struct attr *a, struct propstr *p, const char *text)
+static void put_lead(struct propstr *p, const char *name, const char *text)
 {
-	bool named = !propstr_lead(p) && a->part && propstr_get(p, a->part);
+	bool named = !propstr_lead(p) && propstr_get(p, name);
 	if (named && text)
-		propstr_set(p, a->part, text);
+		propstr_set(p, name, text);
 	else if (named)
-		propstr_del(p, a->part);
+		propstr_del(p, name);
 	else if (text)
 		propstr_set_lead(p, text);
 	else
 		propstr_del_lead(p);
 }
 
-static void put_cdrom(const struct attr *a, struct propstr *p, const char *text)
+static void put_cdrom(struct propstr *p, const char *name, const char *text)
 {
-	const char *old = propstr_lead(p) ? propstr_lead(p) : propstr_get(p, a->part);
+	const char *old = propstr_lead(p) ? propstr_lead(p) : propstr_get(p, name);
 	if (!text_eq(old, text))
 		propstr_del(p, "size"); /* of the medium that goes */
-	put_lead(a, p, text);
+	put_lead(p, name, text);
 	propstr_set(p, "media", "cdrom");
 }
 
@@ -433,13 +428,13 @@ static int put_part(const struct attr *a, const struct value *want, struct kv *c
 		else
 			propstr_del(&p, name);
 	} else if (a->codec == CODEC_LEAD) {
-		put_lead(a, &p, text);
+		put_lead(&p, name, text);
 	} else if (!text) {
 		/* Without a model, an address or a medium there is no device, and PVE would draw a
 		 * new address. */
 		return err_set(err, ERR_USAGE, "%s cannot be taken away from a device", a->path);
 	} else if (a->codec == CODEC_CDROM) {
-		put_cdrom(a, &p, text);
+		put_cdrom(&p, name, text);
 	} else if (a->codec == CODEC_NIC_MODEL) {
 		put_nic_model(&p, text);
 	} else {
@@ -511,10 +506,10 @@ static bool eq_folded(const struct attr *a, const struct value *x, const struct 
 		return text_eq_nocase(x->s, y->s);
 	if (x->type != VALUE_SET)
 		return value_eq(x, y);
-	bool same = x->set.n == y->set.n;
+	bool same = x->set.n == y->set.n, ordered = a->flags & ATTR_ORDERED;
 	for (size_t i = 0; same && i < x->set.n; i++) {
 		bool found = false;
-		for (size_t k = 0; !found && k < y->set.n; k++)
+		for (size_t k = ordered ? i : 0; !found && k < (ordered ? i + 1 : y->set.n); k++)
 			found = text_eq_nocase(x->set.v[i], y->set.v[k]);
 		same = found;
 	}

@@ -48,10 +48,8 @@ static void edit_goal(struct slot *s, const char *volume, const char *size, bool
 
 	if (!text || propstr_parse(text, &p, NULL) < 0)
 		return;
-	if (volume && !propstr_lead(&p) && propstr_get(&p, "file"))
-		propstr_set(&p, "file", volume);
-	else if (volume)
-		propstr_set_lead(&p, volume);
+	if (volume)
+		drive_put_volume(&p, volume);
 	if (with_size && size)
 		propstr_set(&p, "size", size);
 	else if (with_size)

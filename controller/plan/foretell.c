@@ -88,8 +88,7 @@ static void put_storage(const struct planner *pl, struct kv *conf)
 		    d.cloudinit ? mem_strdup("cloudinit") : mem_printf("vm-0-%s", item->key);
 		_cleanup_str_ char *volume = mem_printf(
 		    "%s:%s%s%s", store ? store : d.storage, name, *suffix ? "." : "", suffix);
-		propstr_del(&p, "file");
-		propstr_set_lead(&p, volume);
+		drive_put_volume(&p, volume);
 		_cleanup_str_ char *text = propstr_print(&p);
 		kv_set(conf, item->key, text);
 	}

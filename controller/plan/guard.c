@@ -73,7 +73,7 @@ static char *check_part(
 	const struct leaf *coded = leaf_of(r, key, NULL);
 	if (coded && coded->attr->codec == CODEC_BASE64 && !text_eq(name, "uuid"))
 		return NULL;
-	if (device && (text_eq(name, "size") || text_eq(name, "file")))
+	if (device && (text_eq(name, "size") || is_name("file|volume", name)))
 		return NULL; /* mended after a move, or of another volume or medium */
 	/* PVE draws a new address for what is yet to be cloned; the model alone stands for it. */
 	if (eq && created && text_eq(name, "macaddr"))

@@ -209,7 +209,7 @@ static void put_file(const struct planner *pl, const char *key, struct kv *conf)
 
 	if (!file || !text || propstr_parse(text, &p, NULL) < 0)
 		return;
-	propstr_set_lead(&p, file);
+	drive_put_volume(&p, file);
 	_cleanup_str_ char *out = propstr_print(&p);
 	kv_set(conf, key, out);
 }

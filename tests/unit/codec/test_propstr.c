@@ -96,6 +96,27 @@ static void leads(void **state)
 	assert_string_equal(rest, "f=+aes");
 }
 
+/* As a person writes it: PVE takes the part without a name wherever it stands, and no second one.
+ */
+static void a_lead_may_stand_anywhere(void **state)
+{
+	_cleanup_propstr_ struct propstr p = {0};
+	(void)state;
+	assert_int_equal(propstr_parse("hidden=1,host,flags=+aes", &p, NULL), 0);
+	assert_string_equal(propstr_lead(&p), "host");
+	propstr_set_lead(&p, "kvm64");
+	_cleanup_str_ char *out = propstr_print(&p);
+	assert_string_equal(out, "hidden=1,kvm64,flags=+aes");
+	assert_true(propstr_name_lead(&p, "x"));
+	assert_false(propstr_name_lead(&p, "y"));
+	_cleanup_str_ char *named = propstr_print(&p);
+	assert_string_equal(named, "hidden=1,kvm64=x,flags=+aes");
+	propstr_set_lead(&p, "max");
+	propstr_del_lead(&p);
+	_cleanup_str_ char *rest = propstr_print(&p);
+	assert_string_equal(rest, "hidden=1,kvm64=x,flags=+aes");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -104,6 +125,7 @@ int main(void)
 	    cmocka_unit_test(nonsense_is_refused),
 	    cmocka_unit_test(setting_replaces_in_place),
 	    cmocka_unit_test(leads),
+	    cmocka_unit_test(a_lead_may_stand_anywhere),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

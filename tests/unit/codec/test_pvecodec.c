@@ -71,8 +71,14 @@ static const struct attr cdrom = {.path = "c.*.file",
     .type = ATTR_STR,
     .codec = CODEC_CDROM,
     .key = "*",
-    .part = "file",
+    .part = "file|volume",
     .deflt = "none"};
+static const struct attr servers = {.path = "servers",
+    .type = ATTR_SET,
+    .codec = CODEC_LIST,
+    .key = "nameserver",
+    .sep = ' ',
+    .flags = ATTR_ORDERED | ATTR_NOCASE};
 static const struct attr size = {
     .path = "d.*.size", .type = ATTR_INT, .codec = CODEC_DRIVE_SIZE, .key = "*", .part = "size"};
 static const struct attr store = {
@@ -146,6 +152,7 @@ static void reads_what_pve_writes(void **state)
 	expect_get(&numa, "numa", "1", "true");
 	expect_get(&numa, "numa", "yes", "true");
 	expect_get(&numa, "numa", "off", "false");
+	expect_get(&cpu_type, "cpu", "hidden=1,host", "host");
 	expect_get(&memory, "memory", "0512", "512");
 	expect_get(&memory, "memory", "current=1024", "1024");
 	expect_get(&cpu_type, "cpu", "host,flags=+aes;-pcid", "host");
@@ -177,7 +184,10 @@ static void reads_devices(void **state)
 	expect_get(&model, "net0", "virtio,bridge=vmbr0", "virtio");
 	expect_get(&mac, "net0", "virtio,bridge=vmbr0", "");
 	expect_get(&cdrom, "ide2", "local:iso/a.iso,media=cdrom,size=350K", "local:iso/a.iso");
+	expect_get(&cdrom, "ide2", "media=cdrom,volume=local:iso/a.iso", "local:iso/a.iso");
 	expect_get(&size, "scsi0", "local:vm-1-disk-0,size=33280M", "33");
+	expect_get(&store, "scsi0", "volume=local-lvm:vm-1-disk-0,size=1G", "local-lvm");
+	expect_get(&store, "scsi0", "size=1G,local-lvm:vm-1-disk-0", "local-lvm");
 	expect_get(&size, "scsi0", "local:vm-1-disk-0", "");
 	expect_get(&store, "scsi0", "local-lvm:vm-1-disk-0,size=1G", "local-lvm");
 	expect_get(&format, "scsi0", "local:1/vm-1-disk-0.qcow2,size=1G", "qcow2");
@@ -227,6 +237,9 @@ static void merging_keeps_everything_else(void **state)
 	expect_put(&cpu_type, "cpu", "kvm64,hidden=1", text("host"), "host,hidden=1");
 	expect_put(
 	    &cpu_type, "cpu", "flags=+aes,cputype=kvm64", text("host"), "flags=+aes,cputype=host");
+	expect_put(&cpu_type, "cpu", "hidden=1,kvm64", text("host"), "hidden=1,host");
+	expect_put(&mac, "net0", "bridge=b,virtio", text("02:00:00:00:00:01"),
+	    "bridge=b,virtio=02:00:00:00:00:01");
 	expect_put(&flags, "cpu", "host", set("+aes,-pcid"), "host,flags=+aes;-pcid");
 	expect_put(&flags, "cpu", "host,flags=+aes", set(""), "host");
 	expect_put(&memory, "memory", "current=1024", number(2048), "current=2048");
@@ -279,6 +292,9 @@ static void media(void **state)
 	expect_put(&cdrom, "ide2", "local:iso/a.iso,media=cdrom,size=350K", text("local:iso/b.iso"),
 	    "local:iso/b.iso,media=cdrom");
 	expect_put(&cdrom, "ide2", "none,media=cdrom,x=1", text("cdrom"), "cdrom,media=cdrom,x=1");
+	expect_put(&cdrom, "ide2", "volume=local:iso/a.iso,media=cdrom,size=350K",
+	    text("local:iso/b.iso"), "volume=local:iso/b.iso,media=cdrom");
+	expect_put(&cdrom, "ide2", "media=cdrom,none", text("cdrom"), "media=cdrom,cdrom");
 }
 
 static void what_a_device_needs_cannot_be_taken(void **state)
@@ -290,6 +306,22 @@ static void what_a_device_needs_cannot_be_taken(void **state)
 	assert_int_equal(pvecodec_put(&model, "net0", &null, &conf, &env, NULL), -1);
 	assert_int_equal(pvecodec_put(&size, "net0", &null, &conf, &env, NULL), -1);
 	assert_string_equal(kv_get(&conf, "net0"), "virtio=BC:24:11:6A:5D:50,bridge=b");
+}
+
+/* The first server is asked first, however its address is written. */
+static void order_counts_where_it_means_something(void **state)
+{
+	struct value a = {.type = VALUE_SET}, b = {.type = VALUE_SET}, c = {.type = VALUE_SET};
+	(void)state;
+	assert_int_equal(text_split("fd00::A,192.168.1.1", ",", true, 9, &a.set), 0);
+	assert_int_equal(text_split("fd00::a,192.168.1.1", ",", true, 9, &b.set), 0);
+	assert_int_equal(text_split("192.168.1.1,fd00::a", ",", true, 9, &c.set), 0);
+	assert_true(pvecodec_same(&servers, &a, &b));
+	assert_false(pvecodec_same(&servers, &a, &c));
+	assert_false(pvecodec_same(&servers, &c, &b));
+	value_fini(&a);
+	value_fini(&b);
+	value_fini(&c);
 }
 
 static void compared_canonically(void **state)
@@ -344,6 +376,7 @@ int main(void)
 	    cmocka_unit_test(media),
 	    cmocka_unit_test(what_a_device_needs_cannot_be_taken),
 	    cmocka_unit_test(compared_canonically),
+	    cmocka_unit_test(order_counts_where_it_means_something),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
