@@ -35,6 +35,19 @@ static const struct since roots[] = {
 #undef PVESINCE
 #undef PVEROOT
 };
+
+static const struct word {
+	const char *word;
+	int since;
+} models[] = {
+#define CPU_MODEL(name, since) {name, since},
+#include "cpumodels.def"
+#undef CPU_MODEL
+}, flags[] = {
+#define CPU_FLAG(name, since) {name, since},
+#include "cpuflags.def"
+#undef CPU_FLAG
+};
 /* clang-format on */
 
 size_t pvekeys_all(const struct pvekey **ret)
@@ -90,6 +103,23 @@ static bool find(
 bool pvekeys_since(const struct attr *a, int *ret_major, int *ret_minor)
 {
 	return find(sinces, ARRAY_LEN(sinces), a, ret_major, ret_minor);
+}
+
+static int word_since(const struct word *v, size_t n, const char *word)
+{
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(v[i].word, word) == 0)
+			return v[i].since;
+	return 0;
+}
+
+int pvekeys_word_since(enum attr_format f, const char *word)
+{
+	if (f == FMT_CPU_MODEL)
+		return word_since(models, ARRAY_LEN(models), word);
+	if (f == FMT_CPU_FLAG && *word) /* behind its sign */
+		return word_since(flags, ARRAY_LEN(flags), word + 1);
+	return 0;
 }
 
 bool pvekeys_root_until(const struct attr *a, int *ret_major, int *ret_minor)

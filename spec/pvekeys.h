@@ -34,6 +34,10 @@ bool pvekeys_is_of(const struct attr *a, const char *name);
 bool pvekeys_is_managed(const struct pvekey *k);
 /* The first version of PVE that knows the row's key and part. false: all that Ramet works with. */
 bool pvekeys_since(const struct attr *a, int *ret_major, int *ret_minor);
+/* The first major version that knows this word of a format, 0: all, or the words are not told
+ * apart.
+ */
+int pvekeys_word_since(enum attr_format f, const char *word);
 /* The first version in which a token may set it. false: that does not hang on the version. */
 bool pvekeys_root_until(const struct attr *a, int *ret_major, int *ret_minor);
 

@@ -365,7 +365,8 @@ static void write_leaf(struct planner *pl, const struct leaf *l, const struct va
 		change_block(c, REASON_NOT_SUPPORTED, "it is fixed once the slot is in use");
 	if (!made)
 		block_coreless(pl, l, c);
-	accord_leaf(pl, l, c);
+	if (!planner_is_too_new(pl, c))
+		accord_leaf(pl, l, c);
 	size_t before = pl->out->n_changes;
 	bool may = planner_may(pl, c);
 	if (may && pvecodec_put(l->attr, l->slot, want, &pl->goal, &pl->policy->env, &err) < 0) {

@@ -204,16 +204,38 @@ static bool is_root_only(const struct planner *pl, const struct change *c)
 	return c->attr->flags & ATTR_ROOT_ONLY;
 }
 
-/* PVE of that version does not know the setting, and refuses the whole request. */
-static bool is_too_new(const struct planner *pl, struct change *c)
+/* A word of the listed value that came later than the cluster's version. */
+static const char *newer_word(const struct planner *pl, const struct change *c, int *ret_major)
+{
+	const struct leaf *l = resource_find(pl->want, c->attr->id, c->slot);
+	const struct strs *set = l && l->value.type == VALUE_SET ? &l->value.set : NULL;
+	const char *one = l && l->value.type == VALUE_STR ? l->value.s : NULL;
+
+	for (size_t i = 0; i < (set ? set->n : one ? 1 : 0); i++) {
+		const char *word = set ? set->v[i] : one;
+		*ret_major = pvekeys_word_since(c->attr->format, word);
+		if (is_before(pl, *ret_major, 0))
+			return word;
+	}
+	return NULL;
+}
+
+bool planner_is_too_new(const struct planner *pl, struct change *c)
 {
 	const struct obs_cluster *cl = pl->in->cluster;
-	int major, minor;
+	const char *word = NULL;
+	int major = 0, minor = 0;
 
-	if (!c->attr || !pvekeys_since(c->attr, &major, &minor) || !is_before(pl, major, minor))
+	if (!c->attr || !cl)
 		return false;
-	change_block(c, REASON_PVE_TOO_OLD, "it came with PVE %d.%d, and this cluster is %d.%d",
-	    major, minor, cl->version_major, cl->version_minor);
+	if (!pvekeys_since(c->attr, &major, &minor) || !is_before(pl, major, minor)) {
+		minor = 0;
+		word = newer_word(pl, c, &major);
+		if (!word)
+			return false;
+	}
+	change_block(c, REASON_PVE_TOO_OLD, "%s came with PVE %d.%d, and this cluster is %d.%d",
+	    word ? word : "it", major, minor, cl->version_major, cl->version_minor);
 	return true;
 }
 
@@ -269,7 +291,7 @@ bool planner_may(struct planner *pl, struct change *c)
 		change_block(c, REASON_FIGHT, "it was changed back again and again");
 		return false;
 	}
-	if (is_too_new(pl, c))
+	if (planner_is_too_new(pl, c))
 		return false;
 	if (is_root_only(pl, c)) {
 		change_block(c, REASON_ROOT_ONLY,

@@ -61,6 +61,9 @@ void change_texts(struct change *c, char *from, char *to);
 void change_block(struct change *c, enum reason r, const char *fmt, ...) PRINTF(3, 4);
 void change_hint(struct change *c, const char *fmt, ...) PRINTF(2, 3);
 
+/* Blocks a change that the cluster's version of PVE would refuse, with the whole request: it does
+ * not know the setting, or not this value of it. */
+bool planner_is_too_new(const struct planner *pl, struct change *c);
 /* Decides about the change that was added last: by drift mode, fights, root-only options, ceilings
  * of policy and disruption. True: it is to be done. A change that is to be ignored is taken off the
  * list again. c is not to be used after false. */
