@@ -299,8 +299,8 @@ static struct jsn *volumes_schema(void)
 	_cleanup_str_ char *one = mem_strndup(form + 1, strlen(form) - 2);
 	_cleanup_str_ char *pattern = mem_printf("^[, ]*(%s([, ]+%s)*[, ]*)?$", one, one);
 	jsn_put_str(o, "description",
-	    "Volumes among unusedN, with commas between them, that are none of the disks of this "
-	    "manifest.");
+	    "Volumes of the VM, unused or in slots that are not listed, with commas between them, "
+	    "that are none of the disks of this manifest.");
 	jsn_put_str(o, "type", "string");
 	jsn_put_str(o, "pattern", pattern);
 	return o;

@@ -164,7 +164,7 @@ static const char intro[] =
     "    " DECODE_RENAMED_FROM ": \"\"   # after changing the name: the old one\n"
     "    " DECODE_ADOPT ": \"\"          # SMBIOS UUID of an existing VM to take over\n"
     "    " DECODE_LEAVE_UNUSED
-    ": \"\"   # volumes among unusedN that are no disks of this manifest\n"
+    ": \"\"   # volumes that are no disks of this manifest, with commas between them\n"
     "spec:\n"
     "  node_name: pve1\n"
     "  clone: { source_vm_id: 9000 }\n"
