@@ -14,6 +14,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* How often a push is rehearsed when another one comes in between. */
+#define REHEARSALS 5u
+
 struct worker {
 	int fd;
 	bool ready; /* settings have come */
@@ -127,28 +130,52 @@ static void use_write(struct worker *w)
 	w->write_job = w->job;
 }
 
-static int run_can_push(struct worker *w, struct err **err)
+/* Once. *ret_head: of the status branch, "" = there is none. *ret_moved, with an error: it moved
+ * while the server was asked. */
+static int rehearse(
+    struct worker *w, char ret_head[GIT_OID_HEXSZ + 1], bool *ret_moved, struct err **err)
 {
-	struct gitproto_msg msg = {.type = GITPROTO_PUBLISHED};
 	git_remote *remote = NULL;
 	git_oid at;
-	char hex[GIT_OID_HEXSZ + 1] = "";
+	int r = 0;
 
-	use_write(w);
+	*ret_head = '\0';
+	*ret_moved = false;
 	if (gitrepo_connect_push(&w->repo, &remote, err) != 0)
 		return -1;
-	int rc = 0;
 	if (gitrepo_advertised(remote, w->repo.ref[GITREPO_STATUS], &at)) {
-		git_oid_tostr(hex, sizeof(hex), &at);
+		git_oid_tostr(ret_head, GIT_OID_HEXSZ + 1, &at);
 		/* A folder on this machine has nobody who would object. */
-		rc = w->repo.local ? 0 : gitwrite_rehearse(&w->write, remote, &at, err);
+		if (!w->repo.local)
+			r = gitwrite_rehearse(&w->write, remote, &at, ret_moved, err);
 	}
 	git_remote_free(remote);
 	gitwrite_fini(&w->write);
-	if (rc != 0)
-		return -1;
-	msg.head = hex;
-	return answer(w, &msg, err);
+	return r;
+}
+
+static int run_can_push(struct worker *w, struct err **err)
+{
+	struct gitproto_msg msg = {.type = GITPROTO_PUBLISHED};
+	char hex[GIT_OID_HEXSZ + 1];
+
+	use_write(w);
+	for (unsigned i = 0; i < REHEARSALS; i++) {
+		struct err *why = NULL;
+		bool moved;
+		if (rehearse(w, hex, &moved, &why) == 0) {
+			msg.head = hex;
+			return answer(w, &msg, err);
+		}
+		if (!moved)
+			return err_pass(err, &why);
+		/* The controller itself has just reported, most likely. */
+		err_free(&why);
+	}
+	err_set(err, ERR_CONFLICT, "%s moved each of the %u times that a push was tried",
+	    w->repo.ref[GITREPO_STATUS], REHEARSALS);
+	return err_hint(err, "somebody pushes to it all the time: give this controller a "
+			     "report.branch of its own");
 }
 
 static int run_compare(struct worker *w, const struct gitproto_msg *req, struct err **err)

@@ -353,11 +353,14 @@ static int push(struct gitwrite *w, git_commit *parent, const git_oid *oid, bool
 	return r;
 }
 
-int gitwrite_rehearse(struct gitwrite *w, git_remote *remote, const git_oid *at, struct err **err)
+int gitwrite_rehearse(
+    struct gitwrite *w, git_remote *remote, const git_oid *at, bool *ret_rejected, struct err **err)
 {
 	git_reference *ref = NULL;
 	git_oid head;
-	bool exists, rejected = false;
+	bool exists;
+
+	*ret_rejected = false;
 
 	if (open_target(w, err) != 0)
 		return -1;
@@ -368,7 +371,7 @@ int gitwrite_rehearse(struct gitwrite *w, git_remote *remote, const git_oid *at,
 	git_reference_free(ref);
 	if (rc != 0)
 		return gitrepo_fail(w->g, rc, err, "cannot prepare the push");
-	return upload(w, remote, &rejected, err);
+	return upload(w, remote, ret_rejected, err);
 }
 
 /* The parent as an object of the target; NULL for "". */

@@ -41,8 +41,9 @@ int gitwrite_publish(struct gitwrite *w, const char *parent, const char *message
     char ret_head[GIT_OID_HEXSZ + 1], bool *ret_rejected, struct err **err) MUST_CHECK;
 
 /* Pushes the status branch to where the connected remote has it already: nothing changes, but
- * whoever protects the branch has to say whether he would let a report pass. ERR_DECLINED. */
-int gitwrite_rehearse(
-    struct gitwrite *w, git_remote *remote, const git_oid *at, struct err **err) MUST_CHECK;
+ * whoever protects the branch has to say whether he would let a report pass. ERR_DECLINED. Sets
+ * *ret_rejected, with an error, when the branch moved meanwhile. */
+int gitwrite_rehearse(struct gitwrite *w, git_remote *remote, const git_oid *at, bool *ret_rejected,
+    struct err **err) MUST_CHECK;
 
 #endif

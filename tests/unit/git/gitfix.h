@@ -295,6 +295,12 @@ UNUSED static void fix_read_status(struct fix *f)
 	fix_wait(f);
 }
 
+UNUSED static void fix_can_push(struct fix *f)
+{
+	assert_true(gitport_can_push(f->port, fix_got, f) != 0);
+	fix_wait(f);
+}
+
 /* One file on the status branch. */
 UNUSED static void fix_publish(
     struct fix *f, const char *parent, const char *path, const char *data)

@@ -330,6 +330,47 @@ static void test_race(void **state UNUSED)
 	fix_close(&b);
 }
 
+/* Whether we may push is asked while a controller reports: its push in between is no refusal. */
+static void test_rehearsal(void **state UNUSED)
+{
+	_cleanup_str_ char *url = make_repo("rehearsal");
+	struct fix f;
+	open_port(&f, url);
+	fix_publish(&f, "", "STATUS.md", "one\n");
+	fix_ok(&f);
+	_cleanup_str_ char *first = mem_strdup(f.new_head);
+	fix_publish(&f, first, "STATUS.md", "two\n");
+	fix_ok(&f);
+	_cleanup_str_ char *second = mem_strdup(f.new_head);
+	fix_can_push(&f);
+	fix_ok(&f);
+	assert_string_equal(f.new_head, second);
+
+	/* The hook moves the branch as often as the file `left` says. */
+	fix_run("cd srv/repos/rehearsal.git; printf '%%s\n' '#!/bin/sh' 'read -r n <left' "
+		"'[ $n -gt 0 ] || exit 0' 'echo $((n - 1)) >left' "
+		"'[ $2 = %s ] && to=%s || to=%s' 'git update-ref refs/heads/ramet/status $to' "
+		">hooks/update; chmod +x hooks/update; echo 1 >left",
+	    first, second, first);
+	fix_can_push(&f);
+	fix_ok(&f);
+	assert_string_equal(f.new_head, first);
+	_cleanup_str_ char *left = fix_sh("cat srv/repos/rehearsal.git/left");
+	assert_string_equal(left, "0");
+
+	/* Without an end it is given up, and nothing was changed by us. */
+	fix_run("echo 1000000 >srv/repos/rehearsal.git/left");
+	fix_can_push(&f);
+	fix_failed(&f, ERR_CONFLICT, "moved each of the 5 times");
+	assert_non_null(strstr(f.hint, "report.branch"));
+
+	/* A refusal is told at once. */
+	fix_run("printf '#!/bin/sh\nexit 1\n' >srv/repos/rehearsal.git/hooks/update");
+	fix_can_push(&f);
+	fix_failed(&f, ERR_DECLINED, "hook declined");
+	fix_close(&f);
+}
+
 /* Objects of the other length: told as what it is, when there is a commit and when there is none.
  */
 static void test_sha256(void **state UNUSED)
@@ -413,5 +454,5 @@ static void test_large(void **state UNUSED)
 FIX_MAIN(githost_run, cmocka_unit_test(test_round), cmocka_unit_test(test_missing_branch),
     cmocka_unit_test(test_credentials), cmocka_unit_test(test_certificates),
     cmocka_unit_test(test_wrong_addresses), cmocka_unit_test(test_redirects),
-    cmocka_unit_test(test_hooks), cmocka_unit_test(test_race), cmocka_unit_test(test_sha256),
-    cmocka_unit_test(test_large))
+    cmocka_unit_test(test_hooks), cmocka_unit_test(test_race), cmocka_unit_test(test_rehearsal),
+    cmocka_unit_test(test_sha256), cmocka_unit_test(test_large))
