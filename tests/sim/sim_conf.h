@@ -66,6 +66,7 @@ bool conf_may_cpu(struct job *j, const char *value, const char *old, struct oops
 /* Its machine (sim_machine.c): whether its parts go together, and the value with what Windows
  * needs, NULL if there is none; value and ostype may be NULL. */
 bool machine_fits(const struct sim *s, const char *value, struct oops *o);
+char *qemu_release(const struct sim *s); /* "10.0"; owned */
 char *machine_pinned(struct job *j, const char *value, const char *ostype);
 bool conf_may_mappings(struct job *j, const struct kv *conf, struct oops *o);
 /* Tags (sim_tags.c). */

@@ -6,18 +6,10 @@
 #include "sim_conf.h"
 #include "sim_volume.h"
 
-static bool can_snapshot(const struct volume *v)
-{
-	static const bool by_store[STORE__MAX] = {
-	    [STORE_LVMTHIN] = true, [STORE_ZFS] = true, [STORE_RBD] = true, [STORE_BTRFS] = true};
-
-	return !strcmp(v->format, "qcow2") || by_store[v->store->type];
-}
-
 static bool can(const struct volume *v, const char *feature, const char *snap)
 {
 	if (!strcmp(feature, "snapshot"))
-		return can_snapshot(v);
+		return volume_can_snapshot(v);
 	if (!strcmp(feature, "clone"))
 		return store_can_link(v->store, snap != NULL) && (snap || volume_is_base(v));
 	return true;

@@ -332,6 +332,8 @@ void guest_raw(const struct guest *g, struct buf *b)
 	for (size_t i = 0; i < g->nsnaps; i++) {
 		buf_addf(b, "\n[%s]\n", g->snaps[i].name);
 		raw_section(b, &g->snaps[i].conf, NULL);
+		if (g->snaps[i].state)
+			buf_addf(b, "snapstate: %s\n", g->snaps[i].state);
 		buf_addf(b, "snaptime: %" PRId64 "\n", g->snaps[i].time);
 	}
 }

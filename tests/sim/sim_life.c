@@ -268,8 +268,8 @@ static void free_value(struct job *j, struct guest *g, const char *key, const ch
 	_cleanup_drive_ struct drive d = {0};
 	struct volume *v;
 
-	if ((!prop_is_drive(key) && !prop_is_unused(key)) || !drive_parse(s, key, value, &d) ||
-	    (drive_is_cdrom(&d) && !drive_is_cloudinit(&d)))
+	if ((!prop_is_drive(key) && !prop_is_unused(key) && strcmp(key, "vmstate") != 0) ||
+	    !drive_parse(s, key, value, &d) || (drive_is_cdrom(&d) && !drive_is_cloudinit(&d)))
 		return;
 	v = volume_find(s, g->node, d.file);
 	if (!v) {

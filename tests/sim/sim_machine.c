@@ -53,6 +53,14 @@ static bool is_windows(const char *ostype)
 	return n && isdigit((unsigned char)*n);
 }
 
+char *qemu_release(const struct sim *s)
+{
+	size_t major = strcspn(s->qemu, "."),
+	       minor = s->qemu[major] ? 1 + strcspn(s->qemu + major + 1, ".") : 0;
+
+	return mem_strndup(s->qemu, major + minor);
+}
+
 /* The newest machine that the node's QEMU has: its version, and Proxmox' own revision of it. */
 static char *newest(const struct sim *s)
 {
@@ -60,9 +68,7 @@ static char *newest(const struct sim *s)
 		const char *version;
 		int revision;
 	} own[] = {{"4.1", 2}, {"9.2", 1}, {"10.0", 1}};
-	size_t major = strcspn(s->qemu, "."),
-	       minor = s->qemu[major] ? 1 + strcspn(s->qemu + major + 1, ".") : 0;
-	_cleanup_str_ char *version = mem_strndup(s->qemu, major + minor);
+	_cleanup_str_ char *version = qemu_release(s);
 
 	for (size_t i = 0; i < ARRAY_LEN(own); i++)
 		if (!strcmp(own[i].version, version))

@@ -1,4 +1,7 @@
-/* Snapshots of guests. */
+/*
+ * Snapshots of guests: taken, read, removed. A snapshot's work is done without the guest's
+ * file lock; meanwhile `lock` in its configuration keeps others out.
+ */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -6,143 +9,17 @@
 #include "sim_api.h"
 #include "sim_conf.h"
 #include "sim_power.h"
+#include "sim_snapshot.h"
 #include "sim_volume.h"
 
-void api_snapshots(struct job *j)
+void snap_fini(struct snap *n)
 {
-	_cleanup_oops_ struct oops o = {0};
-	struct guest *g = conf_load(j, j->vmid, &o);
-	struct jsn *a, *cur;
-	const char *parent;
-
-	if (!g) {
-		job_oops(j, &o);
-		return;
-	}
-	a = jsn_new_array();
-	for (size_t i = 0; i < g->nsnaps; i++) {
-		struct jsn *r = jsn_new_object();
-
-		jsn_put_str(r, "name", g->snaps[i].name);
-		jsn_put_str(r, "description", g->snaps[i].description);
-		jsn_put_int(r, "snaptime", g->snaps[i].time);
-		jsn_put_int(r, "vmstate", 0);
-		jsn_put_str(r, "parent", g->snaps[i].parent);
-		jsn_push(a, r);
-	}
-	cur = jsn_new_object();
-	parent = kv_get(&g->conf, "parent");
-	jsn_put_str(cur, "name", "current");
-	jsn_put_str(cur, "description", "You are here!");
-	jsn_put_int(cur, "running", g->running);
-	jsn_put_str(cur, "digest", guest_digest(g));
-	jsn_put_str(cur, "parent", parent);
-	jsn_push(a, cur);
-	job_ok(j, a);
+	free(n->name);
+	kv_fini(&n->conf);
+	kv_fini(&n->sizes);
 }
 
-static bool can_snapshot(const struct sim *s, const struct guest *g)
-{
-	KV_FOREACH (i, &g->conf) {
-		_cleanup_drive_ struct drive d = {0};
-		const struct volume *v;
-
-		if (!prop_is_drive(i->key) || !drive_parse(s, i->key, i->value, &d) ||
-		    drive_is_cdrom(&d))
-			continue;
-		v = volume_find(s, g->node, d.file);
-		if (v && strcmp(v->format, "qcow2") != 0 && v->store->type != STORE_LVMTHIN &&
-		    v->store->type != STORE_ZFS && v->store->type != STORE_RBD &&
-		    v->store->type != STORE_BTRFS)
-			return false;
-	}
-	return true;
-}
-
-static void snap_log(struct job *j, const struct guest *g)
-{
-	KV_FOREACH (i, &g->conf) {
-		_cleanup_drive_ struct drive d = {0};
-
-		if (prop_kind(i->key) && drive_parse(j->sim, i->key, i->value, &d) &&
-		    !drive_is_cdrom(&d))
-			job_log(j, "snapshotting 'drive-%s' (%s)", i->key, d.file);
-	}
-}
-
-static void snap_add(struct job *j)
-{
-	struct sim *s = j->sim;
-	_cleanup_oops_ struct oops o = {0};
-	struct guest *g = conf_load(j, j->vmid, &o);
-	struct snap n = {0};
-
-	if (!g) {
-		job_oops(j, &o);
-		return;
-	}
-	n.name = mem_strdup(job_param(j, "snapname"));
-	n.description = mem_strdup(job_param(j, "description"));
-	n.parent = mem_strdup(kv_get(&g->conf, "parent"));
-	n.time = sim_secs(s);
-	kv_copy(&n.conf, &g->conf);
-	kv_del(&n.conf, "lock");
-	kv_del(&n.conf, "description");
-	if (n.description)
-		kv_set(&n.conf, "description", n.description);
-	snap_log(j, g);
-	for (int i = 0; i < SIM_UNUSED_MAX; i++) {
-		_cleanup_str_ char *key = mem_printf("unused%d", i);
-
-		kv_del(&n.conf, key);
-	}
-	MEM_PUSH_ROOM(g->snaps, g->nsnaps, g->snapcap);
-	g->snaps[g->nsnaps++] = n;
-	guest_unset(s, g, "lock");
-	guest_set(s, g, "parent", n.name);
-	note(s, g, "snapshot", n.name, NULL, NULL);
-	job_done(j);
-}
-
-static void snap_locked(struct job *j)
-{
-	_cleanup_oops_ struct oops o = {0};
-	struct guest *g = conf_load(j, j->vmid, &o);
-	const char *name = job_param(j, "snapname");
-
-	if (!g || !conf_unlocked(g, &o) || !pmxcfs_check(j, j->vmid, &o)) {
-		job_oops(j, &o);
-		return;
-	}
-	if (snap_find(g, name))
-		job_die(j, "snapshot name '%s' already used", name);
-	else if (text_eq(kv_get(&g->conf, "template"), "1"))
-		job_die(j, "you can't take a snapshot if it's a template");
-	else if (!can_snapshot(j->sim, g))
-		job_die(j, "snapshot feature is not available");
-	else {
-		guest_set(j->sim, g, "lock", "snapshot");
-		job_next(j, j->sim->timing[TIMING_SNAPSHOT], snap_add);
-	}
-}
-
-static void snap_task(struct job *j)
-{
-	job_lock_guest(j, j->vmid, true, snap_locked);
-}
-
-void api_snapshot_post(struct job *j)
-{
-	_cleanup_str_ char *id = mem_printf("%" PRId64, j->vmid);
-
-	if (!strcmp(job_param(j, "snapname"), "current"))
-		job_die(j, "unable to use snapshot name 'current' (reserved name)");
-	else
-		job_fork(j, "qmsnapshot", id, snap_task);
-}
-
-/* The guest, which has the snapshot that the request names. */
-static struct snap *named(struct job *j, struct guest **ret, struct oops *o)
+struct snap *snap_named(struct job *j, struct guest **ret, struct oops *o)
 {
 	const char *name = job_param(j, "snapname");
 	struct guest *g = conf_load(j, j->vmid, o);
@@ -154,109 +31,405 @@ static struct snap *named(struct job *j, struct guest **ret, struct oops *o)
 	return n;
 }
 
-static void snap_drop(struct job *j)
+bool snap_each_image(struct sim *s, const struct kv *conf, bool cloudinit_too,
+    bool (*fn)(void *arg, const char *key, const struct drive *d), void *arg)
 {
-	struct sim *s = j->sim;
+	static const struct {
+		const char *name;
+		int n;
+	} slots[] = {
+	    {"ide", 4}, {"scsi", 31}, {"virtio", 16}, {"sata", 6}, {"efidisk", 1}, {"tpmstate", 1}};
+
+	for (size_t b = 0; b < ARRAY_LEN(slots); b++)
+		for (int i = 0; i < slots[b].n; i++) {
+			_cleanup_drive_ struct drive d = {0};
+			_cleanup_str_ char *key = mem_printf("%s%d", slots[b].name, i);
+			const char *v = kv_get(conf, key);
+
+			if (v && drive_parse(s, key, v, &d) &&
+			    (!drive_is_cdrom(&d) || (cloudinit_too && drive_is_cloudinit(&d))) &&
+			    !fn(arg, key, &d))
+				return false;
+		}
+	return true;
+}
+
+/* --- reading --- */
+
+void api_snapshots(struct job *j)
+{
+	_cleanup_oops_ struct oops o = {0};
+	struct guest *g = conf_load(j, j->vmid, &o);
+	struct jsn *a, *cur;
+
+	if (!g) {
+		job_oops(j, &o);
+		return;
+	}
+	a = jsn_new_array();
+	for (size_t i = 0; i < g->nsnaps; i++) {
+		const struct snap *n = &g->snaps[i];
+		const char *d = kv_get(&n->conf, "description");
+		struct jsn *r = jsn_new_object();
+
+		jsn_put_str(r, "name", n->name);
+		jsn_put_str(r, "description", d ? d : "");
+		jsn_put_int(r, "snaptime", n->time);
+		jsn_put_int(r, "vmstate", kv_has(&n->conf, "vmstate"));
+		jsn_put_str(r, "parent", kv_get(&n->conf, "parent"));
+		jsn_put_str(r, "snapstate", n->state);
+		jsn_push(a, r);
+	}
+	cur = jsn_new_object();
+	jsn_put_str(cur, "name", "current");
+	jsn_put_str(cur, "description", "You are here!");
+	jsn_put_int(cur, "running", g->running);
+	jsn_put_str(cur, "digest", guest_digest(g));
+	jsn_put_str(cur, "parent", kv_get(&g->conf, "parent"));
+	jsn_push(a, cur);
+	job_ok(j, a);
+}
+
+void api_snapshot_index(struct job *j)
+{
+	static const char *const v[] = {"rollback", "config"};
+
+	job_ok(j, index_of("cmd", v, ARRAY_LEN(v)));
+}
+
+void api_snapshot_config(struct job *j)
+{
 	_cleanup_oops_ struct oops o = {0};
 	struct guest *g;
-	struct snap *n = named(j, &g, &o);
+	const struct snap *n = snap_named(j, &g, &o);
+	struct jsn *d;
 
 	if (!n) {
 		job_oops(j, &o);
 		return;
 	}
-	if (text_eq(kv_get(&g->conf, "parent"), n->name)) {
-		if (n->parent)
-			guest_set(s, g, "parent", n->parent);
-		else
-			guest_unset(s, g, "parent");
-	}
-	guest_touch(s, g);
-	note(s, g, "snapshot-delete", n->name, NULL, NULL);
-	free(n->name);
-	free(n->description);
-	free(n->parent);
-	kv_fini(&n->conf);
-	*n = g->snaps[--g->nsnaps];
-	guest_unset(s, g, "lock");
-	job_done(j);
+	d = jsn_new_object();
+	KV_FOREACH (i, &n->conf)
+		put_conf(j->sim, d, i->key, i->value);
+	jsn_put_int(d, "snaptime", n->time);
+	jsn_put_str(d, "snapstate", n->state);
+	job_ok(j, d);
 }
 
-static void snap_drop_locked(struct job *j)
+static void describe(struct job *j)
 {
 	_cleanup_oops_ struct oops o = {0};
 	struct guest *g = conf_load(j, j->vmid, &o);
+	struct snap *n = g && conf_unlocked(g, &o) ? snap_named(j, &g, &o) : NULL;
 
-	if (!g || !conf_unlocked(g, &o) || !named(j, &g, &o)) {
+	if (!n || !pmxcfs_check(j, j->vmid, &o)) {
 		job_oops(j, &o);
 		return;
 	}
-	guest_set(j->sim, g, "lock", "snapshot-delete");
-	job_next(j, j->sim->timing[TIMING_SNAPSHOT], snap_drop);
+	kv_set(&n->conf, "description", job_param(j, "description"));
+	note(j->sim, g, "snapshot-set", n->name, NULL, NULL);
+	*g->digest = '\0';
+	job_ok(j, NULL);
 }
 
-static void snap_drop_task(struct job *j)
+void api_snapshot_put(struct job *j)
 {
-	job_lock_guest(j, j->vmid, true, snap_drop_locked);
+	if (job_param(j, "description"))
+		job_lock_guest(j, j->vmid, true, describe);
+	else
+		job_ok(j, NULL);
+}
+
+/* --- taking one --- */
+
+struct taking {
+	struct job *j;
+	struct guest *g;
+	struct snap *n;
+	struct store *store; /* for its memory */
+};
+
+static bool image_can(void *arg, const char *key, const struct drive *d)
+{
+	const struct taking *t = arg;
+	const struct volume *v = volume_find(t->j->sim, t->g->node, d->file);
+
+	(void)key;
+	return !v || volume_can_snapshot(v);
+}
+
+static bool image_taken(void *arg, const char *key, const struct drive *d)
+{
+	const struct taking *t = arg;
+	const struct volume *v = volume_find(t->j->sim, t->g->node, d->file);
+
+	job_log(t->j, "snapshotting 'drive-%s' (%s)", key, d->file);
+	if (v)
+		kv_setf(&t->n->sizes, d->file, "%" PRId64, v->size);
+	return true;
+}
+
+/* QemuConfig::find_vmstate_storage: where the guest has its disks, best in files. */
+static bool state_store(void *arg, const char *key, const struct drive *d)
+{
+	struct taking *t = arg;
+	const struct volume *v = volume_find(t->j->sim, t->g->node, d->file);
+	const struct store *now = t->store;
+
+	(void)key;
+	if (v && (!now || (v->store->shared && !now->shared) ||
+		     (v->store->shared == now->shared && store_is_file(v->store))))
+		t->store = v->store;
+	return true;
+}
+
+/* Its memory, twice in case it changes meanwhile, and 500 MiB for the devices. */
+static bool take_memory(struct taking *t, struct oops *o)
+{
+	struct job *j = t->j;
+	struct guest *g = t->g;
+	const char *own = kv_get(&g->conf, "vmstatestorage"),
+		   *machine = kv_get(&g->conf, "machine");
+	_cleanup_str_ char *suffix = mem_printf("state-%s", t->n->name);
+	_cleanup_str_ char *cpu = cpu_type(j->sim, kv_get(&g->conf, "cpu"));
+	_cleanup_str_ char *volid = NULL;
+	struct volume_ask ask = {.vmid = g->vmid,
+	    .size = 2 * guest_memory(g) + ((int64_t)500 << 20),
+	    .format = "raw",
+	    .suffix = suffix};
+	_cleanup_str_ char *version = qemu_release(j->sim);
+	struct volume *v;
+
+	snap_each_image(j->sim, &g->conf, false, state_store, t);
+	if (own || !t->store)
+		t->store = store_find(j->sim, own ? own : "local");
+	if (!t->store)
+		return oops_die(o, "storage '%s' does not exist", own ? own : "local");
+	v = volume_new(j, t->store, &ask, o);
+	if (!v)
+		return false;
+	volid = volume_id(v);
+	kv_set(&t->n->conf, "vmstate", volid);
+	kv_setf(&t->n->conf, "runningmachine", "pc-%s-%s+pve0",
+	    machine && strstr(machine, "q35") ? "q35" : "i440fx", version);
+	kv_setf(&t->n->conf, "runningcpu", "%s,enforce,+kvm_pv_eoi,+kvm_pv_unhalt",
+	    cpu ? cpu : "kvm64");
+	return true;
+}
+
+/* __snapshot_copy_config */
+static void copy_conf(struct snap *n, const struct guest *g)
+{
+	static const char *const not_its[] = {"lock", "description"};
+
+	kv_copy(&n->conf, &g->conf);
+	for (size_t i = 0; i < ARRAY_LEN(not_its); i++)
+		kv_del(&n->conf, not_its[i]);
+	for (int i = 0; i < SIM_UNUSED_MAX; i++) {
+		_cleanup_str_ char *key = mem_printf("unused%d", i);
+
+		kv_del(&n->conf, key);
+	}
+}
+
+static void commit(struct job *j)
+{
+	_cleanup_oops_ struct oops o = {0};
+	struct guest *g;
+	struct snap *n = snap_named(j, &g, &o);
+
+	if (n && !text_eq(kv_get(&g->conf, "lock"), "snapshot"))
+		oops_die(&o, "missing snapshot lock");
+	else if (n && !text_eq(n->state, "prepare"))
+		oops_die(&o, "wrong snapshot state");
+	if (o.status || !pmxcfs_check(j, j->vmid, &o)) {
+		job_oops(j, &o);
+		return;
+	}
+	n->state = NULL;
+	guest_unset(j->sim, g, "lock");
+	guest_set(j->sim, g, "parent", n->name);
+	job_done(j);
+}
+
+static void commit_lock(struct job *j)
+{
+	_cleanup_oops_ struct oops o = {0};
+	struct taking t = {.j = j};
+
+	t.n = snap_named(j, &t.g, &o);
+	if (!t.n) {
+		job_oops(j, &o);
+		return;
+	}
+	snap_each_image(j->sim, &t.n->conf, false, image_taken, &t);
+	job_lock_guest(j, j->vmid, true, commit);
+}
+
+/* __snapshot_prepare: what keeps it from being taken, and its place in the configuration. */
+static bool may_take(struct taking *t, const char *name, struct oops *o)
+{
+	if (text_eq(kv_get(&t->g->conf, "template"), "1"))
+		return oops_die(o, "you can't take a snapshot if it's a template");
+	if (!conf_unlocked(t->g, o))
+		return false;
+	if (snap_find(t->g, name))
+		return oops_die(o, "snapshot name '%s' already used", name);
+	if (!snap_each_image(t->j->sim, &t->g->conf, false, image_can, t))
+		return oops_die(o, "snapshot feature is not available");
+	return pmxcfs_check(t->j, t->j->vmid, o);
+}
+
+static void prepare(struct job *j)
+{
+	_cleanup_oops_ struct oops o = {0};
+	const char *name = job_param(j, "snapname"), *why = job_param(j, "description");
+	struct taking t = {.j = j, .g = conf_load(j, j->vmid, &o)};
+	struct snap n = {.time = sim_secs(j->sim), .state = "prepare"};
+
+	t.n = &n;
+	if (!t.g || !may_take(&t, name, &o)) {
+		job_oops(j, &o);
+		return;
+	}
+	n.name = mem_strdup(name);
+	copy_conf(&n, t.g);
+	if (job_param_bool(j, "vmstate") && t.g->running && !take_memory(&t, &o)) {
+		snap_fini(&n);
+		job_oops(j, &o);
+		return;
+	}
+	if (why && *why)
+		kv_set(&n.conf, "description", why);
+	MEM_PUSH_ROOM(t.g->snaps, t.g->nsnaps, t.g->snapcap);
+	t.g->snaps[t.g->nsnaps++] = n;
+	note(j->sim, t.g, "snapshot", n.name, NULL, NULL);
+	guest_set(j->sim, t.g, "lock", "snapshot");
+	job_unlock_all(j);
+	job_next(j, j->sim->timing[TIMING_SNAPSHOT], commit_lock);
+}
+
+static void take_task(struct job *j)
+{
+	clog_add(j->sim, j->node, j->who.full, 6, "snapshot VM %" PRId64 ": %s", j->vmid,
+	    job_param(j, "snapname"));
+	job_lock_guest(j, j->vmid, true, prepare);
+}
+
+void api_snapshot_post(struct job *j)
+{
+	static const char *const reserved[] = {"current", "pending"};
+	_cleanup_str_ char *id = power_id(j);
+	const char *name = job_param(j, "snapname");
+
+	if (!strcmp(name, reserved[0]) || text_eq_nocase(name, reserved[1]))
+		job_die(j, "unable to use snapshot name '%s' (reserved name)",
+		    reserved[strcmp(name, reserved[0]) != 0]);
+	else
+		job_fork(j, "qmsnapshot", id, take_task);
+}
+
+/* --- removing one --- */
+
+static bool set_aside(void *arg, const char *key, const struct drive *d)
+{
+	struct taking *t = arg;
+	_cleanup_oops_ struct oops o = {0};
+
+	(void)key;
+	drive_set_aside(t->j, t->g, d->file, &o);
+	return true;
+}
+
+/* Whoever came from this one comes from the one before it. */
+static void unlink_parent(struct sim *s, struct guest *g, const struct snap *n)
+{
+	const char *before = kv_get(&n->conf, "parent");
+
+	for (size_t i = 0; i < g->nsnaps; i++) {
+		struct kv *conf = &g->snaps[i].conf;
+
+		if (!text_eq(kv_get(conf, "parent"), n->name))
+			continue;
+		if (before)
+			kv_set(conf, "parent", before);
+		else
+			kv_del(conf, "parent");
+	}
+	if (!text_eq(kv_get(&g->conf, "parent"), n->name))
+		return;
+	if (before)
+		guest_set(s, g, "parent", before);
+	else
+		guest_unset(s, g, "parent");
+}
+
+static void drop_memory(struct job *j, struct guest *g, struct snap *n)
+{
+	struct volume *v = volume_find(j->sim, g->node, kv_get(&n->conf, "vmstate"));
+
+	if (v)
+		volume_free(j->sim, v);
+	kv_del(&n->conf, "vmstate");
+}
+
+static void dropped(struct job *j)
+{
+	struct sim *s = j->sim;
+	_cleanup_oops_ struct oops o = {0};
+	struct taking t = {.j = j};
+
+	t.n = snap_named(j, &t.g, &o);
+	if (t.n && !text_eq(kv_get(&t.g->conf, "lock"), "snapshot-delete"))
+		oops_die(&o, "encountered invalid lock, expected 'snapshot-delete'");
+	if (o.status || !pmxcfs_check(j, j->vmid, &o)) {
+		job_oops(j, &o);
+		return;
+	}
+	if (kv_has(&t.n->conf, "vmstate"))
+		drop_memory(j, t.g, t.n);
+	unlink_parent(s, t.g, t.n);
+	snap_each_image(s, &t.n->conf, false, set_aside, &t);
+	drive_drop_unused(s, t.g);
+	note(s, t.g, "snapshot-delete", t.n->name, NULL, NULL);
+	snap_fini(t.n);
+	t.g->nsnaps--;
+	memmove(t.n, t.n + 1, (size_t)(t.g->snaps + t.g->nsnaps - t.n) * sizeof(*t.n));
+	guest_unset(s, t.g, "lock");
+	job_done(j);
+}
+
+static void drop_lock(struct job *j)
+{
+	job_lock_guest(j, j->vmid, true, dropped);
+}
+
+static void drop_begin(struct job *j)
+{
+	_cleanup_oops_ struct oops o = {0};
+	struct guest *g;
+	struct snap *n = snap_named(j, &g, &o);
+
+	if (!n || !conf_unlocked(g, &o) || !pmxcfs_check(j, j->vmid, &o)) {
+		job_oops(j, &o);
+		return;
+	}
+	n->state = "delete";
+	guest_set(j->sim, g, "lock", "snapshot-delete");
+	job_unlock_all(j);
+	job_next(j, j->sim->timing[TIMING_SNAPSHOT], drop_lock);
+}
+
+static void drop_task(struct job *j)
+{
+	clog_add(j->sim, j->node, j->who.full, 6, "delete snapshot VM %" PRId64 ": %s", j->vmid,
+	    job_param(j, "snapname"));
+	job_lock_guest(j, j->vmid, true, drop_begin);
 }
 
 void api_snapshot_delete(struct job *j)
 {
-	_cleanup_str_ char *id = mem_printf("%" PRId64, j->vmid);
+	_cleanup_str_ char *id = power_id(j);
 
-	job_fork(j, "qmdelsnapshot", id, snap_drop_task);
-}
-
-static void rollback_do(struct job *j)
-{
-	struct sim *s = j->sim;
-	_cleanup_oops_ struct oops o = {0};
-	struct guest *g;
-	const struct snap *n = named(j, &g, &o);
-
-	if (!n) {
-		job_oops(j, &o);
-		return;
-	}
-	for (size_t i = 0; i < g->conf.n; i++)
-		if (!kv_has(&n->conf, g->conf.v[i].key) && !prop_is_unused(g->conf.v[i].key)) {
-			_cleanup_str_ char *key = mem_strdup(g->conf.v[i].key);
-
-			guest_unset(s, g, key);
-			i--;
-		}
-	KV_FOREACH (i, &n->conf)
-		guest_set(s, g, i->key, i->value);
-	guest_set(s, g, "parent", n->name);
-	guest_run(s, g, false);
-	if (job_param_bool(j, "start")) {
-		job_unlock_all(j);
-		power_start_too(j);
-		job_next(j, s->timing[TIMING_FORK], job_done);
-	} else
-		job_done(j);
-}
-
-static void rollback_locked(struct job *j)
-{
-	_cleanup_oops_ struct oops o = {0};
-	struct guest *g = conf_load(j, j->vmid, &o);
-
-	if (!g || !conf_unlocked(g, &o)) {
-		job_oops(j, &o);
-		return;
-	}
-	job_next(j, j->sim->timing[TIMING_SNAPSHOT], rollback_do);
-}
-
-static void rollback_task(struct job *j)
-{
-	job_lock_guest(j, j->vmid, true, rollback_locked);
-}
-
-void api_snapshot_rollback(struct job *j)
-{
-	_cleanup_str_ char *id = mem_printf("%" PRId64, j->vmid);
-
-	job_fork(j, "qmrollback", id, rollback_task);
+	job_fork(j, "qmdelsnapshot", id, drop_task);
 }

@@ -403,12 +403,8 @@ void guest_drop(struct guest *g)
 	kv_fini(&g->pend_del);
 	kv_fini(&g->cloudinit);
 	kv_fini(&g->live);
-	for (size_t i = 0; i < g->nsnaps; i++) {
-		free(g->snaps[i].name);
-		free(g->snaps[i].description);
-		free(g->snaps[i].parent);
-		kv_fini(&g->snaps[i].conf);
-	}
+	for (size_t i = 0; i < g->nsnaps; i++)
+		snap_fini(&g->snaps[i]);
 	free(g->snaps);
 	free(g->inside.agent);
 	kv_fini(&g->inside.os);

@@ -135,11 +135,12 @@ struct volume {
 
 struct snap {
 	char *name;
-	struct kv conf;
-	char *description;
-	char *parent;
+	struct kv conf;	   /* with its own description and parent */
+	struct kv sizes;   /* of images then: volume -> bytes */
+	const char *state; /* "prepare", "delete" while that is under way, or NULL */
 	int64_t time;
 };
+void snap_fini(struct snap *n);
 
 /* The system in a guest, as far as its agent tells of it. */
 struct inside {

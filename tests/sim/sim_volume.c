@@ -86,6 +86,14 @@ bool store_can_copy(const struct store *st, const char *format, bool snapshot)
 	return !snapshot;
 }
 
+bool volume_can_snapshot(const struct volume *v)
+{
+	static const bool by_store[STORE__MAX] = {
+	    [STORE_LVMTHIN] = true, [STORE_ZFS] = true, [STORE_RBD] = true, [STORE_BTRFS] = true};
+
+	return !volume_is_base(v) && (!strcmp(v->format, "qcow2") || by_store[v->store->type]);
+}
+
 bool store_can_template(const struct store *st)
 {
 	return st->type != STORE_LVM && st->type != STORE_ISCSI;

@@ -21,6 +21,8 @@ bool store_can_link(const struct store *st, bool snapshot);
 /* The same for a full copy: feature "copy" of the storage's plugin. */
 bool store_can_copy(const struct store *st, const char *format, bool snapshot);
 bool store_can_template(const struct store *st);
+/* Can a snapshot of it be taken? */
+bool volume_can_snapshot(const struct volume *v);
 /* What an image of that size takes there: volumes are made of units. */
 int64_t store_round(const struct store *st, int64_t bytes);
 int64_t store_used(const struct sim *s, const struct store *st, const struct node *n);
