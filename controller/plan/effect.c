@@ -73,6 +73,9 @@ static enum attr_class class_of(const struct planner *pl, const struct attr *a,
 			    has_word(have, "memory") || has_word(want, "memory");
 		return made ? CLASS_PENDING : a->class;
 	}
+	/* A new password alone is no reason for PVE to make the drive of cloud-init anew. */
+	if (a->codec == CODEC_SECRET && want->type == VALUE_STR)
+		return CLASS_SILENT;
 	if (a->class == CLASS_SILENT && a->hotplug && effect_hotplugs(&pl->g->current, a->hotplug))
 		return CLASS_LIVE;
 	if (a->id == ATTR_agent_trim && !kv_has(&pl->g->current, a->key))
