@@ -3,23 +3,38 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "effect.h"
 #include "pvetext.h"
 
-#define DEFAULT_MIB 512 /* of memory, by PVE */
+#define DEFAULT_MIB 512	    /* of memory, by PVE */
+#define PLUG_FIRST_MIB 1024 /* what a guest has before memory is plugged */
+#define NUMA_NODES 8
 
 /* The value that the VM will have: as listed, else as it is. False: PVE's default, *ret untouched.
  */
-static bool coming(const struct planner *pl, enum attr_id id, struct value *ret)
+static bool coming_at(
+    const struct planner *pl, enum attr_id id, const char *slot, struct value *ret)
 {
-	const struct leaf *l = resource_find(pl->want, id, NULL);
+	const struct leaf *l = resource_find(pl->want, id, slot);
 
 	if (l && l->value.type == VALUE_NULL)
 		return false;
 	if (l)
 		value_copy(ret, &l->value);
-	else if (pvecodec_get(schema_attr(id), NULL, &pl->goal, NULL, ret, NULL) < 0)
+	else if (pvecodec_get(schema_attr(id), slot, &pl->goal, NULL, ret, NULL) < 0)
 		return false;
 	return ret->type != VALUE_ABSENT;
+}
+
+static bool coming(const struct planner *pl, enum attr_id id, struct value *ret)
+{
+	return coming_at(pl, id, NULL, ret);
+}
+
+static bool coming_bool(const struct planner *pl, enum attr_id id)
+{
+	_cleanup_value_ struct value v = {0};
+	return coming(pl, id, &v) && v.type == VALUE_BOOL && v.b;
 }
 
 static int64_t coming_int(const struct planner *pl, enum attr_id id, int64_t deflt)
@@ -48,6 +63,118 @@ static void balloon(const struct planner *pl, struct change *c)
 	    "PVE allows no balloon larger than the memory, and %s is %lld",
 	    schema_attr(other)->path, (long long)coming_int(pl, other, DEFAULT_MIB));
 	change_hint(c, "list %s as well", schema_attr(other)->path);
+}
+
+/* ---- memory that is plugged while the guest runs ---- */
+
+/* Whether somebody lists a device of such slots, or the VM keeps one. */
+static bool has_slots(const struct planner *pl, enum attr_id core)
+{
+	const struct attr_block *b = schema_slot_block(schema_attr(core));
+	_cleanup_value_ struct value v = {0};
+
+	KV_FOREACH (item, &pl->goal)
+		if (form_check(b->slot_format, item->key, NULL, NULL) &&
+		    coming_at(pl, core, item->key, &v))
+			return true;
+	for (size_t i = 0; i < pl->want->n_leaves; i++)
+		if (pl->want->leaves[i].attr->id == core &&
+		    pl->want->leaves[i].value.type != VALUE_NULL)
+			return true;
+	return false;
+}
+
+/* The least size of at least this many MiB that the guest can have: so much from the start, then 32
+ * modules of each size, each size twice the one before. */
+static int64_t plugged_size(int64_t size, int64_t module, int64_t least, int64_t *ret_before)
+{
+	*ret_before = size;
+	for (int round = 0; round < 8 && size < least; round++, module *= 2) {
+		for (int i = 0; i < 32 && size < least; i++) {
+			*ret_before = size;
+			size += module;
+		}
+	}
+	return size;
+}
+
+static void plugged_memory(const struct planner *pl, struct change *c)
+{
+	_cleanup_value_ struct value pages = {0};
+	bool giant = coming(pl, ATTR_memory_hugepages, &pages) && text_eq(pages.s, "1024");
+	int64_t wish = coming_int(pl, ATTR_memory_size, DEFAULT_MIB), before;
+	int64_t fit =
+	    plugged_size(PLUG_FIRST_MIB * (giant ? coming_int(pl, ATTR_cpu_sockets, 1) : 1),
+		giant ? PLUG_FIRST_MIB : PLUG_FIRST_MIB / 2, wish, &before);
+
+	if (wish == fit)
+		return;
+	change_block(c, REASON_VALUES_CONFLICT,
+	    "memory can be plugged, which PVE does in modules, and memory.size would be %lld MiB: "
+	    "the guest could not be started, or gets another size",
+	    (long long)wish);
+	if (wish < before || before == fit)
+		change_hint(c, "write memory.size: %lld or more", (long long)fit);
+	else
+		change_hint(
+		    c, "write memory.size: %lld or %lld", (long long)before, (long long)fit);
+}
+
+/* PVE stores what these come to, and then the guest cannot be started. */
+static void memory(const struct planner *pl, struct change *c)
+{
+	_cleanup_value_ struct value words = {0}, pages = {0};
+	bool numa = coming_bool(pl, ATTR_cpu_numa);
+	bool plugs = coming(pl, ATTR_hotplug, &words) && words.type == VALUE_SET &&
+		     strs_has(&words.set, "memory");
+	const char *lacks = NULL, *hint = "cpu.numa";
+
+	if (plugs && !numa)
+		lacks = "hotplug contains memory, and cpu.numa is off";
+	else if (plugs && has_slots(pl, ATTR_numa_cpus))
+		lacks = "hotplug contains memory, and there are NUMA nodes of one's own";
+	else if (plugs && has_slots(pl, ATTR_virtiofs_mapping))
+		lacks = "hotplug contains memory, and there is a directory of the host";
+	else if (!numa && coming(pl, ATTR_memory_hugepages, &pages))
+		lacks = "there are huge pages, and cpu.numa is off";
+	if (lacks) {
+		if (numa || c->attr->id == ATTR_cpu_numa)
+			hint = plugs ? "hotplug without memory" : "memory.hugepages: null";
+		change_block(
+		    c, REASON_VALUES_CONFLICT, "%s: the guest could not be started", lacks);
+		change_hint(c, "list %s as well", hint);
+	} else if (plugs || (pl->running && effect_hotplugs(&pl->g->current, "memory"))) {
+		plugged_memory(pl, c);
+	}
+}
+
+/* All nodes together have the memory, when there are any. */
+static void numa_nodes(const struct planner *pl, struct change *c)
+{
+	_cleanup_strs_ struct strs slots = {0};
+	double sum = 0;
+	bool known = true;
+
+	if (!coming_bool(pl, ATTR_cpu_numa))
+		return;
+	for (unsigned i = 0; i < NUMA_NODES; i++) {
+		_cleanup_value_ struct value cpus = {0}, mib = {0};
+		_cleanup_str_ char *slot = mem_printf("numa%u", i);
+		if (!coming_at(pl, ATTR_numa_cpus, slot, &cpus))
+			continue;
+		strs_add(&slots, slot);
+		known &= coming_at(pl, ATTR_numa_memory, slot, &mib);
+		sum += mib.type == VALUE_NUM ? mib.n : mib.type == VALUE_INT ? (double)mib.i : 0;
+	}
+	int64_t size = coming_int(pl, ATTR_memory_size, DEFAULT_MIB);
+	if (!slots.n || (known && sum == (double)size))
+		return;
+	_cleanup_str_ char *names = strs_join(&slots, ", "), *all = text_from_num(sum);
+	change_block(c, REASON_VALUES_CONFLICT,
+	    "memory.size would be %lld and that of %s together %s: the guest could not be started",
+	    (long long)size, names, all);
+	change_hint(c, "list %s as well",
+	    c->attr->id == ATTR_memory_size ? "numa.*.memory" : "memory.size and numa.*.memory");
 }
 
 /* PVE stores it, and then the guest cannot be started. */
@@ -132,20 +259,34 @@ static void medium(const struct planner *pl, const struct leaf *l, struct change
 void accord_leaf(const struct planner *pl, const struct leaf *l, struct change *c)
 {
 	static const struct {
-		enum attr_id rows[3];
+		enum attr_id row;
 		void (*rule)(const struct planner *pl, struct change *c);
 	} rules[] = {
-	    {{ATTR_memory_size, ATTR_memory_balloon, ATTR_ID__MAX}, balloon},
-	    {{ATTR_cpu_vcpus, ATTR_cpu_cores, ATTR_cpu_sockets}, vcpus},
-	    {{ATTR_viommu, ATTR_machine, ATTR_ID__MAX}, viommu},
-	    {{ATTR_aw_bits, ATTR_viommu, ATTR_ID__MAX}, aw_bits},
-	    {{ATTR_vga_clipboard, ATTR_vga_type, ATTR_ID__MAX}, clipboard},
+	    {ATTR_memory_size, balloon},
+	    {ATTR_memory_balloon, balloon},
+	    {ATTR_memory_size, memory},
+	    {ATTR_hotplug, memory},
+	    {ATTR_cpu_numa, memory},
+	    {ATTR_numa_cpus, memory},
+	    {ATTR_virtiofs_mapping, memory},
+	    {ATTR_memory_size, numa_nodes},
+	    {ATTR_cpu_numa, numa_nodes},
+	    {ATTR_numa_cpus, numa_nodes},
+	    {ATTR_numa_memory, numa_nodes},
+	    {ATTR_cpu_vcpus, vcpus},
+	    {ATTR_cpu_cores, vcpus},
+	    {ATTR_cpu_sockets, vcpus},
+	    {ATTR_viommu, viommu},
+	    {ATTR_machine, viommu},
+	    {ATTR_aw_bits, aw_bits},
+	    {ATTR_viommu, aw_bits},
+	    {ATTR_vga_clipboard, clipboard},
+	    {ATTR_vga_type, clipboard},
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rules); i++)
-		for (size_t k = 0; k < ARRAY_LEN(rules[i].rows); k++)
-			if (rules[i].rows[k] == l->attr->id)
-				rules[i].rule(pl, c);
+		if (rules[i].row == l->attr->id)
+			rules[i].rule(pl, c);
 	if (l->attr->codec == CODEC_CDROM)
 		medium(pl, l, c);
 }

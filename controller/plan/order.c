@@ -111,6 +111,34 @@ static void spread_restart(struct planner *pl)
 	}
 }
 
+/* With a smaller memory PVE refuses the balloon that is there still, though the same request takes
+ * it away: that takes a write of its own, and comes first. */
+static void balloon_step(struct planner *pl, struct step *s)
+{
+	const struct attr *size = schema_attr(ATTR_memory_size);
+	const struct attr *balloon = schema_attr(ATTR_memory_balloon);
+	_cleanup_value_ struct value mib = {0}, kept = {0};
+	struct strs rest = {0};
+	struct plan *p = pl->out;
+
+	if (!kv_has(&s->set, size->key) || !strs_has(&s->del, balloon->key) ||
+	    pvecodec_get(size, NULL, &pl->goal, NULL, &mib, NULL) < 0 ||
+	    pvecodec_get(balloon, NULL, &pl->g->pending, NULL, &kept, NULL) < 0 || kept.i <= mib.i)
+		return;
+	for (size_t i = 0; i < p->n_changes; i++)
+		if (p->changes[i].attr == balloon && p->changes[i].state == CHANGE_DO)
+			p->changes[i].step = (int)p->n_steps;
+	struct step *first = order_push(pl, STEP_CONFIG);
+	strs_add(&first->del, balloon->key);
+	for (size_t i = 0; i < s->del.n; i++)
+		if (!text_eq(s->del.v[i], balloon->key))
+			strs_add(&rest, s->del.v[i]);
+	strs_fini(&s->del);
+	s->del = rest;
+	first->task = true;
+	first->text = describe(first);
+}
+
 static void config_step(struct planner *pl)
 {
 	struct step s = {.kind = STEP_CONFIG};
@@ -121,6 +149,7 @@ static void config_step(struct planner *pl)
 		step_fini(&s);
 		return;
 	}
+	balloon_step(pl, &s);
 	s.allocates = pl->allocates;
 	s.task = pl->allocates;
 	for (size_t i = 0; i < pl->allocated.n; i++)
