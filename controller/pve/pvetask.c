@@ -169,9 +169,10 @@ static void poll_later(struct pvetask *t)
 	if (now >= t->deadline_at) {
 		t->err = (struct pveerr){.reason = PVE_OTHER};
 		t->res.outcome = PVE_AMBIGUOUS;
-		_cleanup_str_ char *waited =
-		    text_duration(t->opts.deadline_ms ? t->opts.deadline_ms : DEADLINE_MS_DEFAULT);
-		_cleanup_str_ char *text = mem_printf("the task still runs after %s", waited);
+		/* In words that stay the same however long it takes. */
+		_cleanup_str_ char *since = text_time(t->upid.start_s * 1000);
+		_cleanup_str_ char *text =
+		    mem_printf("the task, which began at %s, still runs", since);
 		end(t, PVETASK_LATE, text);
 		return;
 	}

@@ -70,7 +70,9 @@ void op_finish_stuck(struct op *op, enum reason reason, const char *text, const 
 	struct op_result r = {
 	    .end = OP_STUCK, .reason = reason, .text = text, .hint = hint, .upid = op->upid};
 
-	end_step(op);
+	/* What still runs is under way: nothing else is begun before it has ended. */
+	if (reason != REASON_TASK_STUCK)
+		end_step(op);
 	op->cb(op->arg, &r);
 }
 

@@ -1,0 +1,110 @@
+/* Tasks that take long, break off or end in words that say little. */
+#include "support_world.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define HOUR_MS 3600000
+#define HEAD                                                                            \
+	"apiVersion: ramet.dev/v1\nkind: ClonedVM\nmetadata: { name: web-01 }\nspec:\n" \
+	"  node_name: pve1\n  clone: { source_vm_id: 9000, full: false }\n"
+
+static void commit(struct world *w, const char *more, const char *subject)
+{
+	_cleanup_kv_ struct kv files = {0};
+
+	kv_setf(&files, "web.yaml", HEAD "%s", more);
+	memgit_commit(w->git, &files, subject);
+}
+
+static struct world *open_world(uint64_t seed)
+{
+	struct world *w = world_new(seed, NULL);
+
+	w->tell = getenv("RAMET_WORLD_TELL") != NULL;
+	return w;
+}
+
+static void must(struct world *w, bool fine, const char *what)
+{
+	if (fine)
+		return;
+	fputs(buf_str(&w->story), stderr);
+	fail_msg("%s", what);
+}
+
+static void assert_has(const char *text, const char *part)
+{
+	if (!text || !strstr(text, part))
+		fail_msg("no \"%s\" in \"%s\"", part, text ? text : "");
+}
+
+/* Requests of one kind. */
+struct count {
+	const char *end;
+	unsigned n;
+};
+
+static void count(void *arg, const char *method, const char *path)
+{
+	struct count *c = arg;
+
+	c->n += !text_eq(method, "GET") && text_ends(path, c->end);
+}
+
+static bool is_stuck(struct world *w)
+{
+	const struct vmstat *v = world_vmstat(w, "web-01");
+
+	return v && v->reason == REASON_TASK_STUCK;
+}
+
+/* A move of hours is watched to its end: nothing else is asked for meanwhile, and what is told does
+ * not change with the time. */
+static void test_a_task_beyond_its_time(void **state)
+{
+	struct world *w = open_world(1);
+	struct sim_fault f = {
+	    .kind = SIM_FAULT_TASK_HANG, .method = "POST", .path = "*/move_disk", .nth = 1};
+	struct count c = {.end = "/move_disk"};
+	_cleanup_str_ char *message = NULL;
+	size_t commits;
+
+	(void)state;
+	commit(w, "", "first");
+	world_start(w, CONTROLLER_RUN);
+	must(w, world_run(w, HOUR_MS, world_all_ready, NULL), "not ready");
+	simport_set_hook(w->port, count, &c);
+	sim_fault_add(w->sim, &f);
+	commit(w, "  disk: { scsi0: { datastore_id: fast } }\n", "elsewhere");
+	must(w, world_run(w, HOUR_MS, is_stuck, NULL), "not told that the task is stuck");
+	world_run(w, 120000, NULL, NULL);
+	message = mem_strdup(world_vmstat(w, "web-01")->message);
+	assert_has(message, "still runs");
+	commits = memgit_status_commits(w->git);
+	world_run(w, 4 * HOUR_MS, NULL, NULL);
+	must(w, c.n == 1, "asked for a second time");
+	must(w, is_stuck(w), "not stuck any more");
+	assert_string_equal(world_vmstat(w, "web-01")->message, message);
+	assert_has(world_vmstat(w, "web-01")->last_upid, ":qmmove:");
+	assert_int_equal(memgit_status_commits(w->git), commits);
+	/* Somebody ends it: it is tried again. */
+	assert_int_equal(sim_human_stop_tasks(w->sim), 1);
+	must(w, world_run(w, HOUR_MS, world_all_ready, NULL), "not ready in the end");
+	assert_int_equal(c.n, 2);
+	world_free(&w);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_a_task_beyond_its_time),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
