@@ -195,16 +195,6 @@ void op_sent(void *arg, const struct pvereq_result *a)
 	}
 }
 
-static void send_now(struct op *op)
-{
-	struct pvereq_spec q = {.endpoint = op->endpoint,
-	    .args = {.node = op->node, .vmid = op->vmid, .pool = op->pool},
-	    .params = &op->params,
-	    .patience_ms = -1}; /* what was read would be old: better read again */
-
-	op->call = pvereq_send(op->env.pve, &q, op->on_sent, op);
-}
-
 /* What frees, grows or allocates asks the node that will do it: on a node without quorum PVE frees
  * volumes and enlarges images although the configuration cannot be written. */
 static bool quorum_ok(struct op *op, const struct pvereq_result *a)
@@ -240,11 +230,12 @@ void op_ask_quorum(struct op *op, void (*next)(struct op *op))
 
 void op_send(struct op *op, pvereq_cb cb)
 {
-	op->on_sent = cb;
-	if (op->check_quorum)
-		op_ask_quorum(op, send_now);
-	else
-		send_now(op);
+	struct pvereq_spec q = {.endpoint = op->endpoint,
+	    .args = {.node = op->node, .vmid = op->vmid, .pool = op->pool},
+	    .params = &op->params,
+	    .patience_ms = -1}; /* what was read would be old: better read again */
+
+	op->call = pvereq_send(op->env.pve, &q, cb, op);
 }
 
 static void on_refused(void *arg)
@@ -370,14 +361,6 @@ static char *make_request(struct op *op, const struct op_job *job)
 	return mem_printf("no request for the step %s", step_kind_word(s->kind));
 }
 
-static void on_unwritable(void *arg)
-{
-	struct op *op = arg;
-
-	op->timer = 0;
-	op_finish_stuck(op, REASON_STATE_UNWRITABLE, op->text, NULL);
-}
-
 /* Nonce of the marker, or NULL. Caller frees. */
 static char *nonce_of(const struct obs_guest *g)
 {
@@ -415,25 +398,34 @@ static bool is_guarded(const struct op *op)
 	return kv_has(&op->params, "digest");
 }
 
-/* What is about to be done is on the disk before anybody is asked for it. */
-static void begin_step(struct op *op, const struct step *s, const struct obs_guest *g)
+/* What is about to be done is on the disk before anybody is asked for it, and not before the node
+ * has its quorum: whoever is turned away again and again leaves no trace. The guest is looked at
+ * last. */
+static void begin_step(struct op *op)
 {
 	_cleanup_err_ struct err *e = NULL;
-	struct doing d = {.vmid = op->vmid, .text = s->text};
+	struct doing d = {.vmid = op->vmid, .text = op->text};
 
 	if (journal_step(op->env.journal, op->name, &d, &e) < 0) {
-		op->text = mem_strdup(err_msg(e));
-		op->timer = clock_timer(op->env.clock, 0, on_unwritable, op);
+		op_unwritable(op, e);
 		return;
 	}
 	op->stepped = true;
-	if (is_guarded(op)) {
+	if (is_guarded(op))
 		op_send(op, op_sent);
-		return;
-	}
-	op->end.uuid = mem_strdup(g->uuid);
-	op->end.nonce = nonce_of(g);
-	op->look = look_start(op->env.pve, op->vmid, op->node, true, on_last_look, op);
+	else
+		op->look = look_start(op->env.pve, op->vmid, op->node, true, on_last_look, op);
+}
+
+static void on_step(void *arg)
+{
+	struct op *op = arg;
+
+	op->timer = 0;
+	if (op->check_quorum)
+		op_ask_quorum(op, begin_step);
+	else
+		begin_step(op);
 }
 
 static void on_resume(void *arg)
@@ -494,6 +486,9 @@ struct op *op_start(const struct op_env *env, const struct op_job *job, op_cb cb
 		return op;
 	}
 	op->check_quorum = job->step->allocates;
-	begin_step(op, job->step, job->guest);
+	op->text = mem_strdup(job->step->text);
+	op->end.uuid = mem_strdup(job->guest->uuid);
+	op->end.nonce = nonce_of(job->guest);
+	op->timer = clock_timer(op->env.clock, 0, on_step, op);
 	return op;
 }

@@ -14,12 +14,8 @@
 
 #define PLACEHOLDER "qmclone temporary file"
 #define POLL_MS 3000
-#define CANDIDATES_MAX 200
 #define LEAST_MS 60000 /* for a clone that was asked for long ago, as far as one knows */
-#define DEFAULT_MIN 100u
-#define DEFAULT_SPAN 9900u /* without a configured range: where people look for VMs */
 
-static void pick(struct op *op);
 static void probe(struct op *op);
 
 static const char *or_empty(const char *s)
@@ -76,6 +72,35 @@ static void debris(struct op *op)
 	op_finish_stuck(op, REASON_DEBRIS, text, hint);
 }
 
+/* PVE unlocks the clone, moves it to its node, puts it into the pool; what fails then frees all
+ * disks, and removes the configuration where it was before. */
+static void husk(struct op *op)
+{
+	_cleanup_str_ char *text = mem_printf("VM %u on node %s was left without its disks: %s",
+	    op->intent.vmid, op->node, op->task_text);
+	_cleanup_str_ char *hint =
+	    mem_printf("look at its disks; if they are gone, as root on %s: qm destroy %u --purge; "
+		       "then it is cloned anew",
+		op->node, op->intent.vmid);
+
+	op_finish_stuck(op, REASON_DEBRIS, text, hint);
+}
+
+static bool is_husk(const struct op *op)
+{
+	return op->task_text && text_starts(op->task_text, "clone failed: ");
+}
+
+/* Something has the number, and the token may not see what. */
+static void hidden(struct op *op, const char *text)
+{
+	_cleanup_str_ char *why =
+	    mem_printf("VM %u is there, and cannot be read: %s", op->intent.vmid, text);
+
+	op_finish_stuck(op, REASON_ACCESS_LOST, why,
+	    "grant the token VM.Audit on the new VM, for example on /vms");
+}
+
 static void on_poll(void *arg)
 {
 	struct op *op = arg;
@@ -84,17 +109,39 @@ static void on_poll(void *arg)
 	probe(op);
 }
 
+/* Its task has ended, or its time is over, and the moment for the last rename as well. */
+static bool is_over(struct op *op)
+{
+	bool ended = op->task_ok || op->task_text || clock_now(op->env.clock) >= op->deadline;
+
+	return ended && op->polls++ >= 5;
+}
+
 /* The clone is under way, as far as one can see. */
 static void wait_for_clone(struct op *op)
 {
-	if (op->task_ok || op->task_text || clock_now(op->env.clock) >= op->deadline) {
-		/* Its task has ended, or its time is over. A moment for the last rename. */
-		if (op->polls++ >= 5) {
-			debris(op);
-			return;
-		}
-	}
-	op->timer = clock_timer(op->env.clock, POLL_MS, on_poll, op);
+	if (op->task_silent)
+		op_finish(op, OP_AGAIN, op->task_why, op->task_text);
+	else if (is_over(op))
+		debris(op);
+	else
+		op->timer = clock_timer(op->env.clock, POLL_MS, on_poll, op);
+}
+
+/* With rights on a pool only, the guest shows up at the very end of its clone. */
+static void wait_for_sight(struct op *op, const char *text)
+{
+	/* The only call that was made ever found it there. */
+	bool stranger = op->task_why == PVE_EXISTS && op->intent.tries == 1 && !op->intent.restored;
+
+	if (stranger)
+		abandon(op);
+	else if (op->task_silent)
+		op_finish(op, OP_AGAIN, op->task_why, op->task_text);
+	else if (op->task_ok || is_over(op))
+		hidden(op, text);
+	else
+		op->timer = clock_timer(op->env.clock, POLL_MS, on_poll, op);
 }
 
 static void judge(struct op *op, const struct obs_guest *g)
@@ -111,6 +158,8 @@ static void judge(struct op *op, const struct obs_guest *g)
 			abandon(op);
 		else if (text_eq(g->lock, "clone"))
 			wait_for_clone(op);
+		else if (is_husk(op))
+			husk(op);
 		else
 			created(op, g, &m);
 		marker_fini(&m);
@@ -142,12 +191,7 @@ static void on_look(
 		look_next(op);
 		break;
 	case LOOK_FORBIDDEN:
-		/* With rights on a pool only, the guest shows up at the very end of its clone. */
-		if (op->task_ok)
-			op_finish_stuck(op, REASON_ACCESS_LOST, text,
-			    "grant the token VM.Audit on the new VM, for example on /vms");
-		else
-			wait_for_clone(op);
+		wait_for_sight(op, text);
 		break;
 	case LOOK_FAILED:
 		op_finish(op, OP_AGAIN, word, text);
@@ -246,27 +290,10 @@ static void is_free(struct op *op)
 		op_finish(op, OP_ABANDONED, PVE_NONE, "nothing came of the clone");
 }
 
-/* Free (0), taken (1), or no answer. */
-static int existence(const struct pvereq_result *a)
-{
-	if (a->outcome == PVE_DONE)
-		return 0;
-	return a->reason == PVE_EXISTS ? 1 : -1;
-}
-
-static void ask_existence(struct op *op, uint32_t vmid, pvereq_cb cb)
-{
-	_cleanup_kv_ struct kv params = {0};
-	struct pvereq_spec q = {.endpoint = ENDPOINT_NEXTID, .params = &params};
-
-	kv_setf(&params, "vmid", "%u", vmid);
-	op->call = pvereq_send(op->env.pve, &q, cb, op);
-}
-
 static void on_probe(void *arg, const struct pvereq_result *a)
 {
 	struct op *op = arg;
-	int rc = existence(a);
+	int rc = op_existence(a);
 
 	op->call = 0;
 	if (rc < 0)
@@ -279,7 +306,7 @@ static void on_probe(void *arg, const struct pvereq_result *a)
 
 static void probe(struct op *op)
 {
-	ask_existence(op, op->intent.vmid, on_probe);
+	op_ask_existence(op, op->intent.vmid, on_probe);
 }
 
 static void on_task(void *arg, const struct pvetask_result *r)
@@ -295,6 +322,8 @@ static void on_task(void *arg, const struct pvetask_result *r)
 	case PVETASK_FAILED:
 	case PVETASK_LOST:
 		op->task_why = r->reason;
+		op->task_silent = r->end == PVETASK_LOST && r->reason != PVE_TASK_LOST &&
+				  r->reason != PVE_NO_TASK;
 		mem_replace(&op->task_text, r->text);
 		break;
 	case PVETASK_LATE:
@@ -370,87 +399,18 @@ static void post(struct op *op)
 	}
 	kv_setf(&op->params, "newid", "%u", op->intent.vmid);
 	kv_set(&op->params, "description", desc);
-	op_send(op, on_posted);
+	op_send(op, on_posted); /* the quorum was asked for before */
 }
 
-static void on_candidate(void *arg, const struct pvereq_result *a)
+void op_clone_numbered(struct op *op)
 {
-	struct op *op = arg;
-	int rc = existence(a);
-
-	op->call = 0;
-	if (rc < 0)
-		op_finish(op, OP_FAILED, a->reason, a->text);
-	else if (rc == 0)
-		post(op);
-	else if (op->fixed_id)
-		abandon(op);
-	else
-		pick(op);
+	post(op);
 }
 
-static uint64_t name_hash(const struct op *op)
+void op_clone_taken(struct op *op)
 {
-	_cleanup_str_ char *s = mem_printf("%s/%s", op->env.controller_id, op->name);
-	uint64_t h = 14695981039346656037u; /* FNV-1a: spreads, and is the same after a loss */
-
-	for (const char *p = s; *p; p++)
-		h = (h ^ (unsigned char)*p) * 1099511628211u;
-	return h ^ (h >> 32);
-}
-
-/* The configured range, or else the datacenter's. */
-static void range(const struct op *op, uint32_t *ret_min, uint32_t *ret_max)
-{
-	const struct obs_cluster *view = inventory_view(op->env.inventory);
-	uint32_t min = op->env.vmid_min ? op->env.vmid_min : view->vmid_lower;
-	uint32_t max = op->env.vmid_min ? op->env.vmid_max : view->vmid_upper;
-
-	*ret_min = min ? min : DEFAULT_MIN;
-	*ret_max = max ? max : *ret_min + DEFAULT_SPAN - 1;
-	if (*ret_max < *ret_min)
-		*ret_max = *ret_min;
-}
-
-/* The next number to ask for. It begins at a place that depends on the name alone, so that after a
- * loss of all records the same number is tried first and a clone under way is met, not doubled. */
-static bool next_candidate(struct op *op, uint32_t *ret)
-{
-	const struct obs_cluster *view = inventory_view(op->env.inventory);
-	uint32_t min, max;
-
-	range(op, &min, &max);
-	uint64_t span = (uint64_t)max - min + 1, at = name_hash(op) % span;
-
-	for (uint64_t i = 0; i < span; i++) {
-		uint32_t vmid = min + (uint32_t)((at + i) % span);
-
-		if (journal_is_used(op->env.journal, vmid) || obs_cluster_row(view, vmid) ||
-		    op->env.is_reserved(op->env.arg, vmid, op->name))
-			continue;
-		*ret = vmid;
-		return true;
-	}
-	return false;
-}
-
-static void pick(struct op *op)
-{
-	_cleanup_err_ struct err *e = NULL;
-	uint32_t vmid = op->fixed_id;
-
-	if (op->candidates++ >= CANDIDATES_MAX || (!vmid && !next_candidate(op, &vmid))) {
-		op_finish_stuck(op, REASON_VMID_EXHAUSTED, "no free VMID was found", NULL);
-		return;
-	}
-	/* Nobody else picks it meanwhile; and a number that turns out to be taken, though we do not
-	 * see by whom, is not asked for again. */
-	if (journal_use(op->env.journal, vmid, &e) < 0) {
-		op_unwritable(op, e);
-		return;
-	}
-	op->intent.vmid = vmid;
-	ask_existence(op, vmid, on_candidate);
+	op->intent.vmid = op->candidate;
+	abandon(op);
 }
 
 static char *draw_nonce(struct clock *clock)
@@ -494,9 +454,9 @@ static void on_begin(void *arg)
 
 	op->timer = 0;
 	if (op->intent.vmid)
-		post(op);
+		op_ask_quorum(op, post);
 	else
-		pick(op);
+		op_number(op);
 }
 
 static void clone_start(struct op *op, const struct op_job *job)
@@ -515,7 +475,6 @@ static void clone_start(struct op *op, const struct op_job *job)
 	op->node = mem_strdup(job->source->node);
 	op->endpoint = ENDPOINT_CLONE;
 	op->vmid = job->source->vmid;
-	op->check_quorum = true;
 	fill_params(op, job);
 	op->fixed_id = (uint32_t)resource_int(job->want, ATTR_id);
 	/* An open intent has its number and nonce: these and no others. */

@@ -132,7 +132,6 @@ static void on_last_look(
 		return;
 	}
 	op->endpoint = ENDPOINT_DESTROY;
-	op->check_quorum = false;
 	op_send(op, on_end_sent);
 }
 

@@ -40,7 +40,6 @@ struct op {
 	struct kv params;
 	bool check_quorum; /* ask that very node first */
 	int64_t task_ms;
-	pvereq_cb on_sent;
 	/* Under way. */
 	pvereq_id call;
 	struct pvetask *task;
@@ -55,25 +54,27 @@ struct op {
 	bool create, resolve_only, has_want;
 	uint32_t fixed_id; /* of the manifest, 0 = none */
 	struct intent intent;
-	char *text;	   /* description without marker */
+	char *text;	   /* description without marker; of other steps, for people */
 	struct strs nodes; /* where the clone may be found */
 	size_t at_node;
+	uint32_t candidate; /* the number that is being asked for */
 	unsigned candidates, polls;
 	int64_t deadline;
 	bool task_ok;
-	char *task_text; /* of a task that failed */
+	char *task_text; /* of a task that failed, or of which nothing is heard */
 	enum pve_reason task_why;
+	bool task_silent; /* nothing is heard of it: it may be at work */
 };
 
 void op_finish(struct op *op, enum op_end end, enum pve_reason why, const char *text);
 void op_finish_stuck(struct op *op, enum reason reason, const char *text, const char *hint);
-/* The quorum as op->node sees it, if asked for, then the request itself, answered to cb. */
+/* The request itself, answered to cb. */
 void op_send(struct op *op, pvereq_cb cb);
 /* Something durable failed: without a journal nothing is sent. */
 void op_unwritable(struct op *op, const struct err *e);
 /* Follows the task; false when the UPID has no valid form. */
 bool op_follow(struct op *op, const char *upid, pvetask_cb cb);
-/* The same without the request: next when the node confirms its quorum, else the operation ends. */
+/* The quorum as op->node sees it: next when the node confirms it, else the operation ends. */
 void op_ask_quorum(struct op *op, void (*next)(struct op *op));
 /* What an answer, or the end of a task, comes to by itself. */
 void op_sent(void *arg, const struct pvereq_result *a);
@@ -82,5 +83,13 @@ void op_end_start(struct op *op, const struct op_job *job);
 void op_end_resume(struct op *op);
 void op_end_fini(struct op *op);
 void op_create_start(struct op *op, const struct op_job *job);
+/* ops_number.c: finds a number and notes it in the intent, with the quorum of the node asked for at
+ * the end; goes on with op_clone_numbered or op_clone_taken, or ends the operation. */
+void op_number(struct op *op);
+void op_clone_numbered(struct op *op);
+void op_clone_taken(struct op *op); /* the manifest's own is taken */
+/* Free (0), taken (1), or no answer. */
+int op_existence(const struct pvereq_result *a);
+void op_ask_existence(struct op *op, uint32_t vmid, pvereq_cb cb);
 
 #endif

@@ -1,0 +1,225 @@
+/* What a clone comes to that broke off, or that nobody may look at. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "desk.h"
+
+#define TASK "UPID:pve1:00001234:0A1B2C3D:6500F00D:qmclone:9000:ramet@pve!ctl:"
+#define OK(data)                                                                           \
+	{                                                                                  \
+		.transport = CLUSTER_REPLIED, .status = 200, .body = "{\"data\":" data "}" \
+	}
+#define REFUSED(code, words)                                                   \
+	{                                                                      \
+		.transport = CLUSTER_REPLIED, .status = code, .reason = words, \
+		.body = "{\"data\":null}"                                      \
+	}
+#define FREE OK("\"1204\"")
+#define TAKEN                                                                              \
+	{                                                                                  \
+		.transport = CLUSTER_REPLIED, .status = 400,                               \
+		.reason = "Parameter verification failed.",                                \
+		.body = "{\"data\":null,\"errors\":{\"vmid\":\"VM 1204 already exists\"}}" \
+	}
+#define QUORATE OK("[{\"type\":\"node\",\"name\":\"pve1\",\"local\":1,\"online\":1}]")
+#define ENDED(words) OK("{\"status\":\"stopped\",\"exitstatus\":\"" words "\"}")
+#define RUNNING OK("{\"status\":\"running\"}")
+#define NO_LOG                                                                                   \
+	{                                                                                        \
+		.transport = CLUSTER_REPLIED, .status = 200, .body = "{\"data\":[],\"total\":0}" \
+	}
+#define GUEST(more)                                                   \
+	OK("[{\"key\":\"digest\",\"value\":\"abc\"},"                 \
+	   "{\"key\":\"description\",\"value\":\"" MARKER "\"}," more \
+	   "{\"key\":\"smbios1\",\"value\":\"uuid=" UUID "\"}]")
+#define PLACEHOLDER                                   \
+	OK("[{\"key\":\"digest\",\"value\":\"abc\"}," \
+	   "{\"key\":\"lock\",\"value\":\"clone\"},"  \
+	   "{\"key\":\"description\",\"value\":\" qmclone temporary file\"}]")
+
+static void clone(struct desk *d, const struct fake_answer *script, size_t n)
+{
+	struct step s = {.kind = STEP_CLONE, .allocates = true};
+
+	open_desk(d, "", script, n);
+	d->port.repeat_last = true;
+	send(d, &s);
+}
+
+static void assert_has(const char *text, const char *part)
+{
+	if (!text || !strstr(text, part))
+		fail_msg("no \"%s\" in \"%s\"", part, text ? text : "");
+}
+
+/* PVE unlocks the clone, moves it to its node and then puts it into the pool; when that fails it
+ * frees all disks and removes a configuration that is not there any more. */
+static void test_a_clone_whose_disks_were_freed(void **state)
+{
+	static const struct fake_answer script[] = {FREE, QUORATE, OK("\"" TASK "\""),
+	    ENDED("clone failed: cfs-lock 'file-user_cfg' error: got lock request timeout"), NO_LOG,
+	    TAKEN, GUEST("")};
+	struct desk d;
+
+	(void)state;
+	clone(&d, script, ARRAY_LEN(script));
+	assert_int_equal(d.end, OP_STUCK);
+	assert_int_equal(d.reason, REASON_DEBRIS);
+	assert_has(d.text, "got lock request timeout");
+	assert_has(d.hint, "qm destroy 1204");
+	assert_non_null(journal_intent(d.journal, "web-01"));
+	close_desk(&d);
+}
+
+/* The node was cut off after all was done: that is a clone like any other. */
+static void test_a_clone_that_is_there(void **state)
+{
+	static const struct fake_answer script[] = {
+	    FREE, QUORATE, OK("\"" TASK "\""), ENDED("unexpected status"), TAKEN, GUEST("")};
+	struct desk d;
+
+	(void)state;
+	clone(&d, script, ARRAY_LEN(script));
+	assert_int_equal(d.end, OP_CREATED);
+	close_desk(&d);
+}
+
+/* Whoever took the number first has it: nobody is told to destroy that one, seen or not. */
+static void test_a_number_that_somebody_else_took(void **state)
+{
+	static const struct fake_answer script[] = {FREE, QUORATE, OK("\"" TASK "\""),
+	    ENDED("close (rename) atomic file '/etc/pve/nodes/pve1/qemu-server/1204.conf' failed: "
+		  "File exists"),
+	    NO_LOG, TAKEN, REFUSED(403, "Permission check failed (/vms/1204, VM.Audit)")};
+	struct desk d;
+
+	(void)state;
+	clone(&d, script, ARRAY_LEN(script));
+	assert_int_equal(d.end, OP_STUCK);
+	assert_int_equal(d.reason, REASON_VMID_TAKEN);
+	assert_null(journal_intent(d.journal, "web-01"));
+	close_desk(&d);
+}
+
+/* Nobody can see whether what has the number is the clone: what to do is to look. */
+static void test_a_clone_that_nobody_may_see(void **state)
+{
+	static const struct fake_answer script[] = {FREE, QUORATE, OK("\"" TASK "\""),
+	    ENDED("clone failed: interrupted by signal"), NO_LOG, TAKEN,
+	    REFUSED(403, "Permission check failed (/vms/1204, VM.Audit)"), TAKEN,
+	    REFUSED(403, "Permission check failed (/vms/1204, VM.Audit)"), TAKEN,
+	    REFUSED(403, "Permission check failed (/vms/1204, VM.Audit)"), TAKEN,
+	    REFUSED(403, "Permission check failed (/vms/1204, VM.Audit)"), TAKEN,
+	    REFUSED(403, "Permission check failed (/vms/1204, VM.Audit)"), TAKEN,
+	    REFUSED(403, "Permission check failed (/vms/1204, VM.Audit)")};
+	struct desk d;
+
+	(void)state;
+	clone(&d, script, ARRAY_LEN(script));
+	assert_int_equal(d.end, OP_STUCK);
+	assert_int_equal(d.reason, REASON_ACCESS_LOST);
+	assert_has(d.hint, "VM.Audit");
+	assert_null(strstr(d.hint, "destroy"));
+	close_desk(&d);
+}
+
+/* Nothing is heard of the task, because a daemon of the node hangs: it may still be at work. */
+static void test_a_silent_task_is_no_debris(void **state)
+{
+#define MUTE                                                                                   \
+	{                                                                                      \
+		.transport = CLUSTER_REPLIED, .status = 596, .reason = "Connection timed out", \
+		.delay_ms = 30000                                                              \
+	}
+	static const struct fake_answer script[] = {
+	    FREE, QUORATE, OK("\"" TASK "\""), RUNNING, MUTE, MUTE, MUTE, MUTE, TAKEN, PLACEHOLDER};
+	struct desk d;
+
+	(void)state;
+	clone(&d, script, ARRAY_LEN(script));
+	assert_int_equal(d.end, OP_AGAIN);
+	assert_has(d.text, "nothing heard of the task");
+	assert_string_equal(journal_intent(d.journal, "web-01")->upid, TASK);
+	close_desk(&d);
+}
+
+/* A node without quorum turns away one try after the other: nothing is written down for that, and
+ * no number is used up. */
+static void test_no_trace_without_quorum(void **state)
+{
+#define NO_QUORUM                                                     \
+	OK("[{\"type\":\"cluster\",\"name\":\"home\",\"quorate\":0}," \
+	   "{\"type\":\"node\",\"name\":\"pve1\",\"local\":1,\"online\":1}]")
+	static const struct fake_answer clones[] = {FREE, NO_QUORUM},
+					steps[] = {NO_QUORUM, NO_QUORUM, NO_QUORUM};
+	static const enum step_kind kinds[] = {STEP_RESIZE, STEP_MOVE, STEP_CONFIG};
+	struct desk d;
+	struct step first = {.kind = STEP_CLONE, .allocates = true};
+	const uint32_t *used;
+	unsigned before;
+
+	(void)state;
+	open_desk_of(&d, "", "", clones, ARRAY_LEN(clones));
+	send(&d, &first);
+	assert_int_equal(d.end, OP_FAILED);
+	assert_has(d.text, "quorum");
+	assert_int_equal(d.lines, 1); /* the record, when the desk was opened */
+	assert_null(journal_intent(d.journal, "web-01"));
+	assert_int_equal(journal_used(d.journal, &used), 1);
+	close_desk(&d);
+
+	open_desk(&d, "", steps, ARRAY_LEN(steps));
+	before = d.lines;
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+		struct step s = {.kind = kinds[i],
+		    .allocates = true,
+		    .slot = (char *)"scsi0",
+		    .storage = (char *)"local",
+		    .size_gb = 20,
+		    .text = (char *)"a step"};
+
+		send(&d, &s);
+		assert_int_equal(d.end, OP_FAILED);
+	}
+	assert_int_equal(d.lines, before);
+	close_desk(&d);
+}
+
+/* Whether a number is free is not to be learnt just now: it is asked for again next time. */
+static void test_no_number_is_burnt(void **state)
+{
+	static const struct fake_answer script[] = {
+	    REFUSED(500, "ipcc_send_rec failed"), REFUSED(500, "ipcc_send_rec failed")};
+	_cleanup_str_ char *first = NULL;
+	struct step s = {.kind = STEP_CLONE, .allocates = true};
+	struct desk d;
+	const struct fake_seen *r;
+
+	(void)state;
+	open_desk_of(&d, "", "", script, ARRAY_LEN(script));
+	r = send(&d, &s);
+	assert_int_equal(d.end, OP_FAILED);
+	first = mem_strdup(kv_get(&r->params, "vmid"));
+	r = send(&d, &s);
+	assert_string_equal(kv_get(&r->params, "vmid"), first);
+	close_desk(&d);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_no_trace_without_quorum),
+	    cmocka_unit_test(test_no_number_is_burnt),
+	    cmocka_unit_test(test_a_clone_whose_disks_were_freed),
+	    cmocka_unit_test(test_a_clone_that_is_there),
+	    cmocka_unit_test(test_a_number_that_somebody_else_took),
+	    cmocka_unit_test(test_a_clone_that_nobody_may_see),
+	    cmocka_unit_test(test_a_silent_task_is_no_debris),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
