@@ -2,7 +2,8 @@
  * conf_replay: one recorded transcript, asked again of the simulated cluster and compared.
  *
  * Nothing is looked up from the recording but what the recorded client knew: numbers of tasks,
- * digests and secrets that earlier answers gave it are carried over to what the simulation gave.
+ * digests, addresses and secrets that earlier answers gave it are carried over to what the
+ * simulation gave.
  */
 #ifndef RAMET_CONF_REPLAY_H
 #define RAMET_CONF_REPLAY_H
@@ -64,6 +65,8 @@ struct run {
 		char *from, *to;
 	} * map; /* recorded text -> the simulation's */
 	size_t nmap, mapcap;
+	struct smap_pair *made; /* what both made up, see conf_stays.h */
+	size_t nmade, madecap;
 	int64_t offset; /* simulated minus recorded time */
 	char *ticket, *csrf;
 	char *ticket_user;
@@ -326,6 +329,7 @@ static void step_fini(struct step *s)
 
 #include "conf_before.h"
 #include "conf_side.h"
+#include "conf_stays.h"
 #include "conf_watch.h"
 
 static bool still_running(const struct step *s)
@@ -385,7 +389,7 @@ static void finish(struct run *r, struct step *s, int verbose, struct replay_res
 	a = rec_side(s);
 	b = got_side(s);
 	ret->total++;
-	if (!strcmp(a, b)) {
+	if (!strcmp(a, b) && made_up_stays(r, s)) {
 		ret->equal++;
 		return;
 	}
@@ -511,6 +515,11 @@ static int replay_file(const char *path, const char *version, const char *start,
 		free(r.map[i].to);
 	}
 	free(r.map);
+	for (size_t i = 0; i < r.nmade; i++) {
+		free(r.made[i].from);
+		free(r.made[i].to);
+	}
+	free(r.made);
 	free(r.v);
 	free(r.ticket);
 	free(r.csrf);
