@@ -168,7 +168,7 @@ static void ask_guest(struct planner *pl, struct change *c, const char *foreign)
 	}
 }
 
-static void ask_linked(struct planner *pl, struct change *c)
+void destroy_ask_linked(struct planner *pl, struct change *c)
 {
 	const struct strs *l = pl->in->peril.linked;
 
@@ -188,7 +188,7 @@ static void ask_world(struct planner *pl, struct change *c)
 	against(c, REASON_UNREADABLE, p->unread);
 	against(c, REASON_STILL_NAMED, p->named);
 	against(c, REASON_REPLICATED, p->replicated);
-	ask_linked(pl, c);
+	destroy_ask_linked(pl, c);
 	against(c, REASON_HISTORY, p->history);
 	against(c, REASON_ORDER_STALE, p->stale);
 	against(c, REASON_DEPENDENTS, p->dependent);

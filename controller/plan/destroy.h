@@ -14,6 +14,8 @@
 
 /* The manifest orders the end of the VM, which is there and ours. */
 void destroy_plan(struct planner *pl);
+/* Other VMs need its disks as they are and where they are. */
+void destroy_ask_linked(struct planner *pl, struct change *c);
 /* Notes in the record which volumes came with the VM, so that what people add later is known. */
 void destroy_learn_volumes(struct record *rec, const struct obs_guest *g);
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "destroy.h"
 #include "diff.h"
 #include "effect.h"
 #include "policy.h"
@@ -322,6 +323,8 @@ static bool can_move(struct slot *s, struct change *c, const char *store, const 
 		    "they are as long as it has");
 		return false;
 	}
+	/* PVE would move it all the same, and leave them linked to a volume that no VM has. */
+	destroy_ask_linked(s->pl, c);
 	return policy_storage_fits(s->pl, c, store, format);
 }
 

@@ -38,7 +38,7 @@ struct plan_policy {
 };
 
 /* What speaks against destroying the VM beyond the VM itself: each NULL, or a sentence. Asked by
- * the caller for each plan anew; borrowed for the length of the call. */
+ * the caller for each plan of a VM that is to go or is a template; borrowed for the call. */
 struct plan_peril {
 	const char *unread;	   /* the manifest may only be unread */
 	const char *named;	   /* another manifest names the VM */

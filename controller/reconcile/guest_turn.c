@@ -43,7 +43,7 @@ static void fill_input(struct guest *g)
 	    .secrets = &t->secrets,
 	    .secret_errors = &t->secret_errors,
 	    .nonce = g->nonce};
-	if (guest_is_leaving(g))
+	if (guest_is_leaving(g) || (t->has_guest && t->guest.template))
 		g->env->peril(g->env->arg, g, &t->in.peril);
 }
 

@@ -305,6 +305,16 @@ static void power_request(struct op *op, enum endpoint_id endpoint)
 		    (long long)(s > SHUTDOWN_MAX_S ? SHUTDOWN_MAX_S : s));
 }
 
+/* PVE moves a disk of a template and then only warns that others are linked to what it leaves. */
+static void take_store(struct op *op, const struct obs_guest *g, const char *slot)
+{
+	const char *text = kv_get(&g->current, slot);
+	_cleanup_drive_ struct drive d = {0};
+
+	if (g->template && text && drive_parse(text, &d, NULL) == 0 && *d.storage)
+		strs_add(&op->end.stores, d.storage);
+}
+
 /* NULL, or why the step cannot be turned into a request. */
 static char *make_request(struct op *op, const struct op_job *job)
 {
@@ -328,6 +338,7 @@ static char *make_request(struct op *op, const struct op_job *job)
 			kv_set(&op->params, "format", s->format);
 		kv_set(&op->params, "delete", "1");
 		kv_set(&op->params, "digest", g->digest);
+		take_store(op, g, s->slot);
 		return NULL;
 	case STEP_POOL:
 		pool_request(op, s, g);
@@ -417,15 +428,23 @@ static void begin_step(struct op *op)
 		op->look = look_start(op->env.pve, op->vmid, op->node, true, on_last_look, op);
 }
 
+static void ask_quorum_first(struct op *op)
+{
+	if (op->check_quorum)
+		op_ask_quorum(op, begin_step);
+	else
+		begin_step(op);
+}
+
 static void on_step(void *arg)
 {
 	struct op *op = arg;
 
 	op->timer = 0;
-	if (op->check_quorum)
-		op_ask_quorum(op, begin_step);
+	if (op->end.stores.n)
+		op_ask_linked(op, ask_quorum_first);
 	else
-		begin_step(op);
+		ask_quorum_first(op);
 }
 
 static void on_resume(void *arg)

@@ -174,8 +174,9 @@ static void on_content(void *arg, const struct pvereq_result *a)
 
 		if (!is_linked(op, row))
 			continue;
-		_cleanup_str_ char *text = mem_printf(
-		    "not destroyed: the volume %s is linked to it", jsn_get_text(row, "volid"));
+		_cleanup_str_ char *text = mem_printf("not %s: the volume %s is linked to it",
+		    op->endpoint == ENDPOINT_MOVE_DISK ? "moved" : "destroyed",
+		    jsn_get_text(row, "volid"));
 		op_finish_stuck(op, REASON_LINKED_CLONES, text, NULL);
 		return;
 	}
@@ -186,13 +187,24 @@ static void on_content(void *arg, const struct pvereq_result *a)
 static void next_store(struct op *op)
 {
 	if (op->end.at_store == op->end.stores.n) {
-		op_ask_quorum(op, look_last);
+		op->end.unlinked(op);
 		return;
 	}
 	struct pvereq_spec q = {.endpoint = ENDPOINT_STORAGE_CONTENT,
 	    .args = {.node = op->node, .storage = op->end.stores.v[op->end.at_store]}};
 
 	op->call = pvereq_send(op->env.pve, &q, on_content, op);
+}
+
+void op_ask_linked(struct op *op, void (*next)(struct op *op))
+{
+	op->end.unlinked = next;
+	next_store(op);
+}
+
+static void ask_quorum_last(struct op *op)
+{
+	op_ask_quorum(op, look_last);
 }
 
 static void send_power(struct op *op)
@@ -229,7 +241,7 @@ static void on_replication(void *arg, const struct pvereq_result *a)
 	if (op->end.power)
 		op_ask_quorum(op, send_power);
 	else
-		next_store(op);
+		op_ask_linked(op, ask_quorum_last);
 }
 
 static void ask_replication(struct op *op)

@@ -23,7 +23,8 @@ struct op_end_state {
 	char *refused;			   /* why nothing is sent, or NULL */
 	struct strs stores;		   /* where clones of a template may lie */
 	size_t at_store;
-	struct strs left; /* volumes that PVE could not remove */
+	void (*unlinked)(struct op *op); /* goes on when none does */
+	struct strs left;		 /* volumes that PVE could not remove */
 };
 
 struct op {
@@ -76,6 +77,8 @@ void op_unwritable(struct op *op, const struct err *e);
 bool op_follow(struct op *op, const char *upid, pvetask_cb cb);
 /* The quorum as op->node sees it: next when the node confirms it, else the operation ends. */
 void op_ask_quorum(struct op *op, void (*next)(struct op *op));
+/* No volume on the storages of op->end is linked to those of this VM: next; else it ends. */
+void op_ask_linked(struct op *op, void (*next)(struct op *op));
 /* What an answer, or the end of a task, comes to by itself. */
 void op_sent(void *arg, const struct pvereq_result *a);
 void op_task_ended(struct op *op, const struct pvetask_result *r);

@@ -345,6 +345,79 @@ static void test_template_with_linked_clones(void **state)
 	end_close(w, NULL);
 }
 
+static const char *base_disk(struct world *w)
+{
+	return sim_guest_get(w->sim, world_find(w, "base-01", NULL), "scsi0");
+}
+
+static bool is_moved(struct world *w)
+{
+	return text_starts(base_disk(w), "shared:");
+}
+
+static void clone_by_somebody(struct world *w, int64_t base, int64_t vmid)
+{
+	_cleanup_str_ char *path = mem_printf("/nodes/pve2/qemu/%lld/clone", (long long)base);
+	_cleanup_kv_ struct kv params = {0};
+	struct sim_req q = {.method = "POST",
+	    .path = path,
+	    .params = &params,
+	    .authorization = "PVEAPIToken=admin@pve!t=22222222-2222-2222-2222-222222222222",
+	    .node = "pve2"};
+	int status = 0;
+
+	kv_setf(&params, "newid", "%lld", (long long)vmid);
+	kv_set(&params, "full", "0");
+	sim_submit(w->sim, &q, drop_reply, &status);
+	for (int i = 0;
+	     i < 100000 && (!sim_guest_exists(w->sim, vmid) || sim_tasks_running(w->sim)); i++)
+		world_step(w);
+	assert_true(sim_guest_exists(w->sim, vmid));
+}
+
+/* PVE would copy the disk and warn that the old volume cannot be freed: it would be nobody's. */
+static void test_template_stays_where_its_clones_need_it(void **state)
+{
+	struct vm v[] = {{"base-01", "  template: true\n"}};
+	struct world *w = end_open(18, "", v, 1);
+	_cleanup_str_ char *child = mem_printf(
+	    "apiVersion: ramet.dev/v1\nkind: ClonedVM\nmetadata: { name: child }\nspec:\n"
+	    "  node_name: pve2\n  clone: { source_vm_id: %lld, full: false }\n",
+	    (long long)world_find(w, "base-01", NULL));
+	_cleanup_kv_ struct kv files = {0};
+	int64_t clone;
+
+	(void)state;
+	kv_set(&files, "base-01.yaml",
+	    "apiVersion: ramet.dev/v1\nkind: ClonedVM\nmetadata: { name: base-01 }\n"
+	    "spec:\n  node_name: pve2\n  clone: { source_vm_id: 9001, full: false }\n"
+	    "  template: true\n");
+	kv_set(&files, "child.yaml", child);
+	memgit_commit(w->git, &files, "a child");
+	if (!world_run(w, HOUR_MS, world_all_ready, end_look))
+		end_close(w, "not Ready");
+	clone = world_find(w, "child", NULL);
+	kv_set(&files, "base-01.yaml",
+	    "apiVersion: ramet.dev/v1\nkind: ClonedVM\nmetadata: { name: base-01 }\n"
+	    "spec:\n  node_name: pve2\n  clone: { source_vm_id: 9001, full: false }\n"
+	    "  template: true\n  disk: { scsi0: { datastore_id: shared } }\n");
+	memgit_commit(w->git, &files, "move it");
+	end_must_say(w, "base-01", REASON_LINKED_CLONES);
+	assert_true(text_starts(base_disk(w), "fast:base-"));
+	/* A clone that is none of ours needs it as much. */
+	clone_by_somebody(w, world_find(w, "base-01", NULL), 1060);
+	kv_del(&files, "child.yaml");
+	memgit_commit(w->git, &files, "released");
+	assert_int_equal(sim_human_delete(w->sim, clone, "ops@pam", NULL), 0);
+	world_run(w, HOUR_MS, NULL, end_look);
+	end_must_say(w, "base-01", REASON_LINKED_CLONES);
+	assert_true(text_starts(base_disk(w), "fast:base-"));
+	assert_int_equal(sim_human_delete(w->sim, 1060, "ops@pam", NULL), 0);
+	if (!world_run(w, HOUR_MS, is_moved, end_look))
+		end_close(w, "not moved, and nobody needs it where it was");
+	end_close(w, NULL);
+}
+
 static void drop_log(const char *line, void *arg)
 {
 	(void)line, (void)arg;
@@ -364,6 +437,7 @@ int main(void)
 	    cmocka_unit_test(test_no_quorum),
 	    cmocka_unit_test(test_minority_node),
 	    cmocka_unit_test(test_template_with_linked_clones),
+	    cmocka_unit_test(test_template_stays_where_its_clones_need_it),
 	};
 
 	log_set_sink(drop_log, NULL);
