@@ -90,3 +90,23 @@ void md_code(struct buf *out, const char *s, size_t max_chars)
 	else
 		buf_addf(out, "`%s`", line);
 }
+
+void md_prose(struct buf *out, const char *s, size_t max_chars)
+{
+	if (!s)
+		return;
+	_cleanup_str_ char *line = text_oneline(s, max_chars);
+	for (char *at = line, *open; at; at = open) {
+		open = strchr(at, '`');
+		char *close = open ? strchr(open + 1, '`') : NULL;
+		if (close) {
+			*open = *close = '\0';
+			md_text(out, at, SIZE_MAX);
+			md_code(out, open + 1, SIZE_MAX);
+			open = close + 1;
+		} else { /* one that nothing ends is a character */
+			md_text(out, at, SIZE_MAX);
+			open = NULL;
+		}
+	}
+}

@@ -17,6 +17,9 @@
 /* Prose: no emphasis, link, image, HTML, cell border, mention or bare address comes out of it, in
  * CommonMark as well as in the dialects of the forges. NULL adds nothing. */
 void md_text(struct buf *out, const char *s, size_t max_chars);
+/* The same for a sentence of ours: what stands in it between two backticks is a code span, so that
+ * a command can be copied as it is. */
+void md_prose(struct buf *out, const char *s, size_t max_chars);
 /* A value or a name as a code span. NULL and "" add nothing. */
 void md_code(struct buf *out, const char *s, size_t max_chars);
 

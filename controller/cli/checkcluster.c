@@ -212,7 +212,7 @@ static void judge_storage(struct look *k, const struct obs_cluster *c, const cha
 		checkup_say(k, CHECKUP_FAILED, "storage",
 		    mem_printf("%s is not there, or the token may not see it", id), next);
 	} else if (!images) {
-		next = mem_printf("let it hold disks: pvesm set %s --content images,…", id);
+		next = mem_printf("let it hold disks: `pvesm set %s --content images,…`", id);
 		checkup_say(
 		    k, CHECKUP_FAILED, "storage", mem_printf("%s takes no disks", id), next);
 	} else {

@@ -20,7 +20,7 @@ struct now {
 	char *place, *problem, *plan; /* plan: as text or JSON */
 	struct mark mark;
 	char *file, *rev;
-	bool found;
+	bool found, todo;
 };
 
 static void now_fini(struct now *n)
@@ -67,6 +67,7 @@ static void take_plan(struct pass *p, const struct cli *c, const char *name, str
 	if (!ret->found)
 		return;
 	ret->plan = planview_render(p, json ? PLANVIEW_JSON : PLANVIEW_TEXT, c->color, &sum);
+	ret->todo = sum == PLANVIEW_TODO;
 	if (!json && text_starts(ret->plan, "Plan: "))
 		mem_replace(&ret->plan, "Everything that is listed is so.\n");
 }
@@ -179,7 +180,7 @@ static char *text(const struct cli *c, const char *name, const struct vmstat *v,
 	const struct statusview o = {
 	    .colors = c->color, .columns = c->terminal ? term_columns(STDOUT_FILENO) : 0};
 	const struct statusview_now n = {
-	    .place = now->place, .plan = now->plan, .problem = now->problem};
+	    .place = now->place, .plan = now->plan, .problem = now->problem, .todo = now->todo};
 	struct buf out;
 	buf_init(&out, 0);
 	statusview_problems(&o, s, &out);

@@ -97,15 +97,11 @@ static void put_head(const struct statusview *o, const struct status *s, struct 
 	bool well = c.ready == c.total && !s->cluster_problem;
 	buf_adds(out, s->cluster_problem ? "when last seen " : "");
 	term_put(out, well ? TERM_GREEN : TERM_YELLOW, o->colors, count);
-	static const struct {
-		enum vmstat_state state;
-		const char *word;
-	} parts[] = {{VMSTAT_STALLED, "stalled"}, {VMSTAT_WAITING, "waiting"},
-	    {VMSTAT_DRIFTED, "drifted"}, {VMSTAT_RECONCILING, "being reconciled"},
-	    {VMSTAT_SUSPENDED, "suspended"}};
-	for (size_t i = 0; i < ARRAY_LEN(parts); i++)
-		if (c.by_state[parts[i].state])
-			buf_addf(out, ", %zu %s", c.by_state[parts[i].state], parts[i].word);
+	for (int i = 0; i < VMSTAT_STATE__MAX; i++) {
+		const char *word = vmstat_state_count_word((enum vmstat_state)i);
+		if (c.by_state[i] && word)
+			buf_addf(out, ", %zu %s", c.by_state[i], word);
+	}
 	buf_addc(out, '\n');
 	if (s->rev_wanted) {
 		_cleanup_str_ char *rev = short_rev(s->rev_wanted);
@@ -433,7 +429,8 @@ void statusview_explain(const struct statusview *o, const struct vmstat *v,
 	term_put(out, TERM_BOLD, o->colors, v->name);
 	buf_adds(out, " is ");
 	term_put(out, state_color(state), o->colors, vmstat_state_word(state));
-	buf_addf(out, "%s%s (%s).\n", since ? " since " : "", since ? since : "", reason_word(why));
+	buf_addf(out, "%s%s (%s), as last reported.\n", since ? " since " : "", since ? since : "",
+	    reason_word(why));
 	put_sentence(o, out, reason_doc(why));
 	if (v->message && !is_behind(v) && v->reason != REASON_IN_SYNC)
 		put_sentence(o, out, v->message);
@@ -454,8 +451,12 @@ void statusview_explain(const struct statusview *o, const struct vmstat *v,
 		diags_print_text(&v->findings, o->colors, out);
 	}
 	const char *next = vmstat_next(v);
-	_cleanup_str_ char *line =
-	    mem_printf("Next: %s", next ? next : "nothing to be done by a person.");
+	if (!next)
+		next = now->todo
+			   ? "nothing was reported that takes a person. What is to be done now, "
+			     "below, is newer; if it stays, look whether the controller runs."
+			   : "nothing to be done by a person.";
+	_cleanup_str_ char *line = mem_printf("Next: %s", next);
 	buf_addc(out, '\n');
 	term_wrap(out, line, 0, o->columns ? o->columns : SIZE_MAX);
 	if (now->plan)

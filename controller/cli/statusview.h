@@ -27,6 +27,7 @@ struct statusview_now {
 	const char *place;   /* of the manifest: "vms/web.yaml:3:1" */
 	const char *plan;    /* rendered */
 	const char *problem; /* why there is none */
+	bool todo;	     /* the plan does something */
 };
 /* In sentences: what is so, why, what it waits for, who changed what, what to do. */
 void statusview_explain(const struct statusview *o, const struct vmstat *v,

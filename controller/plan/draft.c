@@ -505,7 +505,8 @@ static int check_owner(struct draft *d, struct err **err)
 		(void)err_set(err, ERR_INPUT,
 		    "VM %u has no SMBIOS UUID, by which an adoption could be proven", g->vmid);
 		return err_hint(err,
-		    "give it one: qm set %u --smbios1 uuid=$(cat /proc/sys/kernel/random/uuid); a "
+		    "give it one: `qm set %u --smbios1 uuid=$(cat /proc/sys/kernel/random/uuid)`; "
+		    "a "
 		    "running guest needs a stop and start then",
 		    g->vmid);
 	}

@@ -174,7 +174,7 @@ static enum match whose(struct planner *pl)
 		    "VM %u was being destroyed, and that broke off: its configuration is left",
 		    g->vmid);
 		pl->out->hint = mem_printf("as root on %s, after making sure that no task destroys "
-					   "it: qm unlock %u && qm destroy %u",
+					   "it: `qm unlock %u && qm destroy %u`",
 		    g->node, g->vmid, g->vmid);
 		return MATCH_DONE;
 	}

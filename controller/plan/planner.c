@@ -262,10 +262,10 @@ static void hint_root(const struct planner *pl, struct change *c)
 	const char *text = kv_get(&conf, key);
 	if (!text)
 		change_hint(
-		    c, "as root on %s: qm set %u --delete %s", pl->g->node, pl->g->vmid, key);
-	else if (!strpbrk(text, "'\r\n"))
+		    c, "as root on %s: `qm set %u --delete %s`", pl->g->node, pl->g->vmid, key);
+	else if (!strpbrk(text, "'`\r\n"))
 		change_hint(
-		    c, "as root on %s: qm set %u --%s '%s'", pl->g->node, pl->g->vmid, key, text);
+		    c, "as root on %s: `qm set %u --%s '%s'`", pl->g->node, pl->g->vmid, key, text);
 }
 
 bool planner_may(struct planner *pl, struct change *c)

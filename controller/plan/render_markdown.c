@@ -21,7 +21,7 @@ static void add_next(struct buf *out, const char *next)
 	if (!next)
 		return;
 	buf_adds(out, ". **Next:** ");
-	md_text(out, next, WHY_CHARS);
+	md_prose(out, next, WHY_CHARS);
 }
 
 /* What it comes to, and for whom something is to be decided, why and what then. */

@@ -124,8 +124,9 @@ char *grant_command(const struct needs *l, const char *path, const char *token)
 			buf_addf(&privs, "%s%s", privs.len ? "," : "", l->v[i].privilege);
 	if (!token)
 		token = "user@realm!name";
-	return mem_printf("as root on a node: pveum role add %s; pveum role modify %s --append 1 "
-			  "--privs %s; pveum acl modify %s --roles %s --users %.*s --tokens '%s'%s",
+	return mem_printf(
+	    "as root on a node: `pveum role add %s; pveum role modify %s --append 1 "
+	    "--privs %s; pveum acl modify %s --roles %s --users %.*s --tokens '%s'%s`",
 	    role, role, buf_str(&privs), path, role, (int)strcspn(token, "!"), token, token,
 	    root ? " --propagate 0" : "");
 }

@@ -19,7 +19,7 @@ static const char *unclear(struct controller *c, uint32_t vmid, const char *node
 	free(c->unclear_hint);
 	c->unclear_hint =
 	    mem_printf("make it readable; if it is locked by a clone and no clone task "
-		       "runs there, as root on %s: qm unlock %u && qm destroy %u --purge",
+		       "runs there, as root on %s: `qm unlock %u && qm destroy %u --purge`",
 		node, vmid, vmid);
 	*hint = c->unclear_hint;
 	return c->unclear;

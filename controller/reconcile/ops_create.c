@@ -65,8 +65,8 @@ static void debris(struct op *op)
 	    mem_printf("the clone under VMID %u on node %s broke off and left a locked guest",
 		op->intent.vmid, op->node);
 	_cleanup_str_ char *hint = mem_printf(
-	    "as root on %s, after making sure that no clone task runs: qm unlock %u && qm destroy "
-	    "%u --purge; then look for leftover volumes vm-%u-*",
+	    "as root on %s, after making sure that no clone task runs: `qm unlock %u && qm destroy "
+	    "%u --purge`; then look for leftover volumes vm-%u-*",
 	    op->node, op->intent.vmid, op->intent.vmid, op->intent.vmid);
 
 	op_finish_stuck(op, REASON_DEBRIS, text, hint);

@@ -127,6 +127,20 @@ const char *vmstat_state_word(enum vmstat_state s)
 	return words[s];
 }
 
+const char *vmstat_state_count_word(enum vmstat_state s)
+{
+	static const char *const words[VMSTAT_STATE__MAX] = {
+	    [VMSTAT_STALLED] = "stalled",
+	    [VMSTAT_WAITING] = "waiting",
+	    [VMSTAT_DRIFTED] = "ready but drifted",
+	    [VMSTAT_RECONCILING] = "being reconciled",
+	    [VMSTAT_SUSPENDED] = "suspended",
+	    [VMSTAT_PENDING] = "ready but for a restart",
+	};
+	MUST((size_t)s < VMSTAT_STATE__MAX);
+	return words[s];
+}
+
 int vmstat_rank(const struct vmstat *v)
 {
 	return (int)vmstat_state(v);

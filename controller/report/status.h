@@ -84,6 +84,8 @@ enum vmstat_state {
 };
 enum vmstat_state vmstat_state(const struct vmstat *v);
 const char *vmstat_state_word(enum vmstat_state s);
+/* Behind a number of VMs: "3 stalled"; NULL for those of which nothing is to be said. */
+const char *vmstat_state_count_word(enum vmstat_state s);
 /* Order of tables: worst first. Smaller is worse. */
 int vmstat_rank(const struct vmstat *v);
 /* The reason that matters most to a person: of the newer manifest if that is what is wrong. */

@@ -47,11 +47,12 @@ void tree_put_seconds(struct buf *out, int64_t wall_ms)
 
 void tree_put_sentence(struct buf *out, const char *text)
 {
-	_cleanup_str_ char *s = text_oneline(text, TREE_TEXT_CHARS);
+	_cleanup_str_ char *s = text_oneline(text, TREE_PROSE_CHARS);
 	text_trim_right(s);
 	size_t len = strlen(s);
-	md_text(out, s, TREE_TEXT_CHARS + 1);
-	if (len > 0 && !strchr(".!?", s[len - 1]))
+	md_prose(out, s, TREE_PROSE_CHARS + 1);
+	/* What ends in a command is copied to its end. */
+	if (len > 0 && !strchr(".!?`", s[len - 1]))
 		buf_addc(out, '.');
 }
 

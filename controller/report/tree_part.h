@@ -13,9 +13,10 @@
 #include "md.h"
 #include "tree.h"
 
-#define TREE_TEXT_CHARS 300 /* of a message in a table or a list */
-#define TREE_WORD_CHARS 80  /* of a name or a value */
-#define TREE_LIST_MAX 100   /* entries of a list in STATUS.md */
+#define TREE_TEXT_CHARS 300   /* of a message in a table */
+#define TREE_PROSE_CHARS 1500 /* in a list: a command that grants what is missing is long */
+#define TREE_WORD_CHARS 80    /* of a name or a value */
+#define TREE_LIST_MAX 100     /* entries of a list in STATUS.md */
 
 /* Of vms/NAME.yaml, so that what is written can be read again. */
 #define TREE_VM_TEXT_CHARS 2000

@@ -17,14 +17,6 @@ static void put_rev(struct buf *out, const char *rev)
 
 static void put_counts(struct buf *out, const struct status_counts *c)
 {
-	static const char *const words[VMSTAT_STATE__MAX] = {
-	    [VMSTAT_STALLED] = "stalled",
-	    [VMSTAT_WAITING] = "waiting",
-	    [VMSTAT_DRIFTED] = "drifted",
-	    [VMSTAT_RECONCILING] = "being reconciled",
-	    [VMSTAT_SUSPENDED] = "suspended",
-	    [VMSTAT_PENDING] = "ready but for a restart",
-	};
 	if (c->total == 0) {
 		buf_adds(out, "**No VM is managed yet.**");
 		return;
@@ -37,10 +29,11 @@ static void put_counts(struct buf *out, const struct status_counts *c)
 		buf_addf(out, "**%zu of %zu VM%s ready.**", c->ready, c->total,
 		    c->total == 1 ? " is" : "s are");
 	const char *sep = " ";
-	for (size_t i = 0; i < VMSTAT_STATE__MAX; i++) {
-		if (c->by_state[i] == 0 || !words[i])
+	for (int i = 0; i < VMSTAT_STATE__MAX; i++) {
+		const char *word = vmstat_state_count_word((enum vmstat_state)i);
+		if (c->by_state[i] == 0 || !word)
 			continue;
-		buf_addf(out, "%s%zu %s", sep, c->by_state[i], words[i]);
+		buf_addf(out, "%s%zu %s", sep, c->by_state[i], word);
 		sep = ", ";
 	}
 	if (strcmp(sep, ", ") == 0)

@@ -55,6 +55,29 @@ static void test_prose_stays_prose(void **state)
 	}
 }
 
+static const struct pair prose[] = {
+    {"*b* ask @everyone", "\\*b\\* ask @&#8203;everyone"},
+    {"as root: `pveum acl modify / --tokens 'a@pve!t'`, then wait",
+	"as root: `pveum acl modify / --tokens 'a@pve!t'`, then wait"},
+    {"`a` and `b`", "`a` and `b`"},
+    {"`a | b` _c_", "<code>a &#124; b</code> \\_c\\_"},
+    {"one ` alone", "one \\` alone"},
+    {"`a` and ` @b", "`a` and \\` @&#8203;b"},
+    {"``", ""},
+    {"", ""},
+};
+
+static void test_commands_in_prose(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(prose); i++) {
+		struct buf b = {0};
+		md_prose(&b, prose[i].in, 100);
+		_cleanup_str_ char *got = buf_take(&b);
+		assert_string_equal(got, prose[i].out);
+	}
+}
+
 static const struct pair codes[] = {
     {"cpu.cores", "`cpu.cores`"},
     {"ops@pam", "`ops@pam`"},
@@ -101,6 +124,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_prose_stays_prose),
+	    cmocka_unit_test(test_commands_in_prose),
 	    cmocka_unit_test(test_values_stay_in_their_span),
 	    cmocka_unit_test(test_length_is_counted_before_escaping),
 	    cmocka_unit_test(test_nothing_from_null),

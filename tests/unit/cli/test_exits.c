@@ -158,7 +158,7 @@ static void test_status_from_a_directory(void **state)
 	expect("status web", 0, "web: Ready\n", NULL);
 	expect("status db", 3, "next step     Disks cannot shrink", NULL);
 	expect("status --output json db", 3, "\"state\": \"Stalled\"", NULL);
-	expect("explain db", 0, "db is Stalled (DiskShrink).\n", NULL);
+	expect("explain db", 0, "db is Stalled (DiskShrink), as last reported.\n", NULL);
 	expect("status wbe", 1, "", "did you mean web?");
 	put("report/vms/bad.yaml", "{}");
 	expect("status --log-level warn", 1, "db ", "vms/bad.yaml");

@@ -78,7 +78,7 @@ static void test_one_explained(void **state)
 	    .corrected_wall = T0};
 	statusview_explain(&(struct statusview){.columns = 60}, &v, &now, &out);
 	assert_string_equal(buf_str(&out),
-	    "web is Drifted since 2026-11-21 18:00:00Z (DriftReported).\n"
+	    "web is Drifted since 2026-11-21 18:00:00Z (DriftReported), as last reported.\n"
 	    "  Something differs and the manifest says that drift is only\n"
 	    "  reported.\n"
 	    "  It waits for a stop and start of the guest.\n"
@@ -98,6 +98,29 @@ static void test_one_explained(void **state)
 	    "This is what was reported; how it is now cannot be said: no\n"
 	    "endpoint answers.\n");
 	vmstat_fini(&v);
+}
+
+/* What was reported and what is seen now disagree: neither is passed over. */
+static void test_a_look_that_is_newer_than_the_report(void **state)
+{
+	(void)state;
+	struct vmstat v = {.name = (char *)"web", .verdict = PLAN_IN_SYNC, .since_wall = T0};
+	_cleanup_buf_ struct buf quiet = {0}, busy = {0};
+	struct statusview_now now = {.plan = "~ web (1001 on pve1): 3 changes\n"};
+	statusview_explain(&plain, &v, &now, &quiet);
+	assert_non_null(strstr(buf_str(&quiet), "\nNext: nothing to be done by a person.\n"));
+	now.todo = true;
+	statusview_explain(&plain, &v, &now, &busy);
+	assert_string_equal(buf_str(&busy),
+	    "web is Ready since 2026-11-21 18:00:00Z (InSync), as last reported.\n"
+	    "  Everything that is listed is so.\n"
+	    "\n"
+	    "Next: nothing was reported that takes a person. What is to be done now, below, is "
+	    "newer; if it stays, look whether the controller runs.\n"
+	    "\n"
+	    "Looked at now:\n"
+	    "\n"
+	    "~ web (1001 on pve1): 3 changes\n");
 }
 
 static void test_all(void **state)
@@ -120,7 +143,7 @@ static void test_all(void **state)
 	assert_string_equal(buf_str(&out),
 	    "git: no answer\n"
 	    "  next: wait\n"
-	    "home: 1 of 2 ready, 1 stalled, 1 drifted\n"
+	    "home: 1 of 2 ready, 1 stalled, 1 ready but drifted\n"
 	    "revision working-tree (a b): not applied everywhere yet\n"
 	    "\n"
 	    "NAME  STATE    VMID  NODE  REASON         WHAT\n"
@@ -217,6 +240,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_one_in_full),
 	    cmocka_unit_test(test_one_explained),
+	    cmocka_unit_test(test_a_look_that_is_newer_than_the_report),
 	    cmocka_unit_test(test_all),
 	    cmocka_unit_test(test_a_cluster_that_cannot_be_seen),
 	    cmocka_unit_test(test_a_manifest_that_is_gone_keeps_nobody_from_being_ready),

@@ -23,7 +23,7 @@ static void text_lines_up(void **state)
 	    "~ web-01 (1204 on pve1): 5 changes, 1 blocked; link flaps, 2 changes after a restart\n"
 	    "  ! cpu.affinity        absent → 0-3               blocked: RootOnly\n"
 	    "      PVE lets only root@pam with a password set it, and it is absent\n"
-	    "      hint: as root on pve1: qm set 1204 --affinity '0-3'\n"
+	    "      hint: as root on pve1: `qm set 1204 --affinity '0-3'`\n"
 	    "  ~ cpu.cores           2 → 4                      after restart\n"
 	    "  - delete.disk.ide2    none,media=cdrom → absent  after restart\n"
 	    "  ~ disk.scsi0.size_gb  32 → 60                    now\n"

@@ -119,14 +119,15 @@ static void the_command(void **state)
 	needs_add_path(&l, "VM.Clone", "/vms", "");
 	vms = grant_command(&l, "/vms", "ramet@pve!ctl");
 	assert_string_equal(vms,
-	    "as root on a node: pveum role add Ramet-vms; pveum role modify Ramet-vms --append 1 "
+	    "as root on a node: `pveum role add Ramet-vms; pveum role modify Ramet-vms --append 1 "
 	    "--privs VM.Audit,VM.Clone; pveum acl modify /vms --roles Ramet-vms --users ramet@pve "
-	    "--tokens 'ramet@pve!ctl'");
+	    "--tokens 'ramet@pve!ctl'`");
 	root = grant_command(&l, "/", NULL);
 	assert_string_equal(root,
-	    "as root on a node: pveum role add Ramet-root; pveum role modify Ramet-root --append 1 "
+	    "as root on a node: `pveum role add Ramet-root; pveum role modify Ramet-root --append "
+	    "1 "
 	    "--privs Sys.Audit; pveum acl modify / --roles Ramet-root --users user@realm --tokens "
-	    "'user@realm!name' --propagate 0");
+	    "'user@realm!name' --propagate 0`");
 }
 
 int main(void)

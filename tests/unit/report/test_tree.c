@@ -122,7 +122,7 @@ static const char status_md[] =
     "# Ramet `homelab`\n"
     "\n"
     "**The cluster cannot be seen: this is how it was when last seen.** **2 of 5 VMs are ready.** "
-    "2 stalled, 1 waiting, 1 drifted. Drift on 1 VM: "
+    "2 stalled, 1 waiting, 1 ready but drifted. Drift on 1 VM: "
     "[DRIFT.md](DRIFT.md).\n"
     "\n"
     "Revision `0123456789` (grow the database) is not applied everywhere yet; the last one that "
@@ -285,6 +285,30 @@ static void test_all_well(void **state)
 	    "| [`b`](vms/b.yaml) | Ready, restart pending |  |  |  |  |\n"
 	    "| [`a`](vms/a.yaml) | Ready |  |  |  |  |\n");
 	strs_fini(&b.pending_keys);
+}
+
+/* Copied out of a forge, it is to work: whole, and without what keeps prose from being a mention.
+ */
+static void test_a_command_can_be_copied(void **state)
+{
+	(void)state;
+	char privs[600];
+	memset(privs, 'x', sizeof(privs) - 1);
+	privs[sizeof(privs) - 1] = '\0';
+	_cleanup_str_ char *hint =
+	    mem_printf("as root: `pveum acl modify / --tokens 'r@pve!t' --privs %s`", privs);
+	struct vmstat a = {.name = (char *)"a",
+	    .verdict = PLAN_STALLED,
+	    .reason = REASON_FORBIDDEN,
+	    .message = (char *)"asked @all",
+	    .hint = hint};
+	const struct vmstat *all[] = {&a};
+	struct status s = {.controller_id = (char *)"h", .vms = all, .n_vms = 1};
+	_cleanup_tree_ struct tree t;
+	tree_render(&s, &t);
+	_cleanup_str_ char *line =
+	    mem_printf("- [`a`](vms/a.yaml) `Forbidden`: asked @&#8203;all. **Next:** %s\n", hint);
+	assert_non_null(strstr(file(&t, "STATUS.md"), line));
 }
 
 static size_t count(const char *text, const char *what)
@@ -482,6 +506,7 @@ int main(void)
 	    cmocka_unit_test(test_same_model_same_bytes),
 	    cmocka_unit_test(test_nothing_yet),
 	    cmocka_unit_test(test_all_well),
+	    cmocka_unit_test(test_a_command_can_be_copied),
 	    cmocka_unit_test(test_more_rows_than_a_page_holds),
 	    cmocka_unit_test(test_hostile_texts_in_markdown),
 	    cmocka_unit_test(test_summary_comes_back),
