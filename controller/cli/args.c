@@ -7,30 +7,27 @@
 
 struct word {
 	const char *name;
-	bool takes_value;
+	const char *arg; /* what its value is called, NULL = it takes none */
 };
 
 static const struct word options[CLI_OPT__MAX] = {
-#define OPTION(name, word, arg, common, doc) [CLI_OPT_##name] = {word, arg != NULL},
+#define OPTION(name, word, arg, common, doc) [CLI_OPT_##name] = {word, arg},
 #include "options.def"
 #undef OPTION
 };
 
-static int unknown(
-    struct err **err, const char *what, const char *word, const char *prefix, const char *near)
-{
-	(void)err_set(err, ERR_USAGE, "there is no %s %s%s", what, prefix, word);
-	if (near)
-		return err_hint(err, "did you mean %s%s?", prefix, near);
-	return err_hint(err, "\"ramet help\" lists what there is");
-}
-
-static int unknown_option(struct err **err, const char *name)
+/* word: as it was written. */
+static int unknown_option(const struct cli *c, const char *word, const char *name, struct err **err)
 {
 	const char *names[CLI_OPT__MAX];
 	for (int i = 0; i < CLI_OPT__MAX; i++)
 		names[i] = options[i].name;
-	return unknown(err, "option", name, "--", text_nearest(name, names, CLI_OPT__MAX));
+	const char *near = name ? text_nearest(name, names, CLI_OPT__MAX) : NULL;
+	(void)err_set(err, ERR_USAGE, "there is no option %s", word);
+	if (near)
+		return err_hint(err, "did you mean --%s?", near);
+	return err_hint(err, "\"ramet help%s%s\" lists what there is", c->command ? " " : "",
+	    c->command ? c->command->name : "");
 }
 
 static int unknown_command(struct err **err, const char *name)
@@ -38,9 +35,12 @@ static int unknown_command(struct err **err, const char *name)
 	const char **names = mem_calloc(cli_n_commands, sizeof(*names));
 	for (size_t i = 0; i < cli_n_commands; i++)
 		names[i] = cli_commands[i].name;
-	int rc = unknown(err, "command", name, "", text_nearest(name, names, cli_n_commands));
+	const char *near = text_nearest(name, names, cli_n_commands);
 	free(names);
-	return rc;
+	(void)err_set(err, ERR_USAGE, "there is no command %s", name);
+	if (near)
+		return err_hint(err, "did you mean %s?", near);
+	return err_hint(err, "\"ramet help\" lists what there is");
 }
 
 /* One option at argv[*i]; moves *i on over a value of its own. */
@@ -48,7 +48,7 @@ static int take_option(struct cli *c, int argc, char **argv, int *i, struct err 
 {
 	const char *word = strcmp(argv[*i], "-h") == 0 ? "--help" : argv[*i];
 	if (word[1] != '-')
-		return unknown(err, "option", word, "", NULL);
+		return unknown_option(c, word, NULL, err);
 	word += 2;
 	size_t len = strcspn(word, "=");
 	_cleanup_str_ char *name = mem_strndup(word, len);
@@ -56,8 +56,8 @@ static int take_option(struct cli *c, int argc, char **argv, int *i, struct err 
 	while (o < CLI_OPT__MAX && strcmp(options[o].name, name) != 0)
 		o++;
 	if (o == CLI_OPT__MAX)
-		return unknown_option(err, name);
-	if (!options[o].takes_value) {
+		return unknown_option(c, argv[*i], name, err);
+	if (!options[o].arg) {
 		if (word[len] == '=')
 			return err_set(err, ERR_USAGE, "--%s takes no value", name);
 		c->opt[o] = "";
@@ -69,8 +69,10 @@ static int take_option(struct cli *c, int argc, char **argv, int *i, struct err 
 		c->opt[o] = word + len + 1;
 	else if (*i + 1 < argc)
 		c->opt[o] = argv[++*i];
-	if (!c->opt[o] || !*c->opt[o])
-		return err_set(err, ERR_USAGE, "--%s needs a value", name);
+	if (!c->opt[o] || !*c->opt[o]) {
+		(void)err_set(err, ERR_USAGE, "--%s needs a value", name);
+		return err_hint(err, "write it as --%s %s", name, options[o].arg);
+	}
 	return 0;
 }
 
@@ -116,6 +118,9 @@ int args_parse(struct cli *c, int argc, char **argv, struct err **err)
 	for (int i = 1; i < argc; i++) {
 		if (!options_end && strcmp(argv[i], "--") == 0) {
 			options_end = true;
+		} else if (!options_end && !c->command && strcmp(argv[i], "--version") == 0) {
+			/* What everybody tries first. */
+			c->command = cli_command_find("version");
 		} else if (!options_end && argv[i][0] == '-' && argv[i][1]) {
 			if (take_option(c, argc, argv, &i, err) != 0)
 				return -1;

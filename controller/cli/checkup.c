@@ -187,12 +187,14 @@ static int look_git(struct look *k, struct err **err)
 	if (tell_err(k, "git"))
 		return 0;
 	size_t bad = diags_errors(&k->bundle->diags);
+	size_t good = k->bundle->n;
 	checkup_say(k, CHECKUP_OK, "git",
-	    mem_printf("%s is at %.12s: %zu manifests", f->git_branch, k->head, k->bundle->n),
+	    mem_printf("%s is at %.12s: %zu manifest%s", f->git_branch, k->head, good,
+		good == 1 ? "" : "s"),
 	    NULL);
 	if (bad > 0)
 		checkup_say(k, CHECKUP_FAILED, "manifests",
-		    mem_printf("%zu findings refuse manifests", bad),
+		    mem_printf("%zu finding%s manifests", bad, bad == 1 ? " refuses" : "s refuse"),
 		    "ramet validate PATH in a working tree shows them");
 	if (strcmp(f->report_mode, "commit") != 0)
 		return 0;

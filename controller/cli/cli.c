@@ -83,15 +83,26 @@ bool cli_put(const char *text)
 	return false;
 }
 
-int cli_fail(const struct cli *c, const struct err *err)
+static void complain(
+    const struct cli *c, const char *color, const char *word, const struct err *err)
 {
 	_cleanup_str_ char *msg = text_oneline(err_msg(err), 2000);
-	const char *red = c->err_color ? "\x1b[1;31m" : "", *plain = c->err_color ? "\x1b[0m" : "";
-	fprintf(stderr, "ramet: %serror:%s %s\n", red, plain, msg);
+	fprintf(stderr, "ramet: %s%s:%s %s\n", c->err_color ? color : "", word,
+	    c->err_color ? "\x1b[0m" : "", msg);
 	if (err && err->hint) {
 		_cleanup_str_ char *hint = text_oneline(err->hint, 2000);
 		fprintf(stderr, "  hint: %s\n", hint);
 	}
+}
+
+void cli_warn(const struct cli *c, const struct err *err)
+{
+	complain(c, "\x1b[1;33m", "warning", err);
+}
+
+int cli_fail(const struct cli *c, const struct err *err)
+{
+	complain(c, "\x1b[1;31m", "error", err);
 	return err && err->code == ERR_USAGE ? CLI_USAGE : CLI_ERROR;
 }
 

@@ -71,6 +71,8 @@ const char *cli_env(char *const *env, const char *name);
 /* "ramet: message", the hint below. Returns the exit status: CLI_USAGE for ERR_USAGE, else
  * CLI_ERROR. */
 int cli_fail(const struct cli *c, const struct err *err);
+/* The same for what does not end the command. */
+void cli_warn(const struct cli *c, const struct err *err);
 /* Writes to standard output; false after telling why not (a closed pipe is told nobody). */
 bool cli_put(const char *text);
 

@@ -14,7 +14,7 @@ static int take_vmid(const char *word, const char *text, uint32_t *ret, struct e
 		*ret = (uint32_t)v;
 		return 0;
 	}
-	(void)err_set(err, ERR_USAGE, "%s is no VMID: %s", word, text);
+	(void)err_set(err, ERR_USAGE, "%s: %s is no VMID", word, text);
 	return err_hint(err, "a VMID is a number from %d to %d", VMID_MIN, VMID_MAX);
 }
 

@@ -18,6 +18,11 @@ static int show(const struct cli *c, struct pass *p)
 	enum planview_sum sum;
 	if (err)
 		return cli_fail(c, err);
+	const char *git = controller_status(p->controller)->git_problem;
+	if (git) { /* what is in force all the same: a folder without any manifest */
+		_cleanup_err_ struct err *odd = pass_sentence(git);
+		cli_warn(c, odd);
+	}
 	const struct diags *findings = &controller_bundle(p->controller)->diags;
 	setup_print_diags(c, findings);
 	_cleanup_str_ char *text = planview_render(p, form(c), c->color, &sum);

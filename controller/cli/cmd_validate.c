@@ -19,6 +19,8 @@ static void print_text(const struct bundle *b, bool color, struct buf *out)
 	diags_print_text(&b->diags, color, out);
 	if (b->n_files == 0)
 		buf_adds(out, "no manifests found\n");
+	else if (b->n == 0 && errors == 0 && warnings == 0)
+		buf_addf(out, "no manifests found in %zu file%s\n", b->n_files, plural(b->n_files));
 	else if (errors == 0 && warnings == 0)
 		buf_addf(out, "%zu manifest%s in %zu file%s: all valid\n", b->n, plural(b->n),
 		    b->n_files, plural(b->n_files));

@@ -143,7 +143,9 @@ static int load_path(struct files *f, const char *path, struct err **err)
 		int why = errno;
 		(void)err_set(err, why == ENOENT ? ERR_NOTFOUND : ERR_IO, "cannot open %s: %s",
 		    path, strerror(why));
-		return err_hint(err, "name a manifest, or a folder with manifests");
+		return err_hint(err,
+		    why == EACCES ? "check that this user may read it, and enter the folders above"
+				  : "name a manifest, or a folder with manifests");
 	}
 	if (S_ISDIR(st.st_mode))
 		return load_root(f, fd, path, err);

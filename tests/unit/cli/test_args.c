@@ -73,6 +73,15 @@ static void test_two_dashes_end_the_options(void **state)
 	args_fini(&c);
 }
 
+static void test_version_is_asked_for_as_everywhere(void **state)
+{
+	(void)state;
+	struct cli c;
+	GOOD(&c, "--version");
+	assert_string_equal(c.command->name, "version");
+	args_fini(&c);
+}
+
 static void test_help_needs_no_valid_call(void **state)
 {
 	(void)state;
@@ -97,15 +106,17 @@ static const struct bad bad[] = {
     {{"plna"}, "there is no command plna", "did you mean plan?"},
     {{"xyzzy"}, "there is no command xyzzy", "\"ramet help\" lists what there is"},
     {{"plan", "--outptu", "json"}, "there is no option --outptu", "did you mean --output?"},
-    {{"plan", "-o", "json"}, "there is no option -o", "\"ramet help\" lists what there is"},
+    {{"plan", "-o", "json"}, "there is no option -o", "\"ramet help plan\" lists what there is"},
+    {{"plan", "--version"}, "there is no option --version",
+	"\"ramet help plan\" lists what there is"},
     {{"plan", "--output", "xml"}, "ramet plan cannot write xml",
 	"--output takes text|json|markdown"},
     {{"run", "--output", "json"}, "ramet run takes no --output",
 	"\"ramet help run\" lists its options"},
     {{"status", "--yes"}, "ramet status takes no --yes", "\"ramet help status\" lists its options"},
     {{"apply", "--yes=1"}, "--yes takes no value", NULL},
-    {{"plan", "--rev"}, "--rev needs a value", NULL},
-    {{"plan", "--rev="}, "--rev needs a value", NULL},
+    {{"plan", "--rev"}, "--rev needs a value", "write it as --rev REV"},
+    {{"plan", "--rev="}, "--rev needs a value", "write it as --rev REV"},
     {{"plan", "--rev", "a", "--rev", "b"}, "--rev is given twice", NULL},
     {{"explain"}, "ramet explain needs NAME", "\"ramet help explain\" tells more"},
     {{"status", "a", "b"}, "ramet status: one argument too many: b",
@@ -182,6 +193,7 @@ int main(void)
 	    cmocka_unit_test(test_options_stand_anywhere),
 	    cmocka_unit_test(test_first_form_is_the_default),
 	    cmocka_unit_test(test_two_dashes_end_the_options),
+	    cmocka_unit_test(test_version_is_asked_for_as_everywhere),
 	    cmocka_unit_test(test_help_needs_no_valid_call),
 	    cmocka_unit_test(test_mistakes_are_named),
 	    cmocka_unit_test(test_every_command_is_explained),
