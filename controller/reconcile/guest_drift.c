@@ -124,13 +124,22 @@ static void take_change(
 	}
 }
 
+/* The oldest go, but nothing by which a fight may still be known: two who want different things of
+ * many leaves fill the list fast. */
+static void make_room(struct drifts *l, int64_t now)
+{
+	while (l->n >= STATUS_CORRECTED_MAX ||
+	       (l->n >= STATUS_CORRECTED_KEEP &&
+		   l->v[l->n - 1].corrected_wall <= now - FIGHT_WINDOW_MS))
+		drift_fini(&l->v[--l->n]);
+}
+
 static void keep_corrected(struct guest *g, const struct drift *d)
 {
 	struct drifts *l = &g->st.corrected;
 	_cleanup_str_ char *event = event_text(g, d), *done = mem_printf("%s; corrected", event);
 
-	if (l->n >= STATUS_CORRECTED_KEEP)
-		drift_fini(&l->v[--l->n]);
+	make_room(l, clock_wall(g->env->clock));
 	MEM_PUSH_ROOM(l->v, l->n, l->cap);
 	memmove(&l->v[1], &l->v[0], l->n * sizeof(*l->v));
 	l->n++;

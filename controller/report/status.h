@@ -30,7 +30,10 @@ struct drifts {
 };
 
 #define STATUS_FALLEN_KEEP 100
-#define STATUS_CORRECTED_KEEP 20 /* per VM, newest first */
+/* Corrections per VM: of older ones so many are kept for people; of those of the last day, by which
+ * a fight is known, all, up to some bound. */
+#define STATUS_CORRECTED_KEEP 20
+#define STATUS_CORRECTED_MAX 500
 
 /* One VM: what vms/NAME.yaml, its row in STATUS.md and `ramet status NAME` show. */
 struct vmstat {
@@ -47,7 +50,7 @@ struct vmstat {
 	char *lock;
 	struct record record;
 	struct drifts drifts;	 /* now, by path */
-	struct drifts corrected; /* lately, newest first, at most STATUS_CORRECTED_KEEP */
+	struct drifts corrected; /* lately, newest first, at most STATUS_CORRECTED_MAX */
 	struct strs pending_keys;
 	struct strs blocked;   /* "disk.scsi0.size_gb: why": changes that a person must decide */
 	char *last_op;	       /* "configure: set cores=4", NULL = none yet */

@@ -224,7 +224,7 @@ static void put_vm(struct yout *y, const struct vmstat *v)
 	yout_strs(y, "pendingKeys", &v->pending_keys);
 	yout_strs(y, "blocked", &v->blocked);
 	put_drifts(y, "drift", &v->drifts, TREE_VM_DRIFTS_MAX);
-	put_drifts(y, "corrected", &v->corrected, STATUS_CORRECTED_KEEP);
+	put_drifts(y, "corrected", &v->corrected, STATUS_CORRECTED_MAX);
 	put_operation(y, v);
 	put_findings(y, &v->findings);
 	put_record(y, &v->record);

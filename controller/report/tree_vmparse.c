@@ -341,7 +341,7 @@ static void read_status(struct reader *r, const struct ynode *n, struct vmstat *
 	list_of(r, n, "pendingKeys", is_line, &v->pending_keys);
 	list_of(r, n, "blocked", is_any, &v->blocked);
 	read_drifts(r, n, "drift", TREE_VM_DRIFTS_MAX, &v->drifts);
-	read_drifts(r, n, "corrected", STATUS_CORRECTED_KEEP, &v->corrected);
+	read_drifts(r, n, "corrected", STATUS_CORRECTED_MAX, &v->corrected);
 	const struct ynode *op = child(r, n, "lastOperation", YNODE_MAP);
 	v->last_op = text(r, op, "what", is_any);
 	v->last_upid = text(r, op, "upid", is_line);

@@ -385,17 +385,22 @@ static void test_bounds_of_both_sides_agree(void **state)
 	static char longest[5001];
 	memset(longest, '"', sizeof(longest) - 1);
 	mem_replace(&v.message, longest);
-	for (int i = 0; i < 300; i++) {
+	for (int i = 0; i < 600; i++) {
 		struct drift *d = drifts_add(&v.drifts);
 		d->path = mem_printf("leaf-%d", i);
 		d->wanted = mem_strdup(longest);
 		d->found = mem_strdup(longest);
+		d = drifts_add(&v.corrected);
+		d->path = mem_printf("leaf-%d", i);
+		d->wanted = mem_strdup("4");
+		d->found = mem_strdup("8");
 		diags_add(
 		    &v.findings, DIAG_UNKNOWN_KEY, "f", (struct mark){1, 1, 0}, "%s", longest);
 	}
 	_cleanup_str_ char *text = tree_render_vm(&v);
 	parse(text, &got);
 	assert_int_equal(got.drifts.n, 200);
+	assert_int_equal(got.corrected.n, 500);
 	assert_int_equal(got.findings.n, 20);
 	vmstat_fini(&v);
 	vmstat_fini(&got);
