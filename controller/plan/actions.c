@@ -117,7 +117,8 @@ static void placement(struct planner *pl)
 /* What is made for the first time is neither started nor frozen half-configured. */
 static void wait_for_rest(struct planner *pl, struct change *c)
 {
-	const struct change *rest = planner_worst(pl);
+	/* Tags change nothing in a guest. */
+	const struct change *rest = planner_worst_but(pl, planner_row("", CODEC_TAGS));
 	const struct record *r = pl->foretold ? NULL : pl->in->record;
 	bool first = !r || !r->synced_hash[0] || record_is_unmet(r, c->path);
 

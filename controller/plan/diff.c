@@ -431,6 +431,60 @@ static void secret(struct planner *pl, const struct leaf *l, const char *path)
 		note_silent(pl, l, path, &l->value);
 }
 
+/* ---- tags that PVE keeps from the token ---- */
+
+static void add_tag(struct value *v, const char *tag, bool on)
+{
+	if (on && !strs_has(&v->set, tag))
+		strs_add(&v->set, tag);
+}
+
+/* What is wanted, but for refused tags, which stay as they are; *ret_names: those that differ. */
+static void take_refused(const struct strs *refused, const struct value *want,
+    const struct value *have, struct value *ret, struct strs *ret_names)
+{
+	*ret = (struct value){.type = VALUE_SET};
+	for (size_t i = 0; i < want->set.n; i++)
+		add_tag(ret, want->set.v[i], !strs_has(refused, want->set.v[i]));
+	for (size_t i = 0; i < refused->n; i++) {
+		const char *tag = refused->v[i];
+		bool on = have->type == VALUE_SET && strs_has(&have->set, tag);
+		add_tag(ret, tag, on);
+		if (on != strs_has(&want->set, tag))
+			strs_add(ret_names, tag);
+	}
+	strs_sort_unique(&ret->set);
+	strs_sort_unique(ret_names);
+}
+
+/* True: it was one of these. What may be written is, and then the rest is told. */
+static bool refused_tags(
+    struct planner *pl, const struct leaf *l, const struct value *want, const struct value *have)
+{
+	const struct strs *refused = pl->in->tags_refused;
+	_cleanup_value_ struct value may = {0};
+	_cleanup_strs_ struct strs names = {0};
+
+	if (l->attr->codec != CODEC_TAGS || !refused || pl->foretold || want->type != VALUE_SET)
+		return false;
+	take_refused(refused, want, have, &may, &names);
+	if (!names.n)
+		return false;
+	if (!pvecodec_same(l->attr, &may, have)) {
+		write_leaf(pl, l, &may, have, true);
+		return true;
+	}
+	struct change *c = planner_leaf_change(pl, l);
+	_cleanup_str_ char *all = strs_join(&names, ", ");
+	change_texts(c, planner_show(l->attr, have), planner_show(l->attr, want));
+	change_block(c, REASON_FORBIDDEN,
+	    "PVE does not let the token put on or take off %s; everything else is done", all);
+	change_hint(c, "as root on a node, look at registered-tags and user-tag-access (pvesh get "
+		       "/cluster/options) and allow it there, or list the tags as they are");
+	planner_may(pl, c);
+	return true;
+}
+
 static void leaf(struct planner *pl, const struct leaf *l)
 {
 	_cleanup_value_ struct value want = {0}, now = {0}, next = {0};
@@ -451,7 +505,8 @@ static void leaf(struct planner *pl, const struct leaf *l)
 	bool same = next_ok && (pvecodec_same(l->attr, &want, &next) ||
 				   diff_is_normalised(pl->in->record, path, &want, &next));
 	if (!same) {
-		write_leaf(pl, l, &want, &next, next_ok);
+		if (!next_ok || !refused_tags(pl, l, &want, &next))
+			write_leaf(pl, l, &want, &next, next_ok);
 		return;
 	}
 	if (device && strs_has(&pl->made, device))

@@ -40,6 +40,8 @@ static void learn_leaf(const struct change *c, const struct plan_input *in,
 	pvecodec_want(c->attr, &l->value, env, &want);
 	if (pvecodec_get(c->attr, c->slot, &after->pending, env, &read, NULL) < 0)
 		return;
+	if (c->attr->codec == CODEC_TAGS && in->tags_refused)
+		return; /* those that PVE refuses were not written */
 	if (pvecodec_same(c->attr, &want, &read))
 		kv_del(&rec->stored, c->path);
 	else

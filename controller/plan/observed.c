@@ -59,6 +59,7 @@ void obs_cluster_fini(struct obs_cluster *c)
 	free(c->storages);
 	free(c->rows);
 	strs_fini(&c->pools);
+	free(c->tag_rules);
 	*c = (struct obs_cluster){0};
 }
 

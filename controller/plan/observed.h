@@ -96,6 +96,8 @@ struct obs_cluster {
 	size_t n_rows;
 	struct strs pools; /* that the token may see */
 	bool pools_known;
+	char *tag_rules; /* who may put on which tags, as PVE has it: to see it change; may be NULL
+			  */
 	uint32_t vmid_lower, vmid_upper; /* of the datacenter's next-id, both included; 0 = not set
 					  */
 };

@@ -70,7 +70,9 @@ struct plan_input {
 	 */
 	const char *sized_slot;
 	uint64_t sized_gb;
-	bool tagless;	 /* PVE does not let the token put Ramet's tag on it */
+	bool tagless; /* PVE does not let the token put Ramet's tag on it */
+	/* Nor put on or take off these, in small letters; NULL = none that is known. */
+	const struct strs *tags_refused;
 	bool restarting; /* it went down for a restart of ours, and nobody starts it */
 	/* Of leaves whose value is in a file: path → "salt:digest" of what is in it now, or why it
 	 * cannot be read. NULL: nobody looked. */

@@ -345,11 +345,16 @@ bool planner_is_protected(const struct planner *pl)
 
 const struct change *planner_worst(const struct planner *pl)
 {
+	return planner_worst_but(pl, NULL);
+}
+
+const struct change *planner_worst_but(const struct planner *pl, const struct attr *out)
+{
 	const struct change *worst = NULL;
 
 	for (size_t i = 0; i < pl->out->n_changes; i++) {
 		const struct change *c = &pl->out->changes[i];
-		if (c->state != CHANGE_BLOCKED)
+		if (c->state != CHANGE_BLOCKED || (out && c->attr == out))
 			continue;
 		bool person = reason_cond(c->reason) == REASON_COND_STALLED;
 		if (!worst || (person && reason_cond(worst->reason) != REASON_COND_STALLED))

@@ -77,6 +77,8 @@ void planner_unmake(struct planner *pl, const char *device, const char *slot);
 bool planner_is_protected(const struct planner *pl);
 /* The first blocked change, those that need a person first; NULL when there is none. */
 const struct change *planner_worst(const struct planner *pl);
+/* Those of one row left out; NULL = none is. */
+const struct change *planner_worst_but(const struct planner *pl, const struct attr *out);
 
 /* For people. */
 char *planner_show(const struct attr *a, const struct value *v);

@@ -148,7 +148,8 @@ static void tagless(struct planner *pl)
 	    "/cluster/options; take %s out of the registered ones (pvesh set /cluster/options "
 	    "--registered-tags ...), or let everybody set it (pvesh set /cluster/options "
 	    "--user-tag-access user-allow=list,user-allow-list=%s); or set cluster.tag to another "
-	    "tag or to \"\"; it is tried again when the manifest changes or Ramet starts",
+	    "tag or to \"\"; it is tried again when these options or the manifest change, or Ramet "
+	    "starts",
 	    tag, tag);
 
 	give(pl, PLAN_IN_SYNC, REASON_TAG_FORBIDDEN,

@@ -1,5 +1,6 @@
 #include "observe.h"
 
+#include "buf.h"
 #include "jsnrows.h"
 #include "propstr.h"
 
@@ -7,6 +8,7 @@
 #include <string.h>
 
 #define SNAPSHOTS_MAX 10000
+#define RULES_MAX_BYTES ((size_t)64 << 10)
 #define VMID_LEAST 100
 #define VMID_MOST 999999999
 
@@ -373,6 +375,31 @@ static uint32_t vmid_option(int64_t v)
 	return v >= 100 && v <= 999999999 ? (uint32_t)v : 0;
 }
 
+static void add_text(struct buf *out, const struct jsn *j)
+{
+	_cleanup_str_ char *text = j ? jsn_print(j, false) : NULL;
+
+	buf_addf(out, "%s\n", text ? text : "");
+}
+
+/* Who may put on which tags, without understanding it. The members of an object have no order. */
+static char *tag_rules_of(const struct jsn *options)
+{
+	const struct jsn *access = jsn_get(options, "user-tag-access");
+	struct buf out;
+
+	buf_init(&out, RULES_MAX_BYTES);
+	add_text(&out, jsn_get(options, "registered-tags"));
+	add_text(&out, jsn_get(options, "allowed-tags"));
+	if (jsn_is_object(access)) {
+		add_text(&out, jsn_get(access, "user-allow"));
+		add_text(&out, jsn_get(access, "user-allow-list"));
+	} else {
+		add_text(&out, access);
+	}
+	return buf_take(&out);
+}
+
 int observe_options(const struct jsn *data, struct obs_cluster *c, struct err **err)
 {
 	const struct jsn *range = jsn_get(data, "next-id");
@@ -389,6 +416,8 @@ int observe_options(const struct jsn *data, struct obs_cluster *c, struct err **
 		if (b && text_to_int(b, 0, 1000000000, &upper) < 0)
 			upper = 0;
 	}
+	free(c->tag_rules);
+	c->tag_rules = tag_rules_of(data);
 	c->vmid_lower = vmid_option(lower);
 	c->vmid_upper = vmid_option(upper - 1); /* PVE stops before it */
 	return 0;

@@ -92,6 +92,8 @@ void guest_free(struct guest **gp)
 	resource_unref(&g->parting);
 	strs_fini(&g->bases);
 	strs_fini(&g->loose_seen);
+	strs_fini(&g->tags_refused);
+	free(g->tag_rules);
 	record_fini(&g->rec);
 	vmstat_fini(&g->st);
 	free(g->name);
@@ -440,7 +442,7 @@ void guest_want(struct guest *g, struct bundle *b, const struct bundle_entry *en
 		return;
 	if (!first) {
 		g->fails = 0;
-		g->tagless = false;
+		guest_retry_tags(g);
 		g->fight_since = clock_wall(g->env->clock);
 		mem_free_str(&g->last_step);
 	}

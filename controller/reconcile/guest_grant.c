@@ -6,18 +6,41 @@
 #include <string.h>
 
 #define TEXT_CHARS 300
+#define TAGS_MAX 64
 
-/* A write was refused for Ramet's own tag, which is decoration: once, for without its tag nothing
- * that is refused for it is sent. */
+/* A write was refused for a tag: once, for without that tag nothing more is refused for it. */
 static bool lacks_tag(struct guest *g, const char *text)
 {
-	const char *tag = g->env->policy->env.tag;
-	_cleanup_str_ char *words = tag ? mem_printf("for modifying tag '%s'", tag) : NULL;
+	static const char words[] = "for modifying tag '";
+	const struct obs_cluster *view = inventory_view(g->env->inventory);
+	const char *own = g->env->policy->env.tag, *at = strstr(text, words);
+	const char *from = at ? at + strlen(words) : "";
+	_cleanup_str_ char *said = mem_strndup(from, strcspn(from, "'")), *tag = text_lower(said);
+	bool is_own = own && text_eq_nocase(own, tag);
 
-	if (!words || !*tag || g->tagless || !strstr(text, words))
+	if (!*tag || (is_own && g->tagless) || strs_has(&g->tags_refused, tag) ||
+	    g->tags_refused.n >= TAGS_MAX)
 		return false;
-	g->tagless = true;
+	if (is_own)
+		g->tagless = true;
+	else
+		strs_add(&g->tags_refused, tag);
+	mem_replace(&g->tag_rules, view->tag_rules);
 	return true;
+}
+
+void guest_retry_tags(struct guest *g)
+{
+	g->tagless = false;
+	strs_fini(&g->tags_refused);
+}
+
+void guest_look_at_tags(struct guest *g)
+{
+	const struct obs_cluster *view = inventory_view(g->env->inventory);
+
+	if ((g->tagless || g->tags_refused.n) && !text_eq(g->tag_rules, view->tag_rules))
+		guest_retry_tags(g);
 }
 
 /* All that the controller needs, as `ramet check` finds it: what is given on a path replaces what

@@ -54,12 +54,14 @@ struct guest {
 	struct op *op;
 	char *storage; /* whose clone limit the operation counts for */
 	/* Memory between turns. */
-	bool due;	  /* again, right after what is under way */
-	bool wait_view;	  /* the next view ends the wait */
-	bool current;	  /* planned since the manifest came */
-	bool tagless;	  /* PVE refused it Ramet's tag since the manifest came */
-	bool intent_free; /* the open intent was resolved: its number is free */
-	bool acted;	  /* an operation was carried out since the last time in sync */
+	bool due;		  /* again, right after what is under way */
+	bool wait_view;		  /* the next view ends the wait */
+	bool current;		  /* planned since the manifest came */
+	bool tagless;		  /* PVE refused it Ramet's tag since the manifest came */
+	struct strs tags_refused; /* and these others */
+	char *tag_rules;	  /* PVE's, when it did; NULL = unknown */
+	bool intent_free;	  /* the open intent was resolved: its number is free */
+	bool acted;		  /* an operation was carried out since the last time in sync */
 	bool author_asked;
 	bool unsaved;	    /* the record in memory is newer than the journal's, which could not be
 			       written */
@@ -103,8 +105,12 @@ char *guest_step_hint(const struct guest *g);
  * both. */
 char *guest_lack(
     const struct guest *g, const struct grant_call *call, const char *text, char **ret_hint);
-/* A step was refused: a person is needed, unless it can be done without Ramet's tag. */
+/* A step was refused: a person is needed, unless it can be done without a tag. */
 void guest_forbidden(struct guest *g, const struct op_result *r);
+/* Tags that were refused may be tried again. */
+void guest_retry_tags(struct guest *g);
+/* The same when PVE has other rules for tags now. */
+void guest_look_at_tags(struct guest *g);
 
 /* guest_restart.c: a restart ends with a guest that runs */
 void guest_note_restart(struct guest *g); /* it is told to */

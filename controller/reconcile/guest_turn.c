@@ -16,6 +16,7 @@ static void fill_input(struct guest *g)
 {
 	struct turn *t = g->turn;
 
+	guest_look_at_tags(g);
 	t->bundle = bundle_ref(g->bundle);
 	t->want = guest_wanted(g);
 	t->has_record = g->rec.vmid != 0;
@@ -39,6 +40,7 @@ static void fill_input(struct guest *g)
 	    .sized_slot = g->sized_slot,
 	    .sized_gb = g->sized_gb,
 	    .tagless = g->tagless,
+	    .tags_refused = g->tags_refused.n ? &g->tags_refused : NULL,
 	    .restarting = guest_is_restarting(g),
 	    .secrets = &t->secrets,
 	    .secret_errors = &t->secret_errors,

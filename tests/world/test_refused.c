@@ -121,6 +121,64 @@ static void test_tag_is_refused(void **state)
 	tag_is_refused(412, "user-tag-access: \"user-allow=none\"");
 }
 
+static void drop_reply(void *arg, const struct sim_reply *r)
+{
+	*(int *)arg = r->status;
+}
+
+/* Somebody writes the options of the datacenter. */
+static void set_option(struct world *w, const char *key, const char *value)
+{
+	_cleanup_kv_ struct kv params = {0};
+	int status = 0;
+	struct sim_req q = {.node = "pve1",
+	    .method = "PUT",
+	    .path = "/cluster/options",
+	    .params = &params,
+	    .authorization = "PVEAPIToken=admin@pve!t=22222222-2222-2222-2222-222222222222"};
+
+	kv_set(&params, key, value);
+	(void)sim_submit(w->sim, &q, drop_reply, &status);
+	world_run(w, 5000, NULL, NULL);
+	assert_int_equal(status, 200);
+}
+
+/* A tag that is listed and that PVE refuses keeps nothing else from being done, and is told; when
+ * the datacenter allows it, it is put on. */
+static void test_listed_tag_is_refused(void **state)
+{
+	struct world *w = world_with(413, "registered-tags: \"prod;golden\"");
+	const struct vmstat *v;
+	int64_t vmid;
+	size_t lines, commits;
+
+	(void)state;
+	tell(w);
+	commit(w, HEAD("web-01") "  tags: [web, prod]\n  cpu: { cores: 4 }\n  started: true\n",
+	    "first");
+	world_start(w, CONTROLLER_RUN);
+	world_run(w, 900000, NULL, NULL);
+	vmid = world_find(w, "web-01", NULL);
+	assert_string_equal(sim_guest_get(w->sim, vmid, "cores"), "4");
+	assert_string_equal(sim_guest_get(w->sim, vmid, "tags"), "golden;ramet;web");
+	assert_true(sim_guest_running(w->sim, vmid));
+	v = world_vmstat(w, "web-01");
+	assert_int_equal(v->verdict, PLAN_STALLED);
+	assert_int_equal(v->reason, REASON_FORBIDDEN);
+	assert_has(v->message, "golden, prod");
+	assert_has(v->hint, "registered-tags");
+	/* And so it stays, without a write. */
+	lines = memstore_lines(w->store);
+	commits = memgit_status_commits(w->git);
+	world_run(w, HOUR_MS, NULL, NULL);
+	assert_int_equal(memstore_lines(w->store), lines);
+	assert_int_equal(memgit_status_commits(w->git), commits);
+	set_option(w, "registered-tags", "other");
+	must_be_ready(w);
+	assert_string_equal(sim_guest_get(w->sim, vmid, "tags"), "prod;ramet;web");
+	world_free(&w);
+}
+
 /* The cluster of all worlds, and the token's role without one privilege. */
 static struct world *world_without(uint64_t seed, const char *privilege)
 {
@@ -244,6 +302,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_no_task_of_a_refused_call),
 	    cmocka_unit_test(test_tag_is_refused),
+	    cmocka_unit_test(test_listed_tag_is_refused),
 	    cmocka_unit_test(test_lacks_are_named),
 	    cmocka_unit_test(test_half_a_template),
 	};

@@ -21,7 +21,7 @@
 
 struct golden {
 	struct scene s;
-	struct strs lists[6], fight, linked;
+	struct strs lists[6], fight, refused, linked;
 	struct kv peril, secrets, secret_errors;
 };
 
@@ -254,7 +254,10 @@ static void set_option(struct golden *t, const char *key, const char *v)
 		s->record.synced_hash[0] = '\0';
 	else if (!strcmp(key, "quorate_for"))
 		s->cluster.quorate_for_ms = strtoll(v, NULL, 10);
-	else if (!strcmp(key, "fight")) {
+	else if (!strcmp(key, "refused")) {
+		assert_int_equal(text_split(v, ", ", true, 100, &t->refused), 0);
+		s->in.tags_refused = &t->refused;
+	} else if (!strcmp(key, "fight")) {
 		strs_add(&t->fight, v);
 		s->in.fights = true;
 		s->in.fight = &t->fight;
@@ -391,6 +394,7 @@ static void run_case(const char *dir)
 	for (size_t i = 0; i < ARRAY_LEN(t.lists); i++)
 		strs_fini(&t.lists[i]);
 	strs_fini(&t.fight);
+	strs_fini(&t.refused);
 	strs_fini(&t.linked);
 	kv_fini(&t.peril);
 	kv_fini(&t.secrets);
