@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "speeds.h"
+
 struct subject {
 	const struct resource *r;
 	struct diags *diags;
@@ -98,6 +100,41 @@ static void check_option_bus(const struct subject *s)
 			    complain(s, DIAG_OPTION_BUS, l, "PVE has no such option on this bus");
 			diag_hint(d, "remove it, or put the disk on one of: %s", options[k].buses);
 		}
+	}
+}
+
+struct speed {
+	const struct subject *s;
+	const char *slot;
+};
+
+/* Of what is not listed the template may have a value, and of null nothing is left. */
+static bool listed_speed(const void *arg, enum attr_id id, double *ret)
+{
+	const struct speed *speed = arg;
+	const struct leaf *l = resource_find(speed->s->r, id, speed->slot);
+
+	if (!l)
+		return false;
+	*ret = l->value.type == VALUE_NUM   ? l->value.n
+	       : l->value.type == VALUE_INT ? (double)l->value.i
+					    : 0;
+	return true;
+}
+
+static void check_speeds(const struct subject *s)
+{
+	for (size_t i = 0; i < s->r->n_leaves; i++) {
+		const struct leaf *l = &s->r->leaves[i];
+		const struct attr *other;
+		const struct speed speed = {s, l->slot};
+		_cleanup_str_ char *problem = NULL;
+		if (!is_nothing(l))
+			problem = speeds_problem(l->attr->id, false, listed_speed, &speed, &other);
+		if (!problem)
+			continue;
+		struct diag *d = complain(s, DIAG_SPEEDS, l, problem);
+		diag_hint(d, "remove one of the two, or change it");
 	}
 }
 

@@ -5,6 +5,7 @@
 
 #include "effect.h"
 #include "pvetext.h"
+#include "speeds.h"
 
 #define DEFAULT_MIB 512	    /* of memory, by PVE */
 #define PLUG_FIRST_MIB 1024 /* what a guest has before memory is plugged */
@@ -240,6 +241,59 @@ static void clipboard(const struct planner *pl, struct change *c)
 	    c->attr->id == ATTR_vga_clipboard ? "vga.type" : "vga.clipboard: null");
 }
 
+/* ---- devices ---- */
+
+struct speed {
+	const struct planner *pl;
+	const char *slot;
+};
+
+static bool coming_speed(const void *arg, enum attr_id id, double *ret)
+{
+	const struct speed *s = arg;
+	_cleanup_value_ struct value v = {0};
+
+	*ret = 0;
+	if (coming_at(s->pl, id, s->slot, &v))
+		*ret = v.type == VALUE_NUM ? v.n : v.type == VALUE_INT ? (double)v.i : 0;
+	return true;
+}
+
+static void speeds(const struct planner *pl, const struct leaf *l, struct change *c)
+{
+	const struct speed s = {pl, l->slot};
+	const struct attr *other;
+	_cleanup_str_ char *problem = speeds_problem(l->attr->id, true, coming_speed, &s, &other);
+
+	if (!problem)
+		return;
+	change_block(c, REASON_VALUES_CONFLICT, "PVE does not take them together: %s", problem);
+	change_hint(c, "list speed.%s as well, with null when it is to go", schema_key(other));
+}
+
+/* A gateway needs an address that says which network it is in. */
+static void gateway(const struct planner *pl, const struct leaf *l, struct change *c)
+{
+	static const enum attr_id rows[][2] = {{ATTR_init_ipv4_address, ATTR_init_ipv4_gateway},
+	    {ATTR_init_ipv6_address, ATTR_init_ipv6_gateway}};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		_cleanup_value_ struct value address = {0}, way = {0};
+		bool six = rows[i][0] == ATTR_init_ipv6_address;
+		if ((l->attr->id != rows[i][0] && l->attr->id != rows[i][1]) ||
+		    !coming_at(pl, rows[i][1], l->slot, &way))
+			continue;
+		bool there = coming_at(pl, rows[i][0], l->slot, &address);
+		if (there && (six ? strchr(address.s, ':') != NULL : !text_eq(address.s, "dhcp")))
+			continue;
+		const char *key = schema_key(schema_attr(rows[i][1]));
+		change_block(c, REASON_VALUES_CONFLICT,
+		    "there is the gateway %s, and PVE takes none with %s", way.s,
+		    there ? address.s : "no address");
+		change_hint(c, "list %s: null as well, or an address with its network", key);
+	}
+}
+
 /* A medium on a storage that the node has not. Whether the medium itself is there is not looked at:
  * storages may have very many. */
 static void medium(const struct planner *pl, const struct leaf *l, struct change *c)
@@ -289,6 +343,8 @@ void accord_leaf(const struct planner *pl, const struct leaf *l, struct change *
 			rules[i].rule(pl, c);
 	if (l->attr->codec == CODEC_CDROM)
 		medium(pl, l, c);
+	speeds(pl, l, c);
+	gateway(pl, l, c);
 }
 
 /* ---- the boot order ---- */
