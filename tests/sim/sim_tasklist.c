@@ -117,30 +117,74 @@ static void put_saved(
 		jsn_put_str(o, "saved", "0");
 }
 
+/* A task of the list, with what its place there hangs on. */
+struct place {
+	const struct task *task;
+	int64_t ended;
+	size_t nth; /* in the order of starts */
+};
+
+/* What runs keeps the order in which it began. What is over is sorted by the second it began in;
+ * of one second, what ended first was moved behind what still ran. */
+static int by_place(const void *a, const void *b)
+{
+	const struct place *x = a, *y = b;
+	bool done = x->ended != NEVER;
+
+	if (done != (y->ended != NEVER))
+		return done ? 1 : -1;
+	if (done && x->task->start != y->task->start)
+		return x->task->start > y->task->start ? -1 : 1;
+	if (done && x->ended != y->ended)
+		return x->ended > y->ended ? -1 : 1;
+	return (x->nth < y->nth) != done ? -1 : 1;
+}
+
+/* All that run, and as many of the others as can be among the newest. */
+static size_t places(const struct sim *s, const struct view *v, struct place *ret)
+{
+	size_t n = 0, over = 0;
+	int64_t oldest = INT64_MAX;
+
+	for (size_t i = s->ntasks; i--;) {
+		const struct task *t = s->tasks[i];
+		bool done = finished(s, t, v);
+
+		if (t->node != v->node || t->start_ms > v->until ||
+		    (done && over >= FRESH_MAX && t->start < oldest))
+			continue;
+		if (done) {
+			over++;
+			oldest = t->start;
+		}
+		ret[n++] = (struct place){.task = t, .ended = done ? ended(s, t) : NEVER, .nth = i};
+	}
+	if (n)
+		qsort(ret, n, sizeof(*ret), by_place);
+	return n;
+}
+
 static void push_broadcast(struct job *j, const struct view *v, bool all, struct jsn *ret)
 {
 	struct sim *s = j->sim;
-	size_t n = 0;
+	struct place *list = mem_calloc(s->ntasks + 1, sizeof(*list));
+	size_t n = places(s, v, list);
 
-	for (int ended_ones = 0; ended_ones < 2; ended_ones++)
-		for (size_t i = s->ntasks; i-- && n < FRESH_MAX;) {
-			const struct task *t = s->tasks[i];
-			_cleanup_str_ char *user = mem_strndup(t->full, strcspn(t->full, "!"));
-			struct jsn *o;
+	for (size_t i = 0; i < n && (i < FRESH_MAX || list[i].ended == NEVER); i++) {
+		const struct task *t = list[i].task;
+		_cleanup_str_ char *user = mem_strndup(t->full, strcspn(t->full, "!"));
+		struct jsn *o;
 
-			if (t->node != v->node || t->start_ms > v->until ||
-			    finished(s, t, v) != ended_ones)
-				continue;
-			n++;
-			/* The owner without the token is compared with who asks: a token never
-			 * finds its own tasks here. */
-			if (!all && strcmp(user, j->who.full) != 0)
-				continue;
-			o = task_json(t);
-			task_put_who(o, t->full);
-			put_saved(s, o, t, v);
-			jsn_push(ret, o);
-		}
+		/* The owner without the token is compared with who asks: a token never finds its
+		 * own tasks here. */
+		if (!all && strcmp(user, j->who.full) != 0)
+			continue;
+		o = task_json(t);
+		task_put_who(o, t->full);
+		put_saved(s, o, t, v);
+		jsn_push(ret, o);
+	}
+	free(list);
 }
 
 void api_cluster_tasks(struct job *j)

@@ -183,6 +183,18 @@ static char *earlier_tasks(const char *folder, int64_t before_ms)
 	return buf_take(&b);
 }
 
+/* pvestatd waits for a second of the clock: "second NODE MS" says which of each ten. */
+static void round_second(struct run *r, const char *line)
+{
+	_cleanup_strs_ struct strs w = {0};
+	int64_t ms, from;
+
+	MUST(text_split(line, " ", true, 4, &w) == 0 && w.n == 3);
+	MUST(!text_to_int(w.v[2], 0, 9999, &ms));
+	from = r->n ? r->v[0].start % 10000 : 0;
+	MUST(!sim_node_round(r->sim, w.v[1], (ms + 10000 - from) % 10000, NULL));
+}
+
 static int load_start(
     struct run *r, const char *folder, const char *scenario, const char *version, bool cluster)
 {
@@ -226,6 +238,10 @@ static int load_start(
 			memmove(line, line + 3, strlen(line + 3) + 1);
 		if (text_starts(line, "statd-at ") || text_starts(line, "tasks-before "))
 			continue;
+		if (text_starts(line, "second ")) {
+			round_second(r, line);
+			continue;
+		}
 		if (text_starts(line, "round ")) { /* node, ms */
 			_cleanup_str_ char *name = mem_strndup(line + 6, strcspn(line + 6, " "));
 

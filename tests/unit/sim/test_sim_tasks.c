@@ -204,6 +204,46 @@ static void tasks_by_their_end(void **state)
 	assert_int_equal(jsn_len(c->a.data), 40);
 }
 
+/* 30 began in one second of whom each ended before the one before it; two more run on another node.
+ */
+static void of_one_second_the_last_to_end(void **state)
+{
+	struct buf b;
+	struct client c;
+	_cleanup_str_ char *yaml = NULL;
+
+	(void)state;
+	buf_init(&b, 0);
+	buf_adds(&b, head);
+	for (int i = 0; i < 30; i++)
+		buf_addf(&b,
+		    "  - {node: anna, task: qmclone, id: \"%d\", user: \"root@pam!admin\", "
+		    "at: 1700000000, took: %d}\n",
+		    2000 + i, 100 - i);
+	yaml = buf_take(&b);
+	client_of(&c, yaml, "second", "9.2");
+	c.node = "berta";
+	assert_int_equal(call(&c, "GET", "/cluster/tasks", NULL), 200);
+	assert_int_equal(jsn_len(c.a.data), 25);
+	assert_string_equal(jsn_get_text(jsn_at(c.a.data, 0), "id"), "2000");
+	assert_string_equal(jsn_get_text(jsn_at(c.a.data, 24), "id"), "2024");
+	/* What runs stands in the order in which it began. */
+	for (int i = 0; i < 2; i++) {
+		const char *id = i ? "newid=601&full=1" : "newid=600&full=1";
+
+		assert_int_equal(call(&c, "POST", "/nodes/berta/qemu/500/clone", id), 200);
+	}
+	sim_run_until(c.sim, sim_now(c.sim) + 1000);
+	c.node = "anna";
+	assert_int_equal(call(&c, "GET", "/cluster/tasks", NULL), 200);
+	assert_int_equal(jsn_len(c.a.data), 27);
+	for (size_t i = 25; i < 27; i++)
+		assert_null(jsn_get(jsn_at(c.a.data, i), "endtime"));
+	assert_true(jsn_get_int(jsn_at(c.a.data, 25), "pid", 0) <
+		    jsn_get_int(jsn_at(c.a.data, 26), "pid", 0));
+	client_fini(&c);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -213,6 +253,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(name_of_who_was_there_before, setup, teardown),
 	    cmocka_unit_test(old_ones_are_forgotten),
 	    cmocka_unit_test_setup_teardown(tasks_by_their_end, setup, teardown),
+	    cmocka_unit_test(of_one_second_the_last_to_end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
