@@ -88,8 +88,8 @@ bool drive_leave(
 /* Another slot has the volume, or a snapshot of the guest. */
 bool drive_in_use(
     const struct sim *s, const struct guest *g, const char *volid, const char *but_key);
-/* As the first unusedN that is free. */
-bool drive_set_aside(struct job *j, struct guest *g, const char *volid, struct oops *o);
+/* As the first unusedN that is free; its N, or -1. */
+int drive_set_aside(struct job *j, struct guest *g, const char *volid, struct oops *o);
 bool drive_free_unused(struct job *j, struct guest *g, const char *key, struct oops *o);
 void drive_drop_unused(struct sim *s, struct guest *g);
 /* The images of a template become ones that linked clones start from, where storages can that. */

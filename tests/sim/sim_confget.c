@@ -5,6 +5,7 @@
 
 #include "sim_api.h"
 #include "sim_conf.h"
+#include "sim_net.h"
 #include "sim_row.h"
 
 static bool is_number(struct sim *s, const char *key, const char *value, int64_t *ret)
@@ -217,7 +218,8 @@ void api_guests(struct job *j)
 		struct jsn *o;
 		_cleanup_str_ char *path = mem_printf("/vms/%" PRId64, g->vmid);
 
-		if (g->node != j->node || !auth_has(s, &j->who, path, PRIV_BIT(VM_AUDIT)))
+		if (g->node != j->node || !net_shows(s, j->node, g) ||
+		    !auth_has(s, &j->who, path, PRIV_BIT(VM_AUDIT)))
 			continue;
 		o = status_row(s, g);
 		put_pressure(s, o, g);

@@ -149,6 +149,8 @@ void api_resize(struct job *j)
 
 /* --- move --- */
 
+#define ASIDE_TEXT "adding source volume '%s' as 'unused%d' to config"
+
 struct move {
 	char *made; /* the new volume */
 	char *old;
@@ -204,14 +206,60 @@ static void move_aside(struct job *j, struct guest *g, const char *old)
 	struct volume *v = volume_find(j->sim, j->node, old);
 
 	if (!job_param_bool(j, "delete")) {
-		if (!drive_set_aside(j, g, old, &o))
+		int slot = drive_set_aside(j, g, old, &o);
+
+		if (slot < 0)
 			job_log(j, "%s", o.msg);
+		else if (j->sim->v9)
+			job_log(j, ASIDE_TEXT, old, slot);
 		return;
 	}
 	if (j->sim->v9)
 		job_log(j, "removing source volume '%s' after successful copy", old);
 	if (v && !volume_children(j->sim, v) && !v->store->stuck_free)
 		volume_free(j->sim, v);
+}
+
+/* What is copied of an image; a running guest is mirrored. */
+static void move_log_copy(struct job *j, const struct guest *g, const char *disk)
+{
+	const struct move *m = j->data;
+	const struct volume *from = volume_find(j->sim, j->node, m->old);
+	_cleanup_str_ char *all = NULL;
+
+	if (!from)
+		return;
+	if (!g->running) {
+		volume_log_copy(j, from, from->size, -1, 100);
+		return;
+	}
+	all = volume_amount(from->size);
+	job_log(j, "drive mirror is starting for drive-%s", disk);
+	job_log(j, "drive-%s: transferred %s of %s (100.00%%) in 1s, ready", disk, all, all);
+	job_log(j, "all 'mirror' jobs are ready");
+	job_log(j, "drive-%s: Completing block job", disk);
+	job_log(j, "drive-%s: Completed successfully.", disk);
+}
+
+/* The configuration cannot be written: what was copied goes again, where nobody else must agree. */
+static void move_back(struct job *j, const struct guest *g, const char *why)
+{
+	const struct move *m = j->data;
+	struct volume *made = volume_find(j->sim, j->node, m->made);
+	int slot = 0;
+
+	while (slot < SIM_UNUSED_MAX) {
+		_cleanup_str_ char *key = mem_printf("unused%d", slot);
+
+		if (!kv_has(&g->conf, key))
+			break;
+		slot++;
+	}
+	if (j->sim->v9 && !job_param_bool(j, "delete"))
+		job_log(j, ASIDE_TEXT, m->old, slot);
+	if (made && !made->store->shared)
+		volume_free(j->sim, made);
+	job_die(j, "storage migration failed: %s", why);
 }
 
 static void move_end(struct job *j)
@@ -228,8 +276,10 @@ static void move_end(struct job *j)
 		job_die(j, "storage migration failed: configuration is gone");
 		return;
 	}
+	if (!drive_is_cloudinit(&d))
+		move_log_copy(j, g, disk);
 	if (!pmxcfs_check(j, j->vmid, &o)) {
-		job_die(j, "storage migration failed: %s", o.msg);
+		move_back(j, g, o.msg);
 		return;
 	}
 	free(d.file);

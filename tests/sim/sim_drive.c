@@ -317,23 +317,24 @@ static bool deallocate(
 	return true;
 }
 
-bool drive_set_aside(struct job *j, struct guest *g, const char *volid, struct oops *o)
+int drive_set_aside(struct job *j, struct guest *g, const char *volid, struct oops *o)
 {
 	for (int i = 0; i < SIM_UNUSED_MAX; i++) {
 		_cleanup_str_ char *key = mem_printf("unused%d", i);
 
 		if (text_eq(kv_get(&g->conf, key), volid))
-			return true;
+			return i;
 	}
 	for (int i = 0; i < SIM_UNUSED_MAX; i++) {
 		_cleanup_str_ char *key = mem_printf("unused%d", i);
 
 		if (!kv_has(&g->conf, key)) {
 			guest_set(j->sim, g, key, volid);
-			return true;
+			return i;
 		}
 	}
-	return oops_die(o, "Too many unused volumes - please delete them first.");
+	oops_die(o, "Too many unused volumes - please delete them first.");
+	return -1;
 }
 
 bool drive_leave(
@@ -360,7 +361,7 @@ bool drive_leave(
 		return true;
 	}
 	if (!force)
-		return drive_set_aside(j, g, d.file, o);
+		return drive_set_aside(j, g, d.file, o) >= 0;
 	return (j->trusted || auth_vm(s, &j->who, g->vmid, PRIV_BIT(VM_CONFIG_DISK), o)) &&
 	       deallocate(j, g, key, v, o);
 }

@@ -171,13 +171,28 @@ static void resize_to_the_same_is_nothing(void **state)
 	assert_non_null(strstr(c->a.text, why));
 }
 
+/* The log of the task that was followed last. */
+static const char *log_text(struct client *c)
+{
+	const char *upid = jsn_get_text(c->a.data, "upid");
+	_cleanup_str_ char *node = mem_strndup(upid + 5, strcspn(upid + 5, ":"));
+	_cleanup_str_ char *enc = text_url_encode(upid);
+	_cleanup_str_ char *path = mem_printf("/nodes/%s/tasks/%s/log", node, enc);
+
+	assert_int_equal(call(c, "GET", path, "limit=500"), 200);
+	return c->a.text;
+}
+
 /* move_vm_disk */
 static void disk_moves_where_it_can(void **state)
 {
 	struct client *c = *state;
-	const char *url = G(112) "/move_disk";
+	const char *url = G(112) "/move_disk", *log;
+	bool v9;
 	_cleanup_str_ char *old = mem_strdup(sim_guest_get(c->sim, 112, "scsi0"));
 
+	assert_int_equal(call(c, "GET", "/version", NULL), 200);
+	v9 = text_starts(jsn_get_text(c->a.data, "version"), "9");
 	assert_int_equal(call(c, "POST", url, "disk=scsi0"), 400);
 	assert_string_equal(param_error(c, "storage"),
 	    "both 'storage' and 'target-vmid' missing, either needs to be set");
@@ -188,9 +203,16 @@ static void disk_moves_where_it_can(void **state)
 	assert_string_equal(
 	    param_error(c, "storage"), "storage 'media' does not support vm images");
 	assert_string_equal(call_task(c, "POST", url, "disk=scsi0&storage=disks"), "OK");
+	log = log_text(c);
+	assert_non_null(strstr(log, "create full clone of drive scsi0"));
+	assert_non_null(strstr(log, "(100.00%)"));
+	assert_int_equal(strstr(log, "as 'unused0' to config") != NULL, v9);
 	assert_true(text_starts(sim_guest_get(c->sim, 112, "scsi0"), "disks:"));
 	assert_true(text_starts(old, sim_guest_get(c->sim, 112, "unused0")));
 	assert_string_equal(call_task(c, "POST", url, "disk=scsi0&storage=here&delete=1"), "OK");
+	log = log_text(c);
+	assert_null(strstr(log, "to config"));
+	assert_int_equal(strstr(log, "after successful copy") != NULL, v9);
 	assert_null(sim_guest_get(c->sim, 112, "unused1"));
 }
 

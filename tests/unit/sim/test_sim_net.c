@@ -123,7 +123,8 @@ static void disks_are_left_behind(void **unused)
 	(void)unused;
 	for (unsigned i = 0; i < ROUNDS; i++) {
 		struct lot l;
-		_cleanup_str_ char *far = NULL, *value = NULL;
+		_cleanup_str_ char *far = NULL, *value = NULL, *move = NULL;
+		const char *why;
 		struct err *e = NULL;
 		size_t before;
 		int64_t start;
@@ -140,7 +141,39 @@ static void disks_are_left_behind(void **unused)
 		assert_int_equal(ask(&l, l.cut, "PUT", far, "scsi20=all:1"), 500);
 		assert_string_equal(l.c.a.reason, "cfs-lock 'storage-all' error: no quorum!");
 		assert_in_range(sim_now(l.c.sim) - start, 9000, 11000);
+		/* A copy that cannot be entered is taken away again. */
+		move = mem_printf("/nodes/%s/qemu/%lld/move_disk", l.cut, (long long)l.far);
+		l.c.node = l.cut;
+		why = call_task(&l.c, "POST", move, "disk=scsi0&storage=own&format=qcow2");
+		assert_true(text_starts(why, "storage migration failed: unable to open file"));
 		assert_int_equal(sim_volumes_of(l.c.sim, l.far), before + 1);
+		drop(&l);
+	}
+}
+
+/* What the others move to the node that is cut off does not stand in its file system. */
+static void own_list_as_it_was(void **unused)
+{
+	(void)unused;
+	for (unsigned i = 0; i < ROUNDS; i++) {
+		struct lot l;
+		_cleanup_str_ char *list = NULL, *moved = NULL;
+
+		draw(&l, i);
+		list = mem_printf("/nodes/%s/qemu", l.cut);
+		moved = config_of(l.cut, l.near);
+		assert_int_equal(sim_node_link(l.c.sim, l.cut, false, NULL), 0);
+		later(&l, 20000);
+		assert_int_equal(sim_human_migrate(l.c.sim, l.near, l.cut, NULL), 0);
+		assert_int_equal(ask(&l, l.cut, "GET", list, NULL), 200);
+		assert_int_equal(jsn_len(l.c.a.data), 1);
+		assert_int_equal(jsn_get_int(jsn_at(l.c.a.data, 0), "vmid", 0), l.far);
+		assert_int_equal(ask(&l, l.cut, "GET", moved, NULL), 500);
+		assert_int_equal(sim_node_link(l.c.sim, l.cut, true, NULL), 0);
+		later(&l, 20000);
+		assert_int_equal(ask(&l, l.cut, "GET", list, NULL), 200);
+		assert_int_equal(jsn_len(l.c.a.data), 2);
+		assert_int_equal(ask(&l, l.cut, "GET", moved, NULL), 200);
 		drop(&l);
 	}
 }
@@ -180,6 +213,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(minority_only_reads),
 	    cmocka_unit_test(disks_are_left_behind),
+	    cmocka_unit_test(own_list_as_it_was),
 	    cmocka_unit_test(frozen_daemon_catches_up),
 	};
 
