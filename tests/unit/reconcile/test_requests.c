@@ -86,6 +86,186 @@ static void test_bandwidth(void **state)
 	assert_limit(", bandwidth_limit: 0", "0");
 }
 
+struct asked {
+	const char *key, *value; /* value NULL: it is not sent */
+};
+
+static void assert_asked(const struct fake_seen *r, const struct asked *v, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		const char *sent = kv_get(&r->params, v[i].key);
+
+		if (!text_eq(sent, v[i].value))
+			fail_msg("%s is %s, not %s", v[i].key, sent ? sent : "not sent",
+			    v[i].value ? v[i].value : "left out");
+	}
+}
+
+static const struct fake_answer clone_script[] = {
+    {.transport = CLUSTER_REPLIED, .status = 200, .body = "{\"data\":\"1204\"}"},
+    {.transport = CLUSTER_REPLIED, .status = 200, .body = STATUS},
+    {.transport = CLUSTER_REPLIED,
+	.status = 500,
+	.reason = "VM is locked (backup)",
+	.body = "{\"data\":null}"}};
+
+/* What the block clone says goes into the call, and nothing that it does not say. */
+static void test_clone_says_what_is_listed(void **state)
+{
+	static const struct asked least[] = {{"newid", "1204"}, {"name", "web-01"}, {"full", "1"},
+	    {"pool", NULL}, {"snapname", NULL}, {"storage", NULL}, {"format", NULL},
+	    {"target", NULL}, {"bwlimit", NULL}};
+	static const struct asked full[] = {{"name", "front"}, {"full", "1"}, {"pool", "prod"},
+	    {"snapname", "before"}, {"storage", "ceph"}, {"format", "raw"}, {"target", "pve1"}};
+	static const struct asked linked[] = {
+	    {"full", "0"}, {"storage", NULL}, {"format", NULL}, {"target", NULL}};
+	/* Whether there is quorum is asked of the node that will do it: that of the source. */
+	static const char there[] = "{\"data\":[{\"type\":\"node\",\"name\":\"pve2\","
+				    "\"local\":1,\"online\":1,\"nodeid\":0}]}";
+	struct fake_answer elsewhere[ARRAY_LEN(clone_script)];
+	struct step s = {.kind = STEP_CLONE};
+	struct desk d;
+
+	(void)state;
+	memcpy(elsewhere, clone_script, sizeof(elsewhere));
+	elsewhere[1].body = there;
+	open_desk(&d, "", clone_script, ARRAY_LEN(clone_script));
+	assert_asked(send(&d, &s), least, ARRAY_LEN(least));
+	close_desk(&d);
+	open_desk_of(&d, "  id: 1204\n  name: front\n",
+	    ", pool_id: prod, snapshot_name: before, target_datastore: ceph, target_format: raw",
+	    elsewhere, ARRAY_LEN(elsewhere));
+	mem_replace(&d.source.node, "pve2");
+	const struct fake_seen *r = send(&d, &s);
+	assert_string_equal(r->path, "/nodes/pve2/qemu/9000/clone");
+	assert_string_equal(d.port.seen[1].path, "/cluster/status");
+	assert_string_equal(d.port.seen[1].node, "pve2");
+	assert_asked(r, full, ARRAY_LEN(full));
+	close_desk(&d);
+	open_desk(&d, ", full: false", clone_script, ARRAY_LEN(clone_script));
+	assert_asked(send(&d, &s), linked, ARRAY_LEN(linked));
+	close_desk(&d);
+}
+
+static void assert_notes(const char *listed, const char *inherited, const char *want)
+{
+	static const char own[] = "ramet: homelab/web-01 vmid=1204 ";
+	_cleanup_str_ char *spec = mem_printf("  id: 1204\n%s", listed);
+	struct step s = {.kind = STEP_CLONE};
+	struct desk d;
+
+	open_desk_of(&d, spec, "", clone_script, ARRAY_LEN(clone_script));
+	kv_set(&d.source.current, "description", inherited);
+	const char *text = kv_get(&send(&d, &s)->params, "description");
+	assert_non_null(text);
+	/* One marker, in the last line, with a nonce that was drawn for it. */
+	const char *marker = strstr(text, "ramet: ");
+	assert_non_null(marker);
+	assert_null(strstr(marker + 1, "ramet: "));
+	assert_true(text_starts(marker, own));
+	assert_int_equal(strlen(marker), strlen(own) + 16);
+	assert_int_equal(strspn(marker + strlen(own), "0123456789abcdef"), 16);
+	_cleanup_str_ char *before = mem_strndup(text, (size_t)(marker - text));
+	before[strcspn(before, "\n")] = '\0';
+	assert_string_equal(before, want);
+	close_desk(&d);
+}
+
+/* The VM carries the marker from its first moment: it goes with the call. */
+static void test_clone_brings_its_marker(void **state)
+{
+	static const char old[] = "A golden one\nramet: homelab/tmpl vmid=9000 00112233aabbccdd";
+
+	(void)state;
+	assert_notes("", "", "");
+	assert_notes("", "A golden one", "A golden one");
+	assert_notes("", old, "A golden one");
+	assert_notes("  description: Front end\n", old, "Front end");
+	assert_notes("  description: null\n", old, "");
+}
+
+/* ---- other steps ---- */
+
+#define CONFIRMED                                                           \
+	{                                                                   \
+		.transport = CLUSTER_REPLIED, .status = 200, .body = STATUS \
+	}
+#define REFUSED                                                                   \
+	{                                                                         \
+		.transport = CLUSTER_REPLIED, .status = 500, .reason = "refused", \
+		.body = "{\"data\":null}"                                         \
+	}
+
+/* Somebody else's change in between is noticed by PVE, of whatever can carry the digest. */
+static void test_digest_goes_along(void **state)
+{
+	static const struct fake_answer script[] = {CONFIRMED, CONFIRMED, REFUSED};
+	static const struct asked resize[] = {
+	    {"disk", "scsi0"}, {"size", "60G"}, {"digest", "abc"}};
+	static const struct asked move[] = {{"disk", "scsi0"}, {"storage", "ceph"},
+	    {"format", "raw"}, {"delete", "1"}, {"digest", "abc"}};
+	static const struct asked config[] = {
+	    {"cores", "4"}, {"delete", "net1"}, {"digest", "abc"}};
+	struct step steps[] = {{.kind = STEP_RESIZE,
+				   .allocates = true,
+				   .slot = (char *)"scsi0",
+				   .size_gb = 60,
+				   .text = (char *)"grow"},
+	    {.kind = STEP_MOVE,
+		.allocates = true,
+		.slot = (char *)"scsi0",
+		.storage = (char *)"ceph",
+		.format = (char *)"raw",
+		.text = (char *)"move"},
+	    {.kind = STEP_CONFIG, .allocates = true, .task = true, .text = (char *)"set"}};
+	const struct {
+		const char *method, *path;
+		const struct asked *v;
+		size_t n;
+	} want[] = {{"PUT", "/nodes/pve1/qemu/1204/resize", resize, ARRAY_LEN(resize)},
+	    {"POST", "/nodes/pve1/qemu/1204/move_disk", move, ARRAY_LEN(move)},
+	    {"POST", "/nodes/pve1/qemu/1204/config", config, ARRAY_LEN(config)}};
+	struct desk d;
+
+	(void)state;
+	kv_set(&steps[2].set, "cores", "4");
+	strs_add(&steps[2].del, "net1");
+	for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
+		open_desk(&d, "", script, ARRAY_LEN(script));
+		const struct fake_seen *r = send(&d, &steps[i]);
+		assert_string_equal(r->method, want[i].method);
+		assert_string_equal(r->path, want[i].path);
+		assert_asked(r, want[i].v, want[i].n);
+		close_desk(&d);
+	}
+	kv_fini(&steps[2].set);
+	strs_fini(&steps[2].del);
+}
+
+static void assert_shutdown(const char *listed, const char *seconds)
+{
+	static const struct fake_answer script[] = {
+	    {.transport = CLUSTER_REPLIED, .status = 200, .body = PENDING}, REFUSED};
+	const struct asked want[] = {{"timeout", seconds}};
+	_cleanup_str_ char *spec = mem_printf("  id: 1204\n%s", listed);
+	struct step s = {.kind = STEP_SHUTDOWN, .text = (char *)"shut down"};
+	struct desk d;
+
+	open_desk_of(&d, spec, "", script, ARRAY_LEN(script));
+	const struct fake_seen *r = send(&d, &s);
+	assert_string_equal(r->path, "/nodes/pve1/qemu/1204/status/shutdown");
+	assert_asked(r, want, ARRAY_LEN(want));
+	close_desk(&d);
+}
+
+/* Half of the time for an update; PVE holds the guest's lock meanwhile, so never very long. */
+static void test_shutdown_has_its_time(void **state)
+{
+	(void)state;
+	assert_shutdown("", "180");
+	assert_shutdown("  timeouts: { update: 2m }\n", "60");
+}
+
 /* ---- numbers ---- */
 
 static bool has_looked(const void *arg)
@@ -145,6 +325,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_pools),
 	    cmocka_unit_test(test_bandwidth),
+	    cmocka_unit_test(test_clone_says_what_is_listed),
+	    cmocka_unit_test(test_clone_brings_its_marker),
+	    cmocka_unit_test(test_digest_goes_along),
+	    cmocka_unit_test(test_shutdown_has_its_time),
 	    cmocka_unit_test(test_range),
 	};
 
