@@ -152,9 +152,18 @@ static void tell_touched(struct inventory *i)
 	i->o.on_touched(i->o.arg, i->touched, n);
 }
 
+/* A guest that goes down by itself shows nowhere else, though nodes tell of it only every ten
+ * seconds. Of one whose node is away nothing is known, and that is no change. */
+static bool turned(const struct obs_row *a, const struct obs_row *b)
+{
+	bool known = text_eq(b->status, "running") || text_eq(b->status, "stopped");
+
+	return known && !text_eq(a->status, b->status);
+}
+
 static bool same_row(const struct obs_row *a, const struct obs_row *b)
 {
-	return text_eq(a->node, b->node) && text_eq(a->lock, b->lock) &&
+	return !turned(a, b) && text_eq(a->node, b->node) && text_eq(a->lock, b->lock) &&
 	       text_eq(a->tags, b->tags) && text_eq(a->pool, b->pool) &&
 	       text_eq(a->ha_state, b->ha_state) && a->qemu == b->qemu;
 }
