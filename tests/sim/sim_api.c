@@ -15,7 +15,7 @@
 
 static struct route routes[] = {
 #define ROUTE(method, path, flags, rights, fn, params) \
-	{method, path, flags, rights, fn, params, {0}, false},
+	{method, path, flags, rights, fn, params, {0}, false, 0},
 #include "sim_routes.def"
 #undef ROUTE
 };
@@ -47,6 +47,8 @@ char *percent_decode(const char *s, size_t len)
 {
 	struct buf b;
 
+	if (!memchr(s, '%', len))
+		return mem_strndup(s, len);
 	buf_init(&b, 0);
 	for (size_t i = 0; i < len; i++) {
 		if (s[i] == '%' && i + 2 < len && isxdigit((unsigned char)s[i + 1]) &&
@@ -111,10 +113,22 @@ static void route_vars(const struct route *r, const struct strs *parts, struct k
 	}
 }
 
+static size_t depth_of(const char *path)
+{
+	size_t n = 0;
+
+	for (; *path; path++)
+		n += *path == '/' && path[1];
+	return n;
+}
+
 static const struct route *route_find(const char *method, const struct strs *parts, struct kv *ret)
 {
 	for (size_t i = 0; i < ARRAY_LEN(routes); i++) {
-		if (strcmp(routes[i].method, method) != 0 || !route_fits(&routes[i], parts))
+		if (!routes[i].depth)
+			routes[i].depth = depth_of(routes[i].path);
+		if (routes[i].depth != parts->n || strcmp(routes[i].method, method) != 0 ||
+		    !route_fits(&routes[i], parts))
 			continue;
 		route_vars(&routes[i], parts, ret);
 		return &routes[i];

@@ -32,6 +32,7 @@ struct route {
 	const char *params;
 	struct stable table; /* filled on first use */
 	bool ready;
+	size_t depth; /* components of the path, counted on first use */
 };
 
 /* The request arrives (an event of the clock). */

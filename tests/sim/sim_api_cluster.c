@@ -410,6 +410,7 @@ void api_resources(struct job *j)
 	struct guest **guests;
 	size_t n = net_guests(j->sim, j->node, &guests);
 	struct jsn *others = resources_other(j, type);
+	bool all;
 
 	if (type && strcmp(type, "vm") != 0)
 		n = 0;
@@ -417,10 +418,11 @@ void api_resources(struct job *j)
 		resources_text(j, guests, n, others);
 		return;
 	}
+	all = auth_everywhere(j->sim, &j->who, "/vms", PRIV_BIT(VM_AUDIT));
 	for (size_t i = 0; i < n; i++) {
 		struct row r = {0};
 
-		if (resource_guest(&r, j, guests[i], false, true))
+		if (resource_guest(&r, j, guests[i], all, true))
 			jsn_push(others, r.tree);
 	}
 	job_ok(j, others);
@@ -457,9 +459,15 @@ void api_nextid(struct job *j)
 	job_die(j, "unable to get any free VMID in range [%" PRId64 ", %" PRId64 "]", lower, upper);
 }
 
-static void log_row(struct row *r, const struct logline *l)
+/* A line stays as it is, and is asked for again and again. */
+static const char *log_row(struct logline *l)
 {
+	struct buf text = {0};
+	struct row of = {.text = &text}, *r = &of;
 	char uid[24], id[256];
+
+	if (l->row)
+		return l->row;
 
 	snprintf(uid, sizeof(uid), "%" PRIu64, l->uid);
 	snprintf(id, sizeof(id), "%s:%s", uid, l->node->name);
@@ -474,6 +482,7 @@ static void log_row(struct row *r, const struct logline *l)
 	row_str(r, "user", l->user);
 	row_str(r, "msg", l->msg);
 	row_end(r);
+	return l->row = buf_take(&text);
 }
 
 void api_cluster_log(struct job *j)
@@ -482,18 +491,17 @@ void api_cluster_log(struct job *j)
 	int64_t max = job_param_int(j, "max", 0), n = 0;
 	bool all = auth_has(s, &j->who, "/", PRIV_BIT(SYS_SYSLOG));
 	struct buf list;
-	struct row r = {.text = &list};
 
 	buf_init(&list, RESOURCES_MAX);
 	buf_addc(&list, '[');
 	for (size_t i = s->nlog; i-- && (!max || n < max);) {
-		const struct logline *l = &s->log[i];
+		struct logline *l = &s->log[i];
 
 		if (!all && strcmp(l->user, j->who.user) != 0 && strcmp(l->user, j->who.full) != 0)
 			continue;
 		if (n++)
 			buf_addc(&list, ',');
-		log_row(&r, l);
+		buf_adds(&list, log_row(l));
 	}
 	buf_addc(&list, ']');
 	job_ok_text(j, &list);

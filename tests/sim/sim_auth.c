@@ -47,6 +47,18 @@ struct srole *role_find(const struct sim *s, const char *name)
 	return NULL;
 }
 
+/* The role that is given: mostly where it was the last time. */
+static const struct srole *role_of(const struct sim *s, struct sacl *a)
+{
+	const struct srole *r;
+
+	if (a->role_at < s->nroles && !strcmp(s->roles[a->role_at].name, a->role))
+		return &s->roles[a->role_at];
+	r = role_find(s, a->role);
+	a->role_at = r ? (size_t)(r - s->roles) : 0;
+	return r;
+}
+
 static void role_add(struct sim *s, const char *name, uint64_t bits)
 {
 	MEM_PUSH_ROOM(s->roles, s->nroles, s->rolecap);
@@ -219,14 +231,14 @@ static bool roles_at(const struct sim *s, const char *path, size_t len, const ch
 	bool found = false;
 
 	for (size_t i = 0; i < s->nacls; i++) {
-		const struct sacl *a = &s->acls[i];
+		struct sacl *a = &s->acls[i];
 		const struct srole *r;
 
 		if (strncmp(a->path, path, len) != 0 || a->path[len] || strcmp(a->who, who) != 0 ||
 		    (!exact && !a->propagate))
 			continue;
 		found = true;
-		r = role_find(s, a->role);
+		r = role_of(s, a);
 		if (!r)
 			continue;
 		ret->none = ret->none || !strcmp(r->name, "NoAccess");

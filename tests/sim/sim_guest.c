@@ -386,10 +386,11 @@ void clog_add(struct sim *s, struct node *n, const char *user, int pri, const ch
 		free(s->log[0].user);
 		free(s->log[0].tag);
 		free(s->log[0].msg);
+		free(s->log[0].row);
 		memmove(s->log, s->log + 1, (s->nlog - 1) * sizeof(*s->log));
 		s->nlog--;
 	}
 	MEM_PUSH_ROOM(s->log, s->nlog, s->logcap);
 	s->log[s->nlog++] = (struct logline){n, ++s->log_uid, sim_secs(s), n->pid + 1, pri,
-	    mem_strdup(user), mem_strdup("pvedaemon"), buf_take(&b)};
+	    mem_strdup(user), mem_strdup("pvedaemon"), buf_take(&b), NULL};
 }

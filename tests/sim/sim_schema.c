@@ -242,7 +242,7 @@ const struct sprop *schema_find(const struct stable *t, const char *key, bool v9
 	for (size_t i = 0; t && i < t->n; i++) {
 		const struct sprop *p = &t->v[i];
 
-		if (!counts(p, kind, v9))
+		if (*p->name != *key || !counts(p, kind, v9))
 			continue;
 		if (p->indexed ? index_matches(p, key) : !strcmp(p->name, key))
 			return p;
@@ -252,7 +252,11 @@ const struct sprop *schema_find(const struct stable *t, const char *key, bool v9
 
 const struct sprop *schema_conf(const char *key, bool v9)
 {
-	return schema_find(schema_table("conf"), key, v9, 0);
+	static const struct stable *conf; /* the tables stay until the process ends */
+
+	if (!conf)
+		conf = schema_table("conf");
+	return schema_find(conf, key, v9, 0);
 }
 
 bool schema_conf_key(const char *key, bool v9)
@@ -412,7 +416,15 @@ void schema_check_value(
 
 static char *path_of(const char *path, const char *key)
 {
-	return path ? mem_printf("%s.%s", path, key) : mem_strdup(key);
+	size_t a = path ? strlen(path) + 1 : 0, b = strlen(key);
+	char *s = mem_grow(NULL, a + b + 1, 1);
+
+	if (a) {
+		memcpy(s, path, a - 1);
+		s[a - 1] = '.';
+	}
+	memcpy(s + a, key, b + 1);
+	return s;
 }
 
 static void check_missing(
@@ -436,7 +448,8 @@ static void check_object(const struct sby *by, const struct kv *values, struct k
 	check_missing(by, by->more, values, errors);
 	KV_FOREACH (i, values) {
 		const struct sprop *p = schema_find(by->table, i->key, by->v9, by->kind);
-		_cleanup_str_ char *at = path_of(by->path, i->key);
+		_cleanup_str_ char *below = by->path ? path_of(by->path, i->key) : NULL;
+		const char *at = below ? below : i->key;
 
 		if (!p)
 			p = schema_find(by->more, i->key, by->v9, by->kind);

@@ -537,6 +537,7 @@ void state_free(struct sim *s)
 		free(s->log[i].user);
 		free(s->log[i].tag);
 		free(s->log[i].msg);
+		free(s->log[i].row);
 	}
 	free(s->log);
 	free(s->heap);

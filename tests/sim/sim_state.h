@@ -224,6 +224,7 @@ struct sacl {
 	char *who; /* user, user!token or @group */
 	char *role;
 	bool propagate;
+	size_t role_at; /* where the role was found last */
 };
 
 struct backup { /* a job for guests, see sim_backup.h */
@@ -249,6 +250,7 @@ struct logline {
 	char *user;
 	char *tag;
 	char *msg;
+	char *row; /* as text, made when it is first asked for */
 };
 
 enum timing {

@@ -1,5 +1,7 @@
 #include "play.h"
 
+#include "play_tally.h"
+
 #include <stdio.h>
 
 #define TURNS 40
@@ -158,6 +160,7 @@ unsigned play_seed(uint64_t seed, bool tell)
 			play_heal(&p);
 	}
 	p.busy = false;
+	tally_add("virtual s", "with people", (uint64_t)clock_now(p.w->clock) / 1000);
 	if (p.rival.controller)
 		rival_comes_or_goes(&p);
 	else if (p.w->observe_only)
@@ -166,10 +169,12 @@ unsigned play_seed(uint64_t seed, bool tell)
 	play_unlock(&p);
 	play_last_merge(&p);
 	play_must_converge(&p, each);
+	tally_add("virtual s", "in all", (uint64_t)clock_now(p.w->clock) / 1000);
 	violations = p.w->violations;
 	if (violations && !tell)
 		fprintf(stderr, "%s\nseed %llu: world --seed %llu tells this again\n",
 		    buf_str(&p.w->story), (unsigned long long)seed, (unsigned long long)seed);
+	tally_world(p.w);
 	rival_free(&p.rival);
 	judge_fini(&p.judge);
 	world_free(&p.w);

@@ -102,17 +102,25 @@ static bool may_be_missing(struct world *w, const struct manifest *m, const stru
 	return m->doubtful && v && v->reason == REASON_MISSING && !world_find(w, m->name, NULL);
 }
 
-/* What it may not do it does not do, as long as the guest runs. */
-static bool is_held(const struct play *p, const struct manifest *m)
+static const struct vmstat *vmstat_of(const struct status *s, const struct manifest *m)
 {
-	const struct vmstat *v = world_vmstat(p->w, m->name);
+	for (size_t i = 0; s && i < s->n_vms; i++)
+		if (strcmp(s->vms[i]->name, m->name) == 0)
+			return s->vms[i];
+	return NULL;
+}
+
+/* What it may not do it does not do, as long as the guest runs. */
+static bool is_held(const struct play *p, const struct status *s, const struct manifest *m)
+{
+	const struct vmstat *v = vmstat_of(s, m);
 
 	return may_be_missing(p->w, m, v) ||
 	       (v && v->reason == REASON_DISRUPTION && m->ceiling == CEILING_NONE);
 }
 
 /* It, or one that it depends on, is a person's business. */
-static bool is_given_up(const struct play *p, const struct manifest *m)
+static bool is_given_up(const struct play *p, const struct status *s, const struct manifest *m)
 {
 	for (unsigned hops = 0; hops <= PLAY_VMS; hops++) {
 		if (!m->there || m->broken || m->lost)
@@ -120,20 +128,20 @@ static bool is_given_up(const struct play *p, const struct manifest *m)
 		if (!m->depends_on)
 			return false;
 		m = &p->m[m->depends_on - 1];
-		if (is_held(p, m))
+		if (is_held(p, s, m))
 			return true;
 	}
 	return true;
 }
 
-static bool is_done(struct play *p, const struct manifest *m)
+static bool is_done(struct play *p, const struct status *s, const struct manifest *m)
 {
 	_cleanup_str_ char *why = NULL;
 	const struct vmstat *v;
 
-	if (!m->name[0] || is_given_up(p, m) || is_held(p, m))
+	if (!m->name[0] || is_given_up(p, s, m) || is_held(p, s, m))
 		return true;
-	v = world_vmstat(p->w, m->name);
+	v = vmstat_of(s, m);
 	return (why = wrong(p, m)) == NULL && v && vmstat_is_ready(v);
 }
 
@@ -163,24 +171,27 @@ static bool converged(struct world *w)
 	if (!text_eq(s->rev_wanted, memgit_head(w->git)) || s->report_problem)
 		return false;
 	for (size_t i = 0; i < PLAY_VMS; i++)
-		if (!is_done(p, &p->m[i]))
+		if (!is_done(p, s, &p->m[i]))
 			return false;
 	return true;
 }
 
 void play_must_converge(struct play *p, void (*each)(struct world *w))
 {
+	const struct status *s;
+
 	playing = p;
 	if (world_run(p->w, LONGEST_MS, converged, each))
 		return;
+	s = p->w->controller ? controller_status(p->w->controller) : NULL;
 	for (size_t i = 0; i < PLAY_VMS; i++) {
 		if (!p->m[i].name[0])
 			continue;
 		const struct manifest *m = &p->m[i];
-		const struct vmstat *v = world_vmstat(p->w, m->name);
+		const struct vmstat *v = vmstat_of(s, m);
 		_cleanup_str_ char *why = wrong(p, m);
 
-		if (!is_done(p, m))
+		if (!is_done(p, s, m))
 			world_tell(p->w, "%s: %s; says %s: %s", m->name, why ? why : "right",
 			    v ? reason_word(v->reason) : "nothing",
 			    v && v->message ? v->message : "");

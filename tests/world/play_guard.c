@@ -180,7 +180,7 @@ void guard_look(struct play *p)
 {
 	struct guard *g = &p->guard;
 	struct world *w = p->w;
-	const struct status *s;
+	const struct bundle *b;
 
 	for (; g->seen < sim_journal_len(w->sim); g->seen++) {
 		struct sim_entry e;
@@ -203,8 +203,8 @@ void guard_look(struct play *p)
 	if (!w->controller || g->answers == w->answers)
 		return;
 	g->answers = w->answers;
-	s = controller_status(w->controller);
-	if (!text_eq(s->rev_wanted, memgit_head(w->git)))
+	b = controller_bundle(w->controller);
+	if (!b || !text_eq(b->rev, memgit_head(w->git)))
 		g->follows = -1;
 	else if (g->follows < 0)
 		g->follows = clock_now(w->clock);

@@ -1,5 +1,7 @@
 #include "play.h"
 
+#include "play_tally.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -162,6 +164,11 @@ void play_meanwhile(void *arg, const char *method, const char *path)
 	bool write = strcmp(method, "GET") != 0;
 
 	guard_request(p, method, path);
+	if (tally_is_on()) {
+		_cleanup_str_ char *what = mem_printf("%s %s", method, path);
+
+		tally_add(p->busy ? "asks" : "asks at the end", what, 1);
+	}
 	/* A task under way holds the guest's file lock, which sim_human_edit does not wait for. */
 	if (!p->busy || vmid < 1000 || vmid >= 1100 || sim_tasks_running(w->sim) ||
 	    play_pick(p, write ? 10 : 400))

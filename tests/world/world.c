@@ -4,6 +4,7 @@
  */
 #include "log.h"
 #include "play.h"
+#include "play_tally.h"
 #include "support_crew.h"
 
 #include <errno.h>
@@ -19,6 +20,7 @@ static const char usage[] = "Usage: world [OPTIONS]\n"
 			    "  --jobs J      in so many processes; 0 = one for each processor (1)\n"
 			    "  --resume FILE keeps in FILE where it is, and goes on from there\n"
 			    "  --max-bad N   stops after so many bad seeds (5); 0 = never\n"
+			    "  --count       what happened how often in them\n"
 			    "  --seed K      this seed alone, with its story\n";
 
 static void drop_log(const char *line, void *arg)
@@ -67,7 +69,7 @@ int main(int argc, char **argv)
 {
 	static const struct option options[] = {{"seeds", 1, NULL, 'n'}, {"first", 1, NULL, 'f'},
 	    {"jobs", 1, NULL, 'j'}, {"resume", 1, NULL, 'r'}, {"max-bad", 1, NULL, 'b'},
-	    {"seed", 1, NULL, 's'}, {"help", 0, NULL, 'h'}, {0}};
+	    {"seed", 1, NULL, 's'}, {"count", 0, NULL, 'c'}, {"help", 0, NULL, 'h'}, {0}};
 	struct crew c = {.first = 1,
 	    .n = 2000,
 	    .jobs = 1,
@@ -96,6 +98,9 @@ int main(int argc, char **argv)
 		case 'b':
 			c.max_bad = (unsigned)number(optarg);
 			break;
+		case 'c':
+			tally_begin();
+			break;
 		case 's':
 			return play_seed(number(optarg), true) ? 1 : 0;
 		default:
@@ -106,6 +111,7 @@ int main(int argc, char **argv)
 	if (c.resume)
 		resume(&c);
 	crew_run(&c, &sum);
+	tally_print();
 	printf("world: %llu seeds, %llu violations\n", (unsigned long long)sum.runs,
 	    (unsigned long long)sum.violations);
 	return sum.violations || sum.runs != c.n ? 1 : 0;
