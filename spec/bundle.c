@@ -28,7 +28,6 @@ struct build {
 	const struct bundle *last;
 	struct candidate *v;
 	size_t n, cap;
-	struct strs lost; /* files in which there may be manifests that could not be seen */
 };
 
 /* ---- reading ---- */
@@ -60,8 +59,9 @@ static void take_sheet(struct build *p, const struct sheet *s)
 	if (s->lost) {
 		p->b->incomplete = true;
 		/* Sheets come sorted by path. */
-		if (p->lost.n == 0 || strcmp(p->lost.v[p->lost.n - 1], s->path) != 0)
-			strs_add(&p->lost, s->path);
+		struct strs *lost = &p->b->lost;
+		if (lost->n == 0 || strcmp(lost->v[lost->n - 1], s->path) != 0)
+			strs_add(lost, s->path);
 	}
 	diags_append(&p->b->diags, &s->found);
 }
@@ -209,7 +209,7 @@ static void keep_lost(struct build *p)
 	size_t n = p->n;
 	for (size_t i = 0; p->last && i < p->last->n; i++) {
 		const struct bundle_entry *old = &p->last->v[i];
-		if (!strs_has_sorted(&p->lost, old->res->file))
+		if (!strs_has_sorted(&p->b->lost, old->res->file))
 			continue;
 		size_t place = MEM_PLACE(at, n, strcmp(p->v[at].name, old->res->name) < 0);
 		if (place < n && strcmp(p->v[place].name, old->res->name) == 0)
@@ -279,9 +279,12 @@ static void seal(struct build *p)
 {
 	struct bundle *b = p->b;
 	b->v = mem_calloc(p->n, sizeof(*b->v));
-	for (size_t i = 0; i < p->n; i++)
+	for (size_t i = 0; i < p->n; i++) {
 		if (p->v[i].res)
 			add_entry(b, &p->v[i]);
+		else
+			strs_add(&b->broken, p->v[i].name);
+	}
 	hash_entries(b);
 	diags_sort(&b->diags);
 }
@@ -293,7 +296,6 @@ static void build_fini(struct build *p)
 		free(p->v[i].name);
 	}
 	free(p->v);
-	strs_fini(&p->lost);
 }
 
 static struct bundle *build(
@@ -433,6 +435,22 @@ struct bundle *bundle_gather(struct bundle *const *from, const char *const *name
 	return b;
 }
 
+struct bundle *bundle_again(const struct bundle *b, const struct bundle *last)
+{
+	struct sheet **sheets = mem_calloc(b->n_files, sizeof(struct sheet *));
+	for (size_t i = 0; i < b->n_files; i++)
+		sheets[i] = sheet_ref(b->sheets[i]);
+	struct bundle *again = build(b->rev, sheets, b->n_files, last);
+	again->n_read = b->n_read;
+	return again;
+}
+
+bool bundle_is_missed(const struct bundle *b, const char *name, const char *path)
+{
+	return b && !bundle_find(b, name) &&
+	       (strs_has_sorted(&b->broken, name) || (path && strs_has_sorted(&b->lost, path)));
+}
+
 struct bundle *bundle_ref(struct bundle *b)
 {
 	CHECK_OBJ(b, BUNDLE_MAGIC);
@@ -460,6 +478,8 @@ void bundle_unref(struct bundle **pb)
 		sheet_unref(&b->sheets[i]);
 	free(b->sheets);
 	diags_fini(&b->diags);
+	strs_fini(&b->lost);
+	strs_fini(&b->broken);
 	free(b);
 }
 

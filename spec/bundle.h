@@ -37,6 +37,8 @@ struct bundle {
 	/* Some watched file could not be read or understood to the end: what is absent may only be
 	 * unreadable, so nothing may be released or pruned. */
 	bool incomplete;
+	struct strs lost;   /* their paths, sorted */
+	struct strs broken; /* names of manifests with findings and no version in force, sorted */
 	struct sheet **sheets; /* of all watched files, sorted by path */
 	size_t n_files;
 	size_t n_read; /* of them, those that were decoded for this revision */
@@ -66,10 +68,15 @@ struct bundle_change {
 /* The same as bundle_build with all files, by reading only what changed since `last`. */
 int bundle_update(const char *rev, const struct bundle_change *c, const struct bundle *last,
     struct bundle **ret, struct err **err) MUST_CHECK;
+/* A manifest of that name, last seen at `path` (NULL = not known), may be there and is not in
+ * force: it or that file has findings, and no older version is known. */
+bool bundle_is_missed(const struct bundle *b, const char *name, const char *path);
 /* A bundle of single entries, names[i] as it stands in from[i], with its rev; what is not there is
- * left out. For `last` after a restart, when last good versions come from several old revisions. It
- * keeps what it needs of the others alive. */
+ * left out. To be a `last`, when last good versions come from several old revisions. It keeps what
+ * it needs of the others alive. */
 struct bundle *bundle_gather(struct bundle *const *from, const char *const *names, size_t n);
+/* The same files judged with another `last`. */
+struct bundle *bundle_again(const struct bundle *b, const struct bundle *last);
 struct bundle *bundle_ref(struct bundle *b);
 void bundle_unref(struct bundle **b);
 const struct bundle_entry *bundle_find(const struct bundle *b, const char *name);

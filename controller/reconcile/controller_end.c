@@ -150,14 +150,19 @@ static const char *ask_dependents(struct controller *c, const struct guest *aski
 	for (size_t i = 0; i < c->n_guests; i++) {
 		const struct guest *g = c->guests[i];
 
-		if (g == asking || !guest_vmid(g) || !depends_on(g, name))
+		if (g == asking || !guest_vmid(g))
 			continue;
 		/* What was released asks for nothing any more. */
-		if (!guest_manifest(g) && !guest_is_ordered(g))
+		bool asks = guest_manifest(g) || guest_is_ordered(g);
+		bool missed = guest_is_missed(g);
+		if (!missed && (!asks || !depends_on(g, name)))
 			continue;
 		free(c->peril[PERIL_DEPENDENT]);
 		c->peril[PERIL_DEPENDENT] =
-		    mem_printf("%s depends on it and is still there", guest_name(g));
+		    missed ? mem_printf("%s may depend on it: its manifest has findings, and no "
+					"good version of it is known",
+				 guest_name(g))
+			   : mem_printf("%s depends on it and is still there", guest_name(g));
 		return c->peril[PERIL_DEPENDENT];
 	}
 	return NULL;

@@ -104,6 +104,8 @@ bool guest_is_settled(const struct guest *g);
 bool guest_is_leaving(const struct guest *g);
 /* Its end is ordered, by its manifest or by the lack of one, and nothing written forbids it. */
 bool guest_is_ordered(const struct guest *g);
+/* Its manifest is there with findings, and no version of it is in force or known. */
+bool guest_is_missed(const struct guest *g);
 /* Disks of its VM are linked to those of the template. */
 bool guest_is_linked_to(const struct guest *g, uint32_t vmid);
 /* The manifest in force, NULL = it is gone. Borrowed. */

@@ -33,6 +33,11 @@ bool guest_is_pruned(struct guest *g)
 	return g->parting != NULL;
 }
 
+bool guest_is_missed(const struct guest *g)
+{
+	return bundle_is_missed(g->bundle, g->name, g->rec.good_path);
+}
+
 bool guest_is_ordered(const struct guest *g)
 {
 	const struct kv *said = &g->rec.parting;

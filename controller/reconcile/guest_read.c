@@ -378,10 +378,16 @@ static void orphan(struct guest *g)
 	}
 	g->gone_seen = g->hidden_seen = 0;
 	g->current = true;
-	guest_set_status(g, PLAN_OFF, REASON_ORPHANED,
-	    g->rec.vmid ? "the manifest is gone; the VM is left as it is"
-			: "the manifest is gone, and there is no VM of it",
-	    NULL);
+	if (guest_is_missed(g))
+		guest_set_status(g, PLAN_STALLED, REASON_MANIFEST_INVALID,
+		    "the manifest has findings, and no good version of it is known; the VM is left "
+		    "as it is",
+		    NULL);
+	else
+		guest_set_status(g, PLAN_OFF, REASON_ORPHANED,
+		    g->rec.vmid ? "the manifest is gone; the VM is left as it is"
+				: "the manifest is gone, and there is no VM of it",
+		    NULL);
 	guest_settle(g);
 }
 

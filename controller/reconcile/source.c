@@ -1,5 +1,6 @@
 #include "source.h"
 
+#include "history.h"
 #include "log.h"
 
 #include <stdlib.h>
@@ -8,7 +9,6 @@
 #define MAGIC 0x53524345u
 #define BACKOFF_MIN_MS 5000
 #define BACKOFF_MAX_MS 120000
-#define OLD_MAX 5000 /* last good versions that are looked for after a restart */
 
 /* What was read of a revision: all files, or the difference to what is in force. */
 struct files {
@@ -17,12 +17,6 @@ struct files {
 	struct strs gone;
 	bool differ; /* it is the difference */
 	bool gaps;   /* some are lost */
-};
-
-/* A version that was good once. */
-struct old {
-	char *name, *rev, *path;
-	struct bundle *bundle;
 };
 
 struct source {
@@ -43,8 +37,7 @@ struct source {
 	/* of the revision that is being read */
 	char *rev, *new_subject;
 	struct files files;
-	struct old *old;
-	size_t n_old, cap_old, at_old;
+	struct history *history;
 };
 
 static const char *const state_names[] = {
@@ -110,15 +103,7 @@ static void files_add(struct source *s, const struct gitport_file *g)
 static void drop_reading(struct source *s)
 {
 	files_fini(&s->files);
-	for (size_t i = 0; i < s->n_old; i++) {
-		free(s->old[i].name);
-		free(s->old[i].rev);
-		free(s->old[i].path);
-		bundle_unref(&s->old[i].bundle);
-	}
-	free(s->old);
-	s->old = NULL;
-	s->n_old = s->cap_old = s->at_old = 0;
+	history_free(&s->history);
 	mem_free_str(&s->rev);
 	mem_free_str(&s->new_subject);
 }
@@ -225,7 +210,8 @@ static void publish(struct source *s, struct bundle *b)
 	s->o.on_bundle(s->o.arg);
 }
 
-static void decode(struct source *s, const struct bundle *last)
+/* Last good versions that nothing in force has are read first. */
+static void decode(struct source *s)
 {
 	_cleanup_err_ struct err *e = NULL;
 	const struct bundle_change change = {.files = s->files.v,
@@ -235,77 +221,39 @@ static void decode(struct source *s, const struct bundle *last)
 	    .all = !s->files.differ};
 	struct bundle *b = NULL;
 
-	if (bundle_update(s->rev, &change, last, &b, &e) < 0) {
+	if (bundle_update(s->rev, &change, s->bundle, &b, &e) < 0) {
 		failed(s, "the new revision is not taken", e);
 		return;
 	}
-	publish(s, b);
-}
-
-/* Last good versions are needed when a manifest on record is missing and something has findings:
- * the missing one may be the broken one. */
-static bool plan_history(struct source *s)
-{
-	_cleanup_err_ struct err *e = NULL;
-	const struct record *rec;
-	struct bundle *b = NULL;
-	const char *name;
-
-	if (s->bundle || bundle_build(s->rev, s->files.v, s->files.n, NULL, &b, &e) < 0)
-		return false;
-	if (diags_errors(&b->diags) || b->incomplete) {
-		for (size_t i = 0; s->o.on_record(s->o.arg, i, &name, &rec); i++) {
-			if (!rec->good_rev || !rec->good_path || bundle_find(b, name) ||
-			    strcmp(rec->good_rev, s->rev) == 0 || s->n_old >= OLD_MAX)
-				continue;
-			MEM_PUSH_ROOM(s->old, s->n_old, s->cap_old);
-			s->old[s->n_old++] = (struct old){.name = mem_strdup(name),
-			    .rev = mem_strdup(rec->good_rev),
-			    .path = mem_strdup(rec->good_path)};
-		}
+	s->history = history_new(b, s->o.on_record, s->o.arg);
+	if (!s->history) {
+		publish(s, b);
+		return;
 	}
 	bundle_unref(&b);
-	return s->n_old > 0;
-}
-
-static void history_done(struct source *s)
-{
-	struct bundle **from = mem_calloc(s->n_old, sizeof(*from)), *last;
-	const char **names = mem_calloc(s->n_old, sizeof(*names));
-	size_t n = 0;
-
-	for (size_t i = 0; i < s->n_old; i++) {
-		if (!s->old[i].bundle)
-			continue;
-		from[n] = s->old[i].bundle;
-		names[n++] = s->old[i].name;
-	}
-	last = bundle_gather(from, names, n);
-	free(from);
-	free(names);
-	decode(s, last);
-	bundle_unref(&last);
+	enter(s, SOURCE_HISTORY);
 }
 
 static void on_old(void *arg, const struct gitport_result *res)
 {
 	_cleanup_err_ struct err *e = NULL;
 	struct source *s = arg;
-	struct old *o = &s->old[s->at_old];
 
 	s->job = 0;
-	if (res->err) {
-		log_warn("git", "the last good version of %s (%.12s) cannot be read: %s, ignoring",
-		    o->name, o->rev, err_msg(res->err));
-	} else if (res->n_files == 1 && res->files[0].data) {
-		struct bundle_file f = {
-		    .path = o->path, .data = res->files[0].data, .len = res->files[0].len};
+	if (history_take(s->history, res, &e) != 0)
+		failed(s, "the last good version of a manifest cannot be read", e);
+	else
+		enter(s, SOURCE_HISTORY);
+}
 
-		if (bundle_build(o->rev, &f, 1, NULL, &o->bundle, &e) < 0)
-			log_warn("git", "%s at %.12s: %s, ignoring", o->path, o->rev, err_msg(e));
-	}
-	s->at_old++;
-	enter(s, SOURCE_HISTORY);
+static void read_history(struct source *s)
+{
+	const char *rev, *path;
+
+	if (history_next(s->history, &rev, &path))
+		s->job = s->o.git->ops->read_old(s->o.git, rev, inner_path(s, path), on_old, s);
+	else
+		publish(s, history_end(s->history, s->bundle));
 }
 
 static void on_files(void *arg, const struct gitport_result *res)
@@ -361,10 +309,8 @@ static void go_on(struct source *s)
 		s->doubt = TAKE(s->new_doubt);
 		drop_reading(s);
 		enter(s, SOURCE_IDLE);
-	} else if (plan_history(s)) {
-		enter(s, SOURCE_HISTORY);
 	} else {
-		decode(s, s->bundle);
+		decode(s);
 	}
 }
 
@@ -509,12 +455,7 @@ static void enter(struct source *s, enum source_state next)
 		compare(s);
 		return;
 	case SOURCE_HISTORY:
-		if (s->at_old == s->n_old) {
-			history_done(s);
-			return;
-		}
-		s->job = git->read_old(s->o.git, s->old[s->at_old].rev,
-		    inner_path(s, s->old[s->at_old].path), on_old, s);
+		read_history(s);
 		return;
 	case SOURCE_BACKOFF:
 		sleep_for(s, backoff(s));

@@ -13,7 +13,7 @@
 #include "bundle.h"
 #include "clock.h"
 #include "gitport.h"
-#include "record.h"
+#include "history.h"
 
 enum source_state {
 #define SOURCE(code, name, doc) SOURCE_##code,
@@ -40,8 +40,7 @@ struct source_opts {
 	void (*on_bundle)(void *arg);
 	/* source_problem began, changed or ended. */
 	void (*on_problem)(void *arg);
-	/* The i-th VM on record, for last good versions after a restart; false at the end. */
-	bool (*on_record)(void *arg, size_t i, const char **ret_name, const struct record **ret);
+	history_records on_record; /* for last good versions */
 	void *arg;
 };
 

@@ -113,6 +113,20 @@ void memgit_rewind(struct memgit *g, size_t n)
 	}
 }
 
+void memgit_forget(struct memgit *g, const char *rev)
+{
+	struct branch *from = &g->watched, *to = &g->dropped;
+	size_t i = 0;
+
+	while (i < from->n && strcmp(from->v[i].oid, rev) != 0)
+		i++;
+	if (i == from->n)
+		return;
+	MEM_PUSH_ROOM(to->v, to->n, to->cap);
+	to->v[to->n++] = from->v[i];
+	memmove(&from->v[i], &from->v[i + 1], (--from->n - i) * sizeof(*from->v));
+}
+
 void memgit_foreign_status(struct memgit *g, const char *path, const char *text)
 {
 	_cleanup_kv_ struct kv files = {0};

@@ -27,6 +27,8 @@ void memgit_free(struct memgit **g);
 void memgit_commit(struct memgit *g, const struct kv *files, const char *subject);
 /* The branch is set back by so many commits (force-push). */
 void memgit_rewind(struct memgit *g, size_t n);
+/* One revision of the watched branch cannot be read any more. */
+void memgit_forget(struct memgit *g, const char *rev);
 /* Somebody else pushes to the status branch. */
 void memgit_foreign_status(struct memgit *g, const char *path, const char *text);
 const char *memgit_head(const struct memgit *g); /* "" = none */
