@@ -167,7 +167,7 @@ void controller_lease_reported(struct controller *c, bool well)
 	if (well)
 		lease_claim(&c->lease, clock_now(c->clock));
 	else if (reporter_problem(c->reporter))
-		lease_fail(&c->lease);
+		lease_fail(&c->lease, clock_now(c->clock));
 }
 
 enum reason controller_held(void *arg)
@@ -183,6 +183,6 @@ enum reason controller_held(void *arg)
 	if (c->lease.lost)
 		return REASON_REPLACED;
 	if (c->lease.began && !c->lease.claimed && reporter_problem(c->reporter))
-		lease_fail(&c->lease);
+		lease_fail(&c->lease, clock_now(c->clock));
 	return lease_may(&c->lease, clock_now(c->clock)) ? REASON_IN_SYNC : REASON_TAKING_OVER;
 }

@@ -47,8 +47,10 @@ void lease_claim(struct lease *l, int64_t now)
 	l->claimed = true;
 }
 
-void lease_fail(struct lease *l)
+void lease_fail(struct lease *l, int64_t now)
 {
+	if (!l->failed)
+		l->failed_at = now;
 	l->failed = true;
 }
 
@@ -57,7 +59,7 @@ bool lease_is_taking_over(const struct lease *l, int64_t now)
 	if (l->lost)
 		return false;
 	if (!l->claimed)
-		return !l->failed;
+		return !l->failed || (l->before && now < l->failed_at + LEASE_PATIENCE_MS);
 	return l->before && now < l->claimed_at + l->hold_ms;
 }
 

@@ -14,11 +14,14 @@
 
 #include "mem.h"
 
+/* For so long a successor that cannot report does not act: the one before cannot know of it. */
+#define LEASE_PATIENCE_MS 600000
+
 struct lease {
 	char *own;
 	char *before; /* the instance in the report when this one began; NULL = none */
 	bool began, claimed, failed, lost;
-	int64_t claimed_at;
+	int64_t claimed_at, failed_at; /* for the first time */
 	int64_t hold_ms; /* for which the other one may not have seen that it was replaced */
 };
 
@@ -32,8 +35,9 @@ bool lease_look(struct lease *l, const char *seen);
 void lease_yield(struct lease *l);
 /* Our instance stands in the report. */
 void lease_claim(struct lease *l, int64_t now);
-/* It could not be written: whoever cannot report goes on all the same. */
-void lease_fail(struct lease *l);
+/* It could not be written: whoever cannot report goes on all the same, a successor after
+ * LEASE_PATIENCE_MS. */
+void lease_fail(struct lease *l, int64_t now);
 /* Another instance acted until now, or may still. */
 bool lease_is_taking_over(const struct lease *l, int64_t now);
 /* Nothing stands against acting. */

@@ -74,11 +74,12 @@ void play_hide(struct play *p, int64_t vmid)
 	p->hidden = vmid;
 }
 
-/* What nobody put on record and nobody may see cannot be known. */
+/* What nobody put on record and nobody may see cannot be known; of two instances the one that acts
+ * may not have it on record yet. */
 static bool is_on_record(const struct play *p, const char *name, int64_t vmid)
 {
-	const struct status *s =
-	    p->w->controller && !p->w->observe_only ? controller_status(p->w->controller) : NULL;
+	bool acts = p->w->controller && !p->w->observe_only && !p->rival.controller;
+	const struct status *s = acts ? controller_status(p->w->controller) : NULL;
 
 	for (size_t i = 0; s && i < s->n_vms; i++)
 		if (strcmp(s->vms[i]->name, name) == 0)

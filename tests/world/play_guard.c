@@ -71,11 +71,18 @@ static bool is_quiet(const struct sim_entry *e)
 	return true;
 }
 
+/* Not so a clone, which is made on the source's node and goes to its own when it is done, whoever
+ * has started it a moment before. */
+static bool is_move(const struct sim_entry *e)
+{
+	return strcmp(e->effect, "node") == 0 && !text_ends(e->path, "/clone");
+}
+
 static void guard_disruption(
     struct play *p, const struct guard_vm *v, const struct manifest *m, const struct sim_entry *e)
 {
 	bool write = strcmp(e->effect, "set") == 0 || strcmp(e->effect, "delete") == 0;
-	bool moved = strcmp(e->effect, "node") == 0;
+	bool moved = is_move(e);
 
 	/* On the way to an end that was ordered nobody is spared, and what waited for a start takes
 	 * effect with it. */
@@ -141,8 +148,7 @@ static void guard_own(struct play *p, const struct sim_entry *e)
 {
 	struct guard_vm *v = vm_of(p, e->vmid);
 	const struct manifest *m = manifest_of(p, judge_name_of(&p->judge, e->vmid));
-	/* A clone is made on the source's node and then belongs to its own. */
-	bool moved = strcmp(e->effect, "node") == 0 && !text_ends(e->path, "/clone");
+	bool moved = is_move(e);
 	bool stopped = strcmp(e->effect, "stop") == 0;
 
 	if (strcmp(e->key, "description") == 0 && text_ends(e->path, "/clone") && e->after)

@@ -197,8 +197,9 @@ void play_meanwhile(void *arg, const char *method, const char *path)
 		if (!m || m->lost)
 			return;
 		v = world_vmstat(w, m->name);
-		/* A copy of the very VM under its number: known by its UUID, once that is known. */
-		if (looks == 1 && desc && v && v->record.uuid)
+		/* A copy of the very VM under its number: known by its UUID, once that is known,
+		 * of two instances to both. */
+		if (looks == 1 && desc && v && v->record.uuid && !p->rival.controller)
 			kv_set(&set, "description", desc);
 		if (looks)
 			kv_set(&set, "tags", "ramet");

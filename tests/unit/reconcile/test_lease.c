@@ -76,13 +76,29 @@ static void test_cannot_report(void **state)
 	struct lease l;
 
 	(void)state;
+	lease_init(&l, "one", HOLD);
+	lease_begin(&l, NULL, 1000);
+	lease_fail(&l, 2000);
+	assert_true(lease_may(&l, 2000));
+	lease_fini(&l);
+}
+
+/* The one before may be alive, and sees nothing of a report that is not there. */
+static void test_successor_cannot_report(void **state)
+{
+	struct lease l;
+
+	(void)state;
 	lease_init(&l, "two", HOLD);
 	lease_begin(&l, "one", 1000);
-	lease_fail(&l);
-	assert_true(lease_may(&l, 2000));
+	lease_fail(&l, 2000);
+	assert_false(lease_may(&l, 2000));
+	lease_fail(&l, 300000); /* another failure does not begin it anew */
+	assert_false(lease_may(&l, 2000 + LEASE_PATIENCE_MS - 1));
+	assert_true(lease_may(&l, 2000 + LEASE_PATIENCE_MS));
 	assert_false(lease_look(&l, "one")); /* known since the beginning */
 	assert_true(lease_look(&l, "three"));
-	assert_false(lease_may(&l, 3000));
+	assert_false(lease_may(&l, 3000 + LEASE_PATIENCE_MS));
 	lease_fini(&l);
 }
 
@@ -94,6 +110,7 @@ int main(void)
 	    cmocka_unit_test(test_takes_over),
 	    cmocka_unit_test(test_somebody_was_quicker),
 	    cmocka_unit_test(test_cannot_report),
+	    cmocka_unit_test(test_successor_cannot_report),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
