@@ -4,6 +4,7 @@
 #define GONE_LOOKS 2 /* views of the cluster, one after the other, before "gone" is believed */
 #define HIDDEN_LOOKS 3
 #define BRIDGES_MS 10000
+#define READ_MS 300000 /* of a VM whose manifest went meanwhile */
 #define BRIDGES_MAX 10000
 
 static void access_lost(struct guest *g, const char *text)
@@ -56,6 +57,7 @@ static void on_look(
 	const struct obs_row *row = obs_cluster_row(inventory_view(g->env->inventory), vmid_of(g));
 
 	CHECK_OBJ(g, GUEST_MAGIC);
+	clock_cancel(g->env->clock, &g->timer);
 	gate_give(g->env->gate, &g->read_ticket);
 	if (end != LOOK_OK) {
 		read_failed(g, end, why);
@@ -71,6 +73,29 @@ static void on_look(
 		g->turn->guest.pool_known = row->pool || inventory_pools_known(g->env->inventory);
 	}
 	guest_look_loose(g);
+}
+
+static int64_t read_ms(const struct guest *g)
+{
+	const struct resource *want = guest_wanted(g);
+
+	return want ? resource_int(want, ATTR_timeouts_read) : READ_MS;
+}
+
+/* Each answer has its own time; this is for all of them together. */
+static void on_late(void *arg)
+{
+	struct guest *g = arg;
+	_cleanup_str_ char *time = value_print_duration(read_ms(g));
+	_cleanup_str_ char *text =
+	    mem_printf("reading the VM takes longer than timeouts.read (%s)", time);
+
+	CHECK_OBJ(g, GUEST_MAGIC);
+	g->timer = 0;
+	look_cancel(&g->look);
+	gate_give(g->env->gate, &g->read_ticket);
+	g->fails++;
+	guest_wait(g, REASON_RETRYING, text, guest_backoff(g), false);
 }
 
 static void on_read_ticket(void *arg, gate_ticket t)
@@ -89,6 +114,8 @@ static void on_read_ticket(void *arg, gate_ticket t)
 	}
 	guest_enter(g, GUEST_READ);
 	g->look = look_start(g->env->pve, row->vmid, row->node, false, on_look, g);
+	clock_cancel(g->env->clock, &g->timer);
+	g->timer = clock_timer(g->env->clock, read_ms(g), on_late, g);
 }
 
 static void queue_read(struct guest *g)
