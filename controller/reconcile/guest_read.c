@@ -140,6 +140,26 @@ static void node_away(struct guest *g, const char *text)
 		guest_wait(g, REASON_NODE_OFFLINE, text, 30000, true);
 }
 
+/* Its configuration lies under a node that is none of the cluster, where nobody can read it, now or
+ * later. True: that is told. */
+static bool is_nowhere(struct guest *g, const struct obs_row *row, const char *what)
+{
+	const struct obs_cluster *view = inventory_view(g->env->inventory);
+
+	if (!view->complete || !view->n_nodes || obs_cluster_node(view, row->node))
+		return false;
+	_cleanup_str_ char *text = mem_printf(
+	    "%s %u lies under %s, which is no node of the cluster: it was removed, or has another "
+	    "name now",
+	    what, row->vmid, row->node);
+	_cleanup_str_ char *hint =
+	    mem_printf("as root, for a NODE of the cluster that reaches its disks: mv "
+		       "/etc/pve/nodes/%s/qemu-server/%u.conf /etc/pve/nodes/NODE/qemu-server/",
+		row->node, row->vmid);
+	guest_stall(g, REASON_NODE_UNKNOWN, text, hint);
+	return true;
+}
+
 /* Without an answer nobody knows the bridges, and the plan does without. */
 static void on_bridges(void *arg, const struct pvereq_result *a)
 {
@@ -219,7 +239,7 @@ static void read_source(struct guest *g)
 		guest_plan_turn(g);
 	} else if (node && !node->online) {
 		node_away(g, "the template's node is not reachable");
-	} else {
+	} else if (!is_nowhere(g, row, "the template")) {
 		guest_enter(g, GUEST_SOURCE);
 		bool brief = !resource_str(g->want, ATTR_clone_snapshot_name);
 		g->look = look_start(g->env->pve, vmid, row->node, brief, on_source, g);
@@ -352,7 +372,7 @@ static void locate(struct guest *g)
 		plan_container(g, row);
 	else if (node && !node->online)
 		node_away(g, NULL);
-	else if (!awaits_pool(g))
+	else if (!is_nowhere(g, row, "VM") && !awaits_pool(g))
 		queue_read(g);
 }
 

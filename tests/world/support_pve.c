@@ -13,6 +13,7 @@ struct call {
 	cluster_cb cb;
 	void *arg;
 	char *node; /* that it went to */
+	char *path;
 	struct call *prev, *next;
 };
 
@@ -31,6 +32,8 @@ struct port {
 	} others; /* asked in turn when one does not answer; n 0: always the one */
 	void (*hook)(void *arg, const char *method, const char *path);
 	void *hook_arg;
+	char *(*say)(void *arg, const char *path, const char *body);
+	void *say_arg;
 	struct fates fates;
 };
 
@@ -47,6 +50,7 @@ static void call_free(struct call *c)
 	if (c->next)
 		c->next->prev = c->prev;
 	free(c->node);
+	free(c->path);
 	free(c);
 }
 
@@ -82,6 +86,8 @@ static void on_sim(void *arg, const struct sim_reply *reply)
 {
 	struct call *c = arg;
 	struct cluster_reply r = {.transport = CLUSTER_REPLIED, .reason = "", .body = ""};
+	struct port *p = c->port;
+	_cleanup_str_ char *said = NULL;
 
 	switch (reply->cut) {
 	case SIM_CUT_NONE:
@@ -102,6 +108,12 @@ static void on_sim(void *arg, const struct sim_reply *reply)
 		break;
 	case SIM_CUT__MAX:
 		break;
+	}
+	if (p->say && r.transport == CLUSTER_REPLIED)
+		said = p->say(p->say_arg, c->path, r.body);
+	if (said) {
+		r.body = said;
+		r.body_len = strlen(said);
 	}
 	answer(c, &r);
 }
@@ -125,7 +137,8 @@ static cluster_id port_submit(
 	    .path = req->path,
 	    .params = req->params,
 	    .authorization = p->authorization,
-	    .node = req->node && req->node[0] ? req->node : p->entry,
+	    /* Who makes up answers may make up nodes. */
+	    .node = req->node && req->node[0] && !p->say ? req->node : p->entry,
 	    .tree = p->trees};
 	struct call *c = mem_alloc(sizeof(*c));
 	enum fate fate;
@@ -133,6 +146,7 @@ static cluster_id port_submit(
 	p->count++;
 	c->port = p;
 	c->node = mem_strdup(q.node);
+	c->path = mem_strdup(req->path);
 	c->cb = cb;
 	c->arg = arg;
 	c->id = slots_add(&p->slots, c);
@@ -217,6 +231,13 @@ void simport_set_hook(struct cluster_port *p,
 {
 	((struct port *)p)->hook = hook;
 	((struct port *)p)->hook_arg = arg;
+}
+
+void simport_set_mouth(
+    struct cluster_port *p, char *(*say)(void *arg, const char *path, const char *body), void *arg)
+{
+	((struct port *)p)->say = say;
+	((struct port *)p)->say_arg = arg;
 }
 
 void simport_set_fates(struct cluster_port *p, const struct fates *f)

@@ -23,6 +23,10 @@ void simport_free(struct cluster_port **p);
 void simport_set_hook(struct cluster_port *p,
     void (*hook)(void *arg, const char *method, const char *path), void *arg);
 void simport_set_fates(struct cluster_port *p, const struct fates *f);
+/* What the simulated cluster cannot be made to say: is given each answer, and gives another one, or
+ * NULL to leave it as it is. Caller frees. */
+void simport_set_mouth(
+    struct cluster_port *p, char *(*say)(void *arg, const char *path, const char *body), void *arg);
 /* Several endpoints: after a failed call the next node is asked. The names are not copied. */
 void simport_set_entries(struct cluster_port *p, const char *const *nodes, size_t n);
 /* Counts the answers that arrive. */

@@ -1,0 +1,119 @@
+/* Nodes that were removed from the cluster, or have another name now. */
+#include "support_world.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define HOUR_MS 3600000
+#define MANIFEST(name)                                                                    \
+	"apiVersion: ramet.dev/v1\nkind: ClonedVM\nmetadata: { name: " name " }\nspec:\n" \
+	"  node_name: pve1\n  clone: { source_vm_id: 9000, full: false }\n"
+
+static void commit(struct world *w, const char *name, const char *yaml)
+{
+	_cleanup_kv_ struct kv files = {0};
+
+	kv_set(&files, name, yaml);
+	memgit_commit(w->git, &files, name);
+}
+
+static void assert_has(const char *text, const char *part)
+{
+	if (!text || !strstr(text, part))
+		fail_msg("no \"%s\" in \"%s\"", part, text ? text : "");
+}
+
+/* The guest whose configuration lies elsewhere. */
+struct stray {
+	int64_t vmid;
+	bool on;
+};
+
+static char *say(void *arg, const char *path, const char *body)
+{
+	const struct stray *s = arg;
+	_cleanup_str_ char *id = mem_printf("\"vmid\":%lld,", (long long)s->vmid);
+	const char *at = s->on && text_eq(path, "/cluster/resources") ? strstr(body, id) : NULL;
+	const char *from = at, *node;
+
+	while (from && from > body && *from != '{')
+		from--;
+	node = from ? strstr(from, "\"pve1\"") : NULL;
+	return node ? mem_printf("%.*s\"old-1\"%s", (int)(node - body), body, node + 6) : NULL;
+}
+
+static struct world *open_world(uint64_t seed, struct stray *s)
+{
+	struct world *w = world_new(seed, NULL);
+
+	w->tell = getenv("RAMET_WORLD_TELL") != NULL;
+	commit(w, "web.yaml", MANIFEST("web-01"));
+	world_start(w, CONTROLLER_RUN);
+	simport_set_mouth(w->port, say, s);
+	assert_true(world_run(w, HOUR_MS, world_all_ready, NULL));
+	return w;
+}
+
+static bool is_told(struct world *w)
+{
+	return world_vmstat(w, "web-01")->reason == REASON_NODE_UNKNOWN;
+}
+
+/* Nobody can read it there, now or later: a person moves its configuration. */
+static void test_a_vm_of_a_node_that_is_none(void **state)
+{
+	struct stray s = {0};
+	struct world *w = open_world(1, &s);
+	const struct vmstat *v;
+	size_t commits;
+
+	(void)state;
+	s.vmid = world_find(w, "web-01", NULL);
+	s.on = true;
+	assert_true(world_run(w, HOUR_MS, is_told, NULL));
+	v = world_vmstat(w, "web-01");
+	assert_has(v->message, "old-1");
+	assert_has(v->hint, "/etc/pve/nodes/old-1/qemu-server/");
+	world_run(w, 60000, NULL, NULL);
+	commits = memgit_status_commits(w->git);
+	world_run(w, HOUR_MS, NULL, NULL);
+	assert_int_equal(memgit_status_commits(w->git), commits);
+	/* As soon as it is moved, all is well. */
+	s.on = false;
+	assert_true(world_run(w, 60000, world_all_ready, NULL));
+	world_free(&w);
+}
+
+/* The same of a template. */
+static void test_a_template_of_a_node_that_is_none(void **state)
+{
+	struct stray s = {.vmid = 9000};
+	struct world *w = open_world(2, &s);
+
+	(void)state;
+	s.on = true;
+	world_run(w, 60000, NULL, NULL);
+	commit(w, "web.yaml", MANIFEST("web-01") "---\n" MANIFEST("db-01"));
+	world_run(w, 300000, NULL, NULL);
+	assert_int_equal(world_vmstat(w, "db-01")->reason, REASON_NODE_UNKNOWN);
+	assert_has(world_vmstat(w, "db-01")->message, "the template 9000");
+	assert_int_equal(world_find(w, "db-01", NULL), 0);
+	s.on = false;
+	assert_true(world_run(w, HOUR_MS, world_all_ready, NULL));
+	world_free(&w);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_a_vm_of_a_node_that_is_none),
+	    cmocka_unit_test(test_a_template_of_a_node_that_is_none),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
