@@ -284,6 +284,35 @@ static void total_came(struct pvetask *t, const struct pvereq_result *res)
 	kv_fini(&params);
 }
 
+/* "qemu-img: error while writing: No space left on device": of a program, and no line of PVE's. */
+static bool is_said_by_program(const char *line)
+{
+	size_t n = strspn(line, "abcdefghijklmnopqrstuvwxyz0123456789-_./");
+
+	return n > 0 && line[n] == ':' && line[n + 1] == ' ';
+}
+
+/* Of a command that failed PVE tells only its number; what it said last comes first then. */
+static void explain(struct pvetask *t)
+{
+	const char *said = NULL;
+	struct pveerr err;
+
+	if (t->res.end != PVETASK_FAILED ||
+	    (!strstr(t->text, "failed: exit code ") && !strstr(t->text, "exited with code ")))
+		return;
+	for (size_t i = 0; i < t->log.n; i++)
+		if (is_said_by_program(t->log.v[i]))
+			said = t->log.v[i];
+	if (!said)
+		return;
+	if (t->err.reason == PVE_OTHER && pveerr_find(said, &err) && err.reason == PVE_NO_SPACE)
+		t->err.reason = err.reason;
+	char *both = mem_printf("%s; %s", said, t->text);
+	free(t->text);
+	t->text = both;
+}
+
 static void tail_came(struct pvetask *t, const struct pvereq_result *res)
 {
 	size_t n = jsn_len(res->data);
@@ -292,6 +321,7 @@ static void tail_came(struct pvetask *t, const struct pvereq_result *res)
 		if (line)
 			strs_add_take(&t->log, text_oneline(line, LOG_LINE_CHARS));
 	}
+	explain(t);
 	tell(t);
 }
 

@@ -88,7 +88,7 @@ static void husk(struct op *op)
 
 static bool is_husk(const struct op *op)
 {
-	return op->task_text && text_starts(op->task_text, "clone failed: ");
+	return op->task_text && strstr(op->task_text, "clone failed: ");
 }
 
 /* Something has the number, and the token may not see what. */

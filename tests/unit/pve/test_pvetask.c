@@ -262,6 +262,63 @@ static void every_failure_has_its_class(void **state)
 	}
 }
 
+/* Of a command that failed PVE tells its number and its arguments; what it said is in the log. */
+static void the_log_says_what_a_command_said(void **state)
+{
+	static const struct {
+		const char *exit, *lines, *text;
+		enum pve_reason reason;
+	} rows[] = {
+	    {"clone failed: copy failed: command '/usr/bin/qemu-img convert' failed: exit code 1",
+		"{\"n\":1,\"t\":\"create full clone of drive scsi0\"},"
+		"{\"n\":2,\"t\":\"transferred 1.0 GiB of 2.0 GiB (50.00%)\"},"
+		"{\"n\":3,\"t\":\"qemu-img: error while writing at byte 9: No space left on "
+		"device\"},"
+		"{\"n\":4,\"t\":\"TASK ERROR: clone failed: copy failed: command "
+		"'/usr/bin/qemu-img "
+		"convert' failed: exit code 1\"}",
+		"qemu-img: error while writing at byte 9: No space left on device; clone failed: "
+		"copy "
+		"failed: command '/usr/bin/qemu-img convert' failed: exit code 1",
+		PVE_NO_SPACE},
+	    {"start failed: QEMU exited with code 1",
+		"{\"n\":1,\"t\":\"no physical interface on bridge 'vmbr0'\"},"
+		"{\"n\":2,\"t\":\"kvm: -netdev type=tap: network script failed with status "
+		"65280\"},"
+		"{\"n\":3,\"t\":\"TASK ERROR: start failed: QEMU exited with code 1\"}",
+		"kvm: -netdev type=tap: network script failed with status 65280; start failed: "
+		"QEMU "
+		"exited with code 1",
+		PVE_START_FAILED},
+	    /* Nothing is guessed where nothing was said. */
+	    {"command '/usr/bin/false' failed: exit code 1",
+		"{\"n\":1,\"t\":\"trying to acquire lock...\"},{\"n\":2,\"t\":\" OK\"},"
+		"{\"n\":3,\"t\":\"TASK ERROR: command '/usr/bin/false' failed: exit code 1\"}",
+		"command '/usr/bin/false' failed: exit code 1", PVE_OTHER},
+	    {"the moon is full", "{\"n\":1,\"t\":\"moon: No space left on device\"}",
+		"the moon is full", PVE_OTHER},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		_cleanup_str_ char *end = mem_printf(
+		    "{\"data\":{\"status\":\"stopped\",\"exitstatus\":\"%s\"}}", rows[i].exit);
+		_cleanup_str_ char *log = mem_printf("{\"total\":4,\"data\":[%s]}", rows[i].lines);
+		struct fake_answer script[] = {{.status = 200, .body = end},
+		    {.status = 200, .body = "{\"total\":4,\"data\":[{\"n\":1,\"t\":\"x\"}]}"},
+		    {.status = 200, .body = log}};
+		struct bench b;
+
+		start(&b, script, ARRAY_LEN(script), &(struct pvetask_opts){0});
+		vclock_run_until(b.v, 60000);
+		assert_int_equal(b.s.res.end, PVETASK_FAILED);
+		assert_int_equal(b.s.res.reason, rows[i].reason);
+		assert_int_equal(b.s.res.outcome, PVE_AMBIGUOUS);
+		assert_string_equal(b.s.text, rows[i].text);
+		stop(&b);
+	}
+}
+
 static void a_task_without_an_end_is_lost(void **state)
 {
 	(void)state;
@@ -428,6 +485,7 @@ int main(void)
 	    cmocka_unit_test(a_task_is_polled_until_it_is_ok),
 	    cmocka_unit_test(warnings_come_with_the_log),
 	    cmocka_unit_test(every_failure_has_its_class),
+	    cmocka_unit_test(the_log_says_what_a_command_said),
 	    cmocka_unit_test(a_task_without_an_end_is_lost),
 	    cmocka_unit_test(a_node_that_comes_back_in_time_is_waited_for),
 	    cmocka_unit_test(a_node_that_stays_away_loses_the_task),
