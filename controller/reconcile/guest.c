@@ -100,6 +100,8 @@ void guest_free(struct guest **gp)
 	free(g->storage);
 	free(g->last_step);
 	free(g->vain_digest);
+	free(g->full_step);
+	free(g->full_text);
 	free(g->sized_slot);
 	free(g->size_told);
 	free(g->nonce);
@@ -443,6 +445,7 @@ void guest_want(struct guest *g, struct bundle *b, const struct bundle_entry *en
 	if (!first) {
 		g->fails = 0;
 		guest_retry_tags(g);
+		mem_free_str(&g->full_step);
 		g->fight_since = clock_wall(g->env->clock);
 		mem_free_str(&g->last_step);
 	}

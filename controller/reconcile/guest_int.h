@@ -83,7 +83,10 @@ struct guest {
 					   -1 */
 	unsigned vain;			/* how often in a row it was, without an effect */
 	char *vain_digest;		/* of the VM when it was left alone for that */
-	char *sized_slot;		/* of the plan's input */
+	char *full_step, *full_text;	/* what a full storage did not let be done, and its words */
+	int64_t full_at;		/* when */
+	uint64_t full_avail; /* what the storages of the step had left after that; 0 = unknown */
+	char *sized_slot;    /* of the plan's input */
 	uint64_t sized_gb;
 	char *size_told; /* step whose size was written in its place: once */
 	char *nonce;	 /* for an adoption */
@@ -128,6 +131,8 @@ void guest_note_size(struct guest *g, const struct step *s, bool same);
 bool guest_note_vain(struct guest *g, bool same);
 /* Before a step. True: it is not done again, the guest is stalled. */
 bool guest_is_vain(struct guest *g, const struct step *s);
+/* After a step: one that found its storage full. */
+void guest_note_full(struct guest *g, const struct op_result *r);
 
 /* guest.c */
 void guest_enter(struct guest *g, enum guest_state next);

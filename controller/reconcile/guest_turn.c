@@ -297,7 +297,7 @@ static bool needs_person(enum pve_reason why, enum reason *ret)
 	} rows[] = {{PVE_ROOT_ONLY, REASON_ROOT_ONLY}, {PVE_PROTECTED, REASON_PROTECTED},
 	    {PVE_PARAMETER, REASON_REJECTED}, {PVE_UNSUPPORTED, REASON_NOT_SUPPORTED},
 	    {PVE_HA_MANAGED, REASON_HA_MANAGED}, {PVE_BASE_IN_USE, REASON_LINKED_CLONES},
-	    {PVE_REPLICATED, REASON_REPLICATED}};
+	    {PVE_REPLICATED, REASON_REPLICATED}, {PVE_NO_SPACE, REASON_STORAGE_FULL}};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		if (rows[i].why == why) {
@@ -441,6 +441,7 @@ static void on_op(void *arg, const struct op_result *r)
 	gate_give(g->env->gate, &g->ticket);
 	g->intent_free = false;
 	guest_note_left(g, r);
+	guest_note_full(g, r);
 	if (g->resuming) {
 		guest_end_resumed(g, r);
 		op_cancel(&g->op);

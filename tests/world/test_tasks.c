@@ -100,9 +100,80 @@ static void test_a_task_beyond_its_time(void **state)
 	world_free(&w);
 }
 
+static bool is_full(struct world *w)
+{
+	const struct vmstat *v = world_vmstat(w, "web-01");
+
+	return v && v->reason == REASON_STORAGE_FULL;
+}
+
+static const struct sim_fault full = {.kind = SIM_FAULT_TASK_ERROR,
+    .method = "POST",
+    .path = "*/clone",
+    .probability = 1.0,
+    .text = "clone failed: qemu-img: error while writing at byte 9: No space left on device"};
+
+/* Each try fills the storage to its end, and other guests live there: it is not tried with each
+ * reading, but when there is more space than there was, and otherwise once in an hour. */
+static void test_a_full_storage_is_not_filled_again_and_again(void **state)
+{
+	struct world *w = open_world(3);
+	struct count c = {.end = "/clone"};
+	size_t commits;
+
+	(void)state;
+	sim_fault_add(w->sim, &full);
+	commit(w, "", "first");
+	world_start(w, CONTROLLER_RUN);
+	simport_set_hook(w->port, count, &c);
+	must(w, world_run(w, HOUR_MS, is_full, NULL), "not told that the storage is full");
+	assert_int_equal(c.n, 1);
+	assert_has(world_vmstat(w, "web-01")->message, "No space left on device");
+	world_run(w, 15 * 60000, NULL, NULL);
+	commits = memgit_status_commits(w->git);
+	world_run(w, 40 * 60000, NULL, NULL);
+	must(w, is_full(w), "not full any more");
+	assert_int_equal(c.n, 1);
+	assert_int_equal(memgit_status_commits(w->git), commits);
+	world_run(w, 2 * HOUR_MS, NULL, NULL);
+	assert_in_range(c.n, 2, 4);
+	/* A merge is a wish to try. */
+	c.n = 0;
+	sim_fault_clear(w->sim);
+	commit(w, "  description: smaller\n", "second");
+	must(w, world_run(w, 300000, world_all_ready, NULL), "not tried after a merge");
+	assert_int_equal(c.n, 1);
+	world_free(&w);
+}
+
+/* Another VM goes, and its disks with it. */
+static void test_space_that_is_freed(void **state)
+{
+	struct world *w = open_world(5);
+	struct count c = {.end = "/clone"};
+	_cleanup_kv_ struct kv conf = {0};
+
+	(void)state;
+	kv_set(&conf, "scsi0", "shared:100");
+	assert_int_equal(sim_human_create(w->sim, 500, "pve2", "ops@pam", &conf, NULL), 0);
+	sim_fault_add(w->sim, &full);
+	commit(w, "", "first");
+	world_start(w, CONTROLLER_RUN);
+	simport_set_hook(w->port, count, &c);
+	must(w, world_run(w, HOUR_MS, is_full, NULL), "not told that the storage is full");
+	world_run(w, 15 * 60000, NULL, NULL);
+	assert_int_equal(c.n, 1);
+	sim_fault_clear(w->sim);
+	assert_int_equal(sim_human_delete(w->sim, 500, "ops@pam", NULL), 0);
+	must(w, world_run(w, 15 * 60000, world_all_ready, NULL), "not tried with more space");
+	world_free(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_a_full_storage_is_not_filled_again_and_again),
+	    cmocka_unit_test(test_space_that_is_freed),
 	    cmocka_unit_test(test_a_task_beyond_its_time),
 	};
 
