@@ -49,6 +49,41 @@ static void test_budget(void **state)
 	end_close(w, NULL);
 }
 
+/* The smaller of both numbers counts, and none at all forbids it. */
+static void test_budget_of_the_configuration(void **state)
+{
+	struct vm v[] = {{"vm-a", ""}, {"vm-b", ""}, {"vm-c", ""}};
+	struct world *w = end_open(19, "destroy_budget: { count: 2, percent: 100 }", v, 3);
+	int64_t ids[3];
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		ids[i] = world_find(w, v[i].name, NULL);
+		v[i].more = "  state: absent\n";
+	}
+	end_merge(w, v, 3, "all three");
+	end_must_say(w, "vm-a", REASON_DESTROY_BUDGET);
+	world_run(w, 2 * HOUR_MS, NULL, end_look);
+	assert_int_equal(end_rules.deletes, 0);
+	v[2].more = "";
+	end_allow(ids[0]);
+	end_allow(ids[1]);
+	end_merge(w, v, 3, "two of them");
+	end_must_go(w, "vm-a", ids[0]);
+	end_must_go(w, "vm-b", ids[1]);
+	assert_true(sim_guest_exists(w->sim, ids[2]));
+	end_close(w, NULL);
+
+	v[0].more = "";
+	w = end_open(20, "destroy_budget: { count: 0, percent: 100 }", v, 1);
+	v[0].more = "  state: absent\n";
+	end_merge(w, v, 1, "one");
+	end_must_say(w, "vm-a", REASON_DESTROY_BUDGET);
+	world_run(w, 2 * HOUR_MS, NULL, end_look);
+	assert_int_equal(end_rules.deletes, 0);
+	end_close(w, NULL);
+}
+
 /* Too many at once: none of them, until a person says that they are meant. */
 static void test_budget_stops_all(void **state)
 {
@@ -427,6 +462,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_budget),
+	    cmocka_unit_test(test_budget_of_the_configuration),
 	    cmocka_unit_test(test_budget_stops_all),
 	    cmocka_unit_test(test_no_manifest_at_all),
 	    cmocka_unit_test(test_history),

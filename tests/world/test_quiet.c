@@ -96,6 +96,48 @@ static void test_waiting_for_quorum(void **state)
 	waits_quietly(302, full_yaml, move_yaml);
 }
 
+static int64_t wrote_at;
+static struct clock *hands;
+
+static void note_write(void *arg, const char *method, const char *path)
+{
+	(void)arg;
+	if (!wrote_at && strcmp(method, "POST") == 0 && text_ends(path, "/config"))
+		wrote_at = clock_now(hands);
+}
+
+/* Nobody notices a partition in its first seconds, so what allocates waits until quorum has lasted
+ * 15 s: after it was lost, and after nobody could see whether it was there. */
+static void test_quorum_has_to_last(void **state)
+{
+	struct sim_fault refuse = {.kind = SIM_FAULT_REFUSE, .probability = 1};
+
+	(void)state;
+	for (int blind = 0; blind < 2; blind++) {
+		struct world *w = new_world(305, plain_yaml);
+		int64_t back;
+
+		world_run(w, 120000, NULL, NULL);
+		if (blind)
+			sim_fault_add(w->sim, &refuse);
+		else
+			assert_int_equal(sim_node_quorum(w->sim, NULL, false, NULL), 0);
+		commit(w, disk_yaml, "second");
+		world_run(w, 180000, NULL, NULL);
+		hands = w->clock;
+		wrote_at = 0;
+		simport_set_hook(w->port, note_write, NULL);
+		back = clock_now(w->clock);
+		if (blind)
+			sim_fault_clear(w->sim);
+		else
+			assert_int_equal(sim_node_quorum(w->sim, NULL, true, NULL), 0);
+		must_be_ready(w);
+		assert_true(wrote_at >= back + 15000);
+		world_free(&w);
+	}
+}
+
 #define POOL_YAML(pool) \
 	HEAD("web-01") "  clone: { source_vm_id: 9000, full: false, pool_id: " pool " }\n"
 
@@ -145,6 +187,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_waiting_for_quorum),
+	    cmocka_unit_test(test_quorum_has_to_last),
 	    cmocka_unit_test(test_pool_is_written_once),
 	    cmocka_unit_test(test_silent_storage),
 	};

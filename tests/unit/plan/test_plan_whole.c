@@ -101,6 +101,10 @@ static void own_tag_is_put_on_once(void **state)
 	expect_set(find_step(scene_plan(&s), STEP_CONFIG), "tags", "golden;ramet");
 	scene_synced(&s);
 	expect_verdict(scene_plan(&s), PLAN_IN_SYNC, REASON_IN_SYNC);
+	/* cluster.tag may be empty: then there is none to put on. */
+	s.record.synced_hash[0] = '\0';
+	s.policy.env.tag = "";
+	expect_verdict(scene_plan(&s), PLAN_IN_SYNC, REASON_IN_SYNC);
 	scene_close(&s);
 }
 
