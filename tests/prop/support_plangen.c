@@ -148,6 +148,30 @@ bool plangen_is_leaf_of_guest(const struct attr *a)
 	       !(a->flags & (ATTR_SPECIAL | ATTR_FIXED));
 }
 
+const char *plangen_limits_beside(enum attr_id id)
+{
+	static const struct {
+		enum attr_id id;
+		const char *parts;
+	} rows[] = {{ATTR_disk_speed_read_burstable, "mbps_rd=0.001"},
+	    {ATTR_disk_speed_read_burst_length, "mbps_rd=1,mbps_rd_max=2"},
+	    {ATTR_disk_speed_write_burstable, "mbps_wr=0.001"},
+	    {ATTR_disk_speed_write_burst_length, "mbps_wr=1,mbps_wr_max=2"},
+	    {ATTR_disk_speed_total_burstable, "mbps=0.001"},
+	    {ATTR_disk_speed_total_burst_length, "mbps=1,mbps_max=2"},
+	    {ATTR_disk_speed_iops_read_burstable, "iops_rd=1"},
+	    {ATTR_disk_speed_iops_read_burst_length, "iops_rd=1,iops_rd_max=2"},
+	    {ATTR_disk_speed_iops_write_burstable, "iops_wr=1"},
+	    {ATTR_disk_speed_iops_write_burst_length, "iops_wr=1,iops_wr_max=2"},
+	    {ATTR_disk_speed_iops_total_burstable, "iops=1"},
+	    {ATTR_disk_speed_iops_total_burst_length, "iops=1,iops_max=2"}};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		if (rows[i].id == id)
+			return rows[i].parts;
+	return NULL;
+}
+
 /* ---- random scenes ---- */
 
 static const char *const nets[] = {"net0", "net1", "net5"};
@@ -253,8 +277,12 @@ static void list_leaf(struct resource *r, const struct attr *a, const char *slot
 /* Seldom fits to what the rest of a random guest is: blocked then, and the whole clone with it. */
 static bool is_left_out(const struct attr *a)
 {
-	static const enum attr_id choosy[] = {
-	    ATTR_boot_order, ATTR_cpu_vcpus, ATTR_viommu, ATTR_aw_bits, ATTR_memory_balloon};
+	static const enum attr_id choosy[] = {ATTR_boot_order, ATTR_cpu_vcpus, ATTR_viommu,
+	    ATTR_aw_bits, ATTR_memory_balloon, ATTR_init_ipv4_gateway, ATTR_init_ipv6_gateway,
+	    ATTR_init_ipv4_address, ATTR_init_ipv6_address};
+
+	if (schema_is_in(a, "disk.*.speed"))
+		return plangen_chance(95);
 	for (size_t i = 0; i < ARRAY_LEN(choosy); i++)
 		if (a->id == choosy[i])
 			return plangen_chance(80);

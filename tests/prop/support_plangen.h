@@ -18,6 +18,8 @@ bool plangen_chance(unsigned percent);
 void plangen_value(const struct attr *a, struct value *v);
 /* The row is a leaf of the guest that is written by its value. */
 bool plangen_is_leaf_of_guest(const struct attr *a);
+/* The parts of a drive that this limit of its speed is nothing without; NULL: none. */
+const char *plangen_limits_beside(enum attr_id id);
 /* A guest with unknown keys and parts and volumes of its own. */
 void plangen_conf(struct kv *conf, unsigned vmid);
 struct resource *plangen_manifest(void);

@@ -186,6 +186,15 @@ static bool should_wait(const struct row *r)
 		       r->a->id != ATTR_tablet_device));
 }
 
+/* What a row goes together with. */
+static const struct {
+	enum attr_id id;
+	const char *key, *text;
+} beside[] = {{ATTR_memory_balloon, "memory", "268435456"}, {ATTR_cpu_vcpus, "sockets", "65536"},
+    {ATTR_viommu, "machine", "q35"}, {ATTR_aw_bits, "machine", "q35,viommu=virtio"},
+    {ATTR_boot_order, "usb1", "spice"}, {ATTR_init_ipv4_gateway, "ipconfig0", "ip=10.0.0.5/24"},
+    {ATTR_init_ipv6_gateway, "ipconfig0", "ip6=fd00::5/64"}};
+
 static void open_row(struct row *r)
 {
 	scene_open(&r->s, "");
@@ -201,16 +210,13 @@ static void open_row(struct row *r)
 	r->m.exists = true;
 	if (r->a->id == ATTR_memory_balloon)
 		kv_set(&r->m.guest.current, "balloon", "64");
-	/* What the row goes together with. */
-	static const struct {
-		enum attr_id id;
-		const char *key, *text;
-	} beside[] = {{ATTR_memory_balloon, "memory", "268435456"},
-	    {ATTR_cpu_vcpus, "sockets", "65536"}, {ATTR_viommu, "machine", "q35"},
-	    {ATTR_aw_bits, "machine", "q35,viommu=virtio"}, {ATTR_boot_order, "usb1", "spice"}};
 	for (size_t i = 0; i < ARRAY_LEN(beside); i++)
 		if (beside[i].id == r->a->id)
 			kv_set(&r->m.guest.current, beside[i].key, beside[i].text);
+	const char *limits = plangen_limits_beside(r->a->id);
+	if (limits)
+		kv_setf(&r->m.guest.current, "scsi0", "local-lvm:vm-1204-disk-0,zz=5,%s,size=32G",
+		    limits);
 }
 
 /* What the row's device is nothing without, unless that is the row itself. */

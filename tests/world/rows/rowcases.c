@@ -131,6 +131,10 @@ static const struct attr *core_of(const struct attr *a)
 
 static void add_companion_keys(struct kv *conf, const struct rowcase *c)
 {
+	const char *limits = plangen_limits_beside(c->a->id);
+
+	if (limits)
+		kv_setf(conf, c->slot, "ceph:1,backup=1,%s", limits);
 	if (c->a->id == ATTR_init_ipv4_gateway)
 		kv_set(conf, c->slot, "ip=10.9.0.2/24");
 	else if (c->a->id == ATTR_init_ipv6_gateway)
