@@ -124,6 +124,58 @@ static void add_bridge(
 	add(l, "SDN.Use", mem_printf(BRIDGES "%s", bridge), NULL, r, of);
 }
 
+/* What lies on a storage is read with any right to it; what belongs to a VM, with that to copy it.
+ */
+static void add_volume(
+    struct needs *l, const struct resource *r, const char *volume, const char *of)
+{
+	_cleanup_drive_ struct drive d = {0};
+
+	if (drive_parse(volume, &d, NULL) < 0 || !*d.storage)
+		return;
+	const char *name = d.volume + strlen(d.storage) + 1;
+	bool kept = text_starts(name, "iso/") || text_starts(name, "import/") ||
+		    text_starts(name, "snippets/");
+	if (d.owner && !kept)
+		add(l, "VM.Clone", mem_printf("/vms/%u", d.owner), NULL, r, of);
+	else
+		add(l, "Datastore.Audit", mem_printf("/storage/%s", d.storage), NULL, r, of);
+}
+
+/* Devices and directories of the host that the cluster keeps a list of. */
+static void add_mapping(struct needs *l, const struct resource *r, const char *slot,
+    const char *mapping, const char *of)
+{
+	static const struct {
+		const char *slots, *kind;
+	} kinds[] = {{"usb", "usb"}, {"hostpci", "pci"}, {"virtiofs", "dir"}};
+
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
+		if (text_starts(slot, kinds[i].slots))
+			add(l, "Mapping.Use", mem_printf("/mapping/%s/%s", kinds[i].kind, mapping),
+			    NULL, r, of);
+}
+
+static void add_word(struct needs *l, const struct resource *r, const struct leaf *leaf)
+{
+	const struct attr *a = leaf->attr;
+	const char *word = leaf->value.s;
+
+	if (a->codec == CODEC_CDROM && text_eq(word, "cdrom"))
+		add(l, "Sys.Console", mem_strdup("/"), NULL, r, a->path);
+	else if (a->codec == CODEC_CDROM || a->id == ATTR_disk_import_from ||
+		 text_eq(a->key, "cicustom"))
+		add_volume(l, r, word, a->path);
+	else if (a->format == FMT_MAPPING)
+		add_mapping(l, r, leaf->slot, word, a->path);
+	else if (text_eq(word, "/dev/hwrng"))
+		add(l, "Mapping.Use", mem_strdup("/mapping/hwrng"), NULL, r, a->path);
+	else if (a->format == FMT_STORAGE)
+		add_storage(l, r, word, a->path);
+	else if (a->format == FMT_BRIDGE)
+		add_bridge(l, r, word, a->path);
+}
+
 static void add_leaf(struct needs *l, const struct resource *r, const struct leaf *leaf)
 {
 	const struct attr *a = leaf->attr;
@@ -140,10 +192,7 @@ static void add_leaf(struct needs *l, const struct resource *r, const struct lea
 	/* The drive for cloud-init is one for CDs as well. */
 	if (a->id == ATTR_init_datastore_id || a->id == ATTR_init_interface)
 		needs_add_vm(l, r, "VM.Config.CDROM", a->path);
-	if (a->format == FMT_STORAGE)
-		add_storage(l, r, leaf->value.s, a->path);
-	else if (a->format == FMT_BRIDGE)
-		add_bridge(l, r, leaf->value.s, a->path);
+	add_word(l, r, leaf);
 }
 
 void needs_add_manifest(struct needs *l, const struct resource *r)
@@ -179,6 +228,25 @@ static bool is_slot(const char *key, const char *bus)
 	return number && *number && strspn(number, "0123456789") == strlen(number);
 }
 
+/* What the clone takes over of the host. */
+static void add_source_device(
+    struct needs *l, const struct resource *r, const char *key, const char *value)
+{
+	_cleanup_drive_ struct drive d = {0};
+	_cleanup_propstr_ struct propstr p = {0};
+
+	if (propstr_parse(value, &p, NULL) != 0)
+		return;
+	const char *mapping = propstr_get(&p, "mapping");
+	bool drive = is_slot(key, "ide") || is_slot(key, "sata") || is_slot(key, "scsi");
+	if (drive && drive_parse(value, &d, NULL) == 0 && text_eq(d.volume, "cdrom"))
+		add(l, "Sys.Console", mem_strdup("/"), NULL, r, "the CD-ROM drive of its template");
+	else if (mapping && (is_slot(key, "usb") || is_slot(key, "hostpci")))
+		add_mapping(l, r, key, mapping, "the devices of its template");
+	else if (is_slot(key, "virtiofs") && propstr_lead(&p))
+		add_mapping(l, r, key, propstr_lead(&p), "the devices of its template");
+}
+
 void needs_add_source(struct needs *l, const struct resource *r, const char *key, const char *value)
 {
 	static const char *const buses[] = {"ide", "sata", "scsi", "virtio", "efidisk", "tpmstate"};
@@ -197,6 +265,7 @@ void needs_add_source(struct needs *l, const struct resource *r, const char *key
 		    "the vmstatestorage of its template");
 		return;
 	}
+	add_source_device(l, r, key, value);
 	if (resource_is_listed(r, ATTR_clone_target_datastore))
 		return;
 	for (size_t i = 0; i < ARRAY_LEN(buses); i++) {

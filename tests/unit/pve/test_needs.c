@@ -71,6 +71,58 @@ static void a_manifest_without_a_pool(void **state UNUSED)
 	bundle_unref(&b);
 }
 
+/* PVE::API2::Qemu check_storage_access, check_usb_perm, check_hostpci_perm, check_rng_perm and
+ * check_dir_perm, which look at what stands in the value. */
+static void what_a_value_names(void **state UNUSED)
+{
+	_cleanup_needs_ struct needs l = {0};
+	struct bundle *b = load(HEAD(
+	    "a") "  id: 1204\n  clone: { source_vm_id: 9000 }\n"
+		 "  cdrom: { ide2: { file_id: cdrom }, ide3: { file_id: \"media:iso/vm-5-a.iso\" } "
+		 "}\n"
+		 "  disk: { scsi1: { import_from: \"depot:import/a.qcow2\", datastore_id: fast },\n"
+		 "    scsi2: { import_from: \"slow:vm-77-disk-0\", datastore_id: fast } }\n"
+		 "  initialization: { user_data_file_id: \"texts:snippets/a.yaml\" }\n"
+		 "  rng: { source: /dev/hwrng }\n"
+		 "  usb: { usb0: { mapping: key1 }, usb1: { host: spice } }\n"
+		 "  hostpci: { hostpci0: { mapping: gpu1 } }\n"
+		 "  virtiofs: { virtiofs0: { mapping: share1 } }\n");
+	assert_int_equal(b->n, 1);
+	needs_add_manifest(&l, b->v[0].res);
+	assert_non_null(find(&l, "Sys.Console", "/"));
+	assert_non_null(find(&l, "Datastore.Audit", "/storage/media"));
+	assert_non_null(find(&l, "Datastore.Audit", "/storage/depot"));
+	assert_non_null(find(&l, "VM.Clone", "/vms/77"));
+	assert_null(find(&l, "Datastore.Audit", "/storage/slow"));
+	assert_non_null(find(&l, "Datastore.Audit", "/storage/texts"));
+	assert_non_null(find(&l, "Mapping.Use", "/mapping/hwrng"));
+	assert_non_null(find(&l, "Mapping.Use", "/mapping/usb/key1"));
+	assert_non_null(find(&l, "Mapping.Use", "/mapping/pci/gpu1"));
+	assert_non_null(find(&l, "Mapping.Use", "/mapping/dir/share1"));
+	bundle_unref(&b);
+}
+
+/* The same of a template, of which the clone has it. */
+static void what_a_source_names(void **state UNUSED)
+{
+	_cleanup_needs_ struct needs l = {0};
+	struct bundle *b =
+	    load(HEAD("a") "  clone: { source_vm_id: 9000, target_datastore: fast }\n");
+	const struct resource *r = b->v[0].res;
+	needs_add_source(&l, r, "ide2", "none,media=cdrom");
+	needs_add_source(&l, r, "description", "cdrom");
+	assert_null(find(&l, "Sys.Console", "/"));
+	needs_add_source(&l, r, "ide2", "cdrom,media=cdrom");
+	needs_add_source(&l, r, "usb0", "mapping=key1,usb3=1");
+	needs_add_source(&l, r, "hostpci1", "mapping=gpu1,pcie=1");
+	needs_add_source(&l, r, "virtiofs0", "share1,cache=auto");
+	assert_non_null(find(&l, "Sys.Console", "/"));
+	assert_non_null(find(&l, "Mapping.Use", "/mapping/usb/key1"));
+	assert_non_null(find(&l, "Mapping.Use", "/mapping/pci/gpu1"));
+	assert_non_null(find(&l, "Mapping.Use", "/mapping/dir/share1"));
+	bundle_unref(&b);
+}
+
 /* What PVE asks for on top of what an attribute needs. */
 static void more_than_the_attribute_says(void **state UNUSED)
 {
@@ -180,6 +232,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(the_controller_itself),
 	    cmocka_unit_test(a_manifest_without_a_pool),
+	    cmocka_unit_test(what_a_value_names),
+	    cmocka_unit_test(what_a_source_names),
 	    cmocka_unit_test(more_than_the_attribute_says),
 	    cmocka_unit_test(a_pool_gives_rights_too),
 	    cmocka_unit_test(the_source_tells_storages_and_bridges),
