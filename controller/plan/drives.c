@@ -6,6 +6,7 @@
 #include "destroy.h"
 #include "diff.h"
 #include "effect.h"
+#include "hostdrive.h"
 #include "policy.h"
 #include "spare.h"
 
@@ -501,6 +502,11 @@ static void existing(struct slot *s)
 	}
 	if (repoint(s) || s->now.cdrom)
 		return;
+	if (hostdrive_is(&s->now)) {
+		const enum attr_id rows[] = {s->kind->store, s->kind->format, s->kind->size};
+		hostdrive_stay(pl, s->name, s->in, &s->now, rows, ARRAY_LEN(rows));
+		return;
+	}
 	if (s->has_next && !text_eq(s->now_text, s->next_text))
 		mend_pending(s);
 	move(s);

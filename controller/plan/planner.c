@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hostdrive.h"
 #include "policy.h"
 #include "pvekeys.h"
 
@@ -187,6 +188,18 @@ static bool is_before(const struct planner *pl, int major, int minor)
 		   (cl->version_major == major && cl->version_minor < minor));
 }
 
+/* What is written of the drive is its whole text, and that names a file or device of the host. */
+static bool is_on_path(const struct planner *pl, const struct change *c)
+{
+	const char *text = planner_is_drive(c->slot) ? kv_get(&pl->goal, c->slot) : NULL;
+	bool other = c->attr->codec == CODEC_CDROM || c->attr->codec == CODEC_LEAD ||
+		     c->attr->codec == CODEC_NONE;
+	_cleanup_drive_ struct drive d = {0};
+
+	/* Another medium or volume takes its place, or it goes. */
+	return text && !other && drive_parse(text, &d, NULL) == 0 && hostdrive_is(&d);
+}
+
 static bool is_root_only(const struct planner *pl, const struct change *c)
 {
 	int major, minor;
@@ -197,7 +210,7 @@ static bool is_root_only(const struct planner *pl, const struct change *c)
 		return false;
 	if (c->attr->flags & ATTR_ROOT_DEVICE)
 		return is_host_device(c->from) || is_host_device(c->to);
-	if (c->slot && is_on_host_device(pl, c))
+	if (c->slot && (is_on_host_device(pl, c) || is_on_path(pl, c)))
 		return true;
 	if (pvekeys_root_until(c->attr, &major, &minor) && is_before(pl, major, minor))
 		return true;

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "hostdrive.h"
 #include "policy.h"
 #include "propstr.h"
 
@@ -157,6 +158,25 @@ static void linked_clone(struct planner *pl)
 			    snapshot ? " of snapshots" : "");
 			return;
 		}
+	}
+}
+
+/* PVE clones nothing that is not on a storage. */
+static void host_drives(struct planner *pl)
+{
+	const struct obs_guest *src = pl->in->source;
+
+	KV_FOREACH (item, &src->current) {
+		_cleanup_drive_ struct drive d = {0};
+		if (!planner_is_drive(item->key) || drive_parse(item->value, &d, NULL) < 0 ||
+		    !hostdrive_is(&d))
+			continue;
+		struct change *c = against(pl, ATTR_clone_source_vm_id);
+		change_block(c, REASON_SOURCE_UNSUITABLE,
+		    "%s of VM %u is %s of its node, and PVE clones no such drive", item->key,
+		    src->vmid, d.volume);
+		change_hint(c, "clone a template without it");
+		return;
 	}
 }
 
@@ -377,6 +397,7 @@ void preflight_clone(struct planner *pl)
 		change_block(against(pl, ATTR_clone_source_vm_id), REASON_SOURCE_LOCKED,
 		    "template %u is locked (%s)", pl->in->source->vmid, pl->in->source->lock);
 	}
+	host_drives(pl);
 	linked_clone(pl);
 	snapshot(pl);
 	other_node(pl);
