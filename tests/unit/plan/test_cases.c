@@ -284,6 +284,10 @@ static void set_option(struct golden *t, const char *key, const char *v)
 		set_list(t, 1, &s->policy.datastores, v);
 	else if (!strcmp(key, "templates"))
 		set_list(t, 2, &s->policy.templates, v);
+	else if (!strcmp(key, "nodes"))
+		set_list(t, 3, &s->policy.nodes, v);
+	else if (!strcmp(key, "pools"))
+		set_list(t, 4, &s->policy.pools, v);
 	else
 		set_bool_or_word(t, key, v);
 }
