@@ -68,64 +68,6 @@ void api_replication(struct job *j)
 	job_ok(j, a);
 }
 
-void api_ha_resources(struct job *j)
-{
-	struct jsn *a = jsn_new_array();
-
-	for (size_t i = 0; i < j->sim->nguests; i++) {
-		const struct guest *g = j->sim->guests[i];
-		_cleanup_str_ char *sid = mem_printf("vm:%" PRId64, g->vmid);
-		struct jsn *o;
-
-		if (!g->ha)
-			continue;
-		o = jsn_new_object();
-		jsn_put_str(o, "sid", sid);
-		jsn_put_str(o, "type", "vm");
-		jsn_put_str(o, "state", g->ha_want);
-		jsn_push(a, o);
-	}
-	job_ok(j, a);
-}
-
-void api_ha_remove(struct job *j)
-{
-	const char *sid = job_param(j, "sid"), *vmid = text_after(sid, "vm:");
-	struct guest *g = guest_find(j->sim, strtoll(vmid ? vmid : sid, NULL, 10));
-
-	if (!g || !g->ha) {
-		job_die(j, "cannot delete service '%s', not HA managed!", sid);
-		return;
-	}
-	ha_manage(g, false);
-	job_ok(j, NULL);
-}
-
-void api_ha_status(struct job *j)
-{
-	struct jsn *a = jsn_new_array(), *q = jsn_new_object();
-	_cleanup_str_ char *status = j->node->quorate
-					 ? mem_strdup("OK")
-					 : mem_printf("No quorum on node '%s'!", j->node->name);
-
-	jsn_put_str(q, "id", "quorum");
-	jsn_put_str(q, "type", "quorum");
-	jsn_put_str(q, "node", j->node->name);
-	jsn_put_str(q, "status", status);
-	jsn_put_int(q, "quorate", j->node->quorate);
-	jsn_push(a, q);
-	if (j->sim->name && j->sim->v9) {
-		q = jsn_new_object();
-		jsn_put_str(q, "id", "fencing");
-		jsn_put_str(q, "type", "fencing");
-		jsn_put_str(q, "node", j->node->name);
-		jsn_put_str(q, "status", "standby (CRM watchdog standby)");
-		jsn_put_str(q, "armed-state", "standby");
-		jsn_push(a, q);
-	}
-	job_ok(j, a);
-}
-
 void api_cluster_status(struct job *j)
 {
 	struct sim *s = j->sim;
@@ -262,7 +204,7 @@ bool resource_guest(struct row *r, struct job *j, struct guest *g, bool all, boo
 	if (listed)
 		row_str(r, "lock", lock);
 	if (listed && g->ha)
-		row_str(r, "hastate", g->ha_want);
+		row_str(r, "hastate", ha_shown(g));
 	if (listed && g->pool && pool_audited(j, g->pool))
 		row_str(r, "pool", g->pool);
 	row_end(r);

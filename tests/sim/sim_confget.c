@@ -5,6 +5,7 @@
 
 #include "sim_api.h"
 #include "sim_conf.h"
+#include "sim_ha.h"
 #include "sim_net.h"
 #include "sim_row.h"
 
@@ -266,9 +267,9 @@ void api_status_current(struct job *j)
 	d = status_row(s, g);
 	jsn_put_str(d, "qmpstatus", g->running ? g->qmp : "stopped");
 	ha = jsn_new_object();
-	jsn_put_int(ha, "managed", g->ha);
-	if (g->ha)
-		jsn_put_str(ha, "state", g->ha_want);
+	jsn_put_int(ha, "managed", g->ha && ha_managed(g));
+	if (g->ha && ha_managed(g))
+		jsn_put_str(ha, "state", g->ha_state);
 	jsn_put(d, "ha", ha);
 	if (agent && (*agent == '1' || strstr(agent, "enabled=1")))
 		jsn_put_int(d, "agent", 1);

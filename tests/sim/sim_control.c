@@ -18,12 +18,13 @@
 #define WORDS_MAX 64
 
 #define PAD "                           "
-const char control_help[] = PAD
-    "power|link|quorum|daemon|proxy|statd|blackhole NODE|all on|off\n" PAD
-    "freeze|thaw NODE pvedaemon|pveproxy\n" PAD "storage NAME on|off\n" PAD
-    "migrate VMID NODE, delete VMID, guest VMID on|off,\n" PAD "lock VMID WORD, unlock VMID,\n" PAD
-    "edit VMID KEY=VALUE -KEY, create VMID NODE KEY=VALUE,\n" PAD "at TIME LINE,\n" PAD
-    "fault SPEC, heal, requests";
+const char control_help[] =
+    PAD "power|link|quorum|daemon|proxy|statd|blackhole NODE|all on|off\n" PAD
+	"freeze|thaw NODE pvedaemon|pveproxy\n" PAD "storage NAME on|off\n" PAD
+	"migrate VMID NODE, delete VMID, guest|ha VMID on|off,\n" PAD
+	"lock VMID WORD, unlock VMID,\n" PAD
+	"edit VMID KEY=VALUE -KEY, create VMID NODE KEY=VALUE,\n" PAD "at TIME LINE,\n" PAD
+	"fault SPEC, heal, requests";
 
 static int node_store(struct sim *s, const char *name, bool on, struct err **err)
 {
@@ -66,6 +67,8 @@ static int do_guest(struct sim *s, const struct strs *w, struct err **err)
 		return sim_human_migrate(s, vmid, arg, err);
 	if (!strcmp(what, "guest") && arg && !on_off(arg, &on))
 		return sim_human_power(s, vmid, on, err);
+	if (!strcmp(what, "ha") && arg && !on_off(arg, &on))
+		return sim_human_ha(s, vmid, on, err);
 	return bad(err);
 }
 

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "sim_ha.h"
 #include "sim_job.h"
 #include "sim_prop.h"
 #include "sim_state.h"
@@ -262,6 +263,8 @@ void guest_run(struct sim *s, struct guest *g, bool on)
 	g->running = on;
 	g->qmp = on ? "running" : "stopped";
 	g->started = s->now;
+	if (g->ha)
+		ha_kick(s);
 	kv_fini(&g->live);
 	if (on) {
 		kv_copy(&g->live, &g->conf);

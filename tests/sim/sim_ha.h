@@ -1,10 +1,11 @@
 /*
  * sim_ha: guests that the HA manager looks after: whoever switches or moves one only asks the
- * manager, which does it some seconds later.
+ * manager, which does it in its next round; it starts again what went down by itself, and takes
+ * over what a lost node had.
  *
- * No fencing, no recovery, no rules, no restart of what failed: only what a request leads to.
+ * No groups, rules or balancing, and what does not start is tried again on its node only.
  *
- * What is wanted of a guest is kept in it (guest->ha_want).
+ * What is wanted of a guest and what the manager makes of it is kept in the guest (guest->ha_*).
  *
  * Inside the simulated cluster only.
  */
@@ -13,10 +14,18 @@
 
 #include "sim_job.h"
 
-enum ha_ask { HA_START, HA_STOP, HA_STOP_NOW, HA_MIGRATE, HA_ASK__MAX };
-
 /* If the guest is a resource of the manager: answers with a task that asks it, and true. */
 bool ha_instead(struct job *j, enum ha_ask what);
-void ha_manage(struct guest *g, bool on);
+/* A resource from now on; want as the API has it ("started", "disabled" …). NULL = no longer. */
+void ha_manage(struct sim *s, struct guest *g, const char *want);
+/* One of these words as a constant, or NULL. */
+const char *ha_word(const char *want);
+bool ha_managed(const struct guest *g); /* and not to be ignored */
+/* What lists show: the manager's state, or what is wanted before its first round. */
+const char *ha_shown(const struct guest *g);
+/* It is to be moved there. */
+void ha_move(struct sim *s, struct guest *g, const char *target);
+/* Something happened that the manager's next round may care for. */
+void ha_kick(struct sim *s);
 
 #endif

@@ -337,7 +337,9 @@ int sim_human_ha(struct sim *s, int64_t vmid, bool on, struct err **err)
 
 	if (!g)
 		return -1;
-	ha_manage(g, on);
+	ha_manage(s, g, !on ? NULL : g->running ? "started" : "stopped");
+	if (on) /* long since */
+		g->ha_state = g->ha_want;
 	return 0;
 }
 
@@ -370,6 +372,7 @@ static void set_power(struct sim *s, struct node *n, bool up)
 {
 	if (n->up == up)
 		return;
+	ha_kick(s);
 	if (!up) {
 		n->down_since = n->lost_since = s->now;
 		n->up = false;
@@ -399,8 +402,8 @@ static void set_daemon(struct sim *s, struct node *n, bool up)
 
 static void set_quorum(struct sim *s, struct node *n, bool on)
 {
-	(void)s;
 	n->quorate = on;
+	ha_kick(s);
 }
 
 static void set_statd(struct sim *s, struct node *n, bool on)

@@ -6,6 +6,7 @@
 #include "sim_api.h"
 #include "sim_backup.h"
 #include "sim_conf.h"
+#include "sim_ha.h"
 #include "sim_mutant.h"
 #include "sim_power.h"
 #include "sim_volume.h"
@@ -82,13 +83,18 @@ static void create_undo(struct job *j, const struct oops *o)
 	job_die(j, "unable to create VM %" PRId64 " - %s", j->vmid, why);
 }
 
-/* There is no manager of services on these nodes. */
-static void log_no_ha(struct job *j)
+static void add_to_ha(struct job *j, struct guest *g)
 {
-	_cleanup_str_ char *cmd = mem_printf("ha-manager add vm:%" PRId64 " --state %s", j->vmid,
-	    job_param_bool(j, "start") ? "started" : "stopped");
+	const char *state = job_param_bool(j, "start") ? "started" : "stopped";
+	_cleanup_str_ char *cmd =
+	    mem_printf("ha-manager add vm:%" PRId64 " --state %s", j->vmid, state);
 
 	job_log(j, "Add as HA resource");
+	if (!j->sim->no_ha) {
+		note(j->sim, g, "ha", "", NULL, state);
+		ha_manage(j->sim, g, state);
+		return;
+	}
 	job_log(j,
 	    "command '%s' failed: open3: exec of %s failed: No such file or directory at "
 	    "/usr/share/perl5/PVE/Cmd.pm line 174.",
@@ -148,7 +154,7 @@ static void create_make(struct job *j)
 		guest_pool(s, g, pool);
 	job_unlock_all(j);
 	if (job_param_bool(j, "ha-managed"))
-		log_no_ha(j);
+		add_to_ha(j, g);
 	if (job_param_bool(j, "start")) {
 		job_log(j, "Execute autostart");
 		power_start_too(j);
@@ -180,6 +186,19 @@ static void create_task(struct job *j)
 	job_lock_guest(j, j->vmid, true, create_locked);
 }
 
+/* What 9 asks before anything is made. */
+static bool may_begin(struct job *j, const char *vm, const char *in, struct oops *o)
+{
+	struct sim *s = j->sim;
+
+	if (job_param_bool(j, "ha-managed") &&
+	    !auth_check(s, &j->who, "/", PRIV_BIT(SYS_CONSOLE), false, o))
+		return false;
+	return !job_param_bool(j, "start") || who_is_root(&j->who) ||
+	       (in && auth_has(s, &j->who, in, PRIV_BIT(VM_POWERMGMT))) ||
+	       auth_check(s, &j->who, vm, PRIV_BIT(VM_POWERMGMT), false, o);
+}
+
 static bool may_create(struct job *j, struct oops *o)
 {
 	struct sim *s = j->sim;
@@ -190,6 +209,8 @@ static bool may_create(struct job *j, struct oops *o)
 	if (pool && !pool_find(s, pool))
 		return oops_http(
 		    o, 403, "Permission check failed (pool '%s' does not exist)", pool);
+	if (s->v9 && !may_begin(j, vm, in, o))
+		return false;
 	if (who_is_root(&j->who) || auth_has(s, &j->who, vm, PRIV_BIT(VM_ALLOCATE)) ||
 	    (in && auth_has(s, &j->who, in, PRIV_BIT(VM_ALLOCATE))))
 		return true;

@@ -1,4 +1,5 @@
 #include "sim_net.h"
+#include "sim_ha.h"
 #include "sim_mutant.h"
 
 #include <stdlib.h>
@@ -175,6 +176,7 @@ static void membership(void *arg)
 	}
 	if (!any)
 		unkeep(s);
+	ha_kick(s);
 }
 
 static int each(struct sim *s, const char *name, struct err **err,

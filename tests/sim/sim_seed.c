@@ -60,13 +60,14 @@ static int load_cluster(const struct seed *c, const struct ynode *map)
 		return 0;
 	if (field_known(c, map,
 		"|name|version|options|files|hosts|nameserver|cpuunits-max|image-data|"
-		"qemu|bridge-warning|cpu-models|") < 0)
+		"qemu|bridge-warning|cpu-models|no-ha|") < 0)
 		return -1;
 	mem_replace(&c->s->name, field_str(map, "name", NULL));
 	c->s->image_data = field_bytes(map, "image-data", 0);
 	c->s->cpuunits_max = field_number(map, "cpuunits-max", c->s->cpuunits_max);
 	mem_replace(&c->s->qemu, field_str(map, "qemu", c->s->qemu));
 	field_list(ynode_get(map, "cpu-models"), &c->s->cpu_models);
+	c->s->no_ha = field_flag(map, "no-ha", false);
 	mem_replace(&c->s->bridge_warning, field_str(map, "bridge-warning", NULL));
 	for (size_t i = 0; o && i < o->n; i++)
 		kv_set(&c->s->options, o->keys[i], field_str(o, o->keys[i], ""));

@@ -406,6 +406,7 @@ void guest_drop(struct guest *g)
 	for (size_t i = 0; i < g->nsnaps; i++)
 		snap_fini(&g->snaps[i]);
 	free(g->snaps);
+	free(g->ha_target);
 	free(g->inside.agent);
 	kv_fini(&g->inside.os);
 	free(g->heard.name);

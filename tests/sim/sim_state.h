@@ -24,6 +24,7 @@
 
 struct job;
 struct task;
+enum ha_ask { HA_START, HA_STOP, HA_STOP_NOW, HA_MIGRATE, HA_ASK__MAX };
 
 /* A hash from text to pointer. The map copies keys and borrows values. */
 struct smap {
@@ -172,12 +173,18 @@ struct guest {
 	size_t nsnaps, snapcap;
 	char digest[41]; /* "" = to be computed */
 	bool running;
-	const char *qmp;     /* "running", "paused", …, when it runs */
-	bool replicated;     /* a replication job copies its disks */
-	bool ha;	     /* a resource of the HA manager */
-	const char *ha_want; /* "started", "stopped" */
-	bool deaf;	     /* nothing in it reacts to the power button */
-	int64_t started;     /* sim ms */
+	const char *qmp;      /* "running", "paused", …, when it runs */
+	bool replicated;      /* a replication job copies its disks */
+	bool ha;	      /* a resource of the HA manager */
+	const char *ha_want;  /* "started", "stopped", "disabled", "ignored" */
+	const char *ha_state; /* what the manager makes of it; NULL before its first round */
+	enum ha_ask ha_ask;   /* what it was asked last, and how long to wait for a shutdown */
+	int64_t ha_timeout;
+	char *ha_target;   /* where it is to be moved, or NULL */
+	int64_t ha_lost;   /* when the manager missed its node, or 0 */
+	unsigned ha_tries; /* to start it */
+	bool deaf;	   /* nothing in it reacts to the power button */
+	int64_t started;   /* sim ms */
 	uint32_t pid;
 	struct kv live; /* what the running process was started with, for reboot-only keys */
 	struct inside inside;
@@ -318,8 +325,10 @@ struct sim {
 	struct kv options;	/* datacenter.cfg */
 	struct strs cpu_models; /* of its own, beside QEMU's */
 	struct kv files;	/* images outside of storages: path -> size */
-	struct kv hosts; /* names that are no nodes, as the nodes look them up: name -> address */
-	bool nameserver; /* one answers, so that other names are known not to exist */
+	struct kv hosts;   /* names that are no nodes, as the nodes look them up: name -> address */
+	bool no_ha;	   /* no ha-manager is installed */
+	uint64_t ha_round; /* the HA manager's next round, or 0 */
+	bool nameserver;   /* one answers, so that other names are known not to exist */
 	struct smap tickets;
 
 	struct task **tasks; /* in order of their start */

@@ -115,6 +115,9 @@ static void guests(void **state)
 	assert_string_equal(sim_guest_get(t.c.sim, 100, "lock"), "backup");
 	assert_string_equal(say("unlock 100"), "ok\n");
 	assert_null(sim_guest_get(t.c.sim, 100, "lock"));
+	assert_string_equal(say("ha 100 on"), "ok\n");
+	assert_string_equal(say("ha 100 off"), "ok\n");
+	assert_string_equal(say("ha 100 perhaps"), "error: not a command, or words are missing\n");
 	assert_string_equal(say("delete 100"), "ok\n");
 	assert_false(sim_guest_exists(t.c.sim, 100));
 }
