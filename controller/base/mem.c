@@ -52,6 +52,13 @@ char *mem_strndup(const char *s, size_t len)
 	return copy;
 }
 
+int mem_compare_u32(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
 char *mem_strdup(const char *s)
 {
 	return s ? mem_strndup(s, strlen(s)) : NULL;

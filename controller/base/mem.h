@@ -79,6 +79,9 @@ void *mem_grow(void *p, size_t n, size_t size);
 		place_lo_;                                                   \
 	})
 
+/* For qsort and bsearch. */
+int mem_compare_u32(const void *a, const void *b);
+
 char *mem_strdup(const char *s);	      /* NULL stays NULL */
 char *mem_strndup(const char *s, size_t len); /* len bytes, terminated */
 char *mem_printf(const char *fmt, ...) PRINTF(1, 2);

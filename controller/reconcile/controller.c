@@ -172,7 +172,7 @@ static void scan_done(struct controller *c)
 	c->wide = false;
 	/* Whoever observes writes no record: the next one to act has to look itself. */
 	if (!c->has_only && !c->o.desired && !c->env.readonly &&
-	    journal_set_scanned(c->journal, &e) < 0)
+	    journal_set_scanned(c->journal, true, &e) < 0)
 		log_error("journal", "%s", err_msg(e));
 }
 

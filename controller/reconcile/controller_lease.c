@@ -123,7 +123,7 @@ static void look_at_all(struct controller *c)
 	_cleanup_err_ struct err *e = NULL;
 
 	c->wide = true;
-	if (!c->env.readonly && journal_unset_scanned(c->journal, &e) < 0)
+	if (!c->env.readonly && journal_set_scanned(c->journal, false, &e) < 0)
 		log_error("journal", "%s", err_msg(e));
 }
 

@@ -4,18 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int by_number(const void *a, const void *b)
-{
-	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-
-	return x < y ? -1 : x > y;
-}
-
 bool controller_is_known(void *arg, uint32_t vmid)
 {
 	const struct controller *c = arg;
 
-	return c->n_known && bsearch(&vmid, c->known, c->n_known, sizeof(vmid), by_number);
+	return c->n_known && bsearch(&vmid, c->known, c->n_known, sizeof(vmid), mem_compare_u32);
 }
 
 bool controller_is_sought(void *arg, const char *name)
@@ -46,7 +39,7 @@ void controller_note_known(struct controller *c)
 	for (size_t i = 0; i < c->n_guests; i++)
 		if (guest_vmid(c->guests[i]))
 			c->known[c->n_known++] = guest_vmid(c->guests[i]);
-	qsort(c->known, c->n_known, sizeof(*c->known), by_number);
+	qsort(c->known, c->n_known, sizeof(*c->known), mem_compare_u32);
 }
 
 void controller_on_touched(void *arg, const uint32_t *vmids, size_t n)
@@ -56,7 +49,7 @@ void controller_on_touched(void *arg, const uint32_t *vmids, size_t n)
 	for (size_t i = 0; i < c->n_guests; i++) {
 		uint32_t vmid = guest_vmid(c->guests[i]);
 
-		if (bsearch(&vmid, vmids, n, sizeof(vmid), by_number))
+		if (bsearch(&vmid, vmids, n, sizeof(vmid), mem_compare_u32))
 			guest_wake(c->guests[i]);
 	}
 }

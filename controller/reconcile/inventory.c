@@ -131,20 +131,13 @@ static void touch(void *arg, uint32_t vmid)
 	i->touched[i->n_touched++] = vmid;
 }
 
-static int by_number(const void *a, const void *b)
-{
-	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-
-	return x < y ? -1 : x > y;
-}
-
 static void tell_touched(struct inventory *i)
 {
 	size_t n = 0;
 
 	if (!i->n_touched)
 		return;
-	qsort(i->touched, i->n_touched, sizeof(*i->touched), by_number);
+	qsort(i->touched, i->n_touched, sizeof(*i->touched), mem_compare_u32);
 	for (size_t k = 0; k < i->n_touched; k++)
 		if (!n || i->touched[n - 1] != i->touched[k])
 			i->touched[n++] = i->touched[k];

@@ -229,7 +229,7 @@ static int compact(struct journal *j, struct err **err)
 
 	strs_add_take(&l, journal_line_head(j->controller_id, j->instance));
 	if (j->scanned)
-		strs_add_take(&l, journal_line_scanned());
+		strs_add_take(&l, journal_line_scanned(true));
 	for (size_t i = 0; i < j->n_used; i++)
 		strs_add_take(&l, journal_line_used(j->used[i]));
 	if (j->history)
@@ -429,23 +429,13 @@ void journal_maybe_compact(struct journal *j)
 	}
 }
 
-int journal_set_scanned(struct journal *j, struct err **err)
+int journal_set_scanned(struct journal *j, bool scanned, struct err **err)
 {
-	if (j->scanned)
+	if (j->scanned == scanned)
 		return 0;
-	if (journal_add_line(j, journal_line_scanned(), err) < 0)
+	if (journal_add_line(j, journal_line_scanned(scanned), err) < 0)
 		return -1;
-	j->scanned = true;
-	return 0;
-}
-
-int journal_unset_scanned(struct journal *j, struct err **err)
-{
-	if (!j->scanned)
-		return 0;
-	if (journal_add_line(j, journal_line_unscanned(), err) < 0)
-		return -1;
-	j->scanned = false;
+	j->scanned = scanned;
 	return 0;
 }
 

@@ -72,9 +72,8 @@ void journal_free(struct journal **j);
 /* Since this state directory is new (or was lost), the guests were looked through for markers of
  * ours, and what was found is on record. It takes more than one life, if need be. */
 bool journal_is_scanned(const struct journal *j);
-int journal_set_scanned(struct journal *j, struct err **err) MUST_CHECK;
-/* Another instance acted meanwhile, and may have made VMs that are not on record here. */
-int journal_unset_scanned(struct journal *j, struct err **err) MUST_CHECK;
+/* false: another instance acted meanwhile, and may have made VMs that are not on record here. */
+int journal_set_scanned(struct journal *j, bool scanned, struct err **err) MUST_CHECK;
 /* A random word that stays with the state directory. */
 const char *journal_instance(const struct journal *j);
 

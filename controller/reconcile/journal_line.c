@@ -83,14 +83,9 @@ char *journal_line_used(uint32_t vmid)
 	return print_line(o);
 }
 
-char *journal_line_scanned(void)
+char *journal_line_scanned(bool scanned)
 {
-	return print_line(line_new("scanned", NULL));
-}
-
-char *journal_line_unscanned(void)
-{
-	return print_line(line_new("unscanned", NULL));
+	return print_line(line_new(scanned ? "scanned" : "unscanned", NULL));
 }
 
 char *journal_line_depart(const char *name, const struct departure *d)
