@@ -24,6 +24,7 @@ struct cluster_request {
 	    *params;	    /* query for GET and DELETE, form fields for the rest; may be NULL */
 	const char *node;   /* node that it concerns, a hint for routing; may be NULL */
 	int64_t timeout_ms; /* of the whole exchange */
+	bool as_text;	    /* the body is taken as it is: the reply has no tree */
 };
 
 enum cluster_transport {

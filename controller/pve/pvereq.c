@@ -101,8 +101,6 @@ static void finish(struct call *k, const struct pveanswer *a, const struct clust
 	bool replied = reply->transport == CLUSTER_REPLIED;
 	const struct jsn *data = done ? jsn_get(a->body, "data") : NULL;
 	bool unread = is_unread(k, reply);
-	/* A port without text is one of tests, where a list may as well be printed. */
-	_cleanup_str_ char *printed = unread && reply->tree ? jsn_print(*reply->tree, false) : NULL;
 	struct pvereq_result res = {
 	    .outcome = a->err.outcome,
 	    .reason = a->err.reason,
@@ -113,12 +111,8 @@ static void finish(struct call *k, const struct pveanswer *a, const struct clust
 	    .data = jsn_is_null(data) ? NULL : data,
 	    .body = done ? a->body : NULL,
 	    .upid = done ? a->upid : NULL,
-	    .list = !unread   ? NULL
-		    : printed ? printed
-			      : reply->body,
-	    .list_len = !unread	  ? 0
-			: printed ? strlen(printed)
-				  : reply->body_len,
+	    .list = unread ? reply->body : NULL,
+	    .list_len = unread ? reply->body_len : 0,
 	    .errors = &a->errors,
 	};
 	/* From here on the id finds nothing: a cancel from within the callback is harmless. */
@@ -177,6 +171,7 @@ static void send_call(struct call *k)
 	    .params = k->params.n > 0 ? &k->params : NULL,
 	    .node = k->node,
 	    .timeout_ms = k->timeout_ms,
+	    .as_text = k->unread,
 	};
 	k->sent = cluster_submit(k->r->port, &req, on_reply, k);
 }

@@ -139,7 +139,7 @@ static cluster_id port_submit(
 	    .authorization = p->authorization,
 	    /* Who makes up answers may make up nodes. */
 	    .node = req->node && req->node[0] && !p->say ? req->node : p->entry,
-	    .tree = p->trees};
+	    .tree = p->trees && !req->as_text};
 	struct call *c = mem_alloc(sizeof(*c));
 	enum fate fate;
 
