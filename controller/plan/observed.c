@@ -35,6 +35,17 @@ void obs_guest_copy(struct obs_guest *dst, const struct obs_guest *src)
 	dst->uuid = mem_strdup(src->uuid);
 }
 
+void obs_row_fini(struct obs_row *r)
+{
+	free(r->node);
+	free(r->name);
+	free(r->lock);
+	free(r->tags);
+	free(r->pool);
+	free(r->ha_state);
+	free(r->status);
+}
+
 void obs_cluster_fini(struct obs_cluster *c)
 {
 	for (size_t i = 0; i < c->n_nodes; i++)
@@ -45,16 +56,8 @@ void obs_cluster_fini(struct obs_cluster *c)
 		free(c->storages[i].plugin);
 		free(c->storages[i].content);
 	}
-	for (size_t i = 0; i < c->n_rows; i++) {
-		struct obs_row *r = &c->rows[i];
-		free(r->node);
-		free(r->name);
-		free(r->lock);
-		free(r->tags);
-		free(r->pool);
-		free(r->ha_state);
-		free(r->status);
-	}
+	for (size_t i = 0; i < c->n_rows; i++)
+		obs_row_fini(&c->rows[i]);
 	free(c->nodes);
 	free(c->storages);
 	free(c->rows);

@@ -102,6 +102,7 @@ struct obs_cluster {
 					  */
 };
 
+void obs_row_fini(struct obs_row *r);
 void obs_cluster_fini(struct obs_cluster *c);
 bool obs_row_has_tag(const struct obs_row *row, const char *tag); /* false for "" */
 const struct obs_row *obs_cluster_row(const struct obs_cluster *c, uint32_t vmid);

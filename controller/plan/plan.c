@@ -43,20 +43,24 @@ const char *plan_disruption_word(enum plan_disruption d)
 	return words[d];
 }
 
+void change_fini(struct change *c)
+{
+	free(c->path);
+	free(c->slot);
+	free(c->from);
+	free(c->to);
+	free(c->why);
+	free(c->hint);
+	free(c->place);
+	*c = (struct change){0};
+}
+
 void plan_fini(struct plan *p)
 {
 	for (size_t i = 0; i < p->n_steps; i++)
 		step_fini(&p->steps[i]);
-	for (size_t i = 0; i < p->n_changes; i++) {
-		struct change *c = &p->changes[i];
-		free(c->path);
-		free(c->slot);
-		free(c->from);
-		free(c->to);
-		free(c->why);
-		free(c->hint);
-		free(c->place);
-	}
+	for (size_t i = 0; i < p->n_changes; i++)
+		change_fini(&p->changes[i]);
 	free(p->steps);
 	free(p->changes);
 	free(p->message);

@@ -163,6 +163,7 @@ struct plan {
 
 /* Never fails: what cannot be decided is a verdict. */
 void plan_make(const struct plan_input *in, struct plan *ret);
+void change_fini(struct change *c);
 void plan_fini(struct plan *p);
 
 /* To be called when the first step of p is about to be asked for, and the record to be written

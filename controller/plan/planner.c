@@ -99,18 +99,6 @@ struct change *planner_leaf_change(struct planner *pl, const struct leaf *l)
 	return planner_change(pl, path, l->attr, l->slot);
 }
 
-static void change_fini(struct change *c)
-{
-	free(c->path);
-	free(c->slot);
-	free(c->from);
-	free(c->to);
-	free(c->why);
-	free(c->hint);
-	free(c->place);
-	*c = (struct change){0};
-}
-
 void change_texts(struct change *c, char *from, char *to)
 {
 	free(c->from);

@@ -154,17 +154,6 @@ int observe_snapshots(const struct jsn *data, struct obs_guest *g, struct err **
 	return 0;
 }
 
-static void row_fini(struct obs_row *r)
-{
-	free(r->node);
-	free(r->name);
-	free(r->lock);
-	free(r->tags);
-	free(r->pool);
-	free(r->ha_state);
-	free(r->status);
-}
-
 static int by_vmid(const void *a, const void *b)
 {
 	const struct obs_row *x = a, *y = b;
@@ -186,7 +175,7 @@ struct rows {
 static void rows_fini(struct rows *r)
 {
 	for (size_t i = 0; i < r->n; i++)
-		row_fini(&r->v[i]);
+		obs_row_fini(&r->v[i]);
 	free(r->v);
 }
 
