@@ -261,7 +261,8 @@ static int parse_address(const char *s, struct sockaddr_storage *ret, socklen_t 
 	return inet_pton(AF_INET, host, &in->sin_addr) == 1 ? 0 : -1;
 }
 
-static int listen_on(const char *address, evutil_socket_t *ret, struct err **err)
+/* The descriptor, or -1. */
+static int listen_on(const char *address, struct err **err)
 {
 	struct sockaddr_storage ss;
 	socklen_t len;
@@ -278,14 +279,13 @@ static int listen_on(const char *address, evutil_socket_t *ret, struct err **err
 		close(fd);
 		return fail(err, address, error);
 	}
-	*ret = fd;
-	return 0;
+	return fd;
 }
 
 int httpd_new(struct loop *l, const struct httpd_opts *o, struct httpd **ret, struct err **err)
 {
-	evutil_socket_t fd;
-	if (listen_on(o->listen, &fd, err) != 0)
+	int fd = listen_on(o->listen, err);
+	if (fd < 0)
 		return -1;
 	struct httpd *h = mem_alloc(sizeof(*h));
 	h->magic = HTTPD_MAGIC;
