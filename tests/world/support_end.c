@@ -114,7 +114,6 @@ struct world *end_open(uint64_t seed, const char *policy, const struct vm *v, si
 
 	strs_fini(&end_rules.may);
 	memset(&end_rules, 0, sizeof(end_rules));
-	w->tell = getenv("RAMET_WORLD_TELL") != NULL;
 	end_merge(w, v, n, "first");
 	end_start_life(w);
 	if (!world_run(w, HOUR_MS, world_all_ready, end_look))

@@ -1,5 +1,7 @@
 #include "support_world.h"
 
+#include "log.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -63,6 +65,16 @@ void world_violation(struct world *w, const char *fmt, ...)
 	w->violations++;
 }
 
+static void drop_line(const char *line, void *arg)
+{
+	(void)line, (void)arg;
+}
+
+void world_quiet(void)
+{
+	log_set_sink(drop_line, NULL);
+}
+
 struct world *world_new(uint64_t seed, const char *extra)
 {
 	return world_new_on(seed, extra, world_cluster_yaml);
@@ -99,6 +111,7 @@ struct world *world_new_on(uint64_t seed, const char *extra, const char *cluster
 	diags_fini(&diags);
 	w->git = memgit_new(w->clock);
 	w->store = memstore_new();
+	w->tell = getenv("RAMET_WORLD_TELL") != NULL;
 	return w;
 }
 

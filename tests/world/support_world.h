@@ -21,6 +21,25 @@
 
 #define WORLD_USER "ramet@pve!ctl"
 #define WORLD_ID "world"
+/* Of a cluster: who there is and what they may; more: further privileges of Ramet, ", Sys.Modify".
+ */
+#define WORLD_USERS_YAML(more)                                                                  \
+	"roles:\n"                                                                              \
+	"  - { name: Ramet, privs: [VM.Audit, VM.Clone, VM.Allocate, VM.PowerMgmt, "            \
+	"VM.Config.CPU, VM.Config.Memory, VM.Config.Network, VM.Config.Disk, VM.Config.CDROM, " \
+	"VM.Config.Cloudinit, VM.Config.HWType, VM.Config.Options, VM.Migrate, "                \
+	"Datastore.AllocateSpace, Datastore.Audit, SDN.Use, Pool.Audit, Pool.Allocate, "        \
+	"Sys.Audit, "                                                                           \
+	"Sys.Syslog" more "] }\n"                                                               \
+	"users:\n"                                                                              \
+	"  - { name: \"ramet@pve\", tokens: [{ name: ctl, secret: "                             \
+	"\"11111111-1111-1111-1111-111111111111\", privsep: true }] }\n"                        \
+	"  - { name: \"admin@pve\", tokens: [{ name: t, secret: "                               \
+	"\"22222222-2222-2222-2222-222222222222\", privsep: false }] }\n"                       \
+	"acl:\n"                                                                                \
+	"  - { path: /, who: \"admin@pve\", role: Administrator, propagate: true }\n"           \
+	"  - { path: /, who: \"ramet@pve\", role: Ramet, propagate: true }\n"                   \
+	"  - { path: /, who: \"ramet@pve!ctl\", role: Ramet, propagate: true }\n"
 
 struct world {
 	uint64_t seed, rng;
@@ -54,6 +73,8 @@ struct world *world_new(uint64_t seed, const char *extra);
 /* The same on another cluster. */
 struct world *world_new_on(uint64_t seed, const char *extra, const char *cluster_yaml);
 void world_free(struct world **w);
+/* No lines of the log on standard error: the story has what counts. */
+void world_quiet(void);
 
 uint64_t world_random(struct world *w, uint64_t below);
 void world_tell(struct world *w, const char *fmt, ...) PRINTF(2, 3);

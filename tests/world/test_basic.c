@@ -61,7 +61,6 @@ static struct world *ready_world(void)
 {
 	struct world *w = world_new(1, NULL);
 
-	w->tell = getenv("RAMET_WORLD_TELL") != NULL;
 	commit(w, "web.yaml", web_yaml, "first");
 	world_start(w, CONTROLLER_RUN);
 	must_be_ready(w);

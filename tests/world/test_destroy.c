@@ -2,7 +2,6 @@
  * The end of VMs: ordered by state: absent or by a manifest that is gone, against every fault, the
  * death of the controller at every line of its journal, and people who are quicker.
  */
-#include "log.h"
 #include "support_end.h"
 
 #include <setjmp.h>
@@ -378,11 +377,6 @@ static void test_number_reused_at_every_step(void **state)
 	}
 }
 
-static void drop_log(const char *line, void *arg)
-{
-	(void)line, (void)arg;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -398,6 +392,6 @@ int main(void)
 	    cmocka_unit_test(test_number_reused_at_every_step),
 	};
 
-	log_set_sink(drop_log, NULL);
+	world_quiet();
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

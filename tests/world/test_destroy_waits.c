@@ -1,5 +1,4 @@
 /* What has to hold up the end of a VM, and what is told of it. */
-#include "log.h"
 #include "support_end.h"
 
 #include <setjmp.h>
@@ -453,11 +452,6 @@ static void test_template_stays_where_its_clones_need_it(void **state)
 	end_close(w, NULL);
 }
 
-static void drop_log(const char *line, void *arg)
-{
-	(void)line, (void)arg;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -476,6 +470,6 @@ int main(void)
 	    cmocka_unit_test(test_template_stays_where_its_clones_need_it),
 	};
 
-	log_set_sink(drop_log, NULL);
+	world_quiet();
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,5 @@
 /* The outer edges: a state directory that cannot be written, a clock that jumps, steps that an
  * earlier life began. */
-#include "log.h"
 #include "support_world.h"
 
 #include <setjmp.h>
@@ -62,7 +61,6 @@ static struct world *new_world(uint64_t seed, const char *spec)
 	struct world *w = world_new(seed, NULL);
 
 	memset(&seen, 0, sizeof(seen));
-	w->tell = getenv("RAMET_WORLD_TELL") != NULL;
 	world_set_fates(w, on_touch, NULL);
 	merge(w, spec);
 	return w;
@@ -360,7 +358,6 @@ static void test_jump_and_budget(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(jumps); i++) {
 		struct world *w = world_new(70 + i, NULL);
 
-		w->tell = getenv("RAMET_WORLD_TELL") != NULL;
 		order_both(w, "present", "present");
 		world_start(w, CONTROLLER_RUN);
 		assert_true(world_run(w, HOUR_MS, both_ready, NULL));
@@ -431,11 +428,6 @@ static void test_another_cluster(void **state)
 	world_free(&w);
 }
 
-static void drop_log(const char *line, void *arg)
-{
-	(void)line, (void)arg;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -451,6 +443,6 @@ int main(void)
 	    cmocka_unit_test(test_another_cluster),
 	};
 
-	log_set_sink(drop_log, NULL);
+	world_quiet();
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

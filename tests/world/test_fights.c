@@ -1,6 +1,5 @@
 /* Two who want different things of one VM, and of many of its settings: each setting is corrected
  * three times within a day and then left alone, however many there are. */
-#include "log.h"
 #include "support_judge.h"
 
 #include <setjmp.h>
@@ -86,17 +85,12 @@ static void test_each_of_many_settings(void **state)
 	world_free(&w);
 }
 
-static void drop_log(const char *line, void *arg)
-{
-	(void)line, (void)arg;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_each_of_many_settings),
 	};
 
-	log_set_sink(drop_log, NULL);
+	world_quiet();
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,7 +3,6 @@
  * the first thousand. Both lives see as many merges, because who changed what is remembered of the
  * last thousands of changes.
  */
-#include "log.h"
 #include "support_world.h"
 
 #include <dirent.h>
@@ -116,15 +115,10 @@ static void test_growth(void **state)
 	world_free(&w);
 }
 
-static void drop_log(const char *line, void *arg)
-{
-	(void)line, (void)arg;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(test_growth)};
 
-	log_set_sink(drop_log, NULL);
+	world_quiet();
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

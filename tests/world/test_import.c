@@ -194,7 +194,6 @@ static void import_and_adopt(uint64_t seed, uint32_t vmid)
 {
 	struct world *w = world_new(seed, NULL);
 	_cleanup_kv_ struct kv before = {0};
-	w->tell = getenv("RAMET_WORLD_TELL") != NULL;
 	vary(w, vmid);
 	struct bundle *b = import(w, vmid);
 	kv_copy(&before, sim_guest_conf(w->sim, vmid));

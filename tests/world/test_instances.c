@@ -1,6 +1,5 @@
 /* Two controllers with one id and two state directories: the newer one acts, the older one sees it
  * and only looks. */
-#include "log.h"
 #include "support_rival.h"
 
 #include <setjmp.h>
@@ -37,7 +36,6 @@ static struct world *open_world(uint64_t seed)
 {
 	struct world *w = world_new(seed, NULL);
 
-	w->tell = getenv("RAMET_WORLD_TELL") != NULL;
 	commit(w, 2);
 	return w;
 }
@@ -250,11 +248,6 @@ static void test_observer_on_an_empty_directory(void **state)
 	end(w);
 }
 
-static void drop_log(const char *line, void *arg)
-{
-	(void)line, (void)arg;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -266,6 +259,6 @@ int main(void)
 	    cmocka_unit_test(test_observer_on_an_empty_directory),
 	};
 
-	log_set_sink(drop_log, NULL);
+	world_quiet();
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

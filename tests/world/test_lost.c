@@ -1,5 +1,4 @@
 /* What is remembered of VMs is lost, in part or whole, or people edit what a VM is known by. */
-#include "log.h"
 #include "support_world.h"
 
 #include <setjmp.h>
@@ -21,7 +20,6 @@ static struct world *ready_world(uint64_t seed)
 	struct world *w = world_new(seed, NULL);
 	_cleanup_kv_ struct kv files = {0};
 
-	w->tell = getenv("RAMET_WORLD_TELL") != NULL;
 	kv_set(&files, "web.yaml", web_yaml);
 	memgit_commit(w->git, &files, "first");
 	world_start(w, CONTROLLER_RUN);
@@ -294,11 +292,6 @@ static void test_lock_is_no_failure(void **state)
 	world_free(&w);
 }
 
-static void drop_log(const char *line, void *arg)
-{
-	(void)line, (void)arg;
-}
-
 static bool is_struck(struct world *w)
 {
 	return sim_fault_struck(w->sim) > 0;
@@ -387,6 +380,6 @@ int main(void)
 	    cmocka_unit_test(test_a_clone_that_nobody_remembers),
 	};
 
-	log_set_sink(drop_log, NULL);
+	world_quiet();
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,7 +3,6 @@
  * death of the controller at every line of its journal, a frozen cluster, a rejected push, Git out
  * of reach, the modes and the orderly stop.
  */
-#include "log.h"
 #include "support_judge.h"
 
 #include <setjmp.h>
@@ -35,7 +34,6 @@ static struct world *new_world(uint64_t seed)
 	struct world *w = world_new(seed, NULL);
 	_cleanup_kv_ struct kv files = {0};
 
-	w->tell = getenv("RAMET_WORLD_TELL") != NULL;
 	kv_set(&files, "web.yaml", web_yaml);
 	memgit_commit(w->git, &files, "first");
 	judge = (struct judge){0};
@@ -539,11 +537,6 @@ static void test_orderly_stop(void **state)
 	end_world(w, NULL);
 }
 
-static void drop_log(const char *line, void *arg)
-{
-	(void)line, (void)arg;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -567,6 +560,6 @@ int main(void)
 	    cmocka_unit_test(test_orderly_stop),
 	};
 
-	log_set_sink(drop_log, NULL);
+	world_quiet();
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -51,7 +51,6 @@ static struct world *open_world(uint64_t seed, struct stray *s)
 {
 	struct world *w = world_new(seed, NULL);
 
-	w->tell = getenv("RAMET_WORLD_TELL") != NULL;
 	commit(w, "web.yaml", MANIFEST("web-01"));
 	world_start(w, CONTROLLER_RUN);
 	simport_set_mouth(w->port, say, s);

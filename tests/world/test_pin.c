@@ -26,7 +26,6 @@ static struct world *moved_world(const char *placement)
 	struct world *w = world_new(7, NULL);
 	_cleanup_kv_ struct kv files = {0};
 
-	w->tell = getenv("RAMET_WORLD_TELL") != NULL;
 	kv_setf(&files, "web.yaml", MANIFEST "%s\n", placement);
 	memgit_commit(w->git, &files, "first");
 	judge = (struct judge){0};

@@ -2,8 +2,7 @@
  * What is waited for, or was done a moment ago, is neither written down nor asked for again and
  * again.
  */
-#include "log.h"
-#include "support_world.h"
+#include "support_case.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,40 +12,17 @@
 
 #include <cmocka.h>
 
-#define HOUR_MS 3600000
 #define HEAD(name)                                                                        \
 	"apiVersion: ramet.dev/v1\nkind: ClonedVM\nmetadata: { name: " name " }\nspec:\n" \
 	"  node_name: pve1\n"
-
-static void drop_log(const char *line, void *arg)
-{
-	(void)line, (void)arg;
-}
-
-static void commit(struct world *w, const char *yaml, const char *subject)
-{
-	_cleanup_kv_ struct kv files = {0};
-
-	kv_set(&files, "all.yaml", yaml);
-	memgit_commit(w->git, &files, subject);
-}
-
-static void must_be_ready(struct world *w)
-{
-	if (world_run(w, HOUR_MS, world_all_ready, NULL))
-		return;
-	fputs(buf_str(&w->story), stderr);
-	fail_msg("not ready");
-}
 
 static struct world *new_world(uint64_t seed, const char *yaml)
 {
 	struct world *w = world_new(seed, NULL);
 
-	w->tell = getenv("RAMET_WORLD_TELL") != NULL;
-	commit(w, yaml, "first");
+	case_merge(w, yaml, "first");
 	world_start(w, CONTROLLER_RUN);
-	must_be_ready(w);
+	case_must_be_ready(w);
 	return w;
 }
 
@@ -72,7 +48,7 @@ static void waits_quietly(uint64_t seed, const char *before, const char *after)
 
 	assert_int_equal(sim_node_quorum(w->sim, NULL, false, NULL), 0);
 	world_run(w, 120000, NULL, NULL);
-	commit(w, after, "second");
+	case_merge(w, after, "second");
 	world_run(w, 180000, NULL, NULL);
 	assert_int_equal(world_vmstat(w, "web-01")->reason, REASON_NO_QUORUM);
 	size_t lines = memstore_lines(w->store), reports = memgit_status_commits(w->git);
@@ -81,7 +57,7 @@ static void waits_quietly(uint64_t seed, const char *before, const char *after)
 	assert_int_equal(memstore_lines(w->store), lines);
 	assert_int_equal(memgit_status_commits(w->git), reports);
 	assert_int_equal(sim_node_quorum(w->sim, NULL, true, NULL), 0);
-	must_be_ready(w);
+	case_must_be_ready(w);
 	assert_non_null(strstr(sim_guest_get(w->sim, world_find(w, "web-01", NULL),
 				   after == disk_yaml ? "scsi1" : "scsi0"),
 	    "fast:"));
@@ -122,7 +98,7 @@ static void test_quorum_has_to_last(void **state)
 			sim_fault_add(w->sim, &refuse);
 		else
 			assert_int_equal(sim_node_quorum(w->sim, NULL, false, NULL), 0);
-		commit(w, disk_yaml, "second");
+		case_merge(w, disk_yaml, "second");
 		world_run(w, 180000, NULL, NULL);
 		hands = w->clock;
 		wrote_at = 0;
@@ -132,7 +108,7 @@ static void test_quorum_has_to_last(void **state)
 			sim_fault_clear(w->sim);
 		else
 			assert_int_equal(sim_node_quorum(w->sim, NULL, true, NULL), 0);
-		must_be_ready(w);
+		case_must_be_ready(w);
 		assert_true(wrote_at >= back + 15000);
 		world_free(&w);
 	}
@@ -150,9 +126,9 @@ static void test_pool_is_written_once(void **state)
 
 		pool_writes = 0;
 		simport_set_hook(w->port, count_pool_writes, NULL);
-		commit(w, POOL_YAML("lab"), "second");
+		case_merge(w, POOL_YAML("lab"), "second");
 		world_run(w, 300000, NULL, NULL);
-		must_be_ready(w);
+		case_must_be_ready(w);
 		assert_string_equal(sim_guest_pool(w->sim, world_find(w, "web-01", NULL)), "lab");
 		assert_int_equal(pool_writes, 1);
 		world_free(&w);
@@ -168,7 +144,7 @@ static void test_silent_storage(void **state)
 	(void)state;
 	assert_int_equal(sim_node_statd(w->sim, NULL, false, NULL), 0);
 	world_run(w, 900000, NULL, NULL);
-	commit(w, disk_yaml, "second");
+	case_merge(w, disk_yaml, "second");
 	world_run(w, 180000, NULL, NULL);
 	v = world_vmstat(w, "web-01");
 	assert_int_equal(v->verdict, PLAN_WAIT);
@@ -178,7 +154,7 @@ static void test_silent_storage(void **state)
 	world_run(w, 900000, NULL, NULL);
 	assert_int_equal(memgit_status_commits(w->git), reports);
 	assert_int_equal(sim_node_statd(w->sim, NULL, true, NULL), 0);
-	must_be_ready(w);
+	case_must_be_ready(w);
 	assert_int_equal(sim_volumes_of(w->sim, world_find(w, "web-01", NULL)), 2);
 	world_free(&w);
 }
@@ -192,6 +168,6 @@ int main(void)
 	    cmocka_unit_test(test_silent_storage),
 	};
 
-	log_set_sink(drop_log, NULL);
+	world_quiet();
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

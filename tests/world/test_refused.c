@@ -1,8 +1,7 @@
 /*
  * Steps that PVE refuses for lack of a right: what is told of them, and what goes on all the same.
  */
-#include "log.h"
-#include "support_world.h"
+#include "support_case.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,36 +11,9 @@
 
 #include <cmocka.h>
 
-#define HOUR_MS 3600000
 #define HEAD(name)                                                                        \
 	"apiVersion: ramet.dev/v1\nkind: ClonedVM\nmetadata: { name: " name " }\nspec:\n" \
 	"  node_name: pve1\n  clone: { source_vm_id: 9000, full: false }\n"
-
-static void drop_log(const char *line, void *arg)
-{
-	(void)line, (void)arg;
-}
-
-static void commit(struct world *w, const char *yaml, const char *subject)
-{
-	_cleanup_kv_ struct kv files = {0};
-
-	kv_set(&files, "all.yaml", yaml);
-	memgit_commit(w->git, &files, subject);
-}
-
-static void tell(struct world *w)
-{
-	w->tell = getenv("RAMET_WORLD_TELL") != NULL;
-}
-
-static void must_be_ready(struct world *w)
-{
-	if (world_run(w, HOUR_MS, world_all_ready, NULL))
-		return;
-	fputs(buf_str(&w->story), stderr);
-	fail_msg("not ready");
-}
 
 static void assert_has(const char *text, const char *part)
 {
@@ -58,13 +30,12 @@ static void test_no_task_of_a_refused_call(void **state)
 	const struct vmstat *v;
 
 	(void)state;
-	tell(w);
-	commit(w, HEAD("web-01") "  started: true\n", "first");
+	case_merge(w, HEAD("web-01") "  started: true\n", "first");
 	world_start(w, CONTROLLER_RUN);
-	must_be_ready(w);
+	case_must_be_ready(w);
 	assert_has(world_vmstat(w, "web-01")->last_upid, ":qmstart:");
 	sim_fault_add(w->sim, &f);
-	commit(w, HEAD("web-01") "  started: true\n  description: Front\n", "second");
+	case_merge(w, HEAD("web-01") "  started: true\n  description: Front\n", "second");
 	world_run(w, 180000, NULL, NULL);
 	v = world_vmstat(w, "web-01");
 	assert_int_equal(v->reason, REASON_FORBIDDEN);
@@ -94,10 +65,9 @@ static void tag_is_refused(uint64_t seed, const char *options)
 	const struct vmstat *v;
 	int64_t vmid;
 
-	tell(w);
-	commit(w, HEAD("web-01") "  cpu: { cores: 4 }\n  started: true\n", "first");
+	case_merge(w, HEAD("web-01") "  cpu: { cores: 4 }\n  started: true\n", "first");
 	world_start(w, CONTROLLER_RUN);
-	must_be_ready(w);
+	case_must_be_ready(w);
 	vmid = world_find(w, "web-01", NULL);
 	assert_string_equal(sim_guest_get(w->sim, vmid, "cores"), "4");
 	assert_true(sim_guest_running(w->sim, vmid));
@@ -153,8 +123,7 @@ static void test_listed_tag_is_refused(void **state)
 	size_t lines, commits;
 
 	(void)state;
-	tell(w);
-	commit(w, HEAD("web-01") "  tags: [web, prod]\n  cpu: { cores: 4 }\n  started: true\n",
+	case_merge(w, HEAD("web-01") "  tags: [web, prod]\n  cpu: { cores: 4 }\n  started: true\n",
 	    "first");
 	world_start(w, CONTROLLER_RUN);
 	world_run(w, 900000, NULL, NULL);
@@ -174,7 +143,7 @@ static void test_listed_tag_is_refused(void **state)
 	assert_int_equal(memstore_lines(w->store), lines);
 	assert_int_equal(memgit_status_commits(w->git), commits);
 	set_option(w, "registered-tags", "other");
-	must_be_ready(w);
+	case_must_be_ready(w);
 	assert_string_equal(sim_guest_get(w->sim, vmid, "tags"), "prod;ramet;web");
 	world_free(&w);
 }
@@ -232,15 +201,14 @@ static void test_lacks_are_named(void **state)
 		const char *privs;
 		const struct vmstat *v;
 
-		tell(w);
-		commit(w, lacks[i].yaml, "first");
+		case_merge(w, lacks[i].yaml, "first");
 		world_start(w, CONTROLLER_RUN);
 		world_run(w, 900000, NULL, NULL);
 		if (strstr(lacks[i].yaml, "pin"))
 			assert_int_equal(
 			    sim_human_migrate(w->sim, world_find(w, name, NULL), "pve2", NULL), 0);
 		if (lacks[i].then)
-			commit(w, lacks[i].then, "second");
+			case_merge(w, lacks[i].then, "second");
 		world_run(w, 300000, NULL, NULL);
 		v = world_vmstat(w, name);
 		if (v->reason != REASON_FORBIDDEN)
@@ -273,15 +241,14 @@ static void test_half_a_template(void **state)
 	int64_t vmid;
 
 	(void)state;
-	tell(w);
-	commit(w, HEAD("web-01"), "first");
+	case_merge(w, HEAD("web-01"), "first");
 	world_start(w, CONTROLLER_RUN);
-	must_be_ready(w);
+	case_must_be_ready(w);
 	vmid = world_find(w, "web-01", NULL);
 	kv_set(&set, "template", "1");
 	assert_int_equal(sim_human_edit(w->sim, vmid, "ops@pam", &set, NULL, NULL), 0);
 	sim_fault_add(w->sim, &f);
-	commit(w, HEAD("web-01") "  template: true\n", "second");
+	case_merge(w, HEAD("web-01") "  template: true\n", "second");
 	world_run(w, HOUR_MS, NULL, NULL);
 	v = world_vmstat(w, "web-01");
 	assert_int_equal(v->reason, REASON_REJECTED);
@@ -291,8 +258,8 @@ static void test_half_a_template(void **state)
 	assert_has(v->hint, look);
 	assert_has(v->hint, set_it);
 	sim_fault_clear(w->sim);
-	commit(w, HEAD("web-01") "  template: true\n  description: x\n", "third");
-	must_be_ready(w);
+	case_merge(w, HEAD("web-01") "  template: true\n  description: x\n", "third");
+	case_must_be_ready(w);
 	assert_has(sim_guest_get(w->sim, vmid, "scsi0"), set_it);
 	world_free(&w);
 }
@@ -307,6 +274,6 @@ int main(void)
 	    cmocka_unit_test(test_half_a_template),
 	};
 
-	log_set_sink(drop_log, NULL);
+	world_quiet();
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -62,7 +62,6 @@ static struct world *deaf_world(void)
 {
 	struct world *w = world_new(11, NULL);
 
-	w->tell = getenv("RAMET_WORLD_TELL") != NULL;
 	orders = (struct orders){.w = w};
 	commit(w, 1, "first");
 	world_start(w, CONTROLLER_RUN);

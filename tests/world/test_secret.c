@@ -86,7 +86,6 @@ static struct world *world_with(const char *password)
 	_cleanup_str_ char *path = file("web-01");
 	struct world *w = world_new(1, extra);
 
-	w->tell = getenv("RAMET_WORLD_TELL") != NULL;
 	put("web-01", password, 0600);
 	commit(w, path);
 	world_start(w, CONTROLLER_RUN);

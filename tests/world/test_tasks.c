@@ -26,7 +26,6 @@ static struct world *open_world(uint64_t seed)
 {
 	struct world *w = world_new(seed, NULL);
 
-	w->tell = getenv("RAMET_WORLD_TELL") != NULL;
 	return w;
 }
 

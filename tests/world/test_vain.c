@@ -48,7 +48,6 @@ static void a_guest_that_does_not_stay_up(void **state)
 	struct illness i = {.w = w};
 
 	(void)state;
-	w->tell = getenv("RAMET_WORLD_TELL") != NULL;
 	commit(w, "", "first");
 	world_start(w, CONTROLLER_RUN);
 	assert_true(world_run(w, HOUR, world_all_ready, NULL));

@@ -2,7 +2,6 @@
  * Random worlds: merges, human edits, lost answers, deaths of the controller, losses of its state;
  * after all that exactly one right VM per manifest. A seed gives the same world each time.
  */
-#include "log.h"
 #include "play.h"
 #include "play_tally.h"
 #include "support_crew.h"
@@ -22,11 +21,6 @@ static const char usage[] = "Usage: world [OPTIONS]\n"
 			    "  --max-bad N   stops after so many bad seeds (5); 0 = never\n"
 			    "  --count       what happened how often in them\n"
 			    "  --seed K      this seed alone, with its story\n";
-
-static void drop_log(const char *line, void *arg)
-{
-	(void)line, (void)arg;
-}
 
 static unsigned play(void *arg, uint64_t seed)
 {
@@ -80,7 +74,7 @@ int main(int argc, char **argv)
 	struct crew_sum sum;
 	int o;
 
-	log_set_sink(drop_log, NULL);
+	world_quiet();
 	while ((o = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		switch (o) {
 		case 'n':

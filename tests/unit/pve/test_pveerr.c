@@ -1,4 +1,3 @@
-#include <dirent.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,14 +8,12 @@
 
 #include <cmocka.h>
 
+#include "../recordings.h"
 #include "buf.h"
 #include "endpoints.h"
 #include "jsn.h"
 #include "pveerr.h"
 #include "text.h"
-
-/* Recordings of real clusters; not part of the project. */
-#define RECORDINGS RAMET_SOURCE_DIR "/../shared/pve"
 
 struct text_row {
 	enum pve_reason reason;
@@ -195,11 +192,9 @@ static void judge(const char *text, struct tally *t)
 	}
 }
 
-static void judge_line(const char *line, struct tally *t)
+static void judge_exchange(void *arg, const char *file UNUSED, const struct jsn *j)
 {
-	_cleanup_jsn_ struct jsn *j = NULL;
-	if (jsn_parse(line, strlen(line), &j, NULL) < 0)
-		return;
+	struct tally *t = arg;
 	const struct jsn *response = jsn_get(j, "response");
 	int64_t status = jsn_get_int(response, "status", 0);
 	const char *reason = jsn_get_text(response, "reason");
@@ -211,39 +206,12 @@ static void judge_line(const char *line, struct tally *t)
 		judge(exitstatus, t);
 }
 
-static void judge_file(const char *path, struct tally *t)
-{
-	FILE *f = fopen(path, "r");
-	assert_non_null(f);
-	char *line = NULL;
-	size_t cap = 0;
-	while (getline(&line, &cap, f) > 0)
-		judge_line(line, t);
-	free(line);
-	fclose(f);
-}
-
 static void recorded_refusals_have_reasons(void **state)
 {
 	(void)state;
-	static const char *const folders[] = {
-	    "transcripts-8.4", "transcripts-9.2", "transcripts-cluster-9.2"};
 	struct tally t = {0};
-	for (size_t i = 0; i < ARRAY_LEN(folders); i++) {
-		_cleanup_str_ char *dir = mem_printf("%s/%s", RECORDINGS, folders[i]);
-		DIR *d = opendir(dir);
-		if (!d) {
-			mem_free_str(&dir); /* skip() jumps over the clean-up */
-			skip();
-		}
-		struct dirent *e;
-		while ((e = readdir(d))) {
-			_cleanup_str_ char *path = mem_printf("%s/%s", dir, e->d_name);
-			if (text_ends(e->d_name, ".jsonl"))
-				judge_file(path, &t);
-		}
-		closedir(d);
-	}
+	if (!recordings_walk(judge_exchange, &t))
+		skip();
 	print_message("%zu with a reason, %zu left without on purpose\n", t.known, t.unnamed);
 	assert_int_equal(t.unknown, 0);
 	assert_true(t.known > 500);

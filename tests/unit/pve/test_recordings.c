@@ -4,7 +4,6 @@
  * configuration changes by being taken apart and put together. Where the recordings are absent the
  * tests count as skipped.
  */
-#include <dirent.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -15,6 +14,7 @@
 
 #include <cmocka.h>
 
+#include "../recordings.h"
 #include "buf.h"
 #include "jsn.h"
 #include "observe.h"
@@ -22,7 +22,6 @@
 #include "pvecodec.h"
 #include "pvetask.h"
 
-#define RECORDINGS RAMET_SOURCE_DIR "/../shared/pve"
 #define PREFIX "/api2/json"
 
 /* One recorded exchange with a call that the controller makes. */
@@ -65,14 +64,17 @@ static bool find_endpoint(const char *method, const char *path, enum endpoint_id
 	return false;
 }
 
-static void one_line(const char *file, const char *line, exchange_fn fn, void *arg)
+struct walk {
+	exchange_fn fn;
+	void *arg;
+};
+
+static void one_exchange(void *arg, const char *file, const struct jsn *j)
 {
-	_cleanup_jsn_ struct jsn *j = NULL;
+	const struct walk *w = arg;
 	_cleanup_str_ char *body = NULL;
 	struct exchange x = {.file = file};
 
-	if (jsn_parse(line, strlen(line), &j, NULL) < 0)
-		return; /* a few of the recorded bodies are no text at all */
 	const struct jsn *request = jsn_get(j, "request");
 	const char *path = jsn_get_text(request, "path");
 	path = path ? text_after(path, PREFIX) : NULL;
@@ -91,35 +93,16 @@ static void one_line(const char *file, const char *line, exchange_fn fn, void *a
 	    .reason = reason ? reason : "",
 	    .body = body ? body : "",
 	    .body_len = body ? strlen(body) : 0};
-	fn(&x, arg);
+	w->fn(&x, w->arg);
 }
 
 /* Skips the test where there is nothing to read. */
 static void walk(exchange_fn fn, void *arg)
 {
-	static const char *const folders[] = {
-	    "transcripts-8.4", "transcripts-9.2", "transcripts-cluster-9.2"};
+	struct walk w = {fn, arg};
 
-	for (size_t i = 0; i < ARRAY_LEN(folders); i++) {
-		char dir[1000];
-		struct dirent *e;
-		snprintf(dir, sizeof(dir), RECORDINGS "/%s", folders[i]);
-		DIR *d = opendir(dir);
-		if (!d)
-			skip();
-		while ((e = readdir(d))) {
-			_cleanup_str_ char *path = mem_printf("%s/%s", dir, e->d_name);
-			char *line = NULL;
-			size_t cap = 0;
-			FILE *f = text_ends(path, ".jsonl") ? fopen(path, "r") : NULL;
-			while (f && getline(&line, &cap, f) > 0)
-				one_line(path + strlen(RECORDINGS) + 1, line, fn, arg);
-			free(line);
-			if (f)
-				fclose(f);
-		}
-		closedir(d);
-	}
+	if (!recordings_walk(one_exchange, &w))
+		skip();
 }
 
 struct tally {

@@ -6,14 +6,11 @@
  * look, and what is written is so for the next one.
  */
 #include "../plan/support.h"
-
-#include <dirent.h>
+#include "../recordings.h"
 
 #include "crypt.h"
 #include "diff.h"
 #include "observe.h"
-
-#define RECORDINGS RAMET_SOURCE_DIR "/../shared/pve"
 
 /* Texts by key, each once: "net0\tvirtio=…". */
 static struct strs seen;
@@ -30,42 +27,12 @@ static void take_guest(const struct jsn *data)
 	obs_guest_fini(&g);
 }
 
-static void take_line(const char *line)
+static void take_exchange(void *arg UNUSED, const char *file UNUSED, const struct jsn *j)
 {
-	_cleanup_jsn_ struct jsn *j = NULL;
-
-	if (jsn_parse(line, strlen(line), &j, NULL) < 0)
-		return;
 	const struct jsn *request = jsn_get(j, "request"), *response = jsn_get(j, "response");
 	const char *path = jsn_get_text(request, "path");
 	if (path && text_ends(path, "/pending") && jsn_get_int(response, "status", 0) == 200)
 		take_guest(jsn_get(jsn_get(response, "body"), "data"));
-}
-
-static void read_all(void)
-{
-	static const char *const folders[] = {
-	    "transcripts-8.4", "transcripts-9.2", "transcripts-cluster-9.2"};
-
-	for (size_t i = 0; i < ARRAY_LEN(folders); i++) {
-		_cleanup_str_ char *dir = mem_printf(RECORDINGS "/%s", folders[i]);
-		struct dirent *e;
-		DIR *d = opendir(dir);
-		if (!d)
-			skip();
-		while ((e = readdir(d))) {
-			_cleanup_str_ char *path = mem_printf("%s/%s", dir, e->d_name);
-			char *line = NULL;
-			size_t cap = 0;
-			FILE *f = text_ends(path, ".jsonl") ? fopen(path, "r") : NULL;
-			while (f && getline(&line, &cap, f) > 0)
-				take_line(line);
-			free(line);
-			if (f)
-				fclose(f);
-		}
-		closedir(d);
-	}
 }
 
 static struct resource *manifest(const struct attr *a, const char *slot, const struct value *v)
@@ -281,7 +248,8 @@ static void texts_by_hand(void **state)
 static void recorded_texts(void **state)
 {
 	(void)state;
-	read_all();
+	if (!recordings_walk(take_exchange, NULL))
+		skip();
 	assert_true(try_all() > 1000);
 }
 

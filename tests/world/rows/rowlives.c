@@ -18,23 +18,10 @@ static const char cluster_yaml[] =
     "  - { name: local-lvm, type: lvmthin, content: [images], size: 90000G }\n"
     "  - { name: local, type: dir, content: [images, iso, snippets], size: 5000G, iso: [{ name: "
     "a.iso, size: 600M }, { name: b.iso, size: 10M }] }\n"
-    "pools: [lab, other]\n"
-    "roles:\n"
-    "  - { name: Ramet, privs: [VM.Audit, VM.Clone, VM.Allocate, VM.PowerMgmt, VM.Config.CPU, "
-    "VM.Config.Memory, VM.Config.Network, VM.Config.Disk, VM.Config.CDROM, VM.Config.Cloudinit, "
-    "VM.Config.HWType, VM.Config.Options, VM.Migrate, Datastore.AllocateSpace, Datastore.Audit, "
-    "SDN.Use, Pool.Audit, Pool.Allocate, Sys.Audit, Sys.Syslog, Sys.Modify, Mapping.Use] }\n"
-    "users:\n"
-    "  - { name: \"ramet@pve\", tokens: [{ name: ctl, secret: "
-    "\"11111111-1111-1111-1111-111111111111\", privsep: true }] }\n"
-    "  - { name: \"admin@pve\", tokens: [{ name: t, secret: "
-    "\"22222222-2222-2222-2222-222222222222\", privsep: false }] }\n"
-    "acl:\n"
-    "  - { path: /, who: \"admin@pve\", role: Administrator, propagate: true }\n"
-    "  - { path: /, who: \"ramet@pve\", role: Ramet, propagate: true }\n"
-    "  - { path: /, who: \"ramet@pve!ctl\", role: Ramet, propagate: true }\n"
-    "guests:\n"
-    "  - { id: 1003, node: pve1, config: { name: stranger, cores: \"1\", scsi0: \"local:2\" } }\n";
+    "pools: [lab, other]\n" WORLD_USERS_YAML(
+	", Sys.Modify, Mapping.Use") "guests:\n"
+				     "  - { id: 1003, node: pve1, config: { name: stranger, cores: "
+				     "\"1\", scsi0: \"local:2\" } }\n";
 
 struct world *rowlives_world(uint64_t seed)
 {
@@ -43,7 +30,6 @@ struct world *rowlives_world(uint64_t seed)
 	    "}\n",
 	    cluster_yaml);
 
-	w->tell = getenv("RAMET_WORLD_TELL") != NULL;
 	return w;
 }
 
