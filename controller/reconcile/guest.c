@@ -128,9 +128,7 @@ static void restore_intent(struct guest *g, const struct record *r)
 		log_error(g->name, "%s", err_msg(e));
 }
 
-/* The journal was not lost, and knows that we destroyed it and saw it to be gone: what the report
- * says is older. */
-static bool was_destroyed(const struct guest *g, uint32_t vmid)
+bool guest_was_destroyed(const struct guest *g, uint32_t vmid)
 {
 	const struct fallen *f;
 	size_t n = journal_fallen(g->env->journal, &f);
@@ -143,7 +141,8 @@ static bool was_destroyed(const struct guest *g, uint32_t vmid)
 
 static void restore_record(struct guest *g, const struct record *r)
 {
-	if (g->rec.vmid || journal_intent(g->env->journal, g->name) || was_destroyed(g, r->vmid))
+	if (g->rec.vmid || journal_intent(g->env->journal, g->name) ||
+	    guest_was_destroyed(g, r->vmid))
 		return;
 	if (!r->uuid || !r->uuid[0]) {
 		restore_intent(g, r);

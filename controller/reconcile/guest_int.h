@@ -135,6 +135,9 @@ bool guest_is_vain(struct guest *g, const struct step *s);
 void guest_note_full(struct guest *g, const struct op_result *r);
 
 /* guest.c */
+/* The journal was not lost, and knows that its end was carried out, by this instance or the one
+ * before: a record of it is older. */
+bool guest_was_destroyed(const struct guest *g, uint32_t vmid);
 void guest_enter(struct guest *g, enum guest_state next);
 void guest_set_status(
     struct guest *g, enum plan_verdict v, enum reason r, const char *message, const char *hint);

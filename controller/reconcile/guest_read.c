@@ -276,7 +276,8 @@ static void gone(struct guest *g)
 		g->rec.vmid = 0;
 		guest_take_claim(g, c);
 		locate(g);
-	} else if (guest_is_leaving(g) || guest_is_departing(g) || !g->want) {
+	} else if (guest_is_leaving(g) || guest_is_departing(g) || !g->want ||
+		   guest_was_destroyed(g, g->rec.vmid)) {
 		guest_forget(g);
 	} else {
 		g->turn->gone = true;

@@ -138,6 +138,47 @@ static void test_older_says_so(void **state)
 	end(w);
 }
 
+static void commit_absent(struct world *w)
+{
+	_cleanup_kv_ struct kv files = {0};
+
+	kv_set(&files, "web.yaml",
+	    "apiVersion: ramet.dev/v1\nkind: ClonedVM\nmetadata: { name: web-01 }\nspec:\n"
+	    "  node_name: pve2\n  clone: { source_vm_id: 9001, full: false }\n  state: absent\n");
+	memgit_commit(w->git, &files, "absent");
+}
+
+static bool is_gone(struct world *w)
+{
+	return world_find(w, "web-01", NULL) == 0;
+}
+
+/* What the newer one destroyed, as it was told to, the older one does not miss when it acts again:
+ * its record is older than the report. */
+static void test_destroyed_by_the_other(void **state)
+{
+	struct world *w = open_world(3);
+	int64_t vmid;
+
+	(void)state;
+	world_start(w, CONTROLLER_RUN);
+	assert_true(world_run(w, HOUR_MS, world_all_ready, NULL));
+	world_run(w, 60000, NULL, NULL);
+	vmid = world_find(w, "web-01", NULL);
+	rival_start(&other, w, false);
+	world_run(w, 300000, NULL, NULL);
+	world_kill(w); /* with its record */
+	commit_absent(w);
+	assert_true(world_run(w, HOUR_MS, is_gone, NULL));
+	world_run(w, 120000, NULL, NULL);
+	rival_stop(&other);
+	commit(w, 2);
+	world_start(w, CONTROLLER_RUN);
+	assert_true(world_run(w, HOUR_MS, world_all_ready, NULL));
+	assert_int_not_equal(world_find(w, "web-01", NULL), vmid);
+	end(w);
+}
+
 /* Both begin at the same moment, on an empty repository: one VM. */
 static void test_at_the_same_moment(void **state)
 {
@@ -253,6 +294,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_newer_acts),
 	    cmocka_unit_test(test_older_says_so),
+	    cmocka_unit_test(test_destroyed_by_the_other),
 	    cmocka_unit_test(test_at_the_same_moment),
 	    cmocka_unit_test(test_observer_beside),
 	    cmocka_unit_test(test_observer_first),
