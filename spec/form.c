@@ -11,6 +11,8 @@
 #define TEXT_MAX 65536 /* longer ones are refused before a pattern sees them */
 #define STORE "[A-Za-z][A-Za-z0-9_.-]*[A-Za-z0-9]"
 #define VOLUME STORE ":[!-+.-~-]+" /* no blank, no comma: it becomes part of a property string */
+/* Names of media are their files': blanks within them stay what they are. */
+#define MEDIUM VOLUME "( +[!-+.-~-]+)*"
 #define HEX "[0-9A-Fa-f]"
 #define LABEL "[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 #define CPUS "[0-9]{1,5}(-[0-9]{1,5})?"
@@ -277,7 +279,7 @@ static const struct form forms[FMT__MAX] = {
 	"write +aes to switch a flag on, -aes to switch it off", check_cpu_flag},
     [FMT_VOLUME] = {"a volume", VOLUME, "write STORAGE:VOLUME, for example local-lvm:vm-100-disk-0",
 	check_volume},
-    [FMT_CDROM] = {"none, cdrom or a volume", "none|cdrom|" VOLUME,
+    [FMT_CDROM] = {"none, cdrom or a volume", "none|cdrom|" MEDIUM,
 	"write none, cdrom or an image such as local:iso/debian-12.iso", check_volume},
     [FMT_SERIAL] = {"a URL-encoded serial number", "([A-Za-z0-9_.~-]|%" HEX "{2})+",
 	"use letters, digits, - _ . ~ and %XX", NULL},

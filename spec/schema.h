@@ -80,6 +80,7 @@ enum attr_flag {
 				    them the whole key goes */
 	ATTR_ROOT_DEVICE = 1 << 10, /* only root@pam, where it names a device of the host and not
 				       socket or spice */
+	ATTR_AT_LEAST = 1 << 11, /* of choices: a later one is as good, as PVE moves on by itself */
 };
 
 enum attr_id {

@@ -516,6 +516,19 @@ static bool eq_folded(const struct attr *a, const struct value *x, const struct 
 	return same;
 }
 
+/* The place of the word among the row's choices, -1: none. */
+static int choice_of(const struct attr *a, const struct value *v)
+{
+	_cleanup_strs_ struct strs words = {0};
+
+	if (v->type != VALUE_STR || text_split(a->choices, "|", true, SET_ITEMS_MAX, &words) < 0)
+		return -1;
+	for (size_t i = 0; i < words.n; i++)
+		if (text_eq(words.v[i], v->s))
+			return (int)i;
+	return -1;
+}
+
 bool pvecodec_same(const struct attr *a, const struct value *want, const struct value *have)
 {
 	_cleanup_value_ struct value deflt = {0};
@@ -528,5 +541,7 @@ bool pvecodec_same(const struct attr *a, const struct value *want, const struct 
 		want = &deflt;
 	if (is_nothing(a, have))
 		have = &deflt;
+	if (a->flags & ATTR_AT_LEAST && choice_of(a, want) >= 0)
+		return choice_of(a, have) >= choice_of(a, want);
 	return eq_folded(a, want, have);
 }

@@ -324,6 +324,28 @@ static void order_counts_where_it_means_something(void **state)
 	value_fini(&c);
 }
 
+/* PVE says itself which keys it put into a new EFI disk, and later ones are in it with them. */
+static void later_is_as_good(void **state)
+{
+	static const struct attr cert = {.path = "cert",
+	    .type = ATTR_ENUM,
+	    .choices = "2011|2023|2023w|2023k",
+	    .codec = CODEC_PART,
+	    .key = "efidisk0",
+	    .part = "ms-cert",
+	    .deflt = "2011",
+	    .flags = ATTR_AT_LEAST};
+	const struct value absent = {0}, a = text("2023"), b = text("2023k"), z = text("2031"),
+			   first = text("2011");
+	(void)state;
+	assert_true(pvecodec_same(&cert, &a, &b));
+	assert_true(pvecodec_same(&cert, &a, &a));
+	assert_false(pvecodec_same(&cert, &b, &a));
+	assert_true(pvecodec_same(&cert, &first, &absent));
+	assert_false(pvecodec_same(&cert, &a, &absent));
+	assert_false(pvecodec_same(&cert, &a, &z)); /* nobody knows what that is */
+}
+
 static void compared_canonically(void **state)
 {
 	const struct value absent = {0};
@@ -376,6 +398,7 @@ int main(void)
 	    cmocka_unit_test(media),
 	    cmocka_unit_test(what_a_device_needs_cannot_be_taken),
 	    cmocka_unit_test(compared_canonically),
+	    cmocka_unit_test(later_is_as_good),
 	    cmocka_unit_test(order_counts_where_it_means_something),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
