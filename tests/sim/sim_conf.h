@@ -93,7 +93,12 @@ int drive_set_aside(struct job *j, struct guest *g, const char *volid, struct oo
 bool drive_free_unused(struct job *j, struct guest *g, const char *key, struct oops *o);
 void drive_drop_unused(struct sim *s, struct guest *g);
 /* The images of a template become ones that linked clones start from, where storages can that. */
-void drives_to_base(struct sim *s, struct guest *g, const char *only); /* NULL = all */
+bool drives_to_base(
+    struct sim *s, struct guest *g, const char *only, struct oops *o); /* only: NULL = all */
+/* AbstractConfig::foreach_volume over images: in the order of buses and numbers. False from fn ends
+ * it. */
+bool drives_each(struct sim *s, const struct kv *conf, bool cloudinit_too,
+    bool (*fn)(void *arg, const char *key, const struct drive *d), void *arg);
 bool drive_new_size(const char *file, double *ret_gib);
 /* Writes the cloud-init drive anew, if there is one. */
 void cloudinit_write(struct job *j, struct guest *g);

@@ -288,7 +288,7 @@ static void move_end(struct job *j)
 	guest_set(s, g, disk, text);
 	move_aside(j, g, m->old);
 	if (text_eq(kv_get(&g->conf, "template"), "1"))
-		drives_to_base(s, g, disk);
+		drives_to_base(s, g, disk, &o);
 	job_done(j);
 }
 
@@ -407,8 +407,10 @@ static void template_do(struct job *j)
 		job_oops(j, &o);
 		return;
 	}
-	drives_to_base(j->sim, g, job_param(j, "disk"));
-	job_done(j);
+	if (drives_to_base(j->sim, g, job_param(j, "disk"), &o))
+		job_done(j);
+	else
+		job_oops(j, &o);
 }
 
 static void template_locked(struct job *j)

@@ -423,26 +423,59 @@ void cloudinit_write(struct job *j, struct guest *g)
 			kv_set(&g->cloudinit, i->key, i->value);
 }
 
-void drives_to_base(struct sim *s, struct guest *g, const char *only)
+bool drives_each(struct sim *s, const struct kv *conf, bool cloudinit_too,
+    bool (*fn)(void *arg, const char *key, const struct drive *d), void *arg)
 {
-	_cleanup_kv_ struct kv conf = {0};
+	static const struct {
+		const char *name;
+		int n;
+	} slots[] = {
+	    {"ide", 4}, {"scsi", 31}, {"virtio", 16}, {"sata", 6}, {"efidisk", 1}, {"tpmstate", 1}};
 
-	kv_copy(&conf, &g->conf);
-	KV_FOREACH (i, &conf) {
-		_cleanup_drive_ struct drive d = {0};
-		_cleanup_str_ char *text = NULL;
-		struct volume *v;
+	for (size_t b = 0; b < ARRAY_LEN(slots); b++)
+		for (int i = 0; i < slots[b].n; i++) {
+			_cleanup_drive_ struct drive d = {0};
+			_cleanup_str_ char *key = mem_printf("%s%d", slots[b].name, i);
+			const char *v = kv_get(conf, key);
 
-		if (!prop_is_drive(i->key) || (only && !text_eq(only, i->key)) ||
-		    !drive_parse(s, i->key, i->value, &d) || drive_is_cdrom(&d))
-			continue;
-		v = volume_find(s, g->node, d.file);
-		if (!v || !store_can_template(v->store))
-			continue;
-		volume_to_base(s, v);
-		free(d.file);
-		d.file = volume_id(v);
-		text = drive_print(&d);
-		guest_set(s, g, i->key, text);
-	}
+			if (v && drive_parse(s, key, v, &d) &&
+			    (!drive_is_cdrom(&d) || (cloudinit_too && drive_is_cloudinit(&d))) &&
+			    !fn(arg, key, &d))
+				return false;
+		}
+	return true;
+}
+
+struct basing {
+	struct sim *sim;
+	struct guest *guest;
+	const char *only;
+	struct oops *oops;
+};
+
+static bool to_base(void *arg, const char *key, const struct drive *d)
+{
+	struct basing *b = arg;
+	struct volume *v = volume_find(b->sim, b->guest->node, d->file);
+	_cleanup_drive_ struct drive as = {0};
+	_cleanup_str_ char *text = NULL;
+
+	if ((b->only && !text_eq(b->only, key)) || !v || volume_is_base(v) ||
+	    !store_can_template(v->store))
+		return true;
+	if (!volume_to_base(b->sim, v, b->oops) ||
+	    !drive_parse(b->sim, key, kv_get(&b->guest->conf, key), &as))
+		return false;
+	free(as.file);
+	as.file = volume_id(v);
+	text = drive_print(&as);
+	guest_set(b->sim, b->guest, key, text);
+	return true;
+}
+
+bool drives_to_base(struct sim *s, struct guest *g, const char *only, struct oops *o)
+{
+	struct basing b = {s, g, only, o};
+
+	return drives_each(s, &g->conf, false, to_base, &b);
 }

@@ -157,7 +157,7 @@ int human_make(struct sim *s, int64_t vmid, struct node *n, const struct kv *con
 
 	if (fill_conf(j, g, conf, &o) && template) {
 		guest_set(s, g, "template", "1");
-		drives_to_base(s, g, NULL);
+		drives_to_base(s, g, NULL, &o);
 	}
 	return outcome(j, &o, err);
 }

@@ -126,8 +126,8 @@ static void back(struct job *j)
 		return;
 	}
 	memory = kv_has(&b.to->conf, "vmstate");
-	snap_each_image(j->sim, &b.g->conf, true, came_later, &b);
-	snap_each_image(j->sim, &b.to->conf, false, size_of_then, &b);
+	drives_each(j->sim, &b.g->conf, true, came_later, &b);
+	drives_each(j->sim, &b.to->conf, false, size_of_then, &b);
 	note(j->sim, b.g, "rollback", b.to->name, NULL, NULL);
 	conf_of_then(&b);
 	if (memory) {
@@ -166,7 +166,7 @@ static void back_begin(struct job *j)
 	bool running;
 
 	b.to = snap_named(j, &b.g, &o);
-	if (b.to && snap_each_image(j->sim, &b.to->conf, false, can_go_back, &b) && b.to->state)
+	if (b.to && drives_each(j->sim, &b.to->conf, false, can_go_back, &b) && b.to->state)
 		oops_die(
 		    &o, "unable to rollback to incomplete snapshot (snapstate = %s)", b.to->state);
 	if (o.status || !conf_unlocked(b.g, &o)) {

@@ -31,29 +31,6 @@ struct snap *snap_named(struct job *j, struct guest **ret, struct oops *o)
 	return n;
 }
 
-bool snap_each_image(struct sim *s, const struct kv *conf, bool cloudinit_too,
-    bool (*fn)(void *arg, const char *key, const struct drive *d), void *arg)
-{
-	static const struct {
-		const char *name;
-		int n;
-	} slots[] = {
-	    {"ide", 4}, {"scsi", 31}, {"virtio", 16}, {"sata", 6}, {"efidisk", 1}, {"tpmstate", 1}};
-
-	for (size_t b = 0; b < ARRAY_LEN(slots); b++)
-		for (int i = 0; i < slots[b].n; i++) {
-			_cleanup_drive_ struct drive d = {0};
-			_cleanup_str_ char *key = mem_printf("%s%d", slots[b].name, i);
-			const char *v = kv_get(conf, key);
-
-			if (v && drive_parse(s, key, v, &d) &&
-			    (!drive_is_cdrom(&d) || (cloudinit_too && drive_is_cloudinit(&d))) &&
-			    !fn(arg, key, &d))
-				return false;
-		}
-	return true;
-}
-
 /* --- reading --- */
 
 void api_snapshots(struct job *j)
@@ -200,7 +177,7 @@ static bool take_memory(struct taking *t, struct oops *o)
 	_cleanup_str_ char *version = qemu_release(j->sim);
 	struct volume *v;
 
-	snap_each_image(j->sim, &g->conf, false, state_store, t);
+	drives_each(j->sim, &g->conf, false, state_store, t);
 	if (own || !t->store)
 		t->store = store_find(j->sim, own ? own : "local");
 	if (!t->store)
@@ -262,7 +239,7 @@ static void commit_lock(struct job *j)
 		job_oops(j, &o);
 		return;
 	}
-	snap_each_image(j->sim, &t.n->conf, false, image_taken, &t);
+	drives_each(j->sim, &t.n->conf, false, image_taken, &t);
 	job_lock_guest(j, j->vmid, true, commit);
 }
 
@@ -275,7 +252,7 @@ static bool may_take(struct taking *t, const char *name, struct oops *o)
 		return false;
 	if (snap_find(t->g, name))
 		return oops_die(o, "snapshot name '%s' already used", name);
-	if (!snap_each_image(t->j->sim, &t->g->conf, false, image_can, t))
+	if (!drives_each(t->j->sim, &t->g->conf, false, image_can, t))
 		return oops_die(o, "snapshot feature is not available");
 	return pmxcfs_check(t->j, t->j->vmid, o);
 }
@@ -389,7 +366,7 @@ static void dropped(struct job *j)
 	if (kv_has(&t.n->conf, "vmstate"))
 		drop_memory(j, t.g, t.n);
 	unlink_parent(s, t.g, t.n);
-	snap_each_image(s, &t.n->conf, false, set_aside, &t);
+	drives_each(s, &t.n->conf, false, set_aside, &t);
 	drive_drop_unused(s, t.g);
 	note(s, t.g, "snapshot-delete", t.n->name, NULL, NULL);
 	snap_fini(t.n);

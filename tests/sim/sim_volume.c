@@ -360,15 +360,21 @@ void volume_rename(struct sim *s, struct volume *v, const char *own)
 	smap_put(&s->volmap, next, v);
 }
 
-void volume_to_base(struct sim *s, struct volume *v)
+bool volume_to_base(struct sim *s, struct volume *v, struct oops *o)
 {
-	const char *name = base_name(v);
-	_cleanup_str_ char *own = NULL;
+	const char *name = base_name(v), *rest = text_after(name, "vm-");
+	_cleanup_str_ char *own =
+	    rest ? mem_printf("%.*sbase-%s", (int)(name - v->own), v->own, rest)
+		 : mem_strdup(v->own);
 
-	if (!text_starts(name, "vm-"))
-		return;
-	own = mem_printf("%.*sbase-%s", (int)(name - v->own), v->own, name + 3);
+	if (volname_taken(s, v->store, v->node, own)) {
+		_cleanup_str_ char *path = volume_path(v);
+
+		return oops_die(o, "file '%.*s%s' already exists",
+		    (int)(strlen(path) - strlen(v->own)), path, own);
+	}
 	volume_rename(s, v, own);
+	return true;
 }
 
 void volume_move(struct sim *s, struct volume *v, struct node *n)

@@ -66,7 +66,8 @@ int64_t volume_rate(const struct sim *s, const char *what, int64_t kib);
 char *volume_amount(int64_t bytes); /* "1.5 GiB"; owned */
 void volume_free(struct sim *s, struct volume *v);
 void volume_rename(struct sim *s, struct volume *v, const char *own);
-void volume_to_base(struct sim *s, struct volume *v);
+/* create_base of its plugin: another name, unless that one is taken. */
+bool volume_to_base(struct sim *s, struct volume *v, struct oops *o);
 /* To another storage of the same kind. */
 void volume_restore(struct sim *s, struct volume *v, struct store *st, struct node *n);
 void volume_move(struct sim *s, struct volume *v, struct node *n);

@@ -108,6 +108,31 @@ static void the_folder_says_whose_it_is(void **state)
 	assert_true(sim_volume_size(c->sim, "n", "files:311/vm-310-disk-7.raw") > 0);
 }
 
+/* Plugin create_base: an image that is not called vm-… keeps its name, which is taken then: by
+ * itself. The guest is a template by that time, and what came before it in the order of buses is a
+ * base. */
+static void only_some_become_bases(void **state)
+{
+	struct client *c = *state;
+
+	set(c, "ide0=thin:1");
+	set(c, "scsi5=files:310/golden.qcow2");
+	set(c, "virtio0=thin:1");
+	assert_string_equal(call_task(c, "POST", OF(310) "/template", NULL),
+	    "file '/srv/images/310/golden.qcow2' already exists");
+	assert_string_equal(conf(c, "template"), "1");
+	assert_int_equal(strncmp(conf(c, "ide0"), "thin:base-310-disk-", 19), 0);
+	assert_string_equal(conf(c, "scsi5"), "files:310/golden.qcow2,size=2G");
+	assert_int_equal(strncmp(conf(c, "virtio0"), "thin:vm-310-disk-", 17), 0);
+	/* The others one by one; what is a base already is passed over. */
+	assert_string_equal(call_task(c, "POST", OF(310) "/template", "disk=virtio0"), "OK");
+	assert_int_equal(strncmp(conf(c, "virtio0"), "thin:base-310-disk-", 19), 0);
+	assert_string_equal(call_task(c, "POST", OF(310) "/template", "disk=virtio0"), "OK");
+	assert_int_equal(call(c, "POST", OF(310) "/clone", "newid=312"), 500);
+	assert_string_equal(c->a.reason,
+	    "Linked clone feature is not supported for 'files:310/golden.qcow2' (scsi5)");
+}
+
 static void names_that_storages_take(void **state)
 {
 	struct client *c = *state;
@@ -288,6 +313,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    TEST(the_folder_says_whose_it_is, 9),
 	    TEST(the_folder_says_whose_it_is, 8),
+	    TEST(only_some_become_bases, 9),
+	    TEST(only_some_become_bases, 8),
 	    TEST(names_that_storages_take, 9),
 	    TEST(numbers_by_format, 9),
 	    TEST(what_is_only_called_so, 9),
