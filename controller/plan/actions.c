@@ -5,6 +5,7 @@
 
 #include "order.h"
 #include "policy.h"
+#include "provenance.h"
 
 static struct change *action(
     struct planner *pl, const struct leaf *l, const char *from, const char *to)
@@ -297,6 +298,16 @@ static void come_up(struct planner *pl)
 
 /* ---- history ---- */
 
+static void note_past(
+    struct planner *pl, const struct leaf *l, const char *from, const char *to, const char *why)
+{
+	struct change *c = action(pl, l, from, to);
+
+	change_block(c, REASON_CLONE_SOURCE_CHANGED, "%s", why);
+	c->state = CHANGE_REPORT;
+	c->class = CLASS_CLONE;
+}
+
 static void past(struct planner *pl, enum attr_id id, uint32_t was, const char *why)
 {
 	const struct leaf *l = resource_find(pl->want, id, NULL);
@@ -305,10 +316,27 @@ static void past(struct planner *pl, enum attr_id id, uint32_t was, const char *
 		return;
 	_cleanup_str_ char *from = mem_printf("%u", was);
 	_cleanup_str_ char *to = mem_printf("%lld", (long long)l->value.i);
-	struct change *c = action(pl, l, from, to);
-	change_block(c, REASON_CLONE_SOURCE_CHANGED, "%s", why);
-	c->state = CHANGE_REPORT;
-	c->class = CLASS_CLONE;
+	note_past(pl, l, from, to, why);
+}
+
+/* What clone.* said when the VM was made, and now says otherwise. What is no longer listed asks for
+ * nothing. */
+static void past_words(struct planner *pl)
+{
+	const struct record *r = pl->in->record;
+
+	for (size_t i = 0; r && r->cloned.n && i < pl->want->n_leaves; i++) {
+		const struct leaf *l = &pl->want->leaves[i];
+		const char *was = kv_get(&r->cloned, l->attr->path);
+		_cleanup_str_ char *now = NULL;
+
+		if (!provenance_has(l->attr) || l->value.type == VALUE_NULL)
+			continue;
+		now = value_print(&l->value);
+		if (!text_eq(was, now))
+			note_past(pl, l, was ? was : "absent", now,
+			    "the VM was cloned already, and clone.* is history");
+	}
 }
 
 void actions_plan(struct planner *pl)
@@ -320,6 +348,7 @@ void actions_plan(struct planner *pl)
 		if (pl->in->record)
 			past(pl, ATTR_clone_source_vm_id, pl->in->record->source_vmid,
 			    "the VM was cloned already, and clone.* is history");
+		past_words(pl);
 	}
 	template(pl);
 	power(pl);

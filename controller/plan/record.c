@@ -14,6 +14,7 @@ void record_fini(struct record *r)
 	free(r->synced_rev);
 	free(r->good_rev);
 	free(r->good_path);
+	kv_fini(&r->cloned);
 	kv_fini(&r->volumes);
 	kv_fini(&r->loose);
 	kv_fini(&r->macs);
@@ -37,6 +38,7 @@ void record_copy(struct record *dst, const struct record *src)
 	dst->synced_rev = mem_strdup(src->synced_rev);
 	dst->good_rev = mem_strdup(src->good_rev);
 	dst->good_path = mem_strdup(src->good_path);
+	kv_copy(&dst->cloned, &src->cloned);
 	kv_copy(&dst->volumes, &src->volumes);
 	kv_copy(&dst->loose, &src->loose);
 	kv_copy(&dst->macs, &src->macs);
@@ -62,7 +64,7 @@ bool record_eq(const struct record *a, const struct record *b)
 	       kv_eq(&a->sizes, &b->sizes) && kv_eq(&a->stored, &b->stored) &&
 	       kv_eq(&a->silent, &b->silent) && kv_eq(&a->unmet, &b->unmet) &&
 	       kv_eq(&a->owned, &b->owned) && kv_eq(&a->parting, &b->parting) &&
-	       kv_eq(&a->secrets, &b->secrets);
+	       kv_eq(&a->secrets, &b->secrets) && kv_eq(&a->cloned, &b->cloned);
 }
 
 bool record_is_unmet(const struct record *r, const char *path)

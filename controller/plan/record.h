@@ -24,6 +24,7 @@ struct record {
 	char *node;    /* where it was seen last */
 	uint32_t source_vmid;
 	char *source_uuid;
+	struct kv cloned; /* leaf path → text of clone.* when it was cloned; empty = not known */
 	bool
 	    proven; /* the clone or the adoption was ours to see; false = rebuilt from the marker */
 	/* resource hash of the manifest when everything of it was done that could be; "" = never */

@@ -16,6 +16,7 @@ void intent_fini(struct intent *in)
 	free(in->source_node);
 	free(in->target_node);
 	free(in->upid);
+	kv_fini(&in->cloned);
 	*in = (struct intent){0};
 }
 
@@ -27,6 +28,7 @@ void intent_copy(struct intent *dst, const struct intent *src)
 	dst->source_node = mem_strdup(src->source_node);
 	dst->target_node = mem_strdup(src->target_node);
 	dst->upid = mem_strdup(src->upid);
+	kv_copy(&dst->cloned, &src->cloned);
 }
 
 /* Where name stands, or would stand. */

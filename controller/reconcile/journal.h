@@ -30,6 +30,7 @@ struct intent {
 	unsigned tries;	   /* POSTs that began */
 	int64_t wall_ms;   /* of the last try */
 	bool restored;	   /* from a report: what came of it since is not on record */
+	struct kv cloned;  /* what clone.* says, for the record */
 };
 
 /* The end of a VM that was about to be asked for: its shutdown, then its destruction. */

@@ -42,6 +42,18 @@ char *journal_line_head(const char *controller_id, const char *instance)
 	return print_line(o);
 }
 
+static void put_kv(struct jsn *o, const char *key, const struct kv *m)
+{
+	struct jsn *c;
+
+	if (!m->n)
+		return;
+	c = jsn_new_object();
+	KV_FOREACH (it, m)
+		jsn_put_str(c, it->key, it->value);
+	jsn_put(o, key, c);
+}
+
 char *journal_line_intent(const char *name, const struct intent *in)
 {
 	struct jsn *o = line_new("intent", name);
@@ -57,6 +69,7 @@ char *journal_line_intent(const char *name, const struct intent *in)
 	jsn_put_int(o, "wall_ms", in->wall_ms);
 	if (in->restored)
 		jsn_put_bool(o, "restored", true);
+	put_kv(o, "cloned", &in->cloned);
 	return print_line(o);
 }
 
@@ -170,18 +183,6 @@ char *journal_line_history(const char *rev)
 	return print_line(o);
 }
 
-static void put_kv(struct jsn *o, const char *key, const struct kv *m)
-{
-	struct jsn *c;
-
-	if (!m->n)
-		return;
-	c = jsn_new_object();
-	KV_FOREACH (it, m)
-		jsn_put_str(c, it->key, it->value);
-	jsn_put(o, key, c);
-}
-
 char *journal_line_record(const char *name, const struct record *rec)
 {
 	struct jsn *o = line_new("record", name);
@@ -202,6 +203,7 @@ char *journal_line_record(const char *name, const struct record *rec)
 		jsn_put_int(o, "boot_mark", rec->boot_mark);
 	if (rec->whole)
 		jsn_put_bool(o, "whole", true);
+	put_kv(o, "cloned", &rec->cloned);
 	put_kv(o, "volumes", &rec->volumes);
 	put_kv(o, "loose", &rec->loose);
 	put_kv(o, "macs", &rec->macs);
@@ -263,6 +265,7 @@ int journal_line_get_record(const struct jsn *j, struct record *ret)
 	r.good_path = get_str(j, "good_path");
 	r.boot_mark = jsn_get_int(j, "boot_mark", 0);
 	r.whole = jsn_get_bool(j, "whole", false);
+	get_kv(j, "cloned", &r.cloned);
 	get_kv(j, "volumes", &r.volumes);
 	get_kv(j, "loose", &r.loose);
 	get_kv(j, "macs", &r.macs);
@@ -293,6 +296,7 @@ int journal_line_get_intent(const struct jsn *j, struct intent *ret)
 	in.tries = (unsigned)jsn_get_int(j, "tries", 0);
 	in.wall_ms = jsn_get_int(j, "wall_ms", 0);
 	in.restored = jsn_get_bool(j, "restored", false);
+	get_kv(j, "cloned", &in.cloned);
 	*ret = in;
 	return 0;
 }

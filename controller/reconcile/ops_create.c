@@ -1,6 +1,7 @@
 #include "log.h"
 #include "marker.h"
 #include "ops_int.h"
+#include "provenance.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -34,6 +35,8 @@ static void created(struct op *op, const struct obs_guest *g, const struct marke
 	    .source_uuid = mem_strdup(op->intent.source_uuid),
 	    .proven = strcmp(m->nonce, op->intent.nonce) == 0};
 	rec.whole = rec.proven && !op->intent.restored;
+	if (rec.proven)
+		kv_copy(&rec.cloned, &op->intent.cloned);
 	struct op_result r = {.end = OP_CREATED, .text = "OK", .upid = op->upid, .record = &rec};
 
 	if (journal_end(op->env.journal, op->name, &rec, &e) < 0)
@@ -476,6 +479,7 @@ static void clone_start(struct op *op, const struct op_job *job)
 	op->endpoint = ENDPOINT_CLONE;
 	op->vmid = job->source->vmid;
 	fill_params(op, job);
+	provenance_note(job->want, &op->intent.cloned);
 	op->fixed_id = (uint32_t)resource_int(job->want, ATTR_id);
 	/* An open intent has its number and nonce: these and no others. */
 	if (!op->intent.vmid)

@@ -176,6 +176,7 @@ static void put_record(struct yout *y, const struct record *r)
 		yout_int(y, "bootMark", r->boot_mark);
 	if (r->whole)
 		yout_bool(y, "whole", true);
+	yout_kv(y, "cloned", &r->cloned);
 	yout_kv(y, "volumes", &r->volumes);
 	yout_kv(y, "loose", &r->loose);
 	yout_kv(y, "macs", &r->macs);

@@ -310,6 +310,7 @@ static void read_record(struct reader *r, const struct ynode *n, struct record *
 	ret->good_path = text(r, n, "goodPath", is_path);
 	ret->boot_mark = number(r, n, "bootMark", 0, INT64_MAX / 1000);
 	ret->whole = truth(r, n, "whole");
+	map_of(r, n, "cloned", is_line, &ret->cloned);
 	map_of(r, n, "volumes", is_line, &ret->volumes);
 	map_of(r, n, "loose", is_line, &ret->loose);
 	map_of(r, n, "macs", is_mac, &ret->macs);

@@ -253,6 +253,37 @@ static void test_everything_lost(void **state)
 	world_free(&w);
 }
 
+static bool says_history(struct world *w)
+{
+	const struct vmstat *v = world_vmstat(w, "web-01");
+
+	return v && v->reason == REASON_CLONE_SOURCE_CHANGED &&
+	       strstr(v->message, "clone.target_datastore absent → fast");
+}
+
+/* Where a VM was cloned to is history: told when the manifest says otherwise later, and no reason
+ * to do anything. It is known from the journal, and from the report. */
+static void test_provenance_is_history(void **state)
+{
+	struct world *w = ready_world();
+	int64_t vmid = world_find(w, "web-01", NULL);
+	const char *from = strstr(web_yaml, "9000 }");
+	_cleanup_str_ char *other = mem_printf("%.*s9000, target_datastore: fast%s",
+	    (int)(from - web_yaml), web_yaml, from + strlen("9000"));
+	(void)state;
+	_cleanup_str_ char *disk = mem_strdup(sim_guest_get(w->sim, vmid, "scsi0"));
+	commit(w, "web.yaml", other, "second");
+	if (!world_run(w, 900000, says_history, NULL))
+		fail_with_story(w, "the journal does not know");
+	world_kill(w);
+	memstore_drop(w->store);
+	world_start(w, CONTROLLER_RUN);
+	if (!world_run(w, 900000, says_history, NULL))
+		fail_with_story(w, "the report does not know");
+	assert_conf(w, vmid, "scsi0", disk);
+	world_free(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -262,6 +293,7 @@ int main(void)
 	    cmocka_unit_test(test_broken_manifest_keeps_the_last_good),
 	    cmocka_unit_test(test_vanished_manifest_releases),
 	    cmocka_unit_test(test_everything_lost),
+	    cmocka_unit_test(test_provenance_is_history),
 	    cmocka_unit_test(test_ceiling_holds_for_a_new_guest),
 	};
 

@@ -76,6 +76,25 @@ static void test_prune(void **state)
 	end_close(w, NULL);
 }
 
+/* The manifest is gone, and another one means the same VM by its number: a rename that does not say
+ * what it is. */
+static void test_prune_of_what_another_names(void **state)
+{
+	struct vm two[] = {{"web-01", ""}, {"app-01", ""}};
+	struct world *w = end_open(21, "prune: true", two, 2);
+	int64_t vmid = world_find(w, "web-01", NULL);
+	_cleanup_str_ char *line = mem_printf("  id: %lld\n", (long long)vmid);
+	const struct vm next[] = {{"web-02", line}, {"app-01", ""}};
+
+	(void)state;
+	end_merge(w, next, 2, "renamed without a word");
+	end_must_say(w, "web-01", REASON_STILL_NAMED);
+	world_run(w, HOUR_MS, NULL, end_look);
+	assert_true(sim_guest_exists(w->sim, vmid));
+	assert_int_equal(end_rules.deletes, 0);
+	end_close(w, NULL);
+}
+
 /* Without prune it is released: marker and tag stay, and nobody touches it. */
 static void test_released(void **state)
 {
@@ -382,6 +401,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_absent),
 	    cmocka_unit_test(test_prune),
+	    cmocka_unit_test(test_prune_of_what_another_names),
 	    cmocka_unit_test(test_released),
 	    cmocka_unit_test(test_prune_protected),
 	    cmocka_unit_test(test_withdrawn),

@@ -86,6 +86,28 @@ static void set_cores(struct world *w, int64_t vmid, const char *cores)
 	assert_int_equal(sim_human_edit(w->sim, vmid, "ops@pam", &set, NULL, NULL), 0);
 }
 
+/* Whatever happens, and to how many VMs: one commit within an interval. */
+static void test_interval(void **state)
+{
+	struct world *w = world_new(3, "report: { interval: 2m }\n");
+	size_t before;
+	int64_t vmid;
+
+	(void)state;
+	put_file(w, "web.yaml", web_yaml, "first");
+	world_start(w, CONTROLLER_RUN);
+	assert_true(world_run(w, HOUR, has_settled, NULL));
+	world_run(w, 20 * MINUTE, NULL, NULL);
+	vmid = world_find(w, "web-01", NULL);
+	before = memgit_status_commits(w->git);
+	for (unsigned i = 0; i < 80; i++) {
+		set_cores(w, vmid, i % 2 ? "4" : "8");
+		world_run(w, FLAP_MS, NULL, NULL);
+	}
+	assert_in_range(memgit_status_commits(w->git) - before, 2, 80 * FLAP_MS / (2 * MINUTE) + 1);
+	world_free(&w);
+}
+
 static bool is_told(struct world *w)
 {
 	const char *text = memgit_status_file(w->git, "STATUS.md");
@@ -246,6 +268,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_quiet_day),
+	    cmocka_unit_test(test_interval),
 	    cmocka_unit_test(test_flapping_leaf),
 	    cmocka_unit_test(test_status_branch_is_deleted),
 	    cmocka_unit_test(test_status_branch_is_rewritten),

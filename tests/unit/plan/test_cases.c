@@ -165,6 +165,8 @@ static void set_record(struct golden *t, const char *key, const char *v)
 		r->owns = true;
 	} else if (text_starts(key, "volumes."))
 		kv_set(&r->volumes, slot, v);
+	else if (text_starts(key, "cloned."))
+		kv_set(&r->cloned, slot, v);
 	else if (text_starts(key, "macs."))
 		kv_set(&r->macs, slot, v);
 	else if (text_starts(key, "sizes."))

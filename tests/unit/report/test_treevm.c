@@ -46,6 +46,7 @@ static struct vmstat sample(void)
 	    .good_path = mem_strdup("vms/web.yaml"),
 	    .boot_mark = 1795280000};
 	memset(v.record.synced_hash, 'a', CRYPT_HEX_LEN - 1);
+	kv_set(&v.record.cloned, "clone.full", "true");
 	kv_set(&v.record.volumes, "scsi1", "local-lvm:vm-1204-disk-1");
 	kv_set(&v.record.loose, "fast", "scsi0");
 	kv_set(&v.record.macs, "net0", "BC:24:11:00:00:01");
@@ -166,6 +167,8 @@ static const char sample_yaml[] =
     "    goodPath: vms/web.yaml\n"
     "    bootMark: 1795280000\n"
     "    whole: true\n"
+    "    cloned:\n"
+    "      clone.full: \"true\"\n"
     "    volumes:\n"
     "      scsi1: \"local-lvm:vm-1204-disk-1\"\n"
     "    loose:\n"
