@@ -139,11 +139,18 @@ static bool is_up(const struct obs_guest *g)
 	return g->power == OBS_POWER_RUNNING;
 }
 
+static void block_for_lock(struct change *c, const struct obs_guest *g)
+{
+	_cleanup_str_ char *text = obs_guest_lock_text(g, "VM");
+
+	change_block(c, REASON_LOCKED, "%s", text);
+}
+
 static void block_for_power(const struct planner *pl, struct change *c)
 {
 	const struct obs_guest *g = pl->g;
 	if (g->power == OBS_POWER_PAUSED && g->lock)
-		change_block(c, REASON_LOCKED, "VM %u is locked (%s)", g->vmid, g->lock);
+		block_for_lock(c, g);
 	else if (g->power == OBS_POWER_PAUSED || g->power == OBS_POWER_HIBERNATED)
 		change_block(c, REASON_PAUSED, "the guest is %s, and Ramet never resumes one",
 		    g->power == OBS_POWER_HIBERNATED ? "hibernated"
@@ -241,7 +248,7 @@ static bool is_held_by_pve(struct planner *pl, struct change *c)
 
 	if (!g->lock || g->power == OBS_POWER_HIBERNATED)
 		return false;
-	change_block(c, REASON_LOCKED, "VM %u is locked (%s)", g->vmid, g->lock);
+	block_for_lock(c, g);
 	pl->unchanged = false;
 	planner_may(pl, c);
 	pl->unchanged = unchanged;

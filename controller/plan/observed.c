@@ -13,6 +13,7 @@ void obs_guest_fini(struct obs_guest *g)
 	free(g->digest);
 	free(g->power_word);
 	free(g->lock);
+	free(g->lock_holder);
 	free(g->ha_state);
 	free(g->pool);
 	free(g->uuid);
@@ -30,6 +31,7 @@ void obs_guest_copy(struct obs_guest *dst, const struct obs_guest *src)
 	dst->digest = mem_strdup(src->digest);
 	dst->power_word = mem_strdup(src->power_word);
 	dst->lock = mem_strdup(src->lock);
+	dst->lock_holder = mem_strdup(src->lock_holder);
 	dst->ha_state = mem_strdup(src->ha_state);
 	dst->pool = mem_strdup(src->pool);
 	dst->uuid = mem_strdup(src->uuid);
@@ -44,6 +46,12 @@ void obs_row_fini(struct obs_row *r)
 	free(r->pool);
 	free(r->ha_state);
 	free(r->status);
+}
+
+char *obs_guest_lock_text(const struct obs_guest *g, const char *what)
+{
+	return mem_printf("%s %u is locked (%s)%s%s", what, g->vmid, g->lock,
+	    g->lock_holder ? ": " : "", g->lock_holder ? g->lock_holder : "");
 }
 
 void obs_cluster_fini(struct obs_cluster *c)

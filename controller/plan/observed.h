@@ -38,6 +38,7 @@ struct obs_guest {
 	    started_s; /* wall seconds of the start of the running guest (now - uptime), 0 = unknown
 			*/
 	char *lock;    /* NULL = none */
+	char *lock_holder; /* for people, as far as it can be seen; NULL = not known */
 	bool template;
 	bool ha_managed;
 	char *ha_state; /* NULL when not managed */
@@ -51,6 +52,8 @@ struct obs_guest {
 
 void obs_guest_fini(struct obs_guest *g);
 void obs_guest_copy(struct obs_guest *dst, const struct obs_guest *src);
+/* "VM 1204 is locked (backup): vzdump by root@pam since …", for `what` "VM". Caller frees. */
+char *obs_guest_lock_text(const struct obs_guest *g, const char *what);
 
 struct obs_node {
 	char *name;

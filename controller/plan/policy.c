@@ -169,7 +169,7 @@ enum reason policy_step(const struct planner *pl, const struct step *s, char **r
 	/* PVE destroys a hibernated guest as it is. */
 	bool sleeps = s->kind == STEP_DESTROY && pl->g->power == OBS_POWER_HIBERNATED;
 	if (!pl->foretold && pl->g->lock && !sleeps) {
-		*ret_message = mem_printf("VM %u is locked (%s)", pl->g->vmid, pl->g->lock);
+		*ret_message = obs_guest_lock_text(pl->g, "VM");
 		return pl->g->power == OBS_POWER_HIBERNATED ? REASON_PAUSED : REASON_LOCKED;
 	}
 	if (n && !n->online) {

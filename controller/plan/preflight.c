@@ -394,8 +394,9 @@ void preflight_clone(struct planner *pl)
 	if (!pl->in->source)
 		return;
 	if (pl->in->source->lock) {
-		change_block(against(pl, ATTR_clone_source_vm_id), REASON_SOURCE_LOCKED,
-		    "template %u is locked (%s)", pl->in->source->vmid, pl->in->source->lock);
+		_cleanup_str_ char *text = obs_guest_lock_text(pl->in->source, "template");
+		change_block(
+		    against(pl, ATTR_clone_source_vm_id), REASON_SOURCE_LOCKED, "%s", text);
 	}
 	host_drives(pl);
 	linked_clone(pl);

@@ -100,6 +100,7 @@ void guest_free(struct guest **gp)
 	free(g->storage);
 	free(g->last_step);
 	free(g->vain_digest);
+	guest_forget_lock(g);
 	free(g->full_step);
 	free(g->full_text);
 	free(g->sized_slot);

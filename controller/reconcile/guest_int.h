@@ -32,6 +32,14 @@ struct turn {
 	bool planned;
 };
 
+/* The lock that was seen last, and who holds it. */
+struct guest_lock {
+	uint32_t vmid;
+	char *word, *holder; /* holder: NULL = not known */
+	int64_t asked_at, lone_since;
+	void (*next)(struct guest *g);
+};
+
 struct guest {
 	uint32_t magic;
 	const struct guest_env *env;
@@ -96,6 +104,7 @@ struct guest {
 	struct strs loose_seen; /* volumes that nothing named when it was looked last */
 	size_t loose_at;	/* the storage that is being looked at */
 	int64_t fight_since;	/* wall: corrections before do not count */
+	struct guest_lock lock;
 };
 
 /* guest_hint.c: what a person can do about a refusal, beyond what its reason says; NULL: no more */
@@ -169,6 +178,10 @@ void guest_resolve(struct guest *g);
 void guest_drop_action(struct guest *g);
 
 void guest_start_op(struct guest *g, const struct op_job *job);
+
+/* guest_lock.c: the guest, or its template, was read; looks who holds its lock, then goes on. */
+void guest_look_lock(struct guest *g, void (*next)(struct guest *g));
+void guest_forget_lock(struct guest *g);
 
 /* guest_loose.c: the guest was read; looks for what steps left at storages, then plans. */
 void guest_look_loose(struct guest *g);

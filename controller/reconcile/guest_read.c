@@ -72,7 +72,7 @@ static void on_look(
 		g->turn->guest.pool = mem_strdup(row->pool);
 		g->turn->guest.pool_known = row->pool || inventory_pools_known(g->env->inventory);
 	}
-	guest_look_loose(g);
+	guest_look_lock(g, guest_look_loose);
 }
 
 static int64_t read_ms(const struct guest *g)
@@ -198,6 +198,14 @@ static void read_bridges(struct guest *g)
 	g->call = pvereq_send(g->env->pve, &q, on_bridges, g);
 }
 
+static void after_source(struct guest *g)
+{
+	if (g->want)
+		read_bridges(g);
+	else
+		guest_plan_turn(g);
+}
+
 static void on_source(
     void *arg, enum look_end end, struct obs_guest *o, const struct pvereq_result *why)
 {
@@ -208,10 +216,7 @@ static void on_source(
 		*o = (struct obs_guest){0};
 		g->turn->has_source = true;
 		look_cancel(&g->look);
-		if (g->want)
-			read_bridges(g);
-		else
-			guest_plan_turn(g);
+		guest_look_lock(g, after_source);
 		return;
 	}
 	if (end == LOOK_FORBIDDEN) {

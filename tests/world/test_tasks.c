@@ -168,11 +168,60 @@ static void test_space_that_is_freed(void **state)
 	world_free(&w);
 }
 
+/* The running tasks of a node, when somebody backs up all of its guests. */
+static char *say_backup(void *arg, const char *path, const char *body)
+{
+	(void)body;
+	if (!*(bool *)arg || !text_ends(path, "/nodes/pve1/tasks"))
+		return NULL;
+	return mem_strdup("{\"total\":1,\"data\":[{\"type\":\"vzdump\",\"id\":\"\",\"user\":"
+			  "\"root@pam\",\"starttime\":1795300000,\"node\":\"pve1\"}]}");
+}
+
+/* Who waits for a lock is told whose it is, and when nobody seems to hold it. */
+static void test_whose_lock_it_is(void **state)
+{
+	struct world *w = open_world(7);
+	bool runs = true;
+	const struct vmstat *v;
+	int64_t vmid;
+	size_t commits;
+
+	(void)state;
+	commit(w, "", "first");
+	world_start(w, CONTROLLER_RUN);
+	must(w, world_run(w, HOUR_MS, world_all_ready, NULL), "not ready");
+	simport_set_mouth(w->port, say_backup, &runs);
+	vmid = world_find(w, "web-01", NULL);
+	assert_int_equal(sim_human_lock(w->sim, vmid, "backup", NULL), 0);
+	commit(w, "  description: Front\n", "second");
+	world_run(w, 180000, NULL, NULL);
+	v = world_vmstat(w, "web-01");
+	assert_int_equal(v->reason, REASON_LOCKED);
+	/* 1795300000 s by the calendar. */
+	assert_has(v->message, "(backup): vzdump by root@pam since 2026-11-21T22:26:40Z");
+	commits = memgit_status_commits(w->git);
+	world_run(w, HOUR_MS, NULL, NULL);
+	assert_int_equal(memgit_status_commits(w->git), commits);
+	/* The task is gone, its lock is not. */
+	runs = false;
+	world_run(w, 120000, NULL, NULL);
+	assert_null(strstr(world_vmstat(w, "web-01")->message, "vzdump"));
+	assert_null(strstr(world_vmstat(w, "web-01")->message, "no task"));
+	world_run(w, 600000, NULL, NULL);
+	assert_has(world_vmstat(w, "web-01")->message,
+	    "(backup): no task that would hold it is shown on pve1");
+	assert_int_equal(sim_human_lock(w->sim, vmid, NULL, NULL), 0);
+	must(w, world_run(w, 120000, world_all_ready, NULL), "not ready without the lock");
+	world_free(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_a_full_storage_is_not_filled_again_and_again),
 	    cmocka_unit_test(test_space_that_is_freed),
+	    cmocka_unit_test(test_whose_lock_it_is),
 	    cmocka_unit_test(test_a_task_beyond_its_time),
 	};
 
