@@ -1,13 +1,14 @@
 /*
- * The rules hold whatever things are called: nodes, storages, users, numbers, slots, sizes and tags
- * are drawn anew in each round, and what must come of them is worked out here.
+ * The rules hold whatever things are called: nodes, storages, users, numbers, slots, sizes, tags,
+ * rights and the order of it all are drawn anew in each round, and what must come of them is worked
+ * out here.
  */
 #include <inttypes.h>
 
 #include "buf.h"
 #include "sim_client.h"
 
-#define ROUNDS 60
+#define ROUNDS 100
 #define SECRET "6f1c6e0c-5c1d-4f0e-9a59-000000000001"
 
 static uint64_t chance;
@@ -37,7 +38,7 @@ struct drawn {
 	char *node, *other, *store, *user, *token, *bridge, *slot, *name;
 	int64_t tmpl, vmid, fresh;
 	int gib, slot_n;
-	bool v9, linkable;
+	bool v9, grown;
 	struct client c;
 };
 
@@ -180,7 +181,8 @@ static void disks(struct drawn *d)
 	    mem_printf("/nodes/%s/qemu/%" PRId64 "/resize", d->node, d->vmid);
 	int64_t before = sim_volume_size(d->c.sim, d->node, volid);
 
-	assert_int_equal(before, (int64_t)d->gib << 30);
+	if (!d->grown)
+		assert_int_equal(before, (int64_t)d->gib << 30);
 	assert_string_equal(call_task(&d->c, "PUT", path, grow), "OK");
 	assert_int_equal(sim_volume_size(d->c.sim, d->node, volid) - before,
 	    strtoll(strchr(grow, '+') + 1, NULL, 10) << 30);
@@ -212,7 +214,7 @@ static void clones(struct drawn *d)
 	assert_int_equal(sim_volumes_of(d->c.sim, d->fresh), 1);
 	/* Its number is taken now, for cloning and for asking. */
 	assert_int_equal(call(&d->c, "POST", path, params), 500);
-	assert_int_equal(sscanf(d->c.a.reason, "unable to create VM %" SCNd64, &(int64_t){0}), 1);
+	assert_true(text_starts(d->c.a.reason, "unable to create VM "));
 }
 
 /* Under another node a guest is not to be found. */
@@ -245,6 +247,209 @@ static void rights(struct drawn *d)
 	assert_null(conf(d, "cores"));
 }
 
+/* --- who may what: any privileges, given in any way --- */
+
+static const struct {
+	const char *priv, *set; /* what one may set with it alone */
+	unsigned least, most;
+} needs[] = {
+    {"VM.Config.CPU", "cores", 1, 4},
+    {"VM.Config.CPU", "cpulimit", 1, 4},
+    {"VM.Config.Memory", "memory", 64, 900},
+    {"VM.Config.Memory", "balloon", 1, 16},
+    {"VM.Config.Options", "onboot", 0, 1},
+    {"VM.Config.Options", "protection", 0, 0},
+    {"VM.Config.CPU", "numa", 0, 1},
+    {"VM.Config.Cloudinit", "ciupgrade", 0, 1},
+    {"VM.Config.HWType", "tablet", 0, 1},
+};
+
+static void must(struct drawn *d, const char *method, const char *path, const char *params)
+{
+	if (call(&d->c, method, path, params) != 200)
+		fail_msg("%s %s %s: %s", method, path, params, d->c.a.reason);
+}
+
+/* A user of any name has a role of any name, itself or by a pool, propagated to the guest. */
+static void hand_out(struct drawn *d, const char *user, const char *privs)
+{
+	_cleanup_str_ char *role = word("R");
+	_cleanup_str_ char *pool = word("p");
+	_cleanup_str_ char *p = mem_printf("roleid=%s&privs=%s", role, privs);
+	unsigned way = draw(4);
+
+	must(d, "POST", "/access/roles", p);
+	mem_replace(&p, NULL);
+	p = mem_printf("userid=%s@pve", user);
+	must(d, "POST", "/access/users", p);
+	mem_replace(&p, NULL);
+	if (way == 3) {
+		_cleanup_str_ char *path = mem_printf("/pools/%s", pool);
+		_cleanup_str_ char *vms = mem_printf("vms=%" PRId64, d->vmid);
+
+		p = mem_printf("poolid=%s", pool);
+		must(d, "POST", "/pools", p);
+		must(d, "PUT", path, vms);
+		mem_replace(&p, NULL);
+		p = mem_printf("path=/pool/%s&users=%s@pve&roles=%s", pool, user, role);
+	} else if (way == 2)
+		p = mem_printf("path=/&users=%s@pve&roles=%s", user, role);
+	else if (way == 1)
+		p = mem_printf("path=/vms&users=%s@pve&roles=%s", user, role);
+	else
+		p = mem_printf("path=/vms/%" PRId64 "&users=%s@pve&roles=%s", d->vmid, user, role);
+	must(d, "PUT", "/access/acl", p);
+}
+
+static void drawn_rights(struct drawn *d)
+{
+	static const char *const all[] = {"VM.Config.CPU", "VM.Config.Memory", "VM.Config.Options",
+	    "VM.Config.HWType", "VM.Config.Cloudinit"};
+	_cleanup_str_ char *user = word("w");
+	_cleanup_str_ char *token = mem_printf("/access/users/%s@pve/token/k", user);
+	_cleanup_str_ char *header = NULL;
+	const char *root = d->c.auth;
+	unsigned has = 1 + draw(31); /* one at least */
+	struct buf privs;
+
+	buf_init(&privs, 0);
+	buf_adds(&privs, "VM.Audit");
+	for (unsigned i = 0; i < ARRAY_LEN(all); i++)
+		if (has & (1u << i))
+			buf_addf(&privs, ",%s", all[i]);
+	hand_out(d, user, buf_str(&privs));
+	must(d, "POST", token, "privsep=0");
+	header = mem_printf("PVEAPIToken=%s@pve!k=%s", user, jsn_get_text(d->c.a.data, "value"));
+	d->c.auth = header;
+	for (unsigned i = 0; i < ARRAY_LEN(needs); i++) {
+		const char *key = needs[i].set;
+		_cleanup_str_ char *set = mem_printf(
+		    "%s=%u", key, needs[i].least + draw(needs[i].most - needs[i].least + 1));
+		_cleanup_str_ char *why =
+		    mem_printf("Permission check failed (/vms/%" PRId64 ", ", d->vmid);
+		_cleanup_str_ char *before = mem_strdup(conf(d, key));
+		bool may = strstr(buf_str(&privs), needs[i].priv);
+
+		if (may == (put(d, set) == 200) &&
+		    (may || (text_starts(d->c.a.reason, why) &&
+				strstr(d->c.a.reason, needs[i].priv))) &&
+		    (may ? text_eq(conf(d, key), strchr(set, '=') + 1)
+			 : text_eq(conf(d, key), before)))
+			continue;
+		fail_msg("%s with %s: %s", set, buf_str(&privs), d->c.a.reason);
+	}
+	d->c.auth = root;
+	buf_fini(&privs);
+	assert_int_equal(
+	    put(d, "delete=cores,cpulimit,balloon,onboot,protection,numa,ciupgrade,tablet"), 200);
+}
+
+/* --- sizes, orders, what waits --- */
+
+/* Any size is written in its largest whole unit. */
+static void sizes(struct drawn *d)
+{
+	_cleanup_str_ char *path =
+	    mem_printf("/nodes/%s/qemu/%" PRId64 "/resize", d->node, d->vmid);
+	/* In units that every kind of storage has. */
+	int64_t mib = (int64_t)(90 + draw(500)) * 1024 + (draw(2) ? 0 : 4 * (1 + (int)draw(255)));
+	_cleanup_str_ char *set = mem_printf("disk=%s&size=%" PRId64 "M", d->slot, mib);
+	_cleanup_str_ char *want = mib % 1024 ? mem_printf("size=%" PRId64 "M", mib)
+					      : mem_printf("size=%" PRId64 "G", mib / 1024);
+
+	if (!conf(d, d->slot)) { /* its disk has been taken out */
+		_cleanup_str_ char *back = mem_printf("%s=%s", d->slot, conf(d, "unused0"));
+
+		assert_int_equal(put(d, back), 200);
+	}
+	d->grown = true;
+	assert_string_equal(call_task(&d->c, "PUT", path, set), "OK");
+	assert_non_null(strstr(conf(d, d->slot), want));
+	/* Once more it is no change, a little less is refused. */
+	assert_string_equal(call_task(&d->c, "PUT", path, set), "OK");
+	mem_replace(&set, NULL);
+	set = mem_printf("disk=%s&size=%" PRId64 "M", d->slot, mib - 4);
+	assert_string_equal(call_task(&d->c, "PUT", path, set), "shrinking disks is not supported");
+}
+
+/* What is taken out of a boot order leaves the rest of it as it was. */
+static void boot_orders(struct drawn *d)
+{
+	static const char *const nics[] = {"net2", "net4", "net5", "net7", "net8"};
+	unsigned order[ARRAY_LEN(nics)], gone = draw(ARRAY_LEN(nics));
+	_cleanup_str_ char *del = mem_printf("delete=%s", nics[gone]);
+	struct buf set, want;
+
+	buf_init(&set, 0);
+	buf_init(&want, 0);
+	for (unsigned i = 0; i < ARRAY_LEN(nics); i++) {
+		unsigned k = draw(i + 1);
+
+		order[i] = order[k];
+		order[k] = i;
+		buf_addf(&set, "%s=virtio,bridge=%s&", nics[i], d->bridge);
+	}
+	buf_adds(&set, "boot=order=");
+	buf_adds(&want, "order=");
+	for (unsigned i = 0; i < ARRAY_LEN(nics); i++) {
+		buf_addf(&set, "%s%s", i ? ";" : "", nics[order[i]]);
+		if (order[i] != gone)
+			buf_addf(&want, "%s%s", want.len > 6 ? ";" : "", nics[order[i]]);
+	}
+	assert_int_equal(put(d, buf_str(&set)), 200);
+	assert_int_equal(put(d, del), 200);
+	assert_string_equal(conf(d, "boot"), buf_str(&want));
+	assert_int_equal(put(d, "delete=boot,net2,net4,net5,net7,net8"), 200);
+	buf_fini(&set);
+	buf_fini(&want);
+}
+
+/* A running guest takes some at once and others with its next start, in whatever order and company
+ * they come. */
+static void what_waits(struct drawn *d)
+{
+	static const struct {
+		const char *key, *value;
+		bool waits;
+	} keys[] = {
+	    {"cores", "3", true},
+	    {"onboot", "1", false},
+	    {"sockets", "2", true},
+	    {"description", "x", false},
+	    {"acpi", "0", true},
+	    {"startdate", "now", true},
+	    {"cpuunits", "77", false},
+	    {"scsihw", "virtio-scsi-pci", true},
+	};
+	unsigned chosen = 1 + draw(255), first = draw(8);
+	struct buf set;
+
+	assert_int_equal(sim_human_power(d->c.sim, d->vmid, true, NULL), 0);
+	buf_init(&set, 0);
+	for (unsigned i = 0; i < 8; i++)
+		if (chosen & (1u << (first + i) % 8))
+			buf_addf(&set, "%s%s=%s", set.len ? "&" : "", keys[(first + i) % 8].key,
+			    keys[(first + i) % 8].value);
+	assert_int_equal(put(d, buf_str(&set)), 200);
+	for (unsigned i = 0; i < 8; i++) {
+		bool in = chosen & (1u << i);
+		const char *now = conf(d, keys[i].key),
+			   *then = sim_guest_pending(d->c.sim, d->vmid, keys[i].key);
+
+		assert_int_equal(now != NULL, in && !keys[i].waits);
+		assert_int_equal(then != NULL, in && keys[i].waits);
+	}
+	assert_int_equal(sim_human_power(d->c.sim, d->vmid, false, NULL), 0);
+	assert_int_equal(sim_human_power(d->c.sim, d->vmid, true, NULL), 0);
+	for (unsigned i = 0; i < 8; i++)
+		assert_int_equal(conf(d, keys[i].key) != NULL, (chosen & (1u << i)) != 0);
+	assert_int_equal(sim_human_power(d->c.sim, d->vmid, false, NULL), 0);
+	assert_int_equal(put(d, "delete=cores,onboot,sockets,description,acpi,startdate,cpuunits,"
+				"scsihw"),
+	    200);
+	buf_fini(&set);
+}
+
 static void locks(struct drawn *d)
 {
 	static const char *const words[] = {
@@ -267,20 +472,24 @@ static void locks(struct drawn *d)
 /* In another order each time: none depends on what came before. */
 static void rounds(void **state)
 {
-	static void (*const rules[])(struct drawn * d) = {
-	    tags, addresses, digests, disks, clones, wrong_node, rights};
+	static void (*const all[])(struct drawn * d) = {tags, addresses, digests, disks, clones,
+	    wrong_node, rights, drawn_rights, sizes, boot_orders, what_waits};
 
 	(void)state;
 	for (unsigned i = 0; i < ROUNDS; i++) {
 		struct drawn d;
-		unsigned first;
+		unsigned order[ARRAY_LEN(all)];
 
 		chance = 0x9e3779b97f4a7c15 * (i + 1);
 		draw_cluster(&d);
-		first = draw(ARRAY_LEN(rules));
-		for (unsigned k = 0; k < ARRAY_LEN(rules); k++) {
-			rules[(first + k) % ARRAY_LEN(rules)](&d);
+		for (unsigned k = 0; k < ARRAY_LEN(all); k++) {
+			unsigned at = draw(k + 1);
+
+			order[k] = order[at];
+			order[at] = k;
 		}
+		for (unsigned k = 0; k < ARRAY_LEN(all); k++)
+			all[order[k]](&d);
 		locks(&d);
 		drop_cluster(&d);
 	}
