@@ -10,6 +10,9 @@
 #define DEFAULT_MIB 512	    /* of memory, by PVE */
 #define PLUG_FIRST_MIB 1024 /* what a guest has before memory is plugged */
 #define NUMA_NODES 8
+#define PCI_SLOTS 16
+#define USB_SLOTS 14
+#define USB_FEW 5
 
 /* The value that the VM will have: as listed, else as it is. False: PVE's default, *ret untouched.
  */
@@ -194,6 +197,61 @@ static void vcpus(const struct planner *pl, struct change *c)
 	    is_listed(pl, ATTR_cpu_vcpus) ? "cpu.sockets and cpu.cores" : "cpu.vcpus");
 }
 
+static bool comes_q35(const struct planner *pl)
+{
+	_cleanup_value_ struct value type = {0};
+	return coming(pl, ATTR_machine, &type) && strstr(type.s, "q35");
+}
+
+/* A device shown as PCI Express, of any slot. */
+static void express(const struct planner *pl, struct change *c)
+{
+	if (comes_q35(pl))
+		return;
+	for (unsigned i = 0; i < PCI_SLOTS; i++) {
+		_cleanup_str_ char *slot = mem_printf("hostpci%u", i);
+		_cleanup_value_ struct value pcie = {0};
+		if ((c->slot && !text_eq(c->slot, slot)) ||
+		    !coming_at(pl, ATTR_hostpci_pcie, slot, &pcie) || !pcie.b)
+			continue;
+		change_block(c, REASON_VALUES_CONFLICT,
+		    "%s is shown as PCI Express, which takes a machine of type q35: the guest "
+		    "could not be started",
+		    slot);
+		change_hint(c, "list %s as well",
+		    c->slot ? schema_attr(ATTR_machine)->path : "hostpci.*.pcie");
+		return;
+	}
+}
+
+/* Guests that PVE takes not to understand it have five slots. */
+static void many_usb(const struct planner *pl, struct change *c)
+{
+	static const enum attr_id rows[] = {ATTR_usb_host, ATTR_usb_mapping};
+	_cleanup_value_ struct value system = {0};
+
+	if (coming(pl, ATTR_operating_system_type, &system) && effect_knows_usb(system.s))
+		return;
+	for (unsigned i = USB_FEW; i < USB_SLOTS; i++) {
+		_cleanup_str_ char *slot = mem_printf("usb%u", i);
+		bool there = false;
+		for (size_t k = 0; k < ARRAY_LEN(rows); k++) {
+			_cleanup_value_ struct value v = {0};
+			there |= coming_at(pl, rows[k], slot, &v);
+		}
+		if (!there || (c->slot && !text_eq(c->slot, slot)))
+			continue;
+		change_block(c, REASON_VALUES_CONFLICT,
+		    "%s is for guests of type l26 and Windows from 8 on: the guest could not be "
+		    "started",
+		    slot);
+		change_hint(c, "%s",
+		    c->slot ? "use a slot up to usb4, or list the type as well"
+			    : "take that device away as well");
+		return;
+	}
+}
+
 static void viommu(const struct planner *pl, struct change *c)
 {
 	_cleanup_value_ struct value kind = {0}, type = {0};
@@ -201,7 +259,7 @@ static void viommu(const struct planner *pl, struct change *c)
 	if (!coming(pl, ATTR_viommu, &kind) || !text_eq(kind.s, "intel"))
 		return;
 	bool known = coming(pl, ATTR_machine, &type);
-	if (known && strstr(type.s, "q35"))
+	if (comes_q35(pl))
 		return;
 	change_block(c, REASON_VALUES_CONFLICT,
 	    "PVE has this kind of IOMMU for machines of type q35 only, and machine is %s",
@@ -330,6 +388,11 @@ void accord_leaf(const struct planner *pl, const struct leaf *l, struct change *
 	    {ATTR_cpu_vcpus, vcpus},
 	    {ATTR_cpu_cores, vcpus},
 	    {ATTR_cpu_sockets, vcpus},
+	    {ATTR_hostpci_pcie, express},
+	    {ATTR_machine, express},
+	    {ATTR_usb_host, many_usb},
+	    {ATTR_usb_mapping, many_usb},
+	    {ATTR_operating_system_type, many_usb},
 	    {ATTR_viommu, viommu},
 	    {ATTR_machine, viommu},
 	    {ATTR_aw_bits, aw_bits},

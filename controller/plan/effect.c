@@ -13,15 +13,20 @@ bool effect_hotplugs(const struct kv *current, const char *word)
 	return !text_eq(word, "memory") || text_eq(kv_get(current, "numa"), "1");
 }
 
-/* PVE plugs USB only into guests that it takes to understand it. */
-static bool plugs_usb(const struct kv *current)
+bool effect_knows_usb(const char *system)
 {
 	static const char *const systems[] = {"l26", "win8", "win10", "win11"};
 
 	for (size_t i = 0; i < ARRAY_LEN(systems); i++)
-		if (text_eq(kv_get(current, "ostype"), systems[i]))
-			return effect_hotplugs(current, "usb");
+		if (text_eq(system, systems[i]))
+			return true;
 	return false;
+}
+
+/* PVE plugs USB only into guests that it takes to understand it. */
+static bool plugs_usb(const struct kv *current)
+{
+	return effect_knows_usb(kv_get(current, "ostype")) && effect_hotplugs(current, "usb");
 }
 
 static void set_effect(

@@ -19,6 +19,8 @@ void effect_of_leaf(
 void effect_of_slot(const struct planner *pl, struct change *c, const char *slot);
 /* For what is done at once, and is felt by a running guest. */
 void effect_of_action(const struct planner *pl, struct change *c);
+/* PVE takes a guest of this kind to understand any number of USB devices. */
+bool effect_knows_usb(const char *system);
 /* The guest's hotplug option contains the word. */
 bool effect_hotplugs(const struct kv *current, const char *word);
 

@@ -192,7 +192,8 @@ static const struct {
 	const char *key, *text;
 } beside[] = {{ATTR_memory_balloon, "memory", "268435456"}, {ATTR_cpu_vcpus, "sockets", "65536"},
     {ATTR_viommu, "machine", "q35"}, {ATTR_aw_bits, "machine", "q35,viommu=virtio"},
-    {ATTR_boot_order, "usb1", "spice"}, {ATTR_init_ipv4_gateway, "ipconfig0", "ip=10.0.0.5/24"},
+    {ATTR_boot_order, "usb1", "spice"}, {ATTR_hostpci_pcie, "machine", "q35"},
+    {ATTR_init_ipv4_gateway, "ipconfig0", "ip=10.0.0.5/24"},
     {ATTR_init_ipv6_gateway, "ipconfig0", "ip6=fd00::5/64"}};
 
 static void open_row(struct row *r)

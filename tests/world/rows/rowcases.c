@@ -141,7 +141,9 @@ static void add_companion_keys(struct kv *conf, const struct rowcase *c)
 		kv_set(conf, c->slot, "ip6=fd09::2/64");
 	else if (text_starts(c->a->path, "rng."))
 		kv_set(conf, "rng0", "/dev/urandom");
-	else if (c->a->id == ATTR_viommu) /* one of its two kinds goes with no other machine */
+	else if (c->a->id == ATTR_viommu ||
+		 c->a->id ==
+		     ATTR_hostpci_pcie) /* one of its two kinds goes with no other machine */
 		kv_set(conf, "machine", "q35");
 	else if (c->a->id == ATTR_aw_bits) /* the width of its addresses */
 		kv_set(conf, "machine", "q35,viommu=virtio");
