@@ -186,6 +186,15 @@ static void what_is_not_taken(void **state)
 		"HTTP/1.1 501 Unexpected content for method 'DELETE'"},
 	    {"PATCH /api2/json/version HTTP/1.1\r\n" AUTH "\r\n",
 		"HTTP/1.1 501 method 'PATCH' not available"},
+	    {"HEAD /api2/json/version HTTP/1.1\r\n" AUTH "\r\n",
+		"HTTP/1.1 501 method 'HEAD' not available"},
+	    {"POST /api2/json/version HTTP/1.1\r\n" AUTH FORM
+	     "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+		"HTTP/1.1 501 chunked transfer encoding not supported"},
+	    /* More than 512 KiB are not waited for. */
+	    {"PUT /api2/json/nodes/pve1/qemu/100/config HTTP/1.1\r\n" AUTH FORM
+	     "Content-Length: 524289\r\n\r\n",
+		"HTTP/1.1 501 for data too large"},
 	    {"GET /api2/json/nonsense HTTP/1.1\r\n" AUTH "\r\n",
 		"HTTP/1.1 501 Method 'GET /nonsense' not implemented"},
 	    {"POST /api2/json/cluster/status HTTP/1.1\r\n" AUTH "Content-Length: 0\r\n\r\n",
