@@ -70,6 +70,7 @@ static struct jsn *vm(const struct vmstat *v)
 	jsn_put(j, "conditions", conditions(v));
 	jsn_put(j, "drift", drifts(&v->drifts));
 	jsn_put(j, "corrected", drifts(&v->corrected));
+	jsn_put(j, "linkedTo", list(&v->linked_to));
 	jsn_put(j, "pendingKeys", list(&v->pending_keys));
 	jsn_put(j, "blocked", list(&v->blocked));
 	jsn_put_str(j, "lastOperation", v->last_op);

@@ -265,12 +265,14 @@ static void put_identity(const struct statusview *o, const struct vmstat *v, str
 	const struct record *r = &v->record;
 	_cleanup_str_ char *vmid = r->vmid ? mem_printf("%u", r->vmid) : NULL;
 	_cleanup_str_ char *source = r->source_vmid ? mem_printf("%u", r->source_vmid) : NULL;
+	_cleanup_str_ char *linked = strs_join(&v->linked_to, ", ");
 	_cleanup_str_ char *rev = v->rev ? short_rev(v->rev) : NULL;
 	_cleanup_str_ char *manifest = v->file && rev ? mem_printf("%s at %s", v->file, rev) : NULL;
 	put_pair(o, out, "manifest", manifest ? manifest : v->file);
 	put_pair(o, out, "vmid", vmid);
 	put_pair(o, out, "uuid", r->uuid);
 	put_pair(o, out, "cloned from", source);
+	put_pair(o, out, "linked to", v->linked_to.n ? linked : NULL);
 	put_pair(o, out, "node", v->node);
 	put_pair(o, out, "power", v->power);
 	put_pair(o, out, "lock", v->lock);

@@ -194,6 +194,8 @@ void guest_learn_bases(struct guest *g)
 			strs_add(&g->bases, id);
 	}
 	strs_sort_unique(&g->bases);
+	strs_fini(&g->st.linked_to);
+	strs_copy(&g->st.linked_to, &g->bases);
 }
 
 bool guest_is_linked_to(const struct guest *g, uint32_t vmid)

@@ -42,6 +42,7 @@ void vmstat_fini(struct vmstat *v)
 	record_fini(&v->record);
 	drifts_fini(&v->drifts);
 	drifts_fini(&v->corrected);
+	strs_fini(&v->linked_to);
 	strs_fini(&v->pending_keys);
 	strs_fini(&v->blocked);
 	free(v->last_op);

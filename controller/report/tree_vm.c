@@ -222,6 +222,7 @@ static void put_vm(struct yout *y, const struct vmstat *v)
 	yout_str(y, "node", v->node);
 	put_cut(y, "power", v->power);
 	put_cut(y, "lock", v->lock);
+	yout_strs(y, "linkedTo", &v->linked_to);
 	yout_strs(y, "pendingKeys", &v->pending_keys);
 	yout_strs(y, "blocked", &v->blocked);
 	put_drifts(y, "drift", &v->drifts, TREE_VM_DRIFTS_MAX);

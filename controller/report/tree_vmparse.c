@@ -339,6 +339,7 @@ static void read_status(struct reader *r, const struct ynode *n, struct vmstat *
 	v->node = text(r, n, "node", is_node);
 	v->power = text(r, n, "power", is_line);
 	v->lock = text(r, n, "lock", is_line);
+	list_of(r, n, "linkedTo", is_line, &v->linked_to);
 	list_of(r, n, "pendingKeys", is_line, &v->pending_keys);
 	list_of(r, n, "blocked", is_any, &v->blocked);
 	read_drifts(r, n, "drift", TREE_VM_DRIFTS_MAX, &v->drifts);

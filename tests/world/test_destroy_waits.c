@@ -367,6 +367,11 @@ static void test_template_with_linked_clones(void **state)
 	}
 	clone = world_find(w, "child", NULL);
 	assert_int_not_equal(clone, 0);
+	/* It is shown before anybody runs into it. */
+	const struct strs *linked = &world_vmstat(w, "child")->linked_to;
+	_cleanup_str_ char *id = mem_printf("%lld", (long long)base);
+	assert_int_equal(linked->n, 1);
+	assert_string_equal(linked->v[0], id);
 	end_must_say(w, "base-01", REASON_LINKED_CLONES);
 	assert_int_equal(end_rules.deletes, 0);
 	/* Taken out of Ramet's hands it still needs its template. */

@@ -32,6 +32,7 @@ static struct vmstat drifted(void)
 	    .found = mem_strdup("8"),
 	    .who = mem_strdup("ops@pam"),
 	    .since_wall = T0};
+	strs_add(&v.linked_to, "9000");
 	strs_add(&v.pending_keys, "memory");
 	return v;
 }
@@ -50,6 +51,7 @@ static void test_one_in_full(void **state)
 	    "manifest      vms/web.yaml at 0123456789\n"
 	    "vmid          1001\n"
 	    "cloned from   9000\n"
+	    "linked to     9000\n"
 	    "node          pve1\n"
 	    "power         running\n"
 	    "last did      set cores=4\n"

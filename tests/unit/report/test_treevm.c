@@ -54,6 +54,7 @@ static struct vmstat sample(void)
 	kv_set(&v.record.stored, "cpu.units", "20000\t10000");
 	kv_set(&v.record.silent, "disk.scsi0.serial", "2026-11-21T18:00:00Z");
 	kv_set(&v.record.unmet, "cpu.affinity", "RootOnly");
+	strs_add(&v.linked_to, "9000");
 	strs_add(&v.pending_keys, "cores");
 	strs_add(&v.blocked, "disk.scsi0.size_gb: 40 is less than 50");
 	struct drift *d = drifts_add(&v.drifts);
@@ -123,6 +124,8 @@ static const char sample_yaml[] =
     "  node: pve1\n"
     "  power: running\n"
     "  lock: backup\n"
+    "  linkedTo:\n"
+    "    - \"9000\"\n"
     "  pendingKeys:\n"
     "    - cores\n"
     "  blocked:\n"
@@ -220,6 +223,7 @@ static void test_everything_comes_back(void **state)
 	assert_int_equal(got.corrected.n, 1);
 	assert_null(got.corrected.v[0].who);
 	assert_int_equal(got.corrected.v[0].corrected_wall, T0 + 2000);
+	assert_true(strs_eq(&got.linked_to, &want.linked_to));
 	assert_true(strs_eq(&got.pending_keys, &want.pending_keys));
 	assert_true(strs_eq(&got.blocked, &want.blocked));
 	assert_int_equal(got.findings.n, 1);
