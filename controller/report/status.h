@@ -51,7 +51,7 @@ struct vmstat {
 	struct record record;
 	struct drifts drifts;	 /* now, by path */
 	struct drifts corrected; /* lately, newest first, at most STATUS_CORRECTED_MAX */
-	struct strs linked_to; /* VMIDs of templates without whose images it cannot run */
+	struct strs linked_to;	 /* VMIDs of templates without whose images it cannot run */
 	struct strs pending_keys;
 	struct strs blocked;   /* "disk.scsi0.size_gb: why": changes that a person must decide */
 	char *last_op;	       /* "configure: set cores=4", NULL = none yet */
