@@ -110,6 +110,12 @@ const struct kv *source_conf(const struct guest *g, const char *snap);
 /* move_disk to another guest (sim_reassign.c). */
 void reassign_disk(struct job *j);
 
+/* Memory (sim_memory.c): whether a guest starts with what it has, and what a running one comes to
+ * when it is to have so much; why not otherwise. */
+bool memory_starts(const struct sim *s, const struct guest *g, struct oops *o);
+bool memory_plug(
+    const struct sim *s, const struct guest *g, const char *value, char **ret, struct buf *why);
+
 /* Applying what is pending (sim_hotplug.c). */
 bool pending_apply_stopped(struct job *j, struct guest *g, struct oops *o);
 bool pending_apply_running(

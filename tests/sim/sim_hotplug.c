@@ -280,6 +280,40 @@ static enum plug plug_vcpus(const struct guest *g, const char *value, struct buf
 	return PLUG_FAILED;
 }
 
+static bool hot_memory(const struct guest *g)
+{
+	return feature(g, "memory") && text_eq(kv_get(&g->conf, "numa"), "1");
+}
+
+/* What the modules add up to is what it gets. */
+static enum plug plug_memory(struct sim *s, struct guest *g, const char *value, struct buf *why)
+{
+	_cleanup_str_ char *sum = NULL;
+
+	if (!hot_memory(g))
+		return PLUG_WAIT;
+	if (!memory_plug(s, g, value, &sum, why))
+		return PLUG_FAILED;
+	guest_pend(s, g, "memory", sum);
+	return PLUG_DONE;
+}
+
+/* Without a word it would have less than can be taken away. */
+static enum plug unplug_memory(struct sim *s, const struct guest *g, struct oops *o)
+{
+	enum plug p = PLUG_WAIT;
+	_cleanup_str_ char *sum = NULL;
+	struct buf why;
+
+	buf_init(&why, 0);
+	if (hot_memory(g) && !memory_plug(s, g, NULL, &sum, &why)) {
+		oops_param(o, "memory", "hotplug problem - %s", buf_str(&why));
+		p = PLUG_FAILED;
+	}
+	buf_fini(&why);
+	return p;
+}
+
 static bool hot_cpu_or_memory(const char *hotplug)
 {
 	return hotplug && (strstr(hotplug, "cpu") || strstr(hotplug, "memory"));
@@ -311,8 +345,7 @@ static enum plug plug_one(struct job *j, struct guest *g, const char *key, const
 	if (!strcmp(key, "vcpus"))
 		return plug_vcpus(g, value, why);
 	if (!strcmp(key, "memory"))
-		return feature(g, "memory") && text_eq(kv_get(&g->conf, "numa"), "1") ? PLUG_DONE
-										      : PLUG_WAIT;
+		return plug_memory(j->sim, g, value, why);
 	if (!strcmp(key, "tablet"))
 		return feature(g, "usb") ? PLUG_DONE : PLUG_WAIT;
 	if (text_starts(key, "usb"))
@@ -346,6 +379,8 @@ static enum plug unplug_one(
 
 	if (prop_is_drive(key))
 		return unplug_drive(j, g, key, force, o);
+	if (!strcmp(key, "memory"))
+		return unplug_memory(j->sim, g, o);
 	if (prop_is_net(key))
 		now = feature(g, "network");
 	else if (!strcmp(key, "hotplug"))
@@ -358,8 +393,6 @@ static enum plug unplug_one(
 		now = hot_usb(g);
 	else if (!strcmp(key, "vcpus"))
 		now = feature(g, "cpu");
-	else if (!strcmp(key, "memory"))
-		now = feature(g, "memory") && text_eq(kv_get(&g->conf, "numa"), "1");
 	else
 		now = !strcmp(key, "cpulimit") || !strcmp(key, "cpuunits") || fast(key);
 	return now ? PLUG_DONE : PLUG_WAIT;

@@ -69,23 +69,20 @@ static bool bridges_there(struct guest *g, struct sim *s, struct oops *o)
 }
 
 /* config_to_command: what is refused before QEMU is asked. */
-static bool hardware_fits(const struct guest *g, struct oops *o)
+static bool hardware_fits(const struct sim *s, const struct guest *g, struct oops *o)
 {
-	const char *hotplug = kv_get(&g->conf, "hotplug"), *numa = kv_get(&g->conf, "numa"),
-		   *cores = kv_get(&g->conf, "cores"), *sockets = kv_get(&g->conf, "sockets");
+	const char *cores = kv_get(&g->conf, "cores"), *sockets = kv_get(&g->conf, "sockets");
 	int64_t most =
 	    (cores ? strtoll(cores, NULL, 10) : 1) * (sockets ? strtoll(sockets, NULL, 10) : 1);
 
 	if (most > g->node->maxcpu)
 		return oops_die(o, "MAX %d vcpus allowed per VM on this node", g->node->maxcpu);
-	if (hotplug && strstr(hotplug, "memory") && !text_eq(numa, "1"))
-		return oops_die(o, "NUMA needs to be enabled for memory hotplug");
-	return true;
+	return memory_starts(s, g, o);
 }
 
 bool power_can_start(struct job *j, struct guest *g, struct oops *o)
 {
-	return volumes_there(j, g, o) && hardware_fits(g, o) && bridges_there(g, j->sim, o);
+	return volumes_there(j, g, o) && hardware_fits(j->sim, g, o) && bridges_there(g, j->sim, o);
 }
 
 /* Is there anything to boot from? A guest that booted nothing does not hear the power button. */

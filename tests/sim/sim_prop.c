@@ -57,6 +57,36 @@ void drive_fini(struct drive *d)
 	kv_fini(&d->opts);
 }
 
+static bool limit_set(const struct kv *opts, const char *base, const char *rest)
+{
+	_cleanup_str_ char *key = mem_printf("%s%s", base, rest);
+	const char *v = kv_get(opts, key);
+
+	return v && strtod(v, NULL) != 0;
+}
+
+/* One limit for all and one for a direction exclude each other; what bursts has a limit, and what
+ * says how long it may has a burst. Nobody asks for the limit under a burst of operations. */
+static bool limits_fit(const struct kv *opts)
+{
+	static const char *const ways[] = {"", "_rd", "_wr"};
+
+	for (size_t i = 0; i < ARRAY_LEN(ways); i++) {
+		_cleanup_str_ char *max = mem_printf("%s_max", ways[i]);
+		_cleanup_str_ char *length = mem_printf("%s_max_length", ways[i]);
+
+		if (*ways[i] &&
+		    ((limit_set(opts, "mbps", "") && limit_set(opts, "mbps", ways[i])) ||
+			(limit_set(opts, "iops", "") && limit_set(opts, "iops", ways[i]))))
+			return false;
+		if ((limit_set(opts, "mbps", max) && !limit_set(opts, "mbps", ways[i])) ||
+		    (limit_set(opts, "bps", length) && !limit_set(opts, "mbps", max)) ||
+		    (limit_set(opts, "iops", length) && !limit_set(opts, "iops", max)))
+			return false;
+	}
+	return true;
+}
+
 bool drive_parse(const struct sim *s, const char *key, const char *text, struct drive *ret)
 {
 	const char *table = prop_kind(key) ? "disk" : prop_is_unused(key) ? "unused" : key;
@@ -76,17 +106,9 @@ bool drive_parse(const struct sim *s, const char *key, const char *text, struct 
 	}
 	ret->file = mem_strdup(kv_get(&ret->opts, "file"));
 	kv_del(&ret->opts, "file");
-	/* One limit for all and one for a direction exclude each other. */
-	for (size_t i = 0; i < 2; i++) {
-		const char *base = i ? "iops" : "mbps";
-		_cleanup_str_ char *rd = mem_printf("%s_rd", base);
-		_cleanup_str_ char *wr = mem_printf("%s_wr", base);
-
-		if (kv_has(&ret->opts, base) &&
-		    (kv_has(&ret->opts, rd) || kv_has(&ret->opts, wr))) {
-			drive_fini(ret);
-			return false;
-		}
+	if (!limits_fit(&ret->opts)) {
+		drive_fini(ret);
+		return false;
 	}
 	if (!kv_has(&ret->opts, "media") &&
 	    (!strcmp(ret->file, "none") || !strcmp(ret->file, "cdrom")))

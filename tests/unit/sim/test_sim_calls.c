@@ -149,8 +149,58 @@ static void start_looks_at_the_hardware(void **state)
 	    call(c, "PUT", G(110) "/config", "cores=2&delete=sockets&hotplug=memory"), 200);
 	assert_string_equal(call_task(c, "POST", G(110) "/status/start", NULL),
 	    "NUMA needs to be enabled for memory hotplug");
-	assert_int_equal(call(c, "PUT", G(110) "/config", "numa=1"), 200);
+	assert_int_equal(call(c, "PUT", G(110) "/config", "numa=1&memory=1024"), 200);
 	assert_string_equal(call_task(c, "POST", G(110) "/status/start", NULL), "OK");
+}
+
+static void not_with(struct client *c, const char *params, const char *why)
+{
+	assert_int_equal(call(c, "PUT", G(110) "/config", params), 200);
+	assert_string_equal(call_task(c, "POST", G(110) "/status/start", NULL), why);
+}
+
+static void memory_becomes(struct client *c, const char *params, const char *memory)
+{
+	assert_int_equal(call(c, "PUT", G(110) "/config", params), 200);
+	assert_string_equal(sim_guest_get(c->sim, 110, "memory"), memory);
+}
+
+/* Memory::config */
+static void memory_of_a_start(void **state)
+{
+	struct client *c = *state;
+
+	not_with(c, "numa=1&hotplug=memory&memory=700", "minimum memory must be 1024MB");
+	not_with(c, "memory=1324", "memory size (1324) must be aligned to 512 for hotplugging");
+	/* 32 modules of 512 MiB, then such of 1024 */
+	not_with(c, "memory=17920", "memory size (17920) must be aligned to 1024 for hotplugging");
+	not_with(c, "memory=2048&numa0=cpus=0-1,memory=2048",
+	    "cannot enable memory hotplugging with custom NUMA topology");
+	not_with(c, "hotplug=disk&memory=1024",
+	    "total memory for NUMA nodes must be equal to vm static memory");
+	not_with(c, "numa0=cpus=0-1", "missing NUMA node0 memory value");
+	not_with(c, "delete=numa0", "OK");
+}
+
+/* Memory::qemu_memory_hotplug */
+static void memory_comes_in_modules(void **state)
+{
+	struct client *c = *state;
+
+	not_with(c, "numa=1&hotplug=memory&memory=2048", "OK");
+	memory_becomes(c, "memory=2100", "2560");
+	memory_becomes(c, "memory=1600", "1536");
+	memory_becomes(c, "memory=1024", "1024");
+	/* 1024 and 32 times 512 are 17408; one more has 1024. */
+	memory_becomes(c, "memory=17409", "18432");
+	memory_becomes(c, "memory=18000", "17408");
+	assert_int_equal(call(c, "PUT", G(110) "/config", "memory=1023"), 400);
+	assert_true(text_starts(
+	    param_error(c, "memory"), "hotplug problem - memory can't be lower than 1024 MB at "));
+	assert_int_equal(call(c, "PUT", G(110) "/config", "memory=600000"), 400);
+	assert_string_equal(param_error(c, "memory"),
+	    "hotplug problem - you cannot add more memory than max mem 524288 MB!\n");
+	assert_string_equal(sim_guest_get(c->sim, 110, "memory"), "17408");
 }
 
 /* --- disks --- */
@@ -387,6 +437,8 @@ int main(void)
 	    BOTH(paused_guest_is_stopped),
 	    BOTH(start_looks_at_the_hardware),
 	    BOTH(resize_to_the_same_is_nothing),
+	    BOTH(memory_of_a_start),
+	    BOTH(memory_comes_in_modules),
 	    BOTH(disk_moves_where_it_can),
 	    BOTH(snapshot_keeps_a_moved_disk),
 	    BOTH(some_snapshots_cannot_be_copied),

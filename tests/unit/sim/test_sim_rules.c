@@ -351,6 +351,53 @@ static void devices_of_the_host(void **state)
 	forbidden(c, OF(114), "usb0=spice", "Permission check failed (/vms/114, VM.Config.HWType)");
 }
 
+static const struct jsn *cloudinit_row(struct client *c, const char *key)
+{
+	assert_int_equal(call(c, "GET", "/nodes/n1/qemu/110/cloudinit", NULL), 200);
+	for (size_t i = 0; i < jsn_len(c->a.data); i++)
+		if (text_eq(jsn_get_text(jsn_at(c->a.data, i), "key"), key))
+			return jsn_at(c->a.data, i);
+	return NULL;
+}
+
+/* update_vm_api, cloudinit_pending: a password is in force at once and is never a change. */
+static void password_is_no_change(void **state)
+{
+	struct client *c = *state;
+	const struct jsn *row;
+
+	put(c, OF(110), "ciuser=joe&cipassword=s3cret");
+	row = cloudinit_row(c, "ciuser");
+	assert_string_equal(jsn_get_text(row, "pending"), "joe");
+	row = cloudinit_row(c, "cipassword");
+	assert_string_equal(jsn_get_text(row, "value"), "**********");
+	assert_null(jsn_get(row, "pending"));
+	assert_null(sim_guest_pending(c->sim, 110, "cipassword"));
+}
+
+/* Drive::parse_drive: what needs another limit is not understood without. */
+static void limits_of_a_drive(void **state)
+{
+	struct client *c = *state;
+	static const char *const wrong[] = {"mbps=5,mbps_rd=5", "iops=5,iops_wr=5", "mbps_max=5",
+	    "mbps_rd_max=5", "mbps=5,bps_max_length=3", "iops=5,iops_max_length=3",
+	    "mbps=0,mbps_max=5"};
+	static const char *const right[] = {"mbps=0,mbps_rd=5", "mbps=5,mbps_max=6",
+	    "mbps_wr=5,mbps_wr_max=6,bps_wr_max_length=2", "iops_max=5"};
+
+	for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
+		_cleanup_str_ char *p = mem_printf("scsi1=disks:1,%s", wrong[i]);
+
+		assert_int_equal(call(c, "PUT", OF(111), p), 400);
+		assert_string_equal(param_error(c, "scsi1"), "unable to parse drive options");
+	}
+	for (size_t i = 0; i < ARRAY_LEN(right); i++) {
+		_cleanup_str_ char *p = mem_printf("scsi%zu=disks:1,%s", i + 1, right[i]);
+
+		put(c, OF(111), p);
+	}
+}
+
 /* GuestHelpers::assert_tag_permissions, get_allowed_tags */
 static void tags_by_the_options_of_the_cluster(void **state)
 {
@@ -387,6 +434,8 @@ static void tags_by_the_options_of_the_cluster(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    BOTH(password_is_no_change),
+	    BOTH(limits_of_a_drive),
 	    BOTH(boot_disk_stays_while_it_runs),
 	    BOTH(ide_disk_cannot_leave),
 	    BOTH(disk_options_wait_or_not),
