@@ -115,6 +115,10 @@ static struct jsn *volume_json(const struct volume *v, bool v9)
 	jsn_put_str(o, "format", v->format);
 	jsn_put_int(o, "size", v->file_size ? v->file_size : v->size);
 	jsn_put_int(o, "ctime", v->ctime);
+	if (volname_archived(v->name)) {
+		jsn_put_int(o, "vmid", volname_archived(v->name));
+		jsn_put_str(o, "subtype", "qemu");
+	}
 	if (!image)
 		return o;
 	jsn_put_int(o, "vmid", v->vmid);
@@ -165,6 +169,7 @@ void api_content(struct job *j)
 		if (x->store != st || (x->node && x->node != j->node) ||
 		    (type && strcmp(type, x->content) != 0) ||
 		    (vmid && x->vmid != vmid && !strcmp(x->content, "images")) ||
+		    (vmid && volname_archived(x->name) && volname_archived(x->name) != vmid) ||
 		    (vmid && !strcmp(x->content, "iso")))
 			continue;
 		if (!may_list(j, x))

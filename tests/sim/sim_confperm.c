@@ -243,6 +243,9 @@ bool conf_may_volume(struct job *j, const char *volid, int64_t vmid, struct oops
 	    text_starts(name, "import/"))
 		return auth_check(s, &j->who, path,
 		    PRIV_BIT(DATASTORE_ALLOCATESPACE) | PRIV_BIT(DATASTORE_AUDIT), true, o);
+	if (volname_archived(name))
+		return auth_check(s, &j->who, path, PRIV_BIT(DATASTORE_ALLOCATESPACE), false, o) &&
+		       auth_vm(s, &j->who, volname_archived(name), PRIV_BIT(VM_BACKUP), o);
 	st = store_find(s, store);
 	owner = v ? v->vmid : st ? volname_owner(st, name) : 0;
 	if (owner && owner == vmid)

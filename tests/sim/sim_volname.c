@@ -47,6 +47,13 @@ int64_t volname_owner(const struct store *st, const char *name)
 	return n ? strtoll(n, NULL, 10) : 0;
 }
 
+int64_t volname_archived(const char *name)
+{
+	const char *n = text_after(name, "backup/vzdump-qemu-");
+
+	return n ? strtoll(n, NULL, 10) : 0;
+}
+
 bool volname_file_ok(const char *file, struct oops *o)
 {
 	static const char *const formats[] = {"raw", "qcow2", "vmdk", "subvol"};
@@ -160,5 +167,7 @@ const char *volname_content(const char *own)
 		return "import";
 	if (text_starts(own, "snippets/"))
 		return "snippets";
+	if (text_starts(own, "backup/"))
+		return "backup";
 	return "images";
 }

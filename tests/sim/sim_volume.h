@@ -90,5 +90,7 @@ char *volname_new(const struct sim *s, const struct store *st, const struct node
     const struct volume_ask *ask);
 const char *volname_format(const struct store *st, const char *own);
 const char *volname_content(const char *own);
+/* Of an archive: whose it is, or 0. */
+int64_t volname_archived(const char *name);
 
 #endif
