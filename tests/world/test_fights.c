@@ -79,7 +79,32 @@ static void test_each_of_many_settings(void **state)
 	world_run(w, 20 * MINUTE, NULL, NULL);
 	assert_int_equal(left_alone(w, vmid), ARRAY_LEN(theirs));
 
-	/* A day later it begins anew. */
+	/* Who merges decides: with another manifest it begins anew. */
+	_cleanup_str_ char *merged = mem_printf("%s  started: false\n", web_yaml);
+	kv_set(&files, "web.yaml", merged);
+	memgit_commit(w->git, &files, "second");
+	world_run(w, 20 * MINUTE, NULL, NULL);
+	assert_int_equal(left_alone(w, vmid), 0);
+	world_free(&w);
+}
+
+static void test_a_day_later(void **state)
+{
+	struct world *w = world_new(302, NULL);
+	_cleanup_kv_ struct kv files = {0};
+	int64_t vmid;
+
+	(void)state;
+	kv_set(&files, "web.yaml", web_yaml);
+	memgit_commit(w->git, &files, "first");
+	world_start(w, CONTROLLER_RUN);
+	assert_true(world_run(w, HOUR, world_all_ready, NULL));
+	vmid = world_find(w, "web-01", NULL);
+	for (unsigned k = 0; k < ROUNDS; k++) {
+		meddle(w, vmid);
+		world_run(w, 20 * MINUTE, NULL, NULL);
+	}
+	assert_int_equal(left_alone(w, vmid), ARRAY_LEN(theirs));
 	world_run(w, 25 * HOUR, NULL, NULL);
 	assert_int_equal(left_alone(w, vmid), 0);
 	world_free(&w);
@@ -89,6 +114,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_each_of_many_settings),
+	    cmocka_unit_test(test_a_day_later),
 	};
 
 	world_quiet();

@@ -266,6 +266,68 @@ static void test_shutdown_has_its_time(void **state)
 	assert_shutdown("  timeouts: { update: 2m }\n", "60");
 }
 
+/* ---- the end ---- */
+
+static const struct fake_answer end_script[] = {
+    {.transport = CLUSTER_REPLIED, .status = 200, .body = "{\"data\":[]}"}, CONFIRMED,
+    {.transport = CLUSTER_REPLIED, .status = 200, .body = PENDING}, REFUSED};
+
+static void assert_destroy(bool purge, bool unreferenced, const char *p, const char *u)
+{
+	const struct asked want[] = {{"purge", p}, {"destroy-unreferenced-disks", u}};
+	struct step s = {.kind = STEP_DESTROY,
+	    .parting = true,
+	    .purge = purge,
+	    .unreferenced = unreferenced,
+	    .text = (char *)"destroy"};
+	struct desk d;
+
+	open_desk(&d, "", end_script, ARRAY_LEN(end_script));
+	d.record.proven = true;
+	const struct fake_seen *r = send(&d, &s);
+	assert_string_equal(r->method, "DELETE");
+	assert_string_equal(r->path, "/nodes/pve1/qemu/1204");
+	assert_asked(r, want, ARRAY_LEN(want));
+	/* Jobs that copy it, the node's quorum, and at the very last who it is. */
+	assert_string_equal(d.port.seen[0].path, "/cluster/replication");
+	assert_string_equal(d.port.seen[1].path, "/cluster/status");
+	assert_string_equal(d.port.seen[2].path, "/nodes/pve1/qemu/1204/pending");
+	close_desk(&d);
+}
+
+static void test_destroying_says_what_is_listed(void **state)
+{
+	(void)state;
+	assert_destroy(true, false, "1", "0");
+	assert_destroy(false, true, "0", "1");
+}
+
+static void assert_parting(const char *listed, int64_t most)
+{
+	static const struct fake_answer script[] = {
+	    {.transport = CLUSTER_REPLIED, .status = 200, .body = "{\"data\":[]}"}, CONFIRMED,
+	    REFUSED};
+	_cleanup_str_ char *spec = mem_printf("  id: 1204\n%s", listed);
+	struct step s = {.kind = STEP_SHUTDOWN, .parting = true, .text = (char *)"shut down"};
+	struct desk d;
+	int64_t seconds;
+
+	open_desk_of(&d, spec, "", script, ARRAY_LEN(script));
+	d.record.proven = true;
+	const struct fake_seen *r = send(&d, &s);
+	assert_string_equal(r->path, "/nodes/pve1/qemu/1204/status/shutdown");
+	assert_int_equal(text_to_int(kv_get(&r->params, "timeout"), 1, most, &seconds), 0);
+	close_desk(&d);
+}
+
+/* A quarter of timeouts.delete at least is left for what comes after the shutdown. */
+static void test_shutdown_leaves_time_to_destroy(void **state)
+{
+	(void)state;
+	assert_parting("  timeouts: { delete: 100s }\n", 75);
+	assert_parting("  timeouts: { delete: 20s }\n", 15);
+}
+
 /* ---- numbers ---- */
 
 static bool has_looked(const void *arg)
@@ -329,6 +391,8 @@ int main(void)
 	    cmocka_unit_test(test_clone_brings_its_marker),
 	    cmocka_unit_test(test_digest_goes_along),
 	    cmocka_unit_test(test_shutdown_has_its_time),
+	    cmocka_unit_test(test_destroying_says_what_is_listed),
+	    cmocka_unit_test(test_shutdown_leaves_time_to_destroy),
 	    cmocka_unit_test(test_range),
 	};
 
