@@ -31,12 +31,13 @@ const char *controller_not_ready(void *arg, const char **ret_hint)
 	const char *node;
 	int64_t ms = 0;
 	uint32_t vmid = claims_unclear(c->claims, &node, &ms);
+	bool late = lease_is_late_possible(&c->lease, clock_now(c->clock), OPS_LATE_MS);
 
 	if (!reporter_is_restored(c->reporter))
 		return "the last report was not read yet, which may hold its record";
-	if (c->wide && vmid && ms > UNCLEAR_MS)
+	if ((c->wide || late) && vmid && ms > UNCLEAR_MS)
 		return unclear(c, vmid, node, ret_hint);
-	if (c->wide && !claims_is_complete(c->claims))
+	if ((c->wide || late) && !claims_is_complete(c->claims))
 		return c->lease.before
 			   ? "another instance acted until now: guests are being read for markers "
 			     "first"

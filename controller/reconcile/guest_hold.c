@@ -52,6 +52,33 @@ bool guest_has_lookalike(struct guest *g)
 	return true;
 }
 
+/* ---- a number that is taken ---- */
+
+void guest_meet(struct guest *g, const char *text)
+{
+	g->met = true;
+	g->met_at = clock_now(g->env->clock);
+	inventory_poke(g->env->inventory);
+	guest_wait(g, REASON_RETRYING, text, 1000, false);
+}
+
+bool guest_awaits_met(struct guest *g)
+{
+	int64_t age = clock_now(g->env->clock) - g->met_at;
+	bool seen =
+	    inventory_is_newer(g->env->inventory, g->met_at) && claims_is_complete(g->env->claims);
+
+	if (!g->met_at)
+		return false;
+	if (seen || age >= OPS_LATE_MS) {
+		g->met_at = 0;
+		return false;
+	}
+	inventory_poke(g->env->inventory);
+	guest_wait(g, REASON_READING, "a VMID was taken a moment ago: looking by whom", 5000, true);
+	return true;
+}
+
 /* ---- steps of an earlier life ---- */
 
 /* A step without a task was asked for at most: the VM tells what came of it. */

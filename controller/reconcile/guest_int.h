@@ -94,6 +94,8 @@ struct guest {
 	char *full_step, *full_text;	/* what a full storage did not let be done, and its words */
 	int64_t full_at;		/* when */
 	uint64_t full_avail; /* what the storages of the step had left after that; 0 = unknown */
+	bool met;	     /* a number that was wanted for a clone was taken */
+	int64_t met_at;	     /* and it is not known yet by whom; 0 = it is */
 	char *sized_slot;    /* of the plan's input */
 	uint64_t sized_gb;
 	char *size_told; /* step whose size was written in its place: once */
@@ -163,6 +165,10 @@ void turn_free(struct turn **t);
 
 /* guest_hold.c: waits, or stalls, and says so when nothing may be changed now. */
 bool guest_is_held(struct guest *g);
+/* A number that was wanted for a clone is somebody's: nothing is cloned before it was seen whose.
+ */
+void guest_meet(struct guest *g, const char *text);
+bool guest_awaits_met(struct guest *g);
 bool guest_has_lookalike(struct guest *g);
 void guest_wait_state(struct guest *g, const char *why);
 /* A task that an earlier life asked for may still be under way. */

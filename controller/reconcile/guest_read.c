@@ -413,6 +413,8 @@ static void begin_new(struct guest *g)
 		    5000, false);
 	else if (!g->rec.vmid && guest_is_leaving(g))
 		guest_plan_turn(g); /* nothing of ours is there to go */
+	else if (guest_awaits_met(g))
+		return;
 	else if (g->rec.vmid || vmid_of(g))
 		locate(g);
 	else

@@ -377,6 +377,7 @@ static void take_created(struct guest *g, const struct op_result *r)
 	mem_replace(&g->rec.good_rev, rev);
 	mem_replace(&g->rec.good_path, path);
 	g->fails = 0;
+	g->met = false;
 	guest_save_record(g);
 	g->env->changed(g->env->arg, g, event);
 	inventory_poke(g->env->inventory);
@@ -462,7 +463,7 @@ static void on_op(void *arg, const struct op_result *r)
 		guest_begin(g);
 		break;
 	case OP_ABANDONED:
-		guest_wait(g, REASON_RETRYING, r->text, 1000, false);
+		guest_meet(g, r->text);
 		break;
 	case OP_STUCK:
 		if (r->reason == REASON_TASK_STUCK)
@@ -502,7 +503,8 @@ static void run_step(struct guest *g)
 	    .record = t->has_record ? &g->rec : NULL,
 	    .guest = t->has_guest ? &t->guest : NULL,
 	    .source = t->has_source ? &t->source : NULL,
-	    .secrets_dir = g->env->policy->secrets_dir};
+	    .secrets_dir = g->env->policy->secrets_dir,
+	    .met = g->met};
 
 	const char *kind = step_kind_word(s->kind);
 	bool told = s->text && text_starts(s->text, kind);
@@ -579,7 +581,8 @@ static void act(struct guest *g)
 
 void guest_resolve(struct guest *g)
 {
-	struct op_job job = {.name = g->name, .want = g->want};
+	/* Of what is to go, nothing more is made: what came of it is found out to the end. */
+	struct op_job job = {.name = g->name, .want = guest_is_leaving(g) ? NULL : g->want};
 
 	if (g->env->readonly || g->env->stopping) {
 		/* More than this is not to be learnt without taking the clone up again. */

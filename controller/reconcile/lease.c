@@ -63,6 +63,12 @@ bool lease_is_taking_over(const struct lease *l, int64_t now)
 	return l->before && now < l->claimed_at + l->hold_ms;
 }
 
+bool lease_is_late_possible(const struct lease *l, int64_t now, int64_t late_ms)
+{
+	return l->before && !text_eq(l->before, l->own) &&
+	       (!l->claimed || now < l->claimed_at + l->hold_ms + late_ms);
+}
+
 bool lease_may(const struct lease *l, int64_t now)
 {
 	return !l->lost && !lease_is_taking_over(l, now);

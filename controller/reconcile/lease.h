@@ -40,6 +40,8 @@ void lease_claim(struct lease *l, int64_t now);
 void lease_fail(struct lease *l, int64_t now);
 /* Another instance acted until now, or may still. */
 bool lease_is_taking_over(const struct lease *l, int64_t now);
+/* What the other one asked for before it saw us may take effect as late as so long after that. */
+bool lease_is_late_possible(const struct lease *l, int64_t now, int64_t late_ms);
 /* Nothing stands against acting. */
 bool lease_may(const struct lease *l, int64_t now);
 

@@ -69,6 +69,7 @@ struct op_job {
 	const struct obs_guest *guest;	/* as read in this turn; NULL when creating */
 	const struct obs_guest *source; /* when creating */
 	const char *secrets_dir;	/* see secretfile.h */
+	bool met; /* when creating: a number was taken before, and it is known by whom */
 };
 
 typedef void (*op_cb)(void *arg, const struct op_result *r);

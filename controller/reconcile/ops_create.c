@@ -514,6 +514,7 @@ void op_create_start(struct op *op, const struct op_job *job)
 
 	op->create = true;
 	op->has_want = job->want != NULL;
+	op->met = job->met;
 	op->task_ms = job->want ? resource_int(job->want, ATTR_timeouts_create) : 1800000;
 	if (open)
 		intent_copy(&op->intent, open);

@@ -52,7 +52,7 @@ struct op {
 	void (*quorate)(struct op *op); /* goes on when the node has quorum */
 	struct op_end_state end;
 	/* Creation. */
-	bool create, resolve_only, has_want;
+	bool create, resolve_only, has_want, met;
 	uint32_t fixed_id; /* of the manifest, 0 = none */
 	struct intent intent;
 	char *text;	   /* description without marker; of other steps, for people */

@@ -95,6 +95,16 @@ static void take(struct op *op)
 	op_clone_numbered(op);
 }
 
+/* The list did not show it. The number depends on the name: whoever has it now may be a clone for
+ * the same manifest that another instance, or a life that was forgotten, asked for. */
+static void met(struct op *op)
+{
+	_cleanup_str_ char *text =
+	    mem_printf("VMID %u was taken a moment ago: looking by whom", op->candidate);
+
+	op_finish(op, OP_ABANDONED, PVE_EXISTS, text);
+}
+
 static void on_candidate(void *arg, const struct pvereq_result *a)
 {
 	struct op *op = arg;
@@ -107,8 +117,12 @@ static void on_candidate(void *arg, const struct pvereq_result *a)
 		op_ask_quorum(op, take);
 	else if (op->fixed_id)
 		op_clone_taken(op);
-	else if (use(op, op->candidate)) /* by whom we may not see: not asked for again */
+	else if (!use(op, op->candidate)) /* not asked for again */
+		return;
+	else if (op->met) /* by whom we may not see */
 		op_number(op);
+	else
+		met(op);
 }
 
 void op_number(struct op *op)

@@ -179,6 +179,42 @@ static void test_destroyed_by_the_other(void **state)
 	end(w);
 }
 
+static bool is_struck(struct world *w)
+{
+	return sim_fault_struck(w->sim) > 0;
+}
+
+/* The older one asks for a clone just before it sees that it was replaced, and the cluster makes it
+ * when the newer one is about to: it is met and taken, at whatever moment it comes. */
+static void test_late_clone_of_the_other(void **state)
+{
+	(void)state;
+	for (int64_t late = 60000; late < 180000; late += 5000) {
+		struct world *w = world_new(40, NULL);
+		struct sim_fault f = {
+		    .kind = SIM_FAULT_DELAY, .path = "*/clone", .nth = 1, .delay_ms = late};
+		_cleanup_kv_ struct kv none = {0};
+		size_t n = 0;
+
+		w->tell = getenv("RAMET_WORLD_TELL") != NULL;
+		kv_set(&none, "README", "nothing");
+		memgit_commit(w->git, &none, "begin");
+		world_start(w, CONTROLLER_RUN);
+		world_run(w, 120000, NULL, NULL);
+		commit(w, 2);
+		sim_fault_add(w->sim, &f);
+		assert_true(world_run(w, HOUR_MS, is_struck, NULL));
+		rival_start(&other, w, false);
+		world_run(w, 1800000, NULL, NULL);
+		world_find(w, "web-01", &n);
+		if (n != 1)
+			fail_msg(
+			    "%zu VMs with a clone that is %lld s late", n, (long long)late / 1000);
+		assert_int_equal(vmstat_of(other.controller)->verdict, PLAN_IN_SYNC);
+		end(w);
+	}
+}
+
 /* Both begin at the same moment, on an empty repository: one VM. */
 static void test_at_the_same_moment(void **state)
 {
@@ -295,6 +331,7 @@ int main(void)
 	    cmocka_unit_test(test_newer_acts),
 	    cmocka_unit_test(test_older_says_so),
 	    cmocka_unit_test(test_destroyed_by_the_other),
+	    cmocka_unit_test(test_late_clone_of_the_other),
 	    cmocka_unit_test(test_at_the_same_moment),
 	    cmocka_unit_test(test_observer_beside),
 	    cmocka_unit_test(test_observer_first),

@@ -324,6 +324,46 @@ static void test_a_clone_that_comes_late(void **state)
 	world_free(&w);
 }
 
+static bool was_destroyed(struct world *w)
+{
+	struct sim_entry e;
+
+	for (size_t i = 0; i < sim_journal_len(w->sim); i++) {
+		sim_journal_at(w->sim, i, &e);
+		if (strcmp(e.method, "DELETE") == 0)
+			return true;
+	}
+	return false;
+}
+
+/* The same, and its manifest says state: absent: it is not called gone before it is sure that
+ * nothing comes, and what came goes. */
+static void test_a_late_clone_of_what_is_absent(void **state)
+{
+	struct world *w = world_new(22, NULL);
+	struct sim_fault f = {.kind = SIM_FAULT_DELAY, .path = "*/clone", .nth = 1};
+	_cleanup_kv_ struct kv files = {0}, absent = {0};
+
+	(void)state;
+	f.delay_ms = 100000;
+	kv_set(&files, "web.yaml", web_yaml);
+	kv_setf(&absent, "web.yaml", "%s  state: absent\n", web_yaml);
+	memgit_commit(w->git, &files, "first");
+	sim_fault_add(w->sim, &f);
+	world_start(w, CONTROLLER_RUN);
+	assert_true(world_run(w, HOUR_MS, is_struck, NULL));
+	world_kill(w);
+	memgit_commit(w->git, &absent, "absent");
+	world_start(w, CONTROLLER_RUN);
+	world_run(w, 60000, NULL, NULL);
+	assert_int_equal(world_find(w, "web-01", NULL), 0);
+	assert_int_not_equal(world_vmstat(w, "web-01")->verdict, PLAN_IN_SYNC);
+	assert_true(world_run(w, HOUR_MS, was_destroyed, NULL));
+	must_be_ready(w);
+	assert_int_equal(world_find(w, "web-01", NULL), 0);
+	world_free(&w);
+}
+
 static void set_quorum(struct world *w, bool on)
 {
 	assert_int_equal(sim_node_quorum(w->sim, NULL, on, NULL), 0);
@@ -377,6 +417,7 @@ int main(void)
 	    cmocka_unit_test(test_stop_without_git),
 	    cmocka_unit_test(test_lock_is_no_failure),
 	    cmocka_unit_test(test_a_clone_that_comes_late),
+	    cmocka_unit_test(test_a_late_clone_of_what_is_absent),
 	    cmocka_unit_test(test_a_clone_that_nobody_remembers),
 	};
 

@@ -50,6 +50,10 @@ static void test_takes_over(void **state)
 	assert_false(lease_may(&l, 2000 + HOLD - 1));
 	lease_claim(&l, 50000); /* another report does not begin it anew */
 	assert_true(lease_may(&l, 2000 + HOLD));
+	/* What the other one asked for may be seen later still. */
+	assert_true(lease_is_late_possible(&l, 2000 + HOLD, 60000));
+	assert_true(lease_is_late_possible(&l, 2000 + HOLD + 59999, 60000));
+	assert_false(lease_is_late_possible(&l, 2000 + HOLD + 60000, 60000));
 	assert_true(lease_look(&l, "three"));
 	assert_false(lease_look(&l, "three")); /* told once */
 	assert_false(lease_may(&l, 1000000));
