@@ -110,7 +110,10 @@ int gitrepo_fail(struct gitrepo *g, int rc, struct err **err, const char *what)
 		return err_wrap(err, "%s", what);
 	}
 	int klass = e ? e->klass : GIT_ERROR_NONE;
-	g->suspect = g->suspect || may_be_cache(klass);
+	_cleanup_str_ char *said = gitname_clean(e && e->message ? e->message : "", 400, false);
+	/* Fetching everything again would need all the more room. */
+	bool full = strstr(said, strerror(ENOSPC)) || strstr(said, strerror(EDQUOT));
+	g->suspect = g->suspect || (may_be_cache(klass) && !full);
 	bool large = e && e->message && strstr(e->message, "overly large object");
 	if (klass == GIT_ERROR_NOMEMORY || large) {
 		err_set(err, ERR_LIMIT,
@@ -118,10 +121,9 @@ int gitrepo_fail(struct gitrepo *g, int rc, struct err **err, const char *what)
 		return err_hint(
 		    err, "keep manifests in a repository of their own, without large files");
 	}
-	_cleanup_str_ char *said = gitname_clean(e && e->message ? e->message : "", 400, false);
 	err_set(
 	    err, code_of(rc, klass), "%s: %s", what, *said ? said : "the library gives no reason");
-	if (strstr(said, strerror(ENOSPC)) || strstr(said, strerror(EDQUOT)))
+	if (full)
 		return err_hint(err, "free space in controller.state_dir, where the clone of the "
 				     "repository is");
 	return -1;

@@ -108,7 +108,9 @@ static int put(struct gitwrite *w, const char *path, const char *data, size_t le
 	int rc = git_blob_create_from_buffer(&oid, w->target, data, len);
 	if (rc != 0) {
 		gitrepo_fail(w->g, rc, err, "cannot store a file of the report");
-		return err_hint(err, "check space and rights of the folder of the repository");
+		return w->g->local ? err_hint(err, "check space and rights of the folder of the "
+						   "repository")
+				   : -1;
 	}
 	return add_item(w, path, &oid, err);
 }
