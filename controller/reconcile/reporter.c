@@ -26,6 +26,7 @@ struct reporter {
 	struct kv sent;	 /* the same of what is being published */
 	struct treememo memo;
 	struct strs events, sent_events;
+	struct strs sent_paths; /* of it, those about one VM */
 	char *message;
 	bool dirty, restored;
 	bool muted; /* the report is another one's */
@@ -79,6 +80,7 @@ void reporter_free(struct reporter **rp)
 	treememo_fini(&r->memo);
 	strs_fini(&r->events);
 	strs_fini(&r->sent_events);
+	strs_fini(&r->sent_paths);
 	r->magic = 0;
 	free(r);
 	*rp = NULL;
@@ -130,7 +132,9 @@ static void restored(struct reporter *r)
 	bool first = !r->restored;
 
 	r->restored = true;
-	r->failures = 0;
+	/* A push that fails again and again is not well because the branch can be read. */
+	if (first || !r->dirty)
+		r->failures = 0;
 	if (r->muted) /* no report follows that would show it to be over */
 		mem_free_str(&r->problem);
 	enter(r, r->dirty ? REPORTER_DIRTY : REPORTER_IDLE);
@@ -211,6 +215,9 @@ static void published(struct reporter *r)
 	r->known = r->sent;
 	r->sent = (struct kv){0};
 	strs_fini(&r->sent_events);
+	for (size_t i = 0; i < r->sent_paths.n; i++)
+		reportpace_count(&r->pace, r->sent_paths.v[i], clock_now(r->o.clock));
+	strs_fini(&r->sent_paths);
 	r->failures = r->rebuilds = 0;
 	r->last_at = clock_now(r->o.clock);
 	set_problem(r, NULL, false);
@@ -228,6 +235,7 @@ static void unsend(struct reporter *r)
 	strs_fini(&r->events);
 	r->events = all;
 	r->sent_events = (struct strs){0};
+	strs_fini(&r->sent_paths);
 	kv_fini(&r->sent);
 	r->dirty = true;
 }
@@ -268,16 +276,15 @@ static bool note_pace(struct reporter *r)
 	return !same;
 }
 
-static void count_pace(struct reporter *r, const struct gitport_publish *p)
+/* What is published counts, not what is tried. */
+static void note_subjects(struct reporter *r, const struct gitport_publish *p)
 {
-	int64_t now = clock_now(r->o.clock);
-
 	for (size_t i = 0; i < p->n_put; i++)
 		if (is_subject(p->put[i].path))
-			reportpace_count(&r->pace, p->put[i].path, now);
+			strs_add(&r->sent_paths, p->put[i].path);
 	for (size_t i = 0; i < p->n_del; i++)
 		if (is_subject(p->del[i]))
-			reportpace_count(&r->pace, p->del[i], now);
+			strs_add(&r->sent_paths, p->del[i]);
 }
 
 /* Whether all that changed changes all the time. Tables follow what they are about; where only they
@@ -344,6 +351,7 @@ static void publish(struct reporter *r)
 	const struct status *s;
 	_cleanup_(reportdiff_fini) struct reportdiff d = {0};
 	struct gitport_publish p = {.parent = r->head};
+	char *problem;
 
 	r->dirty = r->held = false;
 	reporter_look(r);
@@ -352,7 +360,10 @@ static void publish(struct reporter *r)
 		return;
 	}
 	(void)note_pace(r);
+	/* Whoever reads it there reads it published: it does not say that it cannot be. */
+	problem = TAKE(r->problem);
 	s = r->o.status(r->o.arg);
+	r->problem = problem;
 	reportdiff_make(&d, s, &r->known, r->o.partial, &r->memo);
 	kv_fini(&r->sent);
 	r->sent = d.files;
@@ -364,7 +375,7 @@ static void publish(struct reporter *r)
 	if ((p.n_put || p.n_del) && hold(r, &p))
 		return;
 	if (p.n_put || p.n_del) {
-		count_pace(r, &p);
+		note_subjects(r, &p);
 		free(r->message);
 		r->message = tree_message(&r->events, s);
 		p.message = r->message;

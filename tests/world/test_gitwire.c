@@ -115,6 +115,41 @@ static bool is_told(struct world *w)
 	return text && strstr(text, "vms/web-01.yaml changed too often within an hour");
 }
 
+static enum fate no_publish(void *arg, enum touch kind, const char *what, const char *where)
+{
+	unsigned *asked = arg;
+	bool it = kind == TOUCH_GIT && text_eq(what, "publish");
+
+	(void)where;
+	*asked += it;
+	return it ? FATE_FAIL : FATE_NORMAL;
+}
+
+/* A branch that may be read and not written, for an hour: it is tried with pauses that double up to
+ * five minutes, what is tried in vain does not count as changing often, and once a report gets
+ * through, what it says of reports is over. */
+static void test_pushes_fail_for_long(void **state)
+{
+	struct world *w = settled_world(6);
+	int64_t vmid = world_find(w, "web-01", NULL);
+	unsigned asked = 0;
+
+	(void)state;
+	world_set_fates(w, no_publish, &asked);
+	set_cores(w, vmid, "8");
+	world_run(w, HOUR, NULL, NULL);
+	assert_non_null(strstr(controller_status(w->controller)->report_problem, "no route"));
+	/* 5, 10, 20, 40, 80 and 160 s make five minutes; then one every five, a quarter later by
+	 * jitter at the most. */
+	assert_in_range(asked, 6 + 55 / 6 - 1, 7 + 55 / 5 + 1);
+	world_set_fates(w, NULL, NULL);
+	world_run(w, 10 * MINUTE, NULL, NULL);
+	assert_null(controller_status(w->controller)->report_problem);
+	assert_non_null(strstr(memgit_status_file(w->git, "DRIFT.md"), "cpu.cores"));
+	assert_null(strstr(memgit_status_file(w->git, "STATUS.md"), "**Report:**"));
+	world_free(&w);
+}
+
 static void test_flapping_leaf(void **state)
 {
 	struct world *w = settled_world(2);
@@ -267,6 +302,7 @@ static void test_pause_is_kept(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_pushes_fail_for_long),
 	    cmocka_unit_test(test_quiet_day),
 	    cmocka_unit_test(test_interval),
 	    cmocka_unit_test(test_flapping_leaf),
