@@ -9,6 +9,8 @@
 #include "sim_net.h"
 #include "sim_row.h"
 
+#define GUESTS_MAX ((size_t)64 << 20) /* bytes of the list */
+
 static bool is_number(struct sim *s, const char *key, const char *value, int64_t *ret)
 {
 	const struct sprop *p = schema_conf(key, s->v9);
@@ -161,74 +163,77 @@ static bool has_serial(const struct guest *g)
 	return false;
 }
 
-static struct jsn *status_row(struct sim *s, struct guest *g)
+static void status_row(struct row *r, struct sim *s, struct guest *g)
 {
-	struct jsn *o = jsn_new_object();
 	const char *name = kv_get(&g->conf, "name"), *tags = kv_get(&g->conf, "tags"),
 		   *lock = kv_get(&g->conf, "lock"), *balloon = kv_get(&g->conf, "balloon"),
 		   *shares = kv_get(&g->conf, "shares");
 	_cleanup_str_ char *usual = mem_printf("VM %" PRId64, g->vmid);
 
-	jsn_put_int(o, "vmid", g->vmid);
-	jsn_put_str(o, "name", name ? name : usual);
-	jsn_put_str(o, "status", g->running ? "running" : "stopped");
-	jsn_put_int(o, "cpus", guest_cpus(g));
-	jsn_put_int(o, "maxmem", guest_memory(g));
-	jsn_put_int(o, "maxdisk", guest_bootsize(g));
-	jsn_put_int(o, "uptime", g->running ? (s->now - g->started) / 1000 : 0);
-	jsn_put_int(o, "cpu", 0);
-	jsn_put_int(o, "disk", 0);
-	jsn_put_int(o, "mem", 0); /* simulated guests use nothing */
+	row_int(r, "vmid", g->vmid);
+	row_str(r, "name", name ? name : usual);
+	row_str(r, "status", g->running ? "running" : "stopped");
+	row_int(r, "cpus", guest_cpus(g));
+	row_int(r, "maxmem", guest_memory(g));
+	row_int(r, "maxdisk", guest_bootsize(g));
+	row_int(r, "uptime", g->running ? (s->now - g->started) / 1000 : 0);
+	row_int(r, "cpu", 0);
+	row_int(r, "disk", 0);
+	row_int(r, "mem", 0); /* simulated guests use nothing */
 	if (s->v9)
-		jsn_put_int(o, "memhost", 0);
-	jsn_put_int(o, "netin", 0);
-	jsn_put_int(o, "netout", 0);
+		row_int(r, "memhost", 0);
+	row_int(r, "netin", 0);
+	row_int(r, "netout", 0);
 	if (g->running)
-		jsn_put_int(o, "pid", g->pid);
+		row_int(r, "pid", g->pid);
 	if (balloon && strcmp(balloon, "0") != 0) {
-		jsn_put_int(o, "balloon_min", strtoll(balloon, NULL, 10) << 20);
-		jsn_put_int(o, "shares", shares ? strtoll(shares, NULL, 10) : 1000);
+		row_int(r, "balloon_min", strtoll(balloon, NULL, 10) << 20);
+		row_int(r, "shares", shares ? strtoll(shares, NULL, 10) : 1000);
 	}
 	if (text_eq(kv_get(&g->conf, "template"), "1"))
-		jsn_put_int(o, "template", 1);
+		row_int(r, "template", 1);
 	if (has_serial(g))
-		jsn_put_int(o, "serial", 1);
+		row_int(r, "serial", 1);
 	if (tags && strcmp(tags, " ") != 0)
-		jsn_put_str(o, "tags", tags);
-	if (lock)
-		jsn_put_str(o, "lock", lock);
-	return o;
+		row_str(r, "tags", tags);
+	row_str(r, "lock", lock);
 }
 
-static void put_pressure(const struct sim *s, struct jsn *o, const struct guest *g)
+static void put_pressure(struct row *r, const struct sim *s, const struct guest *g)
 {
 	static const char *const keys[] = {"pressurecpusome", "pressurecpufull", "pressureiosome",
 	    "pressureiofull", "pressurememorysome", "pressurememoryfull"};
 
 	for (size_t i = 0; g->running && s->v9 && i < ARRAY_LEN(keys); i++)
-		jsn_put_int(o, keys[i], 0);
+		row_int(r, keys[i], 0);
 }
 
 void api_guests(struct job *j)
 {
 	struct sim *s = j->sim;
-	struct jsn *a = jsn_new_array();
+	struct buf list;
 
+	buf_init(&list, GUESTS_MAX);
+	buf_addc(&list, '[');
 	for (size_t i = 0; i < s->nguests; i++) {
 		struct guest *g = s->guests[i];
-		struct jsn *o;
-		_cleanup_str_ char *path = mem_printf("/vms/%" PRId64, g->vmid);
+		struct row r = {.text = &list};
 
 		if (g->node != j->node || !net_shows(s, j->node, g) ||
-		    !auth_has(s, &j->who, path, PRIV_BIT(VM_AUDIT)))
+		    !sees_guest(s, &j->who, g->vmid))
 			continue;
-		o = status_row(s, g);
-		put_pressure(s, o, g);
+		if (list.len > 1)
+			buf_addc(&list, ',');
+		row_begin(&r);
+		status_row(&r, s, g);
+		put_pressure(&r, s, g);
 		if (job_param_bool(j, "full"))
-			jsn_put_str(o, "qmpstatus", g->running ? g->qmp : "stopped");
-		jsn_push(a, o);
+			row_str(&r, "qmpstatus", g->running ? g->qmp : "stopped");
+		row_end(&r);
 	}
-	job_ok(j, a);
+	buf_addc(&list, ']');
+	job_ok_text(j, &list);
+	buf_fini(&list);
 }
 
 static void put_nics(struct sim *s, struct jsn *d, const struct guest *g)
@@ -259,12 +264,17 @@ void api_status_current(struct job *j)
 	struct guest *g = conf_load(j, j->vmid, &o);
 	const char *agent = g ? kv_get(&g->conf, "agent") : NULL;
 	struct jsn *d, *ha;
+	struct row r = {0};
 
 	if (!g) {
 		job_oops(j, &o);
 		return;
 	}
-	d = status_row(s, g);
+	row_begin(&r);
+	status_row(&r, s, g);
+	put_pressure(&r, s, g);
+	row_end(&r);
+	d = r.tree;
 	jsn_put_str(d, "qmpstatus", g->running ? g->qmp : "stopped");
 	ha = jsn_new_object();
 	jsn_put_int(ha, "managed", g->ha && ha_managed(g));
@@ -275,7 +285,6 @@ void api_status_current(struct job *j)
 		jsn_put_int(d, "agent", 1);
 	if (g->running)
 		put_nics(s, d, g);
-	put_pressure(s, d, g);
 	job_ok(j, d);
 }
 
