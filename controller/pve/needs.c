@@ -238,10 +238,18 @@ static void add_source_device(
 	if (propstr_parse(value, &p, NULL) != 0)
 		return;
 	const char *mapping = propstr_get(&p, "mapping");
+	const struct strs *deleted = resource_set(r, ATTR_delete_disk);
+	const char *list = schema_attr(ATTR_delete_disk)->path;
 	bool drive = is_slot(key, "ide") || is_slot(key, "sata") || is_slot(key, "scsi");
 	if (drive && drive_parse(value, &d, NULL) == 0 && text_eq(d.volume, "cdrom"))
 		add(l, "Sys.Console", mem_strdup("/"), NULL, r, "the CD-ROM drive of its template");
-	else if (mapping && (is_slot(key, "usb") || is_slot(key, "hostpci")))
+	/* The list says disks, and PVE looks at what is in the slot. */
+	if (drive && d.cdrom && deleted && strs_has(deleted, key)) {
+		needs_add_vm(l, r, "VM.Config.CDROM", list);
+		if (d.cloudinit)
+			needs_add_vm(l, r, "VM.Config.Cloudinit", list);
+	}
+	if (mapping && (is_slot(key, "usb") || is_slot(key, "hostpci")))
 		add_mapping(l, r, key, mapping, "the devices of its template");
 	else if (is_slot(key, "virtiofs") && propstr_lead(&p))
 		add_mapping(l, r, key, propstr_lead(&p), "the devices of its template");

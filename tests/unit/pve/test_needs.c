@@ -102,6 +102,24 @@ static void what_a_value_names(void **state UNUSED)
 	bundle_unref(&b);
 }
 
+/* check_drive_perms of update_vm_api: a drive for media is another right than a disk. */
+static void a_deleted_drive(void **state UNUSED)
+{
+	_cleanup_needs_ struct needs l = {0};
+	struct bundle *b = load(HEAD("a") "  id: 1204\n  clone: { source_vm_id: 9000 }\n"
+					  "  delete: { disk: [ide0, ide2, scsi1] }\n");
+	const struct resource *r = b->v[0].res;
+	needs_add_source(&l, r, "scsi1", "local-lvm:vm-9000-disk-1,size=1G");
+	needs_add_source(&l, r, "ide3", "none,media=cdrom");
+	assert_null(find(&l, "VM.Config.CDROM", "/vms/1204"));
+	needs_add_source(&l, r, "ide0", "none,media=cdrom");
+	assert_non_null(find(&l, "VM.Config.CDROM", "/vms/1204"));
+	assert_null(find(&l, "VM.Config.Cloudinit", "/vms/1204"));
+	needs_add_source(&l, r, "ide2", "local-lvm:vm-9000-cloudinit,media=cdrom");
+	assert_non_null(find(&l, "VM.Config.Cloudinit", "/vms/1204"));
+	bundle_unref(&b);
+}
+
 /* The same of a template, of which the clone has it. */
 static void what_a_source_names(void **state UNUSED)
 {
@@ -234,6 +252,7 @@ int main(void)
 	    cmocka_unit_test(a_manifest_without_a_pool),
 	    cmocka_unit_test(what_a_value_names),
 	    cmocka_unit_test(what_a_source_names),
+	    cmocka_unit_test(a_deleted_drive),
 	    cmocka_unit_test(more_than_the_attribute_says),
 	    cmocka_unit_test(a_pool_gives_rights_too),
 	    cmocka_unit_test(the_source_tells_storages_and_bridges),
