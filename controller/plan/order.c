@@ -291,12 +291,34 @@ static bool is_boot_by_pve(const struct planner *pl, const char *key)
 	       follows_slots(pl, kv_get(&pl->g->current, key), kv_get(&pl->g->pending, key));
 }
 
+/* With the type of a Windows guest PVE writes the version of its machine that it runs on now. */
+static bool is_pinned_by_pve(const struct planner *pl, const char *key)
+{
+	const struct attr *row = schema_attr(ATTR_machine);
+	_cleanup_value_ struct value now = {0}, next = {0};
+	_cleanup_kv_ struct kv conf = {0};
+
+	if (!text_eq(key, row->key) || resource_find(pl->want, row->id, NULL) ||
+	    !resource_find(pl->want, ATTR_operating_system_type, NULL) ||
+	    pvecodec_get(row, NULL, &pl->g->current, NULL, &now, NULL) < 0 ||
+	    pvecodec_get(row, NULL, &pl->g->pending, NULL, &next, NULL) < 0 ||
+	    next.type != VALUE_STR)
+		return false;
+	bool q35 = now.type == VALUE_STR && text_eq(now.s, "q35");
+	if (!q35 && now.type == VALUE_STR && !text_eq(now.s, "pc"))
+		return false;
+	kv_copy(&conf, &pl->g->current);
+	return text_starts(next.s, q35 ? "pc-q35-" : "pc-i440fx-") &&
+	       pvecodec_put(row, NULL, &next, &conf, NULL, NULL) == 0 &&
+	       same_parts(kv_get(&conf, key), kv_get(&pl->g->pending, key));
+}
+
 /* What waits in this key is what the manifest lists, and nothing else. */
 static bool is_managed_key(const struct planner *pl, const char *key)
 {
 	_cleanup_kv_ struct kv conf = {0};
 
-	if (is_listed_key(pl, key) || is_boot_by_pve(pl, key))
+	if (is_listed_key(pl, key) || is_boot_by_pve(pl, key) || is_pinned_by_pve(pl, key))
 		return true;
 	kv_copy(&conf, &pl->g->current);
 	put_file(pl, key, &conf);
