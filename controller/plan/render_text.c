@@ -4,7 +4,7 @@
 
 #include "renderkit.h"
 
-#define PATH_MAX_COLS 40
+#define PATH_MAX_COLS 50
 #define VALUE_MAX_COLS 60
 #define SHOWN_CHARS 200
 #define NOTE_INDENT 6
