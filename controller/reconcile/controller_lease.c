@@ -82,6 +82,8 @@ void controller_on_instance(void *arg, const char *instance, bool observes)
 	c->seen_observes = observes;
 	if (has_lease_file(c))
 		look_at_holder(c);
+	else if (!instance && is_fenced(c) && c->lease.claimed)
+		lease_doubt(&c->lease);
 	else
 		look(c, instance, observes);
 }
@@ -147,6 +149,8 @@ void controller_begin_lease(struct controller *c)
 	} else {
 		lease_begin(&c->lease, before, clock_now(c->clock));
 	}
+	if (!before && !has_lease_file(c) && journal_name(c->journal, 0))
+		lease_doubt(&c->lease);
 	if (other && !c->o.observe_only)
 		look_at_all(c);
 	if (c->lease.claimed && !other)

@@ -25,6 +25,14 @@ void lease_begin(struct lease *l, const char *seen, int64_t now)
 		mem_replace(&l->before, seen);
 }
 
+void lease_doubt(struct lease *l)
+{
+	if (!l->began || l->lost)
+		return;
+	l->unsure = true;
+	l->claimed = l->failed = false;
+}
+
 bool lease_look(struct lease *l, const char *seen)
 {
 	bool other = seen && *seen && !text_eq(seen, l->own);
@@ -60,7 +68,7 @@ bool lease_is_taking_over(const struct lease *l, int64_t now)
 		return false;
 	if (!l->claimed)
 		return !l->failed || (l->before && now < l->failed_at + LEASE_PATIENCE_MS);
-	return l->before && now < l->claimed_at + l->hold_ms;
+	return (l->before || l->unsure) && now < l->claimed_at + l->hold_ms;
 }
 
 bool lease_is_late_possible(const struct lease *l, int64_t now, int64_t late_ms)

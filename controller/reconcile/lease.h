@@ -21,6 +21,7 @@ struct lease {
 	char *own;
 	char *before; /* the instance in the report when this one began; NULL = none */
 	bool began, claimed, failed, lost;
+	bool unsure;		       /* the report is gone: who else acts is not to be seen */
 	int64_t claimed_at, failed_at; /* for the first time */
 	int64_t hold_ms; /* for which the other one may not have seen that it was replaced */
 };
@@ -29,6 +30,9 @@ void lease_init(struct lease *l, const char *own, int64_t hold_ms);
 void lease_fini(struct lease *l);
 /* The report was read for the first time. */
 void lease_begin(struct lease *l, const char *seen, int64_t now);
+/* There is no report, though there was one: another instance may act that was announced in it. Ours
+ * has to stand in a new one first, for as long as it takes until that one has looked. */
+void lease_doubt(struct lease *l);
 /* It was read again. True when this one has just been replaced. */
 bool lease_look(struct lease *l, const char *seen);
 /* Another one acts, whoever was here first. */

@@ -170,6 +170,8 @@ static void on_status_tree(void *arg, const struct gitport_result *res)
 	restoring(r);
 	for (size_t i = 0; !res->err && i < res->n_files; i++)
 		note_file(r, res->files[i].path, res->files[i].data, res->files[i].len);
+	if (!kv_has(&r->known, REPORTREAD_SUMMARY))
+		r->o.on_instance(r->o.arg, NULL, false);
 	restored(r);
 }
 

@@ -215,6 +215,56 @@ static void test_late_clone_of_the_other(void **state)
 	}
 }
 
+static unsigned writes_of(struct world *w, size_t from)
+{
+	unsigned n = 0;
+	uint64_t last = 0;
+
+	for (size_t i = from; i < sim_journal_len(w->sim); i++) {
+		struct sim_entry e;
+
+		sim_journal_at(w->sim, i, &e);
+		if (text_ends(e.path, "/config") && e.request != last) {
+			n++;
+			last = e.request;
+		}
+	}
+	return n;
+}
+
+/* The older one was away, the newer one acts, and the report is lost, in which the older one would
+ * have seen that: it does not act before the newer one could see it. */
+static void test_older_comes_back_without_a_report(void **state)
+{
+	struct world *w = open_world(4);
+	size_t from;
+
+	(void)state;
+	world_start(w, CONTROLLER_RUN);
+	assert_true(world_run(w, HOUR_MS, world_all_ready, NULL));
+	world_run(w, 60000, NULL, NULL);
+	world_kill(w);
+	rival_start(&other, w, false);
+	world_run(w, 300000, NULL, NULL);
+	assert_int_equal(reason_of(other.controller), REASON_IN_SYNC);
+	memgit_drop_status(w->git);
+	from = sim_journal_len(w->sim);
+	world_start(w, CONTROLLER_RUN);
+	commit(w, 3);
+	/* A poll of the other one and a look. */
+	world_run(w, 20000, NULL, NULL);
+	assert_int_equal(reason_of(w->controller), REASON_TAKING_OVER);
+	assert_true(world_run(w, HOUR_MS, has_three, NULL));
+	assert_int_equal(writes_of(w, from), 1);
+	world_run(w, 300000, NULL, NULL);
+	from = sim_journal_len(w->sim);
+	commit(w, 5);
+	assert_true(world_run(w, HOUR_MS, has_five, NULL));
+	world_run(w, 300000, NULL, NULL);
+	assert_int_equal(writes_of(w, from), 1);
+	end(w);
+}
+
 /* Both begin at the same moment, on an empty repository: one VM. */
 static void test_at_the_same_moment(void **state)
 {
@@ -330,6 +380,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_newer_acts),
 	    cmocka_unit_test(test_older_says_so),
+	    cmocka_unit_test(test_older_comes_back_without_a_report),
 	    cmocka_unit_test(test_destroyed_by_the_other),
 	    cmocka_unit_test(test_late_clone_of_the_other),
 	    cmocka_unit_test(test_at_the_same_moment),

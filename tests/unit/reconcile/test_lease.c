@@ -21,7 +21,7 @@ static void test_first_of_all(void **state)
 	lease_claim(&l, 3000);
 	assert_true(lease_may(&l, 3000)); /* there was nobody to wait for */
 	assert_false(lease_look(&l, "one"));
-	assert_false(lease_look(&l, NULL)); /* the report was lost */
+	assert_false(lease_look(&l, NULL));
 	assert_true(lease_may(&l, 4000));
 	lease_fini(&l);
 }
@@ -34,6 +34,36 @@ static void test_started_again(void **state)
 	lease_init(&l, "one", HOLD);
 	lease_begin(&l, "one", 1000);
 	assert_true(lease_may(&l, 1000));
+	lease_fini(&l);
+}
+
+/* The report was lost: another one that was announced in it may act. */
+static void test_report_is_lost(void **state)
+{
+	struct lease l;
+
+	(void)state;
+	lease_init(&l, "one", HOLD);
+	lease_doubt(&l); /* not before it was read */
+	lease_begin(&l, "one", 1000);
+	assert_true(lease_may(&l, 1000));
+	lease_doubt(&l);
+	assert_false(lease_may(&l, 2000));
+	lease_claim(&l, 3000);
+	assert_false(lease_may(&l, 3000 + HOLD - 1));
+	assert_true(lease_may(&l, 3000 + HOLD));
+	/* Of two that see it the one whose report comes first goes on. */
+	lease_doubt(&l);
+	assert_true(lease_look(&l, "two"));
+	assert_false(lease_may(&l, 1000000));
+	lease_fini(&l);
+	/* Whoever cannot report goes on all the same: nobody else is known. */
+	lease_init(&l, "one", HOLD);
+	lease_begin(&l, NULL, 1000);
+	lease_doubt(&l);
+	assert_false(lease_may(&l, 2000));
+	lease_fail(&l, 3000);
+	assert_true(lease_may(&l, 3000));
 	lease_fini(&l);
 }
 
@@ -111,6 +141,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_first_of_all),
 	    cmocka_unit_test(test_started_again),
+	    cmocka_unit_test(test_report_is_lost),
 	    cmocka_unit_test(test_takes_over),
 	    cmocka_unit_test(test_somebody_was_quicker),
 	    cmocka_unit_test(test_cannot_report),
