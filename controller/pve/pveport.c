@@ -10,6 +10,7 @@
 #include "log.h"
 #include "pveform.h"
 #include "pvetarget.h"
+#include "pvetoken.h"
 #include "slots.h"
 #include "text.h"
 
@@ -23,10 +24,8 @@
 #define URL_MAX_BYTES 16384
 #define FORM_MAX_BYTES ((size_t)500 << 10) /* PVE takes 512 KiB */
 #define ANSWER_MAX_BYTES ((size_t)64 << 20)
-#define PROBE_MS_DEFAULT 60000
 #define NAME_AGAIN_MS 60000 /* until it tells, or is of the right cluster */
 #define NAME_TIMEOUT_MS 10000
-#define TOKEN_MAX_BYTES 1024
 #define STATUS_NOT_CONNECTED 595 /* of the node that was asked, to the one concerned */
 
 struct call {
@@ -39,8 +38,8 @@ struct call {
 	int64_t timeout_ms;
 	size_t at;	/* the target that is asked */
 	uint32_t tried; /* bit per target */
-	bool is_probe;	/* the one call that tests whether the token is accepted again */
-	bool vetting;	/* `http` asks the target whose it is; the call itself comes after that */
+	struct pvetoken_pass pass;
+	bool vetting; /* `http` asks the target whose it is; the call itself comes after that */
 	enum tlstrust trust;
 	char *detail; /* of the failures so far */
 	int status;   /* to be told from the timer, with `detail` */
@@ -58,13 +57,7 @@ struct pveport {
 	struct target targets[ENDPOINTS_MAX];
 	size_t n;
 	size_t current; /* the target for calls that concern no node in particular */
-	char *token;
-	int (*read_token)(void *arg, char **ret, struct err **err);
-	void *token_arg;
-	bool refused;	  /* the last answer was 401 */
-	bool probing;	  /* the probe is under way */
-	int64_t probe_at; /* the next one may go out */
-	int64_t probe_ms;
+	struct pvetoken token;
 	char entry[64];
 	struct slots calls;
 	struct call *first;
@@ -155,8 +148,7 @@ static void call_free(struct call *k)
 	httpc_cancel(p->http, &k->http);
 	clock_cancel(p->clock, &k->timer);
 	slots_del(&p->calls, k->id);
-	if (k->is_probe)
-		p->probing = false;
+	pvetoken_over(&p->token, &k->pass);
 	if (k->prev)
 		k->prev->next = k->next;
 	else
@@ -210,7 +202,7 @@ static httpc_id submit_http(struct pveport *p, size_t at, const char *path,
     struct httpc_request *req, httpc_cb cb, void *arg)
 {
 	_cleanup_str_ char *url = mem_printf("%s" API_PREFIX "%s", p->targets[at].url, path);
-	char *header = mem_printf("Authorization: PVEAPIToken=%s", p->token);
+	char *header = mem_printf("Authorization: PVEAPIToken=%s", p->token.text);
 	req->url = url;
 	req->secret_header = header;
 	httpc_id id = httpc_submit(p->http, req, cb, arg);
@@ -269,7 +261,7 @@ static void on_name(void *arg, const struct httpc_reply *r)
 static void ask_names(struct pveport *p)
 {
 	struct httpc_request req = {.method = "GET", .timeout_ms = NAME_TIMEOUT_MS};
-	for (size_t i = 0; i < p->n && p->n > 1 && !p->refused; i++) {
+	for (size_t i = 0; i < p->n && p->n > 1 && !p->token.refused; i++) {
 		struct target *t = &p->targets[i];
 		if (t->naming || clock_now(p->clock) < t->name_at)
 			continue;
@@ -330,61 +322,12 @@ static void on_vetted(void *arg, const struct httpc_reply *r)
 
 /* ---- the token ---- */
 
-static bool is_token(const char *s)
-{
-	size_t len = strlen(s);
-	return len > 0 && len <= TOKEN_MAX_BYTES && text_is_printable(s, len) && strchr(s, '!') &&
-	       strchr(s, '=');
-}
-
-/* True when there is another one now. While the token is refused this is asked before every call,
- * so that a new one is taken up at once; `quiet` then keeps the log short. */
-static bool read_token_again(struct pveport *p, bool quiet)
-{
-	_cleanup_err_ struct err *err = NULL;
-	char *fresh = NULL;
-	if (!p->read_token)
-		return false;
-	if (p->read_token(p->token_arg, &fresh, &err) < 0) {
-		if (!quiet)
-			log_warn("pve", "%s, ignoring", err_msg(err));
-		return false;
-	}
-	bool is_new = is_token(fresh) && !text_eq(fresh, p->token);
-	if (!is_token(fresh) && !quiet)
-		log_warn("pve", "the token file holds no API token, ignoring");
-	if (is_new) {
-		log_mask(fresh);
-		mem_free_secret(&p->token);
-		p->token = TAKE(fresh);
-	}
-	mem_free_secret(&fresh);
-	return is_new;
-}
-
-static void judge_token(struct pveport *p, struct call *k, int status)
-{
-	bool refused = status == 401;
-	/* A token that was exchanged in the meantime gets its chance at once. */
-	if (refused && !p->refused && read_token_again(p, false))
-		return;
-	if (refused && !p->refused)
-		log_debug("pve", "the cluster refuses the API token, retrying every %lld s",
-		    (long long)(p->probe_ms / 1000));
-	if (!refused && p->refused)
-		log_info("pve", "the cluster accepts the API token again");
-	/* An answer to a call that went out before says nothing new about a token that failed. */
-	if (refused && (!p->refused || k->is_probe))
-		p->probe_at = clock_now(p->clock) + p->probe_ms;
-	p->refused = refused;
-}
-
 /* Both are certain not to have had an effect: a token that is refused, and a node that the one
  * asked could not connect to. The first is asked of all only until it is clear that all refuse it.
  */
 static bool is_elsewhere_better(struct call *k, int status)
 {
-	bool refused = status == 401 && !k->p->refused;
+	bool refused = status == 401 && !k->p->token.refused;
 	if (refused)
 		k->p->targets[k->at].denied = true;
 	return k->p->n > 1 && (refused || status == STATUS_NOT_CONNECTED);
@@ -432,21 +375,12 @@ static void on_http(void *arg, const struct httpc_reply *r)
 	if (is_elsewhere_better(k, r->status) && try_next(k))
 		return;
 	judge_targets(k, r->status);
-	judge_token(p, k, r->status);
+	pvetoken_answered(&p->token, r->status, &k->pass);
 	if (text_eq(k->path, STATUS_PATH) && r->status == 200) {
 		take_status(p, k->at, r);
 		snprintf(p->entry, sizeof(p->entry), "%s", p->targets[k->at].node);
 	}
 	tell(k, &reply);
-}
-
-/* Whether a call may go out although the token was refused. */
-static bool is_probe_due(struct pveport *p)
-{
-	if (p->probing)
-		return false;
-	bool due = clock_now(p->clock) >= p->probe_at;
-	return read_token_again(p, !due) || due;
 }
 
 /* ---- the port ---- */
@@ -497,14 +431,12 @@ static cluster_id submit(
 		k->timer = clock_timer(p->clock, 0, tell_later, k);
 		return k->id;
 	}
-	if (p->refused && !is_probe_due(p)) {
+	if (!pvetoken_ask(&p->token, &k->pass)) {
 		k->status = 401;
 		k->detail = mem_strdup("the cluster refuses the API token");
 		k->timer = clock_timer(p->clock, 0, tell_later, k);
 		return k->id;
 	}
-	k->is_probe = p->refused;
-	p->probing |= k->is_probe;
 	if (!try_next(k)) {
 		k->detail = mem_strdup("all endpoints belong to other clusters");
 		k->timer = clock_timer(p->clock, 0, tell_later, k);
@@ -535,7 +467,7 @@ static int check_opts(const struct pveport_opts *o, struct err **err)
 			return err_set(
 			    err, ERR_CONFIG, "\"%.100s\" is no https://HOST:PORT", o->endpoints[i]);
 	}
-	if (!o->token || !is_token(o->token))
+	if (!o->token || !pvetoken_is_valid(o->token))
 		return err_set(
 		    err, ERR_CONFIG, "the API token is not of the form user@realm!name=uuid");
 	return 0;
@@ -561,15 +493,15 @@ int pveport_new(
 	p->port.ops = &ops;
 	p->clock = loop_clock(l);
 	p->http = http;
-	p->token = mem_strdup(o->token);
-	p->read_token = o->read_token;
-	p->token_arg = o->token_arg;
-	p->probe_ms = o->probe_ms ? o->probe_ms : PROBE_MS_DEFAULT;
+	pvetoken_init(&p->token, &(struct pvetoken_opts){.clock = p->clock,
+				     .token = o->token,
+				     .read = o->read_token,
+				     .arg = o->token_arg,
+				     .probe_ms = o->probe_ms});
 	for (size_t i = 0; i < o->n_endpoints; i++) {
 		target_init(&p->targets[p->n], o->endpoints[i]);
 		p->targets[p->n++].p = p;
 	}
-	log_mask(p->token);
 	*ret = p;
 	return 0;
 }
@@ -586,7 +518,7 @@ void pveport_free(struct pveport **pp)
 	for (size_t i = 0; i < p->n; i++) {
 		target_fini(&p->targets[i]);
 	}
-	mem_free_secret(&p->token);
+	pvetoken_fini(&p->token);
 	slots_fini(&p->calls);
 	p->magic = 0;
 	free(p);

@@ -9,8 +9,8 @@
  *
  * A request that names a node goes to that node's endpoint if there is one, else to the endpoint
  * that answered last. An endpoint that cannot be reached is left alone for a while; a request that
- * was certainly not sent goes to the next one at once. After a 401 nothing is sent but one request
- * a minute: the others are answered with 401 on the spot; the token is read again before each try.
+ * was certainly not sent goes to the next one at once. What a refused token does not let go out
+ * (pvetoken.h) is answered with 401 on the spot.
  */
 #ifndef RAMET_PVEPORT_H
 #define RAMET_PVEPORT_H

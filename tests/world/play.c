@@ -1,6 +1,7 @@
 #include "play.h"
 
 #include "play_tally.h"
+#include "pvetoken.h"
 
 #include <stdio.h>
 
@@ -18,6 +19,8 @@ static void begin_life(struct play *p)
 	static const char *const nodes[] = {"pve1", "pve2", "pve3"};
 
 	p->w->observe_only = p->busy && play_pick(p, 10) == 0;
+	if (!pvetoken_is_valid(p->w->token_file)) /* with that it would not start */
+		play_mend_token(p);
 	world_start(p->w, CONTROLLER_RUN);
 	simport_set_hook(p->w->port, play_meanwhile, p);
 	if (p->several)

@@ -63,6 +63,7 @@ struct play {
 	int64_t hidden;			 /* VMID that the token may not even see */
 	int64_t snapshot;		 /* VMID with a snapshot */
 	unsigned merges;
+	unsigned tokens; /* how often it became another one */
 };
 
 /* The whole play; how many violations there were. Its story goes to standard error as it happens
@@ -100,6 +101,8 @@ void guard_ha(struct play *p, int64_t vmid, bool on);
 /* The token may see the VM, or not even that it is there; 0 = all again. */
 void play_hide(struct play *p, int64_t vmid);
 void play_add_fault(struct play *p);
+/* The file says what the cluster knows. */
+void play_mend_token(struct play *p);
 void play_break_something(struct play *p);
 void play_heal(struct play *p);
 

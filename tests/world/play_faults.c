@@ -87,6 +87,41 @@ static bool is_on_record(const struct play *p, const char *name, int64_t vmid)
 	return false;
 }
 
+static char *token_now(const struct play *p)
+{
+	return mem_printf(
+	    WORLD_USER "=%08u-1111-1111-1111-111111111111", p->tokens ? p->tokens : 11111111);
+}
+
+void play_mend_token(struct play *p)
+{
+	_cleanup_str_ char *now = token_now(p);
+
+	if (text_eq(p->w->token_file, now))
+		return;
+	world_tell(p->w, "the new token is put into the file");
+	mem_replace(&p->w->token_file, now);
+}
+
+/* Somebody makes another secret of the token; the file has it at once, or later. */
+static void token_changes(struct play *p)
+{
+	_cleanup_str_ char *now = NULL;
+	_cleanup_err_ struct err *e = NULL;
+	unsigned how = play_pick(p, 3);
+
+	p->tokens++;
+	now = token_now(p);
+	world_tell(p->w, "the token gets another secret, and the file %s",
+	    (const char *[]){"has it", "is half written", "has the old one"}[how]);
+	if (sim_token_secret(p->w->sim, WORLD_USER, strchr(now, '=') + 1, &e) < 0)
+		world_violation(p->w, "%s", err_msg(e));
+	if (how == 0)
+		mem_replace(&p->w->token_file, now);
+	else if (how == 1)
+		mem_replace(&p->w->token_file, WORLD_USER);
+}
+
 /* For a while the token is not known, or may nothing with one VM. */
 static void refuse(struct play *p, bool token)
 {
@@ -135,6 +170,7 @@ void play_heal(struct play *p)
 		world_tell(p->w, "somebody stops %zu tasks that hang", n);
 	memgit_set_faults(p->w->git, 0, 0);
 	memgit_set_down(p->w->git, false);
+	play_mend_token(p);
 	if (p->no_quorum && sim_node_quorum(p->w->sim, NULL, true, &e) < 0)
 		world_tell(p->w, "  quorum: %s", err_msg(e));
 	if (p->node_off && sim_node_power(p->w->sim, p->node_off, true, &e) < 0)
@@ -177,7 +213,10 @@ void play_break_something(struct play *p)
 
 	switch (play_pick(p, 12)) {
 	case 8:
-		refuse(p, true);
+		if (play_pick(p, 2))
+			token_changes(p);
+		else
+			refuse(p, true);
 		break;
 	case 9:
 	case 10:

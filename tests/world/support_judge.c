@@ -287,6 +287,10 @@ static void catch_up(struct judge *j, struct world *w)
 
 void judge_look(struct judge *j, struct world *w)
 {
+	if (w->beyond)
+		world_violation(
+		    w, "%zu requests with a refused token, beyond one a minute", w->beyond);
+	w->beyond = 0;
 	catch_up(j, w);
 	judge_words(j, w);
 }

@@ -1,9 +1,12 @@
 #include "support_pve.h"
 
+#include "pvetoken.h"
 #include "slots.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+#define MINUTE_MS 60000
 
 struct call {
 	struct port *port;
@@ -14,6 +17,8 @@ struct call {
 	void *arg;
 	char *node; /* that it went to */
 	char *path;
+	char *token;
+	struct pvetoken_pass pass;
 	struct call *prev, *next;
 };
 
@@ -21,7 +26,15 @@ struct port {
 	struct cluster_port base;
 	struct sim *sim;
 	struct clock *clock;
-	char *authorization, *entry;
+	struct pvetoken token;
+	char *const *token_file;
+	struct {
+		bool refused;
+		int64_t at;	/* when that became known, or was tried again */
+		char *tried;	/* the token then */
+		size_t *beyond; /* requests that should not have gone out */
+	} told; /* what the answers say of the token: counted beside what is tested */
+	char *entry;
 	struct slots slots;
 	struct call *calls;
 	size_t count, *answers;
@@ -42,6 +55,7 @@ static void call_free(struct call *c)
 	struct port *p = c->port;
 
 	clock_cancel(p->clock, &c->timer);
+	pvetoken_over(&p->token, &c->pass);
 	slots_del(&p->slots, c->id);
 	if (c->prev)
 		c->prev->next = c->next;
@@ -51,6 +65,7 @@ static void call_free(struct call *c)
 		c->next->prev = c->prev;
 	free(c->node);
 	free(c->path);
+	free(c->token);
 	free(c);
 }
 
@@ -67,19 +82,54 @@ static void next_entry(struct port *p, const char *failed)
 	mem_replace(&p->entry, p->others.v[(i + 1) % p->others.n]);
 }
 
-static void answer(struct call *c, const struct cluster_reply *r)
+/* With a refused token one request a minute may go out, or the first with another one. */
+static void note_request(struct port *p)
+{
+	int64_t now = clock_now(p->clock);
+
+	if (!p->told.refused)
+		return;
+	if (p->told.beyond && now - p->told.at < MINUTE_MS && text_eq(p->told.tried, p->token.text))
+		++*p->told.beyond;
+	p->told.at = now;
+	mem_replace(&p->told.tried, p->token.text);
+}
+
+static void note_status(struct port *p, int status, const char *token)
+{
+	if (status == 401 && !text_eq(token, p->token.text))
+		return; /* the one before */
+	if (status == 401 && !p->told.refused) {
+		p->told.at = clock_now(p->clock);
+		mem_replace(&p->told.tried, token);
+	}
+	p->told.refused = status == 401;
+}
+
+static void tell(struct call *c, const struct cluster_reply *r)
 {
 	cluster_cb cb = c->cb;
 	void *arg = c->arg;
 	bool dead = c->port->dead;
 
-	if (c->port->answers)
-		++*c->port->answers;
-	if (r->transport != CLUSTER_REPLIED && !dead)
-		next_entry(c->port, c->node);
 	call_free(c);
 	if (!dead)
 		cb(arg, r);
+}
+
+static void answer(struct call *c, const struct cluster_reply *r)
+{
+	struct port *p = c->port;
+
+	if (p->answers)
+		++*p->answers;
+	if (r->transport == CLUSTER_REPLIED) {
+		pvetoken_answered(&p->token, r->status, &c->pass);
+		note_status(p, r->status, c->token);
+	}
+	if (r->transport != CLUSTER_REPLIED && !p->dead)
+		next_entry(p, c->node);
+	tell(c, r);
 }
 
 static void on_sim(void *arg, const struct sim_reply *reply)
@@ -129,14 +179,27 @@ static void on_timeout(void *arg)
 	answer(c, &r);
 }
 
+/* Nothing is asked with a token that is refused. */
+static void not_asked(void *arg)
+{
+	struct call *c = arg;
+	struct cluster_reply r = {.transport = CLUSTER_REPLIED,
+	    .status = 401,
+	    .reason = "the cluster refuses the API token",
+	    .body = ""};
+
+	c->timer = 0;
+	tell(c, &r);
+}
+
 static cluster_id port_submit(
     struct cluster_port *cp, const struct cluster_request *req, cluster_cb cb, void *arg)
 {
 	struct port *p = (struct port *)cp;
+	_cleanup_str_ char *authorization = NULL;
 	struct sim_req q = {.method = req->method,
 	    .path = req->path,
 	    .params = req->params,
-	    .authorization = p->authorization,
 	    /* Who makes up answers may make up nodes. */
 	    .node = req->node && req->node[0] && !p->say ? req->node : p->entry,
 	    .tree = p->trees && !req->as_text};
@@ -156,6 +219,11 @@ static cluster_id port_submit(
 	p->calls = c;
 	if (p->dead)
 		return c->id;
+	if (!pvetoken_ask(&p->token, &c->pass)) {
+		c->timer = clock_timer(p->clock, 0, not_asked, c);
+		return c->id;
+	}
+	note_request(p);
 	if (p->hook)
 		p->hook(p->hook_arg, req->method, req->path);
 	fate = fates_ask(&p->fates, TOUCH_CLUSTER, req->method, req->path);
@@ -163,6 +231,9 @@ static cluster_id port_submit(
 		p->fates.die(p->fates.world);
 		return c->id;
 	}
+	c->token = mem_strdup(p->token.text);
+	authorization = mem_printf("PVEAPIToken=%s", p->token.text);
+	q.authorization = authorization;
 	c->timer = clock_timer(p->clock, req->timeout_ms, on_timeout, c);
 	c->sim = sim_submit(p->sim, &q, on_sim, c);
 	if (fate == FATE_DIE_AFTER) /* it is on its way and will be carried out */
@@ -190,15 +261,28 @@ static const char *port_entry(struct cluster_port *cp)
 static const struct cluster_port_ops port_ops = {
     .submit = port_submit, .cancel = port_cancel, .entry = port_entry};
 
+static int read_token(void *arg, char **ret, struct err **err)
+{
+	struct port *p = arg;
+
+	if (!*p->token_file)
+		return err_set(err, ERR_IO, "the file of the token is gone");
+	*ret = mem_strdup(*p->token_file);
+	return 0;
+}
+
 struct cluster_port *simport_new(
-    struct sim *sim, struct clock *clock, const char *authorization, const char *entry)
+    struct sim *sim, struct clock *clock, char *const *token_file, const char *entry)
 {
 	struct port *p = mem_alloc(sizeof(*p));
 
 	p->base.ops = &port_ops;
 	p->sim = sim;
 	p->clock = clock;
-	p->authorization = mem_strdup(authorization);
+	p->token_file = token_file;
+	pvetoken_init(
+	    &p->token, &(struct pvetoken_opts){
+			   .clock = clock, .token = *token_file, .read = read_token, .arg = p});
 	p->entry = mem_strdup(entry);
 	return &p->base;
 }
@@ -220,7 +304,8 @@ void simport_free(struct cluster_port **pp)
 		call_free(p->calls);
 	}
 	slots_fini(&p->slots);
-	free(p->authorization);
+	pvetoken_fini(&p->token);
+	free(p->told.tried);
 	free(p->entry);
 	free(p);
 	*pp = NULL;
@@ -263,6 +348,11 @@ void simport_set_entries(struct cluster_port *cp, const char *const *nodes, size
 void simport_set_trees(struct cluster_port *p, bool on)
 {
 	((struct port *)p)->trees = on;
+}
+
+void simport_set_beyond(struct cluster_port *p, size_t *counter)
+{
+	((struct port *)p)->told.beyond = counter;
 }
 
 size_t simport_count(const struct cluster_port *p)

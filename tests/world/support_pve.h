@@ -15,8 +15,9 @@
 #include "sim.h"
 #include "support_fate.h"
 
+/* *token_file: what the file of the token says, now and later; NULL = it is gone. */
 struct cluster_port *simport_new(
-    struct sim *sim, struct clock *clock, const char *authorization, const char *entry);
+    struct sim *sim, struct clock *clock, char *const *token_file, const char *entry);
 void simport_kill(struct cluster_port *p);
 void simport_free(struct cluster_port **p);
 /* Called with each request just before it is handed in: what happens in between. */
@@ -33,6 +34,8 @@ void simport_set_entries(struct cluster_port *p, const char *const *nodes, size_
 void simport_set_answers(struct cluster_port *p, size_t *counter);
 /* Answers come as trees, not as text that is printed and parsed again. */
 void simport_set_trees(struct cluster_port *p, bool on);
+/* Counts requests with a refused token beyond one a minute. */
+void simport_set_beyond(struct cluster_port *p, size_t *counter);
 /* Requests handed in so far. */
 size_t simport_count(const struct cluster_port *p);
 

@@ -2,8 +2,6 @@
 
 #include <string.h>
 
-#define TOKEN "PVEAPIToken=" WORLD_USER "=11111111-1111-1111-1111-111111111111"
-
 static void on_request(void *arg, const char *method, const char *path)
 {
 	struct rival *r = arg;
@@ -29,7 +27,8 @@ void rival_start(struct rival *r, struct world *w, bool observes)
 	r->w = w;
 	if (!r->store)
 		r->store = memstore_new();
-	r->port = simport_new(w->sim, w->clock, TOKEN, "pve2");
+	r->port = simport_new(w->sim, w->clock, &w->token_file, "pve2");
+	simport_set_beyond(r->port, &w->beyond);
 	simport_set_hook(r->port, on_request, r);
 	simport_set_trees(r->port, w->trees);
 	r->git = memgit_port_new(w->git);

@@ -112,6 +112,7 @@ struct world *world_new_on(uint64_t seed, const char *extra, const char *cluster
 	w->git = memgit_new(w->clock);
 	w->store = memstore_new();
 	w->tell = getenv("RAMET_WORLD_TELL") != NULL;
+	w->token_file = mem_strdup(WORLD_TOKEN);
 	return w;
 }
 
@@ -128,6 +129,7 @@ void world_free(struct world **wp)
 	sim_free(&w->sim);
 	vclock_free(&w->vclock);
 	buf_fini(&w->story);
+	free(w->token_file);
 	free(w);
 	*wp = NULL;
 }
@@ -159,8 +161,8 @@ static void start(struct world *w, enum controller_mode mode, const struct bundl
 	    .observe_only = w->observe_only,
 	    .destroy_budget = w->destroy_budget};
 
-	w->port = simport_new(w->sim, w->clock,
-	    "PVEAPIToken=" WORLD_USER "=11111111-1111-1111-1111-111111111111", "pve1");
+	w->port = simport_new(w->sim, w->clock, &w->token_file, "pve1");
+	simport_set_beyond(w->port, &w->beyond);
 	simport_set_fates(w->port, &w->fates);
 	simport_set_trees(w->port, w->trees);
 	simport_set_answers(w->port, &w->answers);

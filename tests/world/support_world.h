@@ -20,6 +20,8 @@
 #include "vclock.h"
 
 #define WORLD_USER "ramet@pve!ctl"
+#define WORLD_SECRET "11111111-1111-1111-1111-111111111111"
+#define WORLD_TOKEN WORLD_USER "=" WORLD_SECRET
 #define WORLD_ID "world"
 /* Of a cluster: who there is and what they may; more: further privileges of Ramet, ", Sys.Modify".
  */
@@ -65,7 +67,9 @@ struct world {
 	bool tell; /* on standard error, at once */
 	unsigned violations;
 	size_t journal_seen;
-	size_t answers; /* of the cluster, to all lives */
+	size_t answers;	  /* of the cluster, to all lives */
+	char *token_file; /* what stands in the file of the token; NULL = it is gone */
+	size_t beyond;	  /* requests with a refused token beyond one a minute */
 };
 
 /* extra: lines of configuration in place of the usual ones, or NULL. */

@@ -93,8 +93,7 @@ static void on_touched(void *arg, const uint32_t *vmids, size_t n)
 static void see(struct seen *s, struct world *w, uint32_t vmid)
 {
 	*s = (struct seen){.w = w, .vmid = vmid};
-	s->port = simport_new(w->sim, w->clock,
-	    "PVEAPIToken=" WORLD_USER "=11111111-1111-1111-1111-111111111111", "pve1");
+	s->port = simport_new(w->sim, w->clock, &w->token_file, "pve1");
 	s->pve = pvereq_new(s->port, w->clock, 30000);
 	s->inventory = inventory_new(&(struct inventory_opts){.clock = w->clock,
 	    .pve = s->pve,
