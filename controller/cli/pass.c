@@ -98,12 +98,13 @@ int pass_start(struct pass *p, struct setup *s, const struct controller_opts *o,
 	p->mode = o->mode;
 	p->note = o->ports.note;
 	p->note_arg = o->ports.note_arg;
+	/* Told once the loop turns: who is asked to end while it begins ends in order as well. */
+	p->on_int = loop_signal_add(s->loop, SIGINT, on_signal, p);
+	p->on_term = loop_signal_add(s->loop, SIGTERM, on_signal, p);
 	if (controller_new(&opts, &p->controller, err) != 0)
 		return -1;
 	if (o->mode != CONTROLLER_RUN)
 		controller_on_settled(p->controller, on_settled, p);
-	p->on_int = loop_signal_add(s->loop, SIGINT, on_signal, p);
-	p->on_term = loop_signal_add(s->loop, SIGTERM, on_signal, p);
 	if (o->mode == CONTROLLER_PLAN)
 		p->impatient = clock_timer(s->ports.clock, IMPATIENT_MS, on_impatient, p);
 	if (o->mode == CONTROLLER_RUN)

@@ -1,10 +1,11 @@
 /*
  * Loaded into the controller before everything else (LD_PRELOAD): kills it at its n-th change of
- * the state directory, before or after it, or counts the changes.
+ * the state directory, before or after it, or asks it to end, or counts the changes.
  *
  *   KILLAT_DIR    the state directory
  *   KILLAT_N      the change, from 1; 0 = none
  *   KILLAT_WHEN   before or after
+ *   KILLAT_SIGNAL its number
  *   KILLAT_COUNT  a file that gets one byte for each change
  */
 #include <dlfcn.h>
@@ -27,7 +28,9 @@ static void *next(const char *name)
 
 static void die(void)
 {
-	kill(getpid(), SIGKILL);
+	const char *sign = getenv("KILLAT_SIGNAL");
+
+	kill(getpid(), sign ? (int)strtol(sign, NULL, 10) : SIGKILL);
 }
 
 /* Only files of the directory itself: the repository beside them is another process's. */

@@ -21,6 +21,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 SECRET = "11111111-1111-1111-1111-111111111111"
 ROOT = "PVEAPIToken=root@pam!t=22222222-2222-2222-2222-222222222222"
 BACKEND = "/usr/lib/git-core/git-http-backend"
+SIGNALS = {"kill": signal.SIGKILL, "term": signal.SIGTERM}
 LOOK_S = 1  # between two looks at a condition, when nothing is heard
 
 
@@ -260,12 +261,15 @@ class Stage:
         """True: the controller was killed at it, and nothing comes of it any more."""
         with self.git_lock:
             self.git_count += when == "before"
-            if self.git_at != (self.git_count, when):
+            if not self.git_at or self.git_at[:2] != (self.git_count, when):
                 return False
-            self.git_at = None
-        self.kill()
-        self.lines.put("killed at Git")
-        return True
+            sign, self.git_at = self.git_at[2], None
+        if sign == "kill":
+            self.kill()
+        else:
+            self.controller.send_signal(SIGNALS[sign])
+        self.lines.put("struck at Git")
+        return sign == "kill"
 
     # --- the controller ---
 
