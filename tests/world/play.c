@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #define TURNS 40
+#define REPORTED_MS 30000 /* by then it stands in the report, unless something is wrong */
 
 static struct play *playing; /* world_run carries no argument for it */
 
@@ -95,6 +96,12 @@ static void rival_comes_or_goes(struct play *p)
 	if (!p->w->controller || p->w->observe_only || !may_forget(p))
 		return;
 	guard_forget(p); /* its state directory is empty, or old */
+	/* What was destroyed in the last moments is in no report that it could have read. */
+	if (p->judge.n_fallen &&
+	    clock_now(p->w->clock) -
+		    p->judge.fallen[(p->judge.n_fallen - 1) % ARRAY_LEN(p->judge.fallen)] <
+		REPORTED_MS)
+		p->judge.n_fallen = 0;
 	rival_start(&p->rival, p->w, false);
 }
 
