@@ -88,6 +88,12 @@ void controller_on_instance(void *arg, const char *instance, bool observes)
 		look(c, instance, observes);
 }
 
+/* Whoever takes over looks at all guests, and has not done so before the other one has seen it. */
+static void begin(struct controller *c, const char *before)
+{
+	lease_begin(&c->lease, before, !journal_is_scanned(c->journal), clock_now(c->clock));
+}
+
 /* Of a directory. True when nothing is left to be decided. */
 static bool claim(struct controller *c, const char *before)
 {
@@ -95,7 +101,7 @@ static bool claim(struct controller *c, const char *before)
 	_cleanup_str_ char *who = NULL;
 	struct outdir *o = c->o.ports.outdir;
 
-	lease_begin(&c->lease, before, clock_now(c->clock));
+	begin(c, before);
 	if (o->ops->claim(o, c->lease.own, &who, &e) < 0) {
 		log_warn("controller", "%s, ignoring", err_msg(e));
 		return false;
@@ -139,7 +145,7 @@ void controller_begin_lease(struct controller *c)
 	before = predecessor(c);
 	other = before && !text_eq(before, c->lease.own);
 	if (c->o.observe_only && other && (has_lease_file(c) || !c->seen_observes)) {
-		lease_begin(&c->lease, before, clock_now(c->clock));
+		begin(c, before);
 		yield(c, before);
 		return;
 	}
@@ -147,7 +153,7 @@ void controller_begin_lease(struct controller *c)
 		if (claim(c, before))
 			return;
 	} else {
-		lease_begin(&c->lease, before, clock_now(c->clock));
+		begin(c, before);
 	}
 	if (!before && !has_lease_file(c) && journal_name(c->journal, 0))
 		lease_doubt(&c->lease);

@@ -16,13 +16,15 @@ void lease_fini(struct lease *l)
 	*l = (struct lease){0};
 }
 
-void lease_begin(struct lease *l, const char *seen, int64_t now)
+void lease_begin(struct lease *l, const char *seen, bool unfinished, int64_t now)
 {
+	bool own = text_eq(seen, l->own);
+
 	l->began = true;
-	if (text_eq(seen, l->own))
+	if (own)
 		lease_claim(l, now);
-	else
-		mem_replace(&l->before, seen);
+	if (!own || unfinished)
+		mem_replace(&l->before, own ? "" : seen);
 }
 
 void lease_doubt(struct lease *l)

@@ -19,7 +19,8 @@
 
 struct lease {
 	char *own;
-	char *before; /* the instance in the report when this one began; NULL = none */
+	char *before; /* the instance in the report when this one began, "" = not known; NULL = none
+		       */
 	bool began, claimed, failed, lost;
 	bool unsure;		       /* the report is gone: who else acts is not to be seen */
 	int64_t claimed_at, failed_at; /* for the first time */
@@ -28,8 +29,9 @@ struct lease {
 
 void lease_init(struct lease *l, const char *own, int64_t hold_ms);
 void lease_fini(struct lease *l);
-/* The report was read for the first time. */
-void lease_begin(struct lease *l, const char *seen, int64_t now);
+/* The report was read for the first time. unfinished: an earlier life of this one was taking over
+ * when it ended, so that the other one may not have seen it yet. */
+void lease_begin(struct lease *l, const char *seen, bool unfinished, int64_t now);
 /* There is no report, though there was one: another instance may act that was announced in it. Ours
  * has to stand in a new one first, for as long as it takes until that one has looked. */
 void lease_doubt(struct lease *l);

@@ -26,7 +26,8 @@ struct guard {
 	struct guard_vm {
 		int64_t vmid;
 		bool running;
-		int64_t ha_at; /* since when HA manages it; -1 = it does not */
+		int64_t started_at; /* by somebody else; an answer under way may be older */
+		int64_t ha_at;	    /* since when HA manages it; -1 = it does not */
 	} v[GUARD_VMS];
 	size_t n, answers;
 	int64_t

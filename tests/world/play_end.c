@@ -154,6 +154,22 @@ static void drop_snapshots(struct play *p, const struct status *s)
 			play_drop_snapshot(p, s->vms[i]->record.vmid);
 }
 
+/* And when it says that nothing holds the lock, root takes it off. */
+static void unlock(struct play *p, const struct status *s)
+{
+	for (size_t i = 0; i < s->n_vms; i++) {
+		const struct vmstat *v = s->vms[i];
+		bool idle = v->reason == REASON_LOCKED && v->record.vmid && v->message &&
+			    strstr(v->message, "no task that would hold it");
+
+		if (!idle || sim_tasks_running(p->w->sim))
+			continue;
+		world_tell(p->w, "root: qm unlock %u", v->record.vmid);
+		if (sim_human_lock(p->w->sim, v->record.vmid, NULL, NULL) < 0)
+			world_tell(p->w, "  refused");
+	}
+}
+
 static bool converged(struct world *w)
 {
 	struct play *p = playing;
@@ -166,6 +182,7 @@ static bool converged(struct world *w)
 	for (size_t i = 0; i < s->n_vms; i++)
 		debris |= s->vms[i]->reason == REASON_DEBRIS;
 	drop_snapshots(p, s);
+	unlock(p, s);
 	if (debris && sim_tasks_running(w->sim) == 0)
 		clean_up(w);
 	if (!text_eq(s->rev_wanted, memgit_head(w->git)) || s->report_problem)

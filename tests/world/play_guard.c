@@ -8,6 +8,12 @@
 #include <string.h>
 
 #define SETTLED_MS 120000 /* after this nothing of before is under way any more */
+#define ANSWER_MS 62000	  /* as late as an answer may come that the faults delay */
+
+static struct guard_vm new_vm(int64_t vmid)
+{
+	return (struct guard_vm){.vmid = vmid, .ha_at = -1, .started_at = -ANSWER_MS};
+}
 
 /* Parts of a device that change without disturbing anybody. */
 static const char quiet_parts[] =
@@ -21,7 +27,7 @@ static struct guard_vm *vm_of(struct play *p, int64_t vmid)
 		if (g->v[i].vmid == vmid)
 			return &g->v[i];
 	MUST(g->n < ARRAY_LEN(g->v));
-	g->v[g->n] = (struct guard_vm){.vmid = vmid, .ha_at = -1};
+	g->v[g->n] = new_vm(vmid);
 	return &g->v[g->n++];
 }
 
@@ -89,6 +95,7 @@ static void guard_disruption(
 	if (text_ends(e->path, "/status/start"))
 		return;
 	if (!v->running || !sim_guest_running(p->w->sim, e->vmid) ||
+	    clock_now(p->w->clock) - v->started_at < ANSWER_MS ||
 	    strs_has(&p->judge.may_destroy, m->name))
 		return;
 	if (write && p->ever[m - p->m].ceiling == CEILING_NONE && is_device(e->key) && !is_quiet(e))
@@ -182,6 +189,15 @@ static void guard_gone(struct play *p, const struct sim_entry *e)
 		p->ever[m - p->m].gone_at = clock_now(p->w->clock);
 }
 
+static void note_power(struct play *p, const struct sim_entry *e)
+{
+	struct guard_vm *v = vm_of(p, e->vmid);
+	bool own = strcmp(e->user, WORLD_USER) == 0;
+
+	v->running = strcmp(e->effect, "start") == 0;
+	v->started_at = v->running && !own ? clock_now(p->w->clock) : -ANSWER_MS;
+}
+
 void guard_look(struct play *p)
 {
 	struct guard *g = &p->guard;
@@ -197,11 +213,11 @@ void guard_look(struct play *p)
 		if (strcmp(e.user, WORLD_USER) == 0)
 			guard_own(p, &e);
 		if (strcmp(e.effect, "start") == 0 || strcmp(e.effect, "stop") == 0)
-			vm_of(p, e.vmid)->running = strcmp(e.effect, "start") == 0;
+			note_power(p, &e);
 		if (strcmp(e.effect, "destroy") == 0 && strcmp(e.user, WORLD_USER) != 0)
 			guard_gone(p, &e);
 		if (strcmp(e.effect, "destroy") == 0)
-			*vm_of(p, e.vmid) = (struct guard_vm){.vmid = e.vmid, .ha_at = -1};
+			*vm_of(p, e.vmid) = new_vm(e.vmid);
 	}
 	/* Since when it has been following what is merged. */
 	if (!w->controller)

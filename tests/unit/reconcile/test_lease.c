@@ -16,7 +16,7 @@ static void test_first_of_all(void **state)
 	(void)state;
 	lease_init(&l, "one", HOLD);
 	assert_false(lease_may(&l, 0)); /* the report was not read yet */
-	lease_begin(&l, NULL, 1000);
+	lease_begin(&l, NULL, false, 1000);
 	assert_true(lease_is_taking_over(&l, 2000));
 	lease_claim(&l, 3000);
 	assert_true(lease_may(&l, 3000)); /* there was nobody to wait for */
@@ -32,7 +32,7 @@ static void test_started_again(void **state)
 
 	(void)state;
 	lease_init(&l, "one", HOLD);
-	lease_begin(&l, "one", 1000);
+	lease_begin(&l, "one", false, 1000);
 	assert_true(lease_may(&l, 1000));
 	lease_fini(&l);
 }
@@ -45,7 +45,7 @@ static void test_report_is_lost(void **state)
 	(void)state;
 	lease_init(&l, "one", HOLD);
 	lease_doubt(&l); /* not before it was read */
-	lease_begin(&l, "one", 1000);
+	lease_begin(&l, "one", false, 1000);
 	assert_true(lease_may(&l, 1000));
 	lease_doubt(&l);
 	assert_false(lease_may(&l, 2000));
@@ -59,11 +59,25 @@ static void test_report_is_lost(void **state)
 	lease_fini(&l);
 	/* Whoever cannot report goes on all the same: nobody else is known. */
 	lease_init(&l, "one", HOLD);
-	lease_begin(&l, NULL, 1000);
+	lease_begin(&l, NULL, false, 1000);
 	lease_doubt(&l);
 	assert_false(lease_may(&l, 2000));
 	lease_fail(&l, 3000);
 	assert_true(lease_may(&l, 3000));
+	lease_fini(&l);
+}
+
+/* It died while it took over: nobody knows whether the other one has seen it. */
+static void test_started_again_too_soon(void **state)
+{
+	struct lease l;
+
+	(void)state;
+	lease_init(&l, "two", HOLD);
+	lease_begin(&l, "two", true, 1000);
+	assert_false(lease_may(&l, 1000 + HOLD - 1));
+	assert_true(lease_may(&l, 1000 + HOLD));
+	assert_true(lease_is_late_possible(&l, 1000 + HOLD, 1));
 	lease_fini(&l);
 }
 
@@ -73,7 +87,7 @@ static void test_takes_over(void **state)
 
 	(void)state;
 	lease_init(&l, "two", HOLD);
-	lease_begin(&l, "one", 1000);
+	lease_begin(&l, "one", false, 1000);
 	assert_false(lease_look(&l, "one")); /* it goes on reporting until it sees us */
 	assert_false(lease_may(&l, 1000));
 	lease_claim(&l, 2000);
@@ -97,7 +111,7 @@ static void test_somebody_was_quicker(void **state)
 
 	(void)state;
 	lease_init(&l, "two", HOLD);
-	lease_begin(&l, "one", 1000);
+	lease_begin(&l, "one", false, 1000);
 	assert_true(lease_look(&l, "three"));
 	assert_false(lease_may(&l, 2000));
 	lease_claim(&l, 3000);
@@ -111,7 +125,7 @@ static void test_cannot_report(void **state)
 
 	(void)state;
 	lease_init(&l, "one", HOLD);
-	lease_begin(&l, NULL, 1000);
+	lease_begin(&l, NULL, false, 1000);
 	lease_fail(&l, 2000);
 	assert_true(lease_may(&l, 2000));
 	lease_fini(&l);
@@ -124,7 +138,7 @@ static void test_successor_cannot_report(void **state)
 
 	(void)state;
 	lease_init(&l, "two", HOLD);
-	lease_begin(&l, "one", 1000);
+	lease_begin(&l, "one", false, 1000);
 	lease_fail(&l, 2000);
 	assert_false(lease_may(&l, 2000));
 	lease_fail(&l, 300000); /* another failure does not begin it anew */
@@ -142,6 +156,7 @@ int main(void)
 	    cmocka_unit_test(test_first_of_all),
 	    cmocka_unit_test(test_started_again),
 	    cmocka_unit_test(test_report_is_lost),
+	    cmocka_unit_test(test_started_again_too_soon),
 	    cmocka_unit_test(test_takes_over),
 	    cmocka_unit_test(test_somebody_was_quicker),
 	    cmocka_unit_test(test_cannot_report),
