@@ -198,8 +198,9 @@ void play_meanwhile(void *arg, const char *method, const char *path)
 			return;
 		v = world_vmstat(w, m->name);
 		/* A copy of the very VM under its number: known by its UUID, once that is known,
-		 * of two instances to both. */
-		if (looks == 1 && desc && v && v->record.uuid && !p->rival.controller)
+		 * of two instances to both, and written down. */
+		if (looks == 1 && desc && v && v->record.uuid && !p->rival.controller &&
+		    !w->observe_only)
 			kv_set(&set, "description", desc);
 		if (looks)
 			kv_set(&set, "tags", "ramet");

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define LOOK_MS 60000 /* as long as it takes until a new guest was looked at */
+
 #define MARK "ramet: " WORLD_ID "/"
 
 /* What the manifests of the random worlds list. */
@@ -244,6 +246,15 @@ static bool is_called_gone(const struct vmstat *v)
 						  strstr(v->message, "state: absent asks"));
 }
 
+/* It is there, and not just come: of a clone that a forgotten life asked for nobody can say before
+ * the next look that it is. */
+static bool is_known(struct judge *j, struct world *w, const char *name)
+{
+	int64_t vmid = world_find(w, name, NULL);
+
+	return vmid && clock_now(w->clock) - j->v[slot(j, vmid)].made_at > LOOK_MS;
+}
+
 /* What is there, marker and all, is never called missing. */
 static void judge_words(struct judge *j, struct world *w)
 {
@@ -257,8 +268,16 @@ static void judge_words(struct judge *j, struct world *w)
 	j->answers = w->answers;
 	s = controller_status(w->controller);
 	for (size_t i = 0; i < s->n_vms; i++)
-		if (is_called_gone(s->vms[i]) && world_find(w, s->vms[i]->name, NULL))
+		if (is_called_gone(s->vms[i]) && is_known(j, w, s->vms[i]->name))
 			world_violation(w, "%s is said to be gone, and is there", s->vms[i]->name);
+}
+
+static void note_birth(struct judge *j, struct world *w, const struct sim_entry *e)
+{
+	size_t i = slot(j, e->vmid);
+
+	j->v[i].foreign = strcmp(e->user, WORLD_USER) != 0;
+	j->v[i].made_at = clock_now(w->clock);
 }
 
 /* What is new in the cluster's journal. */
@@ -273,7 +292,7 @@ static void catch_up(struct judge *j, struct world *w)
 		if (strcmp(e.user, WORLD_USER) == 0)
 			judge_own(j, w, &e);
 		if (strcmp(e.effect, "create") == 0 && e.vmid)
-			j->v[slot(j, e.vmid)].foreign = strcmp(e.user, WORLD_USER) != 0;
+			note_birth(j, w, &e);
 		if (strcmp(e.key, "description") == 0 && strcmp(e.effect, "pending") != 0) {
 			take_mark(j, e.after, e.vmid);
 			count = true;

@@ -29,6 +29,7 @@ struct judge {
 		int64_t vmid;
 		char name[JUDGE_NAME]; /* in our marker that it carries now; "" = none */
 		bool foreign; /* somebody else made it: a marker that it carries is a copy */
+		int64_t made_at;
 	} v[JUDGE_VMS];
 	size_t n;
 	/* Manifests that ever asked for it, and so allow it. */
