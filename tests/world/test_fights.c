@@ -47,19 +47,26 @@ static size_t left_alone(struct world *w, int64_t vmid)
 	return n;
 }
 
-static void test_each_of_many_settings(void **state)
+static struct world *open_ready(uint64_t seed)
 {
-	struct world *w = world_new(301, NULL);
-	unsigned corrected[ARRAY_LEN(theirs)] = {0};
+	struct world *w = world_new(seed, NULL);
 	_cleanup_kv_ struct kv files = {0};
-	int64_t vmid;
 
-	(void)state;
 	kv_set(&files, "web.yaml", web_yaml);
 	memgit_commit(w->git, &files, "first");
 	world_start(w, CONTROLLER_RUN);
 	assert_true(world_run(w, HOUR, world_all_ready, NULL));
-	vmid = world_find(w, "web-01", NULL);
+	return w;
+}
+
+static void test_each_of_many_settings(void **state)
+{
+	struct world *w = open_ready(301);
+	unsigned corrected[ARRAY_LEN(theirs)] = {0};
+	_cleanup_kv_ struct kv files = {0};
+	int64_t vmid = world_find(w, "web-01", NULL);
+
+	(void)state;
 	for (unsigned k = 0; k < ROUNDS; k++) {
 		meddle(w, vmid);
 		world_run(w, 20 * MINUTE, NULL, NULL);
@@ -90,16 +97,10 @@ static void test_each_of_many_settings(void **state)
 
 static void test_a_day_later(void **state)
 {
-	struct world *w = world_new(302, NULL);
-	_cleanup_kv_ struct kv files = {0};
-	int64_t vmid;
+	struct world *w = open_ready(302);
+	int64_t vmid = world_find(w, "web-01", NULL);
 
 	(void)state;
-	kv_set(&files, "web.yaml", web_yaml);
-	memgit_commit(w->git, &files, "first");
-	world_start(w, CONTROLLER_RUN);
-	assert_true(world_run(w, HOUR, world_all_ready, NULL));
-	vmid = world_find(w, "web-01", NULL);
 	for (unsigned k = 0; k < ROUNDS; k++) {
 		meddle(w, vmid);
 		world_run(w, 20 * MINUTE, NULL, NULL);

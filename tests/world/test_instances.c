@@ -40,6 +40,17 @@ static struct world *open_world(uint64_t seed)
 	return w;
 }
 
+/* With a VM that is Ready, and told in the report. */
+static struct world *open_ready(uint64_t seed)
+{
+	struct world *w = open_world(seed);
+
+	world_start(w, CONTROLLER_RUN);
+	assert_true(world_run(w, HOUR_MS, world_all_ready, NULL));
+	world_run(w, 60000, NULL, NULL);
+	return w;
+}
+
 static const struct vmstat *vmstat_of(struct controller *c)
 {
 	const struct status *s = controller_status(c);
@@ -84,13 +95,10 @@ static bool other_is_replaced(struct world *w)
 
 static void test_newer_acts(void **state)
 {
-	struct world *w = open_world(1);
+	struct world *w = open_ready(1);
 	size_t entries, reports, n = 0;
 
 	(void)state;
-	world_start(w, CONTROLLER_RUN);
-	assert_true(world_run(w, HOUR_MS, world_all_ready, NULL));
-	world_run(w, 60000, NULL, NULL);
 	rival_start(&other, w, false);
 	world_run(w, 300000, NULL, NULL);
 	assert_int_equal(reason_of(other.controller), REASON_IN_SYNC);
@@ -123,13 +131,10 @@ static void test_newer_acts(void **state)
 /* Each change is made by one of them only, from the moment on at which the older one can know. */
 static void test_older_says_so(void **state)
 {
-	struct world *w = open_world(2);
+	struct world *w = open_ready(2);
 	int64_t vmid;
 
 	(void)state;
-	world_start(w, CONTROLLER_RUN);
-	assert_true(world_run(w, HOUR_MS, world_all_ready, NULL));
-	world_run(w, 60000, NULL, NULL);
 	vmid = world_find(w, "web-01", NULL);
 	rival_start(&other, w, false);
 	commit(w, 3);
@@ -157,13 +162,10 @@ static bool is_gone(struct world *w)
  * its record is older than the report. */
 static void test_destroyed_by_the_other(void **state)
 {
-	struct world *w = open_world(3);
+	struct world *w = open_ready(3);
 	int64_t vmid;
 
 	(void)state;
-	world_start(w, CONTROLLER_RUN);
-	assert_true(world_run(w, HOUR_MS, world_all_ready, NULL));
-	world_run(w, 60000, NULL, NULL);
 	vmid = world_find(w, "web-01", NULL);
 	rival_start(&other, w, false);
 	world_run(w, 300000, NULL, NULL);
@@ -236,13 +238,10 @@ static unsigned writes_of(struct world *w, size_t from)
  * have seen that: it does not act before the newer one could see it. */
 static void test_older_comes_back_without_a_report(void **state)
 {
-	struct world *w = open_world(4);
+	struct world *w = open_ready(4);
 	size_t from;
 
 	(void)state;
-	world_start(w, CONTROLLER_RUN);
-	assert_true(world_run(w, HOUR_MS, world_all_ready, NULL));
-	world_run(w, 60000, NULL, NULL);
 	world_kill(w);
 	rival_start(&other, w, false);
 	world_run(w, 300000, NULL, NULL);
@@ -293,14 +292,11 @@ static void test_at_the_same_moment(void **state)
  * report over, and the one that acts goes on. */
 static void test_observer_beside(void **state)
 {
-	struct world *w = open_world(40);
+	struct world *w = open_ready(40);
 	_cleanup_str_ char *own = NULL;
 	size_t reports;
 
 	(void)state;
-	world_start(w, CONTROLLER_RUN);
-	assert_true(world_run(w, HOUR_MS, world_all_ready, NULL));
-	world_run(w, 60000, NULL, NULL);
 	own = mem_strdup(controller_status(w->controller)->instance);
 	reports = memgit_status_commits(w->git);
 	rival_start(&other, w, true);
