@@ -236,8 +236,11 @@ void guard_forget(struct play *p)
 {
 	judge_forget(&p->judge, p->w);
 	for (size_t i = 0; i < PLAY_VMS; i++) {
+		bool ordered = p->m[i].absent || (p->prune && !p->m[i].there);
+
 		p->ever[i].stays_gone = false;
-		p->m[i].doubtful |= p->m[i].absent || (p->prune && !p->m[i].there);
+		/* The order may have been taken back, and nobody has seen that yet. */
+		p->m[i].doubtful |= ordered || strs_has(&p->judge.may_destroy, p->m[i].name);
 	}
 }
 
