@@ -525,5 +525,9 @@ size_t sim_human_stop_tasks(struct sim *s)
 		task_stop(s->tasks[i]);
 		n++;
 	}
+	/* Nor hangs what has been asked for and still waits for a lock. */
+	for (struct job *j = s->jobs; j; j = j->next)
+		if (!j->task && j->faulty && j->fault == SIM_FAULT_TASK_HANG)
+			j->faulty = false;
 	return n;
 }

@@ -21,6 +21,7 @@ struct memgit {
 	struct memgit_asked asked;
 	bool down;
 	int64_t pause_ms;
+	int64_t failed_at; /* a job, for the last time */
 	struct fates fates;
 };
 
@@ -173,6 +174,11 @@ void memgit_set_faults(struct memgit *g, unsigned fail, unsigned lost)
 	g->lost = lost;
 }
 
+int64_t memgit_failed_at(const struct memgit *g)
+{
+	return g->failed_at;
+}
+
 void memgit_set_pause(struct memgit *g, int64_t ms)
 {
 	g->pause_ms = ms;
@@ -321,6 +327,7 @@ static void run_normally(struct memgit *g, const struct job *j)
 		return;
 	}
 	if (g->down || clock_random(g->clock) % 1000 < g->fail) {
+		g->failed_at = clock_now(g->clock);
 		give_error(j, ERR_UNREACHABLE, "no route to the server", false);
 		return;
 	}

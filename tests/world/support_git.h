@@ -47,6 +47,8 @@ void memgit_drop_status(struct memgit *g);
 /* Of 1000 jobs, how many fail before any effect; how many pushes take effect and lose their answer.
  */
 void memgit_set_faults(struct memgit *g, unsigned fail, unsigned lost);
+/* When a job failed for the last time. */
+int64_t memgit_failed_at(const struct memgit *g);
 /* Every job is answered with a failure and the wish to be left alone for so long; 0 = no more. */
 void memgit_set_pause(struct memgit *g, int64_t ms);
 void memgit_set_fates(struct memgit *g, const struct fates *f);
