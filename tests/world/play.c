@@ -110,6 +110,7 @@ static void each(struct world *w)
 	struct rival *r = &playing->rival;
 
 	maybe_reborn(playing);
+	play_show(playing);
 	playing->judge.unheard = r->controller && (r->since > w->since || w->observe_only);
 	guard_look(playing); /* first: the judge forgets what was destroyed */
 	judge_look(&playing->judge, w);

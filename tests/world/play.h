@@ -62,6 +62,8 @@ struct play {
 	int64_t suspended, suspended_at; /* VMID with the tag, since when */
 	int64_t ha;			 /* VMID that HA manages */
 	int64_t hidden;			 /* VMID that the token may not even see */
+	bool hiding;			 /* the call for that is under way */
+	int64_t show_at;		 /* when that is tried to be ended again; 0 = not */
 	int64_t snapshot;		 /* VMID with a snapshot */
 	unsigned merges;
 	unsigned tokens; /* how often it became another one */
@@ -101,6 +103,8 @@ void guard_ha(struct play *p, int64_t vmid, bool on);
 /* play_faults.c */
 /* The token may see the VM, or not even that it is there; 0 = all again. */
 void play_hide(struct play *p, int64_t vmid);
+/* Ends it when the first try failed. */
+void play_show(struct play *p);
 void play_add_fault(struct play *p);
 /* The file says what the cluster knows. */
 void play_mend_token(struct play *p);

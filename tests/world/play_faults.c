@@ -48,9 +48,29 @@ void play_add_fault(struct play *p)
 	p->faulty = true;
 }
 
-static void forget(void *arg, const struct sim_reply *reply)
+/* A node that is just coming up takes no writes yet: a person tries again. */
+static void on_shown(void *arg, const struct sim_reply *reply)
 {
-	(void)arg, (void)reply;
+	struct play *p = arg;
+
+	if (reply->cut == SIM_CUT_NONE && reply->status == 200)
+		p->hidden = 0;
+	else
+		p->show_at = clock_now(p->w->clock) + 10000;
+}
+
+static void on_hidden(void *arg, const struct sim_reply *reply)
+{
+	(void)reply;
+	((struct play *)arg)->hiding = false;
+}
+
+void play_show(struct play *p)
+{
+	if (!p->show_at || clock_now(p->w->clock) < p->show_at)
+		return;
+	p->show_at = 0;
+	play_hide(p, 0);
 }
 
 void play_hide(struct play *p, int64_t vmid)
@@ -70,8 +90,14 @@ void play_hide(struct play *p, int64_t vmid)
 	kv_set(&params, "tokens", WORLD_USER);
 	if (!vmid)
 		kv_set(&params, "delete", "1");
-	(void)sim_submit(p->w->sim, &q, forget, NULL);
-	p->hidden = vmid;
+	if (!vmid && p->hiding) { /* that call is late */
+		p->show_at = clock_now(p->w->clock) + 10000;
+		return;
+	}
+	if (vmid)
+		p->hidden = vmid;
+	p->hiding = vmid != 0;
+	(void)sim_submit(p->w->sim, &q, vmid ? on_hidden : on_shown, p);
 }
 
 /* What nobody put on record and nobody may see cannot be known; of two instances the one that acts

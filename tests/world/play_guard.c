@@ -125,7 +125,8 @@ static void guard_birth(struct play *p, const struct sim_entry *e)
 			continue;
 		if (p->ever[i].stays_gone)
 			world_violation(p->w, "%s is made anew, and on_missing is report", m->name);
-		if (!m->depends_on)
+		/* Whose manifest went meanwhile is gone for both. */
+		if (!m->depends_on || !m->there)
 			continue;
 		/* It may still be known as it was. */
 		if (p->m[m->depends_on - 1].lost ||

@@ -1,4 +1,5 @@
-/* What depends on another VM is started after it, not only made after it. */
+/* What depends on another VM is started after it, not only made after it, and keeps it from being
+ * destroyed already while it is made. */
 #include "log.h"
 #include "support_world.h"
 
@@ -56,6 +57,31 @@ static void test_started_after(void **state)
 	world_free(&w);
 }
 
+static bool is_cloned_from(struct world *w)
+{
+	return sim_fault_struck(w->sim) > 0;
+}
+
+static void test_kept_for_what_is_being_made(void **state)
+{
+	struct world *w = world_new(352, NULL);
+	struct sim_fault f = {.kind = SIM_FAULT_TASK_HANG, .path = "*/clone", .nth = 2};
+	int64_t db;
+
+	(void)state;
+	sim_fault_add(w->sim, &f);
+	merge(w, "");
+	world_start(w, CONTROLLER_RUN);
+	assert_true(world_run(w, HOUR, is_cloned_from, NULL));
+	db = world_find(w, "db-01", NULL);
+	merge(w, "  state: absent\n");
+	world_run(w, 20 * MINUTE, NULL, NULL);
+	assert_true(sim_guest_exists(w->sim, db));
+	assert_true(sim_guest_running(w->sim, db));
+	assert_int_equal(world_vmstat(w, "db-01")->reason, REASON_DEPENDENTS);
+	world_free(&w);
+}
+
 static void drop_log(const char *line, void *arg)
 {
 	(void)line, (void)arg;
@@ -65,6 +91,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_started_after),
+	    cmocka_unit_test(test_kept_for_what_is_being_made),
 	};
 
 	log_set_sink(drop_log, NULL);
