@@ -81,6 +81,7 @@ static void assert_range(const char *text, uint32_t lower, uint32_t upper)
 	assert_int_equal(observe_options(j, &c, NULL), 0);
 	assert_int_equal(c.vmid_lower, lower);
 	assert_int_equal(c.vmid_upper, upper);
+	obs_cluster_fini(&c);
 }
 
 /* PVE stops before the upper end. */
