@@ -3,7 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LOOK_MS 60000 /* as long as it takes until a new guest was looked at */
+#define LATE_MS 660000 /* as late as a call may be carried out that nobody remembers */
+#define LOOK_MS 60000  /* as long as it takes until a new guest was looked at */
 
 #define MARK "ramet: " WORLD_ID "/"
 
@@ -250,9 +251,10 @@ static bool is_called_gone(const struct vmstat *v)
  * the next look that it is. */
 static bool is_known(struct judge *j, struct world *w, const char *name)
 {
-	int64_t vmid = world_find(w, name, NULL);
+	int64_t vmid = world_find(w, name, NULL), now = clock_now(w->clock);
+	bool late = j->forgot && now - j->forgot_at < LATE_MS;
 
-	return vmid && clock_now(w->clock) - j->v[slot(j, vmid)].made_at > LOOK_MS;
+	return vmid && (!late || now - j->v[slot(j, vmid)].made_at > LOOK_MS);
 }
 
 /* What is there, marker and all, is never called missing. */
@@ -316,6 +318,8 @@ void judge_look(struct judge *j, struct world *w)
 
 void judge_forget(struct judge *j, struct world *w)
 {
+	j->forgot = true;
+	j->forgot_at = clock_now(w->clock);
 	for (size_t i = 0; i < j->n; i++) {
 		bool foreign = j->v[i].foreign;
 

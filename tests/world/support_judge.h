@@ -40,9 +40,11 @@ struct judge {
 	int64_t budget_ms;
 	int64_t fallen[8]; /* when, the last ones, in a ring */
 	unsigned n_fallen;
-	int64_t asked;	/* when the controller's own words were looked at last, virtual s */
-	size_t answers; /* that it had had then */
-	bool unheard;	/* another instance acts, and what this one says reaches nobody */
+	bool forgot;	   /* all that was on record */
+	int64_t forgot_at; /* for the last time */
+	int64_t asked;	   /* when the controller's own words were looked at last, virtual s */
+	size_t answers;	   /* that it had had then */
+	bool unheard;	   /* another instance acts, and what this one says reaches nobody */
 };
 
 void judge_fini(struct judge *j);
