@@ -221,6 +221,13 @@ class Stage:
         """Of the controller."""
         return int(self.say("requests")) - self.own
 
+    def changes(self):
+        """Of the state directory, since the controller was started with KILLAT_COUNT."""
+        try:
+            return os.path.getsize(self.path("touches"))
+        except OSError:
+            return 0
+
     def journal(self):
         with open(self.path("cluster.journal"), encoding="utf-8") as f:
             nothing = {"user": "", "method": "", "path": "", "vmid": 0, "effect": "", "key": ""}
