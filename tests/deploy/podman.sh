@@ -77,10 +77,10 @@ podman_images() {
 
 # podman_until NAME WHAT COMMAND…: waits for it, as long as the container NAME runs.
 podman_until() {
-	local name=$1 what=$2 end=$((SECONDS + 120))
+	local name=$1 what=$2 end=$((SECONDS + 240))
 	shift 2
 	until "$@"; do
-		[ $SECONDS -lt $end ] || fail "within 120 s not: $what"
+		[ $SECONDS -lt $end ] || fail "within 240 s not: $what"
 		[ "$(pod inspect --format '{{.State.Running}}' "$name")" = true ] || fail "$name ended"
 		read -rt 0.5 <> <(:) || true
 	done
