@@ -7,6 +7,15 @@
 
 #define UNCLEAR_MS (30 * 60 * 1000) /* as long as a clone may take by default */
 
+/* Why a guest that nobody remembers may be one of ours. */
+static const char *why_looked_for(const struct controller *c)
+{
+	if (c->lease.before)
+		return "another instance acted until now";
+	return c->lease.unsure ? "another instance may have acted until now"
+			       : "no journal was found";
+}
+
 /* A clone that was under way when the journal was lost may be one of ours: nothing new is made
  * until it is clear, and when it never gets clear, a person is told. */
 static const char *unclear(struct controller *c, uint32_t vmid, const char *node, const char **hint)
@@ -14,8 +23,7 @@ static const char *unclear(struct controller *c, uint32_t vmid, const char *node
 	free(c->unclear);
 	c->unclear = mem_printf("%s, and VM %u on node %s is locked by a clone or "
 				"cannot be read: it may be one of ours",
-	    c->lease.before ? "another instance acted until now" : "no journal was found", vmid,
-	    node);
+	    why_looked_for(c), vmid, node);
 	free(c->unclear_hint);
 	c->unclear_hint =
 	    mem_printf("make it readable; if it is locked by a clone and no clone task "
@@ -37,12 +45,11 @@ const char *controller_not_ready(void *arg, const char **ret_hint)
 		return "the last report was not read yet, which may hold its record";
 	if ((c->wide || late) && vmid && ms > UNCLEAR_MS)
 		return unclear(c, vmid, node, ret_hint);
-	if ((c->wide || late) && !claims_is_complete(c->claims))
-		return c->lease.before
-			   ? "another instance acted until now: guests are being read for markers "
-			     "first"
-			   : "no journal was found: guests are being read for markers first";
-	return NULL;
+	if (!(c->wide || late) || claims_is_complete(c->claims))
+		return NULL;
+	free(c->unclear);
+	c->unclear = mem_printf("%s: guests are being read for markers first", why_looked_for(c));
+	return c->unclear;
 }
 
 void controller_on_restoring(void *arg)

@@ -64,12 +64,14 @@ void guest_meet(struct guest *g, const char *text)
 
 bool guest_awaits_met(struct guest *g)
 {
-	int64_t age = clock_now(g->env->clock) - g->met_at;
-	bool seen =
-	    inventory_is_newer(g->env->inventory, g->met_at) && claims_is_complete(g->env->claims);
+	int64_t age;
+	bool seen;
 
 	if (!g->met_at)
 		return false;
+	age = clock_now(g->env->clock) - g->met_at;
+	seen =
+	    inventory_is_newer(g->env->inventory, g->met_at) && claims_is_complete(g->env->claims);
 	if (seen || age >= OPS_LATE_MS) {
 		g->met_at = 0;
 		return false;

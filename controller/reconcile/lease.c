@@ -23,8 +23,9 @@ void lease_begin(struct lease *l, const char *seen, bool unfinished, int64_t now
 	l->began = true;
 	if (own)
 		lease_claim(l, now);
-	if (!own || unfinished)
-		mem_replace(&l->before, own ? "" : seen);
+	else
+		mem_replace(&l->before, seen);
+	l->unsure = own && unfinished;
 }
 
 void lease_doubt(struct lease *l)
@@ -64,19 +65,23 @@ void lease_fail(struct lease *l, int64_t now)
 	l->failed = true;
 }
 
+bool lease_is_rivalled(const struct lease *l)
+{
+	return l->before || l->unsure;
+}
+
 bool lease_is_taking_over(const struct lease *l, int64_t now)
 {
 	if (l->lost)
 		return false;
 	if (!l->claimed)
 		return !l->failed || (l->before && now < l->failed_at + LEASE_PATIENCE_MS);
-	return (l->before || l->unsure) && now < l->claimed_at + l->hold_ms;
+	return lease_is_rivalled(l) && now < l->claimed_at + l->hold_ms;
 }
 
 bool lease_is_late_possible(const struct lease *l, int64_t now, int64_t late_ms)
 {
-	return l->before && !text_eq(l->before, l->own) &&
-	       (!l->claimed || now < l->claimed_at + l->hold_ms + late_ms);
+	return lease_is_rivalled(l) && (!l->claimed || now < l->claimed_at + l->hold_ms + late_ms);
 }
 
 bool lease_may(const struct lease *l, int64_t now)

@@ -19,10 +19,9 @@
 
 struct lease {
 	char *own;
-	char *before; /* the instance in the report when this one began, "" = not known; NULL = none
-		       */
+	char *before; /* the other instance in the report when this one began; NULL = none */
+	bool unsure;  /* another one may act, and which one is not to be seen */
 	bool began, claimed, failed, lost;
-	bool unsure;		       /* the report is gone: who else acts is not to be seen */
 	int64_t claimed_at, failed_at; /* for the first time */
 	int64_t hold_ms; /* for which the other one may not have seen that it was replaced */
 };
@@ -44,7 +43,9 @@ void lease_claim(struct lease *l, int64_t now);
 /* It could not be written: whoever cannot report goes on all the same, a successor after
  * LEASE_PATIENCE_MS. */
 void lease_fail(struct lease *l, int64_t now);
-/* Another instance acted until now, or may still. */
+/* Another instance acted until now, or may have. */
+bool lease_is_rivalled(const struct lease *l);
+/* It may still. */
 bool lease_is_taking_over(const struct lease *l, int64_t now);
 /* What the other one asked for before it saw us may take effect as late as so long after that. */
 bool lease_is_late_possible(const struct lease *l, int64_t now, int64_t late_ms);

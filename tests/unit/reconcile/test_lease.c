@@ -34,6 +34,7 @@ static void test_started_again(void **state)
 	lease_init(&l, "one", HOLD);
 	lease_begin(&l, "one", false, 1000);
 	assert_true(lease_may(&l, 1000));
+	assert_false(lease_is_late_possible(&l, 1000, 60000));
 	lease_fini(&l);
 }
 
@@ -52,6 +53,9 @@ static void test_report_is_lost(void **state)
 	lease_claim(&l, 3000);
 	assert_false(lease_may(&l, 3000 + HOLD - 1));
 	assert_true(lease_may(&l, 3000 + HOLD));
+	/* What it asked for may be seen later still, whoever it was. */
+	assert_true(lease_is_late_possible(&l, 3000 + HOLD + 59999, 60000));
+	assert_false(lease_is_late_possible(&l, 3000 + HOLD + 60000, 60000));
 	/* Of two that see it the one whose report comes first goes on. */
 	lease_doubt(&l);
 	assert_true(lease_look(&l, "two"));
@@ -78,6 +82,7 @@ static void test_started_again_too_soon(void **state)
 	assert_false(lease_may(&l, 1000 + HOLD - 1));
 	assert_true(lease_may(&l, 1000 + HOLD));
 	assert_true(lease_is_late_possible(&l, 1000 + HOLD, 1));
+	assert_null(l.before); /* nobody knows which one */
 	lease_fini(&l);
 }
 
