@@ -1,5 +1,9 @@
 #include "ytext.h"
 
+#include <string.h>
+
+#define TAG_DIRECTIVE "%TAG"
+
 /* Length of the valid UTF-8 sequence at s and its code point; 0 if it is none. */
 static size_t decode_char(const unsigned char *s, size_t left, uint32_t *ret)
 {
@@ -33,6 +37,14 @@ static bool is_text_char(uint32_t c)
 	return c != 0x2028 && c != 0x2029 && c != 0xfeff && c != 0xfffe && c != 0xffff;
 }
 
+/* No manifest needs one, and libyaml compares each with all before it, and each tag with all of
+ * them: a file of nothing else would hold its reader up for minutes. */
+static bool is_tag_directive(const char *s, size_t left)
+{
+	size_t n = strlen(TAG_DIRECTIVE);
+	return left >= n && memcmp(s, TAG_DIRECTIVE, n) == 0;
+}
+
 int ytext_check(const char *file, const char *text, size_t len, struct diags *diags)
 {
 	const unsigned char *s = (const unsigned char *)text;
@@ -55,6 +67,12 @@ int ytext_check(const char *file, const char *text, size_t len, struct diags *di
 				? "this looks like UTF-16 or a binary file: save it as UTF-8, or "
 				  "move it out of the watched folder"
 				: "remove it, or move a binary file out of the watched folder");
+			return -1;
+		}
+		if (m.col == 1 && is_tag_directive(text + i, len - i)) {
+			struct diag *d = diags_add(
+			    diags, DIAG_TAG, file, m, "type tags are not used in manifests");
+			diag_hint(d, "leave this line out");
 			return -1;
 		}
 		i += n;

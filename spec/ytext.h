@@ -1,5 +1,6 @@
 /*
- * ytext: whether bytes are a text at all: UTF-8 without characters that no manifest needs.
+ * ytext: whether bytes are a text at all: UTF-8 without characters that no manifest needs, and
+ * without the one line that libyaml cannot read many of.
  *
  * Not YAML (ydoc.h).
  *
@@ -12,7 +13,7 @@
 
 #include "diag.h"
 
-/* -1 with one finding at the first byte or character that does not belong there. */
+/* -1 with one finding at the first byte, character or line that does not belong there. */
 int ytext_check(const char *file, const char *text, size_t len, struct diags *diags) MUST_CHECK;
 
 #endif

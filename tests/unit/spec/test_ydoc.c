@@ -123,6 +123,8 @@ static const struct bad bads[] = {
     {"a: *x\n", 0, DIAG_ANCHOR, 1, 4, false},
     {"a: !!str 1\n", 0, DIAG_TAG, 1, 4, false},
     {"a: !foo {b: 1}\n", 0, DIAG_TAG, 1, 4, false},
+    {"%TAG !a! b\n---\na: 1\n", 0, DIAG_TAG, 1, 1, true},
+    {"a: 1\n...\r%TAG !a! b\n---\na: 1\n", 0, DIAG_TAG, 3, 1, true},
     {"<<: {a: 1}\n", 0, DIAG_MERGE_KEY, 1, 1, false},
     {"{a: b}: 1\n", 0, DIAG_BAD_KEY, 1, 1, false},
     {"? [a, b]\n: 1\nc: 2\n", 0, DIAG_BAD_KEY, 1, 3, false},
@@ -193,6 +195,15 @@ static void expect_one(char *text, enum diag_code code)
 	free(text);
 }
 
+static char *directives(unsigned n)
+{
+	struct buf b;
+	buf_init(&b, 0);
+	for (unsigned i = 0; i < n; i++)
+		buf_addf(&b, "%%TAG !%x! b\n", i);
+	return buf_take(&b);
+}
+
 static void too_much_of_anything(void **state)
 {
 	(void)state;
@@ -202,6 +213,8 @@ static void too_much_of_anything(void **state)
 	expect_one(repeat("- a\n", 100001, ""), DIAG_TOO_MANY_NODES);
 	expect_one(repeat("---\n", 10001, ""), DIAG_TOO_MANY_NODES);
 	expect_one(repeat("# 0123456789\n", 90000, ""), DIAG_TOO_LARGE);
+	/* libyaml compares each with all before it: this one would take it minutes. */
+	expect_one(directives(60000), DIAG_TAG);
 }
 
 static void deep_but_allowed(void **state)
