@@ -38,20 +38,56 @@ static void add(struct walk *w, const git_oid *oid, git_filemode_t mode, const c
 	git_oid_cpy(&item->oid, oid);
 }
 
+/* Without its rules files would be taken that nobody meant to be taken: whatever is wrong with them
+ * fails the whole. */
+static int ignores_lost(struct walk *w, struct err **err)
+{
+	w->g->suspect = w->g->suspect || w->job->strict;
+	return err_set(err, ERR_PROTOCOL, "%s cannot be read from the repository", GITIGNORE_FILE);
+}
+
+static int ignores_odd(const char *what, const char *hint, struct err **err)
+{
+	err_set(err, ERR_LIMIT, "%s %s", GITIGNORE_FILE, what);
+	return err_hint(err, "%s", hint);
+}
+
+static int read_ignores(struct walk *w, const git_oid *oid, struct err **err)
+{
+	git_odb *odb = NULL;
+	git_blob *blob = NULL;
+	git_object_t type;
+	size_t len;
+	int r;
+
+	/* The size stands in front of the content: a giant is never unpacked. */
+	if (git_repository_odb(&odb, w->g->repo) != 0 ||
+	    git_odb_read_header(&len, &type, odb, oid) != 0)
+		r = ignores_lost(w, err);
+	else if (len > GITIGNORE_BYTES)
+		r = ignores_odd("is too large", "keep the rules few and short", err);
+	else if (git_blob_lookup(&blob, w->g->repo, oid) != 0)
+		r = ignores_lost(w, err);
+	else
+		r = gitignore_new(&w->ignores, git_blob_rawcontent(blob), len, err);
+	git_blob_free(blob);
+	git_odb_free(odb);
+	return r;
+}
+
 static int load_ignores(struct walk *w, const git_oid *folder, struct err **err)
 {
 	git_tree *tree = NULL;
-	git_blob *blob = NULL;
 	int r = 0;
 
-	const git_tree_entry *e = NULL;
-	if (git_tree_lookup(&tree, w->g->repo, folder) == 0)
-		e = git_tree_entry_byname(tree, GITIGNORE_FILE);
-	if (e && git_tree_entry_type(e) == GIT_OBJECT_BLOB &&
-	    git_blob_lookup(&blob, w->g->repo, git_tree_entry_id(e)) == 0)
-		r = gitignore_new(
-		    &w->ignores, git_blob_rawcontent(blob), (size_t)git_blob_rawsize(blob), err);
-	git_blob_free(blob);
+	if (git_tree_lookup(&tree, w->g->repo, folder) != 0)
+		return 0; /* the walk will find that out, too */
+	const git_tree_entry *e = git_tree_entry_byname(tree, GITIGNORE_FILE);
+	git_filemode_t mode = e ? git_tree_entry_filemode(e) : GIT_FILEMODE_UNREADABLE;
+	if (mode == GIT_FILEMODE_BLOB || mode == GIT_FILEMODE_BLOB_EXECUTABLE)
+		r = read_ignores(w, git_tree_entry_id(e), err);
+	else if (e)
+		r = ignores_odd("is no file", "write the rules into a file of that name", err);
 	git_tree_free(tree);
 	return r;
 }

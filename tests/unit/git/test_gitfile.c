@@ -366,6 +366,15 @@ static void test_ignored(void **state UNUSED)
 	fix_read(&f, wild);
 	fix_failed(&f, ERR_LIMIT, ".rametignore has a line that is too long");
 	assert_non_null(f.hint);
+	_cleanup_str_ char *giant = commit("ignored", "head -c 100000 /dev/zero >vms/.rametignore");
+	fix_read(&f, giant);
+	fix_failed(&f, ERR_LIMIT, ".rametignore is too large");
+
+	/* No link out of the folder, as on a disk, and no folder. */
+	_cleanup_str_ char *link = commit("ignored", "ln -sf ../.rametignore vms/.rametignore");
+	fix_read(&f, link);
+	fix_failed(&f, ERR_LIMIT, ".rametignore is no file");
+	assert_non_null(f.hint);
 	fix_close(&f);
 }
 

@@ -184,6 +184,15 @@ static void test_sha256(void **state UNUSED)
 	}
 }
 
+/* From now on the server answers with a pack of these objects of the repository `name`. */
+static void serve_pack(const char *name, const char *objects)
+{
+	fix_run("cd %s; git rev-parse %s | git pack-objects -q --stdout >../gaps.pack; printf "
+		"'#!/bin/sh\ncat >/dev/null\ncat %s/gaps.pack\n' >../hook; chmod +x ../hook; "
+		"git config -f ../srv/.gitconfig uploadpack.packObjectsHook %s/hook",
+	    name, objects, fix_dir, fix_dir);
+}
+
 /* A pack without one of the files: it is told as missing, the rest is read, and nothing is built on
  * such a reading. */
 static void test_gaps(void **state UNUSED)
@@ -192,12 +201,7 @@ static void test_gaps(void **state UNUSED)
 	_cleanup_str_ char *head =
 	    fix_sh("cd gaps; echo a >a.yaml; echo b >b.yaml; git add -A; git commit -q -m one; "
 		   "git push -q origin HEAD:main; git rev-parse HEAD");
-	fix_run(
-	    "cd gaps; git rev-parse HEAD HEAD^{tree} HEAD:a.yaml | git pack-objects -q --stdout "
-	    ">../gaps.pack; printf '#!/bin/sh\ncat >/dev/null\ncat %s/gaps.pack\n' >../hook; chmod "
-	    "+x ../hook; "
-	    "git config -f ../srv/.gitconfig uploadpack.packObjectsHook %s/hook",
-	    fix_dir, fix_dir);
+	serve_pack("gaps", "HEAD HEAD^{tree} HEAD:a.yaml");
 	struct fix f;
 	githost_settings(&host, &f, url);
 	fix_open(&f);
@@ -211,6 +215,30 @@ static void test_gaps(void **state UNUSED)
 	fix_run("rm srv/.gitconfig");
 }
 
+/* A pack without the ignore file: what it left out would be taken for manifests, so nothing is. */
+static void test_no_ignores(void **state UNUSED)
+{
+	_cleanup_str_ char *url = githost_repo(&host, "rules");
+	_cleanup_str_ char *head =
+	    fix_sh("cd rules; echo a >a.yaml; echo b >b.yaml; echo b.yaml >.rametignore; git add "
+		   "-A; git commit -q -m one; git push -q origin HEAD:main; git rev-parse HEAD");
+	serve_pack("rules", "HEAD HEAD^{tree} HEAD:a.yaml HEAD:b.yaml");
+	struct fix f;
+	githost_settings(&host, &f, url);
+	fix_open(&f);
+	fix_read(&f, head);
+	fix_failed(&f, ERR_PROTOCOL, ".rametignore cannot be read from the repository");
+	fix_close(&f);
+	fix_run("rm srv/.gitconfig");
+	githost_settings(&host, &f, url);
+	fix_open(&f);
+	fix_read(&f, head);
+	fix_ok(&f);
+	assert_int_equal(f.n_files, 1);
+	fix_has(&f, "a.yaml", "a\n");
+	fix_close(&f);
+}
+
 FIX_MAIN(githost_run, cmocka_unit_test(test_claimed_giant), cmocka_unit_test(test_claimed_loose),
     cmocka_unit_test(test_loops), cmocka_unit_test(test_moved), cmocka_unit_test(test_sha256),
-    cmocka_unit_test(test_gaps))
+    cmocka_unit_test(test_gaps), cmocka_unit_test(test_no_ignores))
