@@ -6,6 +6,7 @@
 
 #define TASKS_MAX 10000
 #define WORD_CHARS 80
+#define TIME_MOST 253402300799 /* the last second of the year 9999 */
 
 /* Whose number a task bears. */
 enum number { OWN, OWN_OR_NONE, ANY };
@@ -44,7 +45,8 @@ static char *tell(const struct jsn *task)
 	int64_t start = jsn_get_int(task, "starttime", 0);
 	_cleanup_str_ char *type = text_oneline(jsn_get_text(task, "type"), WORD_CHARS);
 	_cleanup_str_ char *who = text_oneline(user ? user : "somebody", WORD_CHARS);
-	_cleanup_str_ char *since = start > 0 ? text_time(start * 1000) : NULL;
+	bool dated = start > 0 && start <= TIME_MOST;
+	_cleanup_str_ char *since = dated ? text_time(start * 1000) : NULL;
 
 	return mem_printf("%s by %s%s%s", type, who, since ? " since " : "", since ? since : "");
 }

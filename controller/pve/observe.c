@@ -361,7 +361,7 @@ int observe_quorum_of(const struct jsn *data, const char *node, bool *ret_quorat
 
 static uint32_t vmid_option(int64_t v)
 {
-	return v >= 100 && v <= 999999999 ? (uint32_t)v : 0;
+	return v >= VMID_LEAST && v <= VMID_MOST ? (uint32_t)v : 0;
 }
 
 static void add_text(struct buf *out, const struct jsn *j)
@@ -408,7 +408,7 @@ int observe_options(const struct jsn *data, struct obs_cluster *c, struct err **
 	free(c->tag_rules);
 	c->tag_rules = tag_rules_of(data);
 	c->vmid_lower = vmid_option(lower);
-	c->vmid_upper = vmid_option(upper - 1); /* PVE stops before it */
+	c->vmid_upper = upper > 0 ? vmid_option(upper - 1) : 0; /* PVE stops before it */
 	return 0;
 }
 

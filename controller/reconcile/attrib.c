@@ -6,6 +6,7 @@
 #include <string.h>
 
 #define MAGIC 0x41545452u
+#define SEEN_MAX ((size_t)2 * ATTRIB_LOG_MAX)
 
 struct change {
 	uint32_t vmid;
@@ -207,7 +208,8 @@ static void learn(struct attrib *a, const struct fresh *l, bool first, attrib_cb
 
 	if (l->time < a->seen_time || (l->time == a->seen_time && strs_has(&a->seen, l->id)))
 		return;
-	if (l->time > a->seen_time)
+	/* A second with more lines than that is none of a clock's: some are told again. */
+	if (l->time > a->seen_time || a->seen.n == SEEN_MAX)
 		strs_fini(&a->seen);
 	a->seen_time = l->time;
 	strs_add(&a->seen, l->id);

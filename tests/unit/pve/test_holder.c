@@ -57,6 +57,9 @@ static void test_what_is_missing(void **state)
 	(void)state;
 	assert_holder("[{\"type\":\"vzdump\"}]", "backup", "vzdump by somebody");
 	assert_holder("[{\"type\":\"vzdump\",\"user\":\"a\\u0007b\"}]", "backup", "vzdump by a b");
+	/* Its milliseconds are beyond 64 bits. */
+	assert_holder("[{\"type\":\"vzdump\",\"user\":\"a\",\"starttime\":9223372036854775807}]",
+	    "backup", "vzdump by a");
 }
 
 int main(void)

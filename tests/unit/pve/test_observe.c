@@ -98,6 +98,7 @@ static void test_options(void **state)
 	assert_range("{\"next-id\":{\"lower\":5000}}", 5000, 0);
 	assert_range("{\"next-id\":{\"upper\":1000000000}}", 0, 999999999);
 	assert_range("{\"next-id\":{\"lower\":-1,\"upper\":\"x\"}}", 0, 0);
+	assert_range("{\"next-id\":{\"upper\":-9223372036854775808}}", 0, 0);
 	assert_range("{\"allowed-tags\":[]}", 0, 0);
 	assert_int_equal(observe_options(list, &c, NULL), -1);
 }
