@@ -14,14 +14,21 @@ struct change {
 	int64_t time;
 };
 
+/* What was seen of a node's lines, up to here: time, and the ids of that very second. Each node
+ * dates its own by its own clock. */
+struct origin {
+	char *node;
+	int64_t time;
+	struct strs ids;
+};
+
 struct attrib {
 	uint32_t magic;
 	char *own;
 	struct change *v; /* a ring, oldest first from `at` once it is full */
 	size_t n, at;
-	/* Lines up to here were seen: time and the ids of that very second. */
-	int64_t seen_time;
-	struct strs seen;
+	struct origin *origins;
+	size_t n_origins, cap_origins;
 	bool fed;
 };
 
@@ -51,9 +58,13 @@ void attrib_free(struct attrib **ap)
 	CHECK_OBJ(a, MAGIC);
 	for (size_t i = 0; i < a->n; i++)
 		change_fini(&a->v[i]);
+	for (size_t i = 0; i < a->n_origins; i++) {
+		free(a->origins[i].node);
+		strs_fini(&a->origins[i].ids);
+	}
+	free(a->origins);
 	free(a->v);
 	free(a->own);
-	strs_fini(&a->seen);
 	a->magic = 0;
 	free(a);
 	*ap = NULL;
@@ -171,7 +182,7 @@ static uint32_t line(struct attrib *a, const char *msg, const char *user, int64_
 
 /* A line of the log that may be new. */
 struct fresh {
-	char *id, *msg, *user;
+	char *node, *id, *msg, *user;
 	int64_t time;
 };
 
@@ -182,6 +193,27 @@ struct feed {
 	size_t seen;
 };
 
+static struct origin *origin_of(const struct attrib *a, const char *node)
+{
+	for (size_t i = 0; i < a->n_origins; i++)
+		if (text_eq(a->origins[i].node, node))
+			return &a->origins[i];
+	return NULL;
+}
+
+/* NULL: there are more nodes than there can be. */
+static struct origin *make_origin(struct attrib *a, const char *node)
+{
+	struct origin *o = origin_of(a, node);
+
+	if (o || a->n_origins >= ATTRIB_NODES_MAX)
+		return o;
+	MEM_PUSH_ROOM(a->origins, a->n_origins, a->cap_origins);
+	o = &a->origins[a->n_origins++];
+	*o = (struct origin){.node = mem_strdup(node)};
+	return o;
+}
+
 /* What is read of a line. */
 enum part { P_MSG, P_USER, P_UID, P_NODE, P_TIME };
 static const char *const parts[] = {"msg", "user", "uid", "node", "time", NULL};
@@ -189,14 +221,15 @@ static const char *const parts[] = {"msg", "user", "uid", "node", "time", NULL};
 static void take_line(void *arg, const char *const *m)
 {
 	struct feed *f = arg;
+	const struct origin *o = m[P_NODE] ? origin_of(f->a, m[P_NODE]) : NULL;
 	int64_t t = 0;
 
 	if (++f->seen > ATTRIB_LOG_MAX || !m[P_MSG] || !m[P_USER] || !m[P_NODE] ||
-	    (m[P_TIME] && text_to_int(m[P_TIME], 0, INT64_MAX, &t) < 0) || t < f->a->seen_time)
+	    (m[P_TIME] && text_to_int(m[P_TIME], 0, INT64_MAX, &t) < 0) || (o && t < o->time))
 		return;
 	MEM_PUSH_ROOM(f->v, f->n, f->cap);
-	f->v[f->n++] = (struct fresh){
-	    .id = mem_printf("%s %s %s", m[P_NODE], m[P_UID] ? m[P_UID] : "", m[P_MSG]),
+	f->v[f->n++] = (struct fresh){.node = mem_strdup(m[P_NODE]),
+	    .id = mem_printf("%s %s", m[P_UID] ? m[P_UID] : "", m[P_MSG]),
 	    .msg = mem_strdup(m[P_MSG]),
 	    .user = mem_strdup(m[P_USER]),
 	    .time = t};
@@ -204,15 +237,16 @@ static void take_line(void *arg, const char *const *m)
 
 static void learn(struct attrib *a, const struct fresh *l, bool first, attrib_cb cb, void *arg)
 {
+	struct origin *o = make_origin(a, l->node);
 	uint32_t vmid;
 
-	if (l->time < a->seen_time || (l->time == a->seen_time && strs_has(&a->seen, l->id)))
+	if (!o || l->time < o->time || (l->time == o->time && strs_has(&o->ids, l->id)))
 		return;
 	/* A second with more lines than that is none of a clock's: some are told again. */
-	if (l->time > a->seen_time || a->seen.n == SEEN_MAX)
-		strs_fini(&a->seen);
-	a->seen_time = l->time;
-	strs_add(&a->seen, l->id);
+	if (l->time > o->time || o->ids.n == SEEN_MAX)
+		strs_fini(&o->ids);
+	o->time = l->time;
+	strs_add(&o->ids, l->id);
 	vmid = line(a, l->msg, l->user, l->time);
 	if (vmid && !first && !text_eq(l->user, a->own))
 		cb(arg, vmid);
@@ -229,6 +263,7 @@ int attrib_feed(struct attrib *a, const char *list, size_t len, attrib_cb cb, vo
 	for (size_t i = f.n; i-- > 0;) {
 		if (rc == 0)
 			learn(a, &f.v[i], !a->fed, cb, arg);
+		free(f.v[i].node);
 		free(f.v[i].id);
 		free(f.v[i].msg);
 		free(f.v[i].user);

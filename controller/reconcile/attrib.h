@@ -15,6 +15,7 @@
 
 #define ATTRIB_MAX 5000
 #define ATTRIB_LOG_MAX 2000 /* lines looked at in one answer */
+#define ATTRIB_NODES_MAX 1000
 
 struct attrib;
 struct attrib *attrib_new(const char *own_user);

@@ -6,6 +6,7 @@
 
 #define MAGIC 0x47415445u
 #define PAUSE_MS 20000
+#define SLOW_READS 2 /* at once on a node that does not answer in time */
 
 struct holder {
 	gate_ticket id;
@@ -37,6 +38,7 @@ struct gate {
 	size_t n_queue, cap_queue;
 	struct storage *storages;
 	size_t n_storages, cap_storages;
+	struct strs slow; /* nodes */
 	uint64_t last_id;
 	timer_id timer;
 	int64_t timer_at;
@@ -73,6 +75,7 @@ void gate_free(struct gate **gp)
 	free(g->held);
 	free(g->queue);
 	free(g->storages);
+	strs_fini(&g->slow);
 	g->magic = 0;
 	free(g);
 	*gp = NULL;
@@ -93,24 +96,40 @@ unsigned gate_storage_limit(const struct gate *g, const char *storage)
 	return s ? s->limit : g->limits.clones_per_storage;
 }
 
-static bool fits(const struct gate *g, enum gate_kind kind, const char *node, const char *storage)
+bool gate_is_slow(const struct gate *g, const char *node)
 {
-	const struct storage *s = find_storage(g, storage);
-	unsigned reads = 0, ops = 0, on_node = 0, clones = 0;
+	return node && strs_has(&g->slow, node);
+}
+
+static bool read_fits(const struct gate *g, const char *node)
+{
+	unsigned reads = 0, on_node = 0;
 
 	for (size_t i = 0; i < g->n_held; i++) {
 		const struct holder *h = &g->held[i];
 
-		if (h->kind == GATE_READ) {
-			reads++;
+		reads += h->kind == GATE_READ;
+		on_node += h->kind == GATE_READ && text_eq(h->node, node);
+	}
+	return reads < g->limits.reads && (on_node < SLOW_READS || !gate_is_slow(g, node));
+}
+
+static bool fits(const struct gate *g, enum gate_kind kind, const char *node, const char *storage)
+{
+	const struct storage *s = find_storage(g, storage);
+	unsigned ops = 0, on_node = 0, clones = 0;
+
+	if (kind == GATE_READ)
+		return read_fits(g, node);
+	for (size_t i = 0; i < g->n_held; i++) {
+		const struct holder *h = &g->held[i];
+
+		if (h->kind == GATE_READ)
 			continue;
-		}
 		ops++;
 		on_node += node && text_eq(h->node, node);
 		clones += h->kind == GATE_CLONE && storage && text_eq(h->storage, storage);
 	}
-	if (kind == GATE_READ)
-		return reads < g->limits.reads;
 	if (ops >= g->limits.parallel || on_node >= g->limits.parallel_per_node)
 		return false;
 	if (kind != GATE_CLONE)
@@ -129,16 +148,26 @@ static gate_ticket hold(struct gate *g, enum gate_kind kind, const char *node, c
 	return g->last_id;
 }
 
+/* Of those who read, only one that may at once. */
+static bool goes_first(const struct gate *g, const struct waiter *w, enum gate_kind kind,
+    const char *node, const char *storage)
+{
+	if (w->kind != kind)
+		return false;
+	if (kind == GATE_READ)
+		return read_fits(g, w->node);
+	return text_eq(w->node, node) && text_eq(w->storage, storage);
+}
+
 gate_ticket gate_try(struct gate *g, enum gate_kind kind, const char *node, const char *storage)
 {
 	CHECK_OBJ(g, MAGIC);
-	for (size_t i = 0; i < g->n_queue; i++) {
-		const struct waiter *w = &g->queue[i];
-
-		if (w->kind == kind && text_eq(w->node, node) && text_eq(w->storage, storage))
+	if (!fits(g, kind, node, storage))
+		return 0;
+	for (size_t i = 0; i < g->n_queue; i++)
+		if (goes_first(g, &g->queue[i], kind, node, storage))
 			return 0;
-	}
-	return fits(g, kind, node, storage) ? hold(g, kind, node, storage) : 0;
+	return hold(g, kind, node, storage);
 }
 
 static void on_timer(void *arg);
@@ -241,4 +270,22 @@ void gate_storage_result(struct gate *g, const char *storage, bool bad)
 	s->limit = s->limit > 1 ? s->limit / 2 : 1;
 	s->paused_until =
 	    clock_now(g->clock) + PAUSE_MS + (int64_t)(clock_random(g->clock) % (PAUSE_MS / 2));
+}
+
+void gate_node_result(struct gate *g, const char *node, bool bad)
+{
+	struct strs left = {0};
+
+	if (!node || bad == gate_is_slow(g, node))
+		return;
+	if (bad) {
+		strs_add(&g->slow, node);
+		return;
+	}
+	for (size_t i = 0; i < g->slow.n; i++)
+		if (!text_eq(g->slow.v[i], node))
+			strs_add(&left, g->slow.v[i]);
+	strs_fini(&g->slow);
+	g->slow = left;
+	wake(g, 0);
 }

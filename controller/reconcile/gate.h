@@ -40,6 +40,10 @@ void gate_give(struct gate *g, gate_ticket *t);
 
 /* A clone on the storage ran into its lock (bad), or ended well. */
 void gate_storage_result(struct gate *g, const char *storage, bool bad);
+/* A read on the node had no answer in time (bad), or had one. As long as a node is slow, those who
+ * read on it leave the places to others. */
+void gate_node_result(struct gate *g, const char *node, bool bad);
+bool gate_is_slow(const struct gate *g, const char *node);
 /* Clones allowed at once on the storage now. */
 unsigned gate_storage_limit(const struct gate *g, const char *storage);
 

@@ -56,9 +56,12 @@ static void on_look(
 	struct guest *g = arg;
 	const struct obs_row *row = obs_cluster_row(inventory_view(g->env->inventory), vmid_of(g));
 
+	bool late = end == LOOK_FAILED && (why->reason == PVE_CUT || why->reason == PVE_NODE_AWAY);
+
 	CHECK_OBJ(g, GUEST_MAGIC);
 	clock_cancel(g->env->clock, &g->timer);
 	gate_give(g->env->gate, &g->read_ticket);
+	gate_node_result(g->env->gate, o->node, late);
 	if (end != LOOK_OK) {
 		read_failed(g, end, why);
 		look_cancel(&g->look);
@@ -86,6 +89,7 @@ static int64_t read_ms(const struct guest *g)
 static void on_late(void *arg)
 {
 	struct guest *g = arg;
+	const struct obs_row *row = obs_cluster_row(inventory_view(g->env->inventory), vmid_of(g));
 	_cleanup_str_ char *time = value_print_duration(read_ms(g));
 	_cleanup_str_ char *text =
 	    mem_printf("reading the VM takes longer than timeouts.read (%s)", time);
@@ -94,6 +98,7 @@ static void on_late(void *arg)
 	g->timer = 0;
 	look_cancel(&g->look);
 	gate_give(g->env->gate, &g->read_ticket);
+	gate_node_result(g->env->gate, row ? row->node : NULL, true);
 	g->fails++;
 	guest_wait(g, REASON_RETRYING, text, guest_backoff(g), false);
 }
@@ -118,15 +123,19 @@ static void on_read_ticket(void *arg, gate_ticket t)
 	g->timer = clock_timer(g->env->clock, read_ms(g), on_late, g);
 }
 
-static void queue_read(struct guest *g)
+static void queue_read(struct guest *g, const char *node)
 {
-	gate_ticket t = gate_try(g->env->gate, GATE_READ, NULL, NULL);
+	gate_ticket t = gate_try(g->env->gate, GATE_READ, node, NULL);
 
 	guest_enter(g, GUEST_QUEUED);
-	if (t)
+	if (t) {
 		on_read_ticket(g, t);
-	else
-		g->waiter = gate_wait(g->env->gate, GATE_READ, NULL, NULL, on_read_ticket, g);
+		return;
+	}
+	if (gate_is_slow(g->env->gate, node))
+		guest_set_status(g, PLAN_WAIT, REASON_NODE_OFFLINE,
+		    "its node does not answer in time; its VMs are read by and by", NULL);
+	g->waiter = gate_wait(g->env->gate, GATE_READ, node, NULL, on_read_ticket, g);
 }
 
 /* Without quorum every node thinks that the others are away: that is what to tell then. */
@@ -379,7 +388,7 @@ static void locate(struct guest *g)
 	else if (node && !node->online)
 		node_away(g, NULL);
 	else if (!is_nowhere(g, row, "VM") && !awaits_pool(g))
-		queue_read(g);
+		queue_read(g, row->node);
 }
 
 /* A VM that carries our marker and is on no record: the record was lost. */

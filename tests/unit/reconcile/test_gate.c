@@ -110,6 +110,47 @@ static void test_storage_in_trouble(void **state)
 	gate_free(&g);
 }
 
+/* A node that answers nothing in time keeps those of other nodes from nothing. */
+static void test_slow_node(void **state)
+{
+	_cleanup_vclock_ struct vclock *v = vclock_new(1, 0);
+	struct gate_limits more = limits;
+	gate_ticket a, b, c;
+
+	(void)state;
+	more.reads = 4;
+	struct gate *g = gate_new(vclock_clock(v), &more);
+	got = (struct got){0};
+	gate_node_result(g, "pve1", true);
+	gate_node_result(g, "pve1", true);
+	assert_true(gate_is_slow(g, "pve1"));
+	assert_false(gate_is_slow(g, "pve2"));
+	a = gate_try(g, GATE_READ, "pve1", NULL);
+	b = gate_try(g, GATE_READ, "pve1", NULL);
+	assert_true(a && b);
+	assert_false(gate_try(g, GATE_READ, "pve1", NULL));
+	gate_wait(g, GATE_READ, "pve1", NULL, on_first, NULL);
+	c = gate_try(g, GATE_READ, "pve2", NULL);
+	assert_true(c && gate_try(g, GATE_READ, "pve2", NULL));
+	assert_false(gate_try(g, GATE_READ, "pve2", NULL)); /* four in all */
+	gate_wait(g, GATE_READ, "pve2", NULL, on_second, NULL);
+	gate_give(g, &c);
+	assert_false(gate_try(g, GATE_READ, "pve2", NULL)); /* somebody waits for it */
+	vclock_run_until(v, 1);
+	assert_int_equal(got.n, 1);
+	assert_int_equal(got.order[0], 2);
+	/* It answers again, and its own are served. */
+	gate_give(g, &got.last);
+	vclock_run_until(v, 2);
+	assert_int_equal(got.n, 1);
+	gate_node_result(g, "pve1", false);
+	assert_false(gate_is_slow(g, "pve1"));
+	vclock_run_until(v, 3);
+	assert_int_equal(got.n, 2);
+	assert_int_equal(got.order[1], 1);
+	gate_free(&g);
+}
+
 static uint32_t touched[8];
 static size_t n_touched;
 
@@ -188,13 +229,39 @@ static void test_hostile_lines(void **state)
 	attrib_free(&a);
 }
 
+/* Each node dates its lines by its own clock: the one that is ahead hides nothing of the others. */
+static void test_clocks_of_nodes(void **state)
+{
+	struct attrib *a = attrib_new(NULL);
+
+	(void)state;
+	n_touched = 0;
+	feed(a, "[{\"node\":\"pve2\",\"uid\":\"7\",\"time\":9000,\"user\":\"eve@pam\",\"msg\":"
+		"\"update VM 7990: -cores 2\"},"
+		"{\"node\":\"pve1\",\"uid\":\"1\",\"time\":100,\"user\":\"old@pam\",\"msg\":"
+		"\"update VM 7991: -cores 2\"}]");
+	feed(a, "[{\"node\":\"pve2\",\"uid\":\"7\",\"time\":9000,\"user\":\"eve@pam\",\"msg\":"
+		"\"update VM 7990: -cores 2\"},"
+		"{\"node\":\"pve1\",\"uid\":\"2\",\"time\":160,\"user\":\"ops@pam\",\"msg\":"
+		"\"update VM 7991: -cores 8\"},"
+		"{\"node\":\"pve1\",\"uid\":\"1\",\"time\":100,\"user\":\"old@pam\",\"msg\":"
+		"\"update VM 7991: -cores 2\"}]");
+	assert_int_equal(n_touched, 1);
+	assert_int_equal(touched[0], 7991);
+	assert_string_equal(attrib_who(a, 7991, "cores"), "ops@pam");
+	assert_string_equal(attrib_who(a, 7990, "cores"), "eve@pam");
+	attrib_free(&a);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_limits),
 	    cmocka_unit_test(test_queue_in_order),
 	    cmocka_unit_test(test_storage_in_trouble),
+	    cmocka_unit_test(test_slow_node),
 	    cmocka_unit_test(test_who),
+	    cmocka_unit_test(test_clocks_of_nodes),
 	    cmocka_unit_test(test_hostile_lines),
 	};
 
