@@ -27,6 +27,9 @@
 #define NAME_AGAIN_MS 60000 /* until it tells, or is of the right cluster */
 #define NAME_TIMEOUT_MS 10000
 #define STATUS_NOT_CONNECTED 595 /* of the node that was asked, to the one concerned */
+#define STATUS_PROXY_FIRST 502	 /* of what stands in front of the API; PVE itself never says so */
+#define STATUS_PROXY_LAST 504
+#define NO_REQUEST "RPCEnvironment init request failed" /* nothing was begun: no /etc/pve there */
 
 struct call {
 	uint32_t magic;
@@ -128,6 +131,23 @@ static void take_status(struct pveport *p, size_t at, const struct httpc_reply *
 		log_warn("pve", "%s has no quorum, asking others first", t->url);
 	if (p->n > 1 && t->no_quorum)
 		move_on(p, at);
+}
+
+/* It may give that answer for ever, and it is none of the cluster's. A node that was asked on
+ * behalf of another one passes on what is wrong with that one. */
+static bool is_unwell(const char *node, const struct httpc_reply *r)
+{
+	const char *body = r->body + strspn(r->body, " \t\r\n");
+	bool page = r->status < 400 && *body == '<';
+	bool proxy = r->status >= STATUS_PROXY_FIRST && r->status <= STATUS_PROXY_LAST;
+	return page || proxy || (!node && strstr(r->reason, NO_REQUEST));
+}
+
+static char *unwell_words(const struct pveport *p, size_t at, const struct httpc_reply *r)
+{
+	_cleanup_str_ char *why =
+	    mem_printf("%s answers %d %.200s", p->targets[at].url, r->status, r->reason);
+	return text_oneline(why, 300);
 }
 
 /* The target for the next attempt of a call, or -1 when all were tried. */
@@ -251,6 +271,8 @@ static void on_name(void *arg, const struct httpc_reply *r)
 		t->name_at = clock_now(p->clock) + NAME_AGAIN_MS;
 		return;
 	}
+	if (is_unwell(NULL, r))
+		return;
 	target_answered(p, at);
 	if (r->status != 401)
 		take_status(p, at, r);
@@ -296,6 +318,13 @@ static void not_sent(struct call *k, const struct httpc_reply *r)
 	tell(k, &reply);
 }
 
+/* The call itself was not sent to the one that was to have it. */
+static void turn_away(struct call *k, const char *why)
+{
+	struct httpc_reply none = {.outcome = HTTPC_NOT_SENT, .detail = why};
+	not_sent(k, &none);
+}
+
 static void on_vetted(void *arg, const struct httpc_reply *r)
 {
 	struct call *k = arg;
@@ -307,6 +336,11 @@ static void on_vetted(void *arg, const struct httpc_reply *r)
 		not_sent(k, r); /* the call itself was not */
 		return;
 	}
+	if (is_unwell(NULL, r)) {
+		_cleanup_str_ char *words = unwell_words(p, k->at, r);
+		turn_away(k, words);
+		return;
+	}
 	target_answered(p, k->at);
 	if (r->status != 401)
 		take_status(p, k->at, r);
@@ -316,8 +350,7 @@ static void on_vetted(void *arg, const struct httpc_reply *r)
 	}
 	_cleanup_str_ char *why =
 	    mem_printf("%s belongs to another cluster", p->targets[k->at].url);
-	struct httpc_reply foreign = {.outcome = HTTPC_NOT_SENT, .detail = why};
-	not_sent(k, &foreign);
+	turn_away(k, why);
 }
 
 /* ---- the token ---- */
@@ -369,6 +402,14 @@ static void on_http(void *arg, const struct httpc_reply *r)
 	if (r->outcome == HTTPC_CUT) {
 		target_failed(p, k->at, r->detail);
 		tell(k, &reply);
+		return;
+	}
+	if (is_unwell(k->node, r)) {
+		_cleanup_str_ char *words = unwell_words(p, k->at, r);
+		bool nothing_done = text_eq(k->method, "GET") || strstr(r->reason, NO_REQUEST);
+		target_failed(p, k->at, words);
+		if (!nothing_done || !try_next(k))
+			tell(k, &reply);
 		return;
 	}
 	target_answered(p, k->at);

@@ -93,6 +93,15 @@ static void fail(struct inventory *i, const struct pvereq_result *a)
 				  "cluster.token_file, it is read again by itself");
 	else if (a->reason == PVE_TLS)
 		text = mem_printf("the cluster's certificate is not accepted: %s", a->text);
+	else if (a->reason == PVE_CLUSTER_FS)
+		text = mem_printf("the cluster's file system does not answer on the node that was "
+				  "asked: %s; look at its service pve-cluster",
+		    a->text);
+	else if (a->reason == PVE_PROTOCOL)
+		text = mem_printf("the answer to %s makes no sense: %s; check that "
+				  "cluster.endpoints lead to the API of PVE itself, and not to a "
+				  "page for people",
+		    state_names[i->state], a->text);
 	else if (i->down)
 		text = mem_printf("the cluster cannot be reached: %s; check cluster.endpoints and "
 				  "the network",

@@ -42,6 +42,7 @@ struct tlsserver_shared {
 	atomic_int no_quorum, away; /* it says so; it cannot reach the node: 595 */
 	char node[32];		    /* with a name: /cluster/status says that this node answers */
 	char good_token[64];	    /* when not "", tokens without it get 401 */
+	char unwell[128], page[64]; /* with a status line: the answer to everything */
 	char last_auth[256];
 };
 
@@ -139,6 +140,10 @@ static UNUSED bool answer(SSL *ssl, int fd, struct tlsserver_shared *sh, const c
 {
 	char path[512] = "";
 	sscanf(request, "%*s %511s", path);
+	if (*sh->unwell) {
+		put_reply(ssl, sh->unwell, sh->page, true);
+		return false;
+	}
 	if (strstr(path, "/reason")) {
 		put_reply(ssl, "500 VM is locked (clone)", "{\"data\":null}", true);
 		return false;

@@ -156,6 +156,15 @@ static const struct word words[] = {
     {ENDPOINT_CLONE, 500, "unable to create VM 1001: config file already exists", PVE_REJECTED,
 	PVE_EXISTS, ""},
     {ENDPOINT_CLONE, 500, "cluster not ready - no quorum?", PVE_REJECTED, PVE_NO_QUORUM, ""},
+    /* A node whose cluster file system is down: before a call is begun, and in the midst of it. */
+    {ENDPOINT_CONFIG_PUT, 500,
+	"RPCEnvironment init request failed: Unable to load access control list: Connection "
+	"refused",
+	PVE_REJECTED, PVE_CLUSTER_FS, ""},
+    {ENDPOINT_CONFIG_PUT, 500,
+	"unable to open file '/etc/pve/nodes/pve3/qemu-server/1.conf.tmp.645' - Transport endpoint "
+	"is not connected",
+	PVE_AMBIGUOUS, PVE_CLUSTER_FS, ""},
     /* On a minority node something may have been allocated before this text. */
     {ENDPOINT_CONFIG_PUT, 500,
 	"unable to open file '/etc/pve/nodes/pve3/qemu-server/1.conf.tmp.645' - Permission denied",
