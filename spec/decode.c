@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "keyhint.h"
 #include "nodeval.h"
 
-#define CANDIDATES_MAX 128
 #define LEAVE_UNUSED_MAX 256
 
 struct decoder {
@@ -34,28 +34,27 @@ static struct diag *complain(
 	return f;
 }
 
-static void unknown_key(struct decoder *d, const char *path, const char *key, struct mark mark,
-    const char *const *known, size_t n)
+static void unknown_key(
+    struct decoder *d, const char *path, const char *key, struct mark mark, char *hint)
 {
+	_cleanup_str_ char *text = hint;
 	struct diag *f = complain(
 	    d, DIAG_UNKNOWN_KEY, mark, "%s has no key %s", *path ? path : "the document", key);
-	if (diags_is_full(d->diags))
-		return;
-	const char *near = text_nearest(key, known, n);
-	if (near) {
-		diag_hint(f, "did you mean %s?", near);
-		return;
-	}
-	struct strs l = {0};
-	for (size_t i = 0; i < n; i++)
-		strs_add(&l, known[i]);
-	_cleanup_str_ char *all = strs_join(&l, ", ");
-	strs_fini(&l);
-	diag_hint(f, "possible: %s", all);
+	if (text)
+		diag_hint(f, "%s", text);
+}
+
+/* Of the frame around spec. */
+static void unknown_frame_key(struct decoder *d, const char *path, const char *key,
+    struct mark mark, const char *const *known, size_t n)
+{
+	bool full = diags_is_full(d->diags); /* nobody would see the hint */
+	unknown_key(d, path, key, mark, full ? NULL : keyhint_of_frame(key, known, n));
 }
 
 /* A block of keys, or a finding. */
-static bool is_block(struct decoder *d, const char *path, struct mark key, const struct ynode *n)
+static bool is_block(struct decoder *d, const char *path, struct mark key, const struct ynode *n,
+    char *(*example)(const struct attr_block *b), const struct attr_block *b)
 {
 	if (n->kind == YNODE_MAP)
 		return true;
@@ -66,7 +65,13 @@ static bool is_block(struct decoder *d, const char *path, struct mark key, const
 	}
 	struct diag *f =
 	    complain(d, DIAG_WRONG_TYPE, n->mark, "%s: wants a block of keys and values", path);
-	diag_hint(f, "put each key into a line of its own, indented below %s", path);
+	if (!example) {
+		diag_hint(f, "put each key into a line of its own, indented below %s", path);
+		return false;
+	}
+	const char *dot = strrchr(path, '.');
+	_cleanup_str_ char *text = example(b);
+	diag_hint(f, "such as %s: %s", dot ? dot + 1 : path, text);
 	return false;
 }
 
@@ -77,23 +82,6 @@ struct place {
 	const char *slot;  /* or NULL */
 	const char *path;  /* for people: "network.net0" */
 };
-
-/* Keys that the table knows in a block, sub-blocks included. */
-static size_t known_keys(const char *block, const char **ret, size_t max)
-{
-	size_t n = 0;
-	const struct attr_block *blocks;
-	size_t n_blocks = schema_blocks(&blocks);
-	for (int id = 0; id < ATTR_ID__MAX && n < max; id++) {
-		const struct attr *a = schema_attr((enum attr_id)id);
-		if (schema_is_in(a, block))
-			ret[n++] = schema_key(a);
-	}
-	for (size_t i = 0; i < n_blocks && n < max; i++)
-		if (schema_block_is_in(&blocks[i], block, NULL))
-			ret[n++] = blocks[i].path + (*block ? strlen(block) + 1 : 0);
-	return n;
-}
 
 /* "network.*" is written as the key network. */
 static const struct attr_block *find_sub_block(const char *block, const char *key)
@@ -106,37 +94,6 @@ static const struct attr_block *find_sub_block(const char *block, const char *ke
 		return b;
 	_cleanup_str_ char *starred = mem_printf("%s.*", path);
 	return schema_block(starred);
-}
-
-static void unknown_attr(
-    struct decoder *d, const struct place *at, const char *key, struct mark mark)
-{
-	if (diags_is_full(d->diags)) {
-		complain(d, DIAG_UNKNOWN_KEY, mark, "%s has no key %s", at->path, key);
-		return;
-	}
-	const char *known[CANDIDATES_MAX];
-	char *cut[CANDIDATES_MAX] = {0};
-	size_t n = known_keys(at->block, known, ARRAY_LEN(known));
-	for (size_t i = 0; i < n; i++)
-		if (text_ends(known[i], ".*"))
-			known[i] = cut[i] = mem_strndup(known[i], strlen(known[i]) - 2);
-	const char *elsewhere = NULL;
-	bool near = text_nearest(key, known, n) != NULL;
-	for (int id = 0; id < ATTR_ID__MAX && !near; id++) {
-		const struct attr *a = schema_attr((enum attr_id)id);
-		if (strcmp(schema_key(a), key) == 0)
-			elsewhere = a->path;
-	}
-	if (elsewhere) {
-		struct diag *f =
-		    complain(d, DIAG_UNKNOWN_KEY, mark, "%s has no key %s", at->path, key);
-		diag_hint(f, "there is %s: move it there", elsewhere);
-	} else {
-		unknown_key(d, at->path, key, mark, known, n);
-	}
-	for (size_t i = 0; i < n; i++)
-		free(cut[i]);
 }
 
 static void add_leaf(struct decoder *d, struct leaf leaf)
@@ -209,7 +166,8 @@ static void decode_block(
 		else if (a)
 			decode_leaf(d, at, a, map->key_marks[i], map->items[i]);
 		else
-			unknown_attr(d, at, map->keys[i], map->key_marks[i]);
+			unknown_key(d, at->path, map->keys[i], map->key_marks[i],
+			    diags_is_full(d->diags) ? NULL : keyhint_of(at->block, map->keys[i]));
 	}
 	find_missing(d, at, mark, map);
 }
@@ -242,7 +200,7 @@ static void decode_slots(
 			continue;
 		}
 		char *path = mem_printf("%s.%s", key, slot);
-		if (is_block(d, path, mark, map->items[i])) {
+		if (is_block(d, path, mark, map->items[i], keyhint_example, b)) {
 			struct place at = {b->path, slot, path};
 			decode_block(d, &at, mark, map->items[i]);
 			if (b->slot_format == FMT_CDROM_SLOT)
@@ -261,10 +219,12 @@ static void decode_sub(struct decoder *d, const struct place *at, const struct a
 	const char *key = map->keys[i];
 	_cleanup_str_ char *path =
 	    *at->block ? mem_printf("%s.%s", at->path, key) : mem_strdup(key);
-	if (!is_block(d, path, map->key_marks[i], map->items[i]))
+	bool slots = text_ends(b->path, ".*");
+	if (!is_block(d, path, map->key_marks[i], map->items[i],
+		slots ? keyhint_example_slot : keyhint_example, b))
 		return;
 	struct place in = {b->path, at->slot, path};
-	if (text_ends(b->path, ".*"))
+	if (slots)
 		decode_slots(d, b, path, map->items[i]);
 	else
 		decode_block(d, &in, map->key_marks[i], map->items[i]);
@@ -362,7 +322,7 @@ static void decode_annotations(struct decoder *d, const struct ynode *map)
 		bool adopt = strcmp(key, DECODE_ADOPT) == 0;
 		bool unused = strcmp(key, DECODE_LEAVE_UNUSED) == 0;
 		if (!renamed && !adopt && !unused && text_starts(key, DECODE_GROUP))
-			unknown_key(d, "metadata.annotations", key, map->key_marks[i], ours,
+			unknown_frame_key(d, "metadata.annotations", key, map->key_marks[i], ours,
 			    ARRAY_LEN(ours));
 		else if (renamed && !empty)
 			d->r->renamed_from = decode_text(d, key, FMT_DNS_LABEL, map, i);
@@ -386,10 +346,12 @@ static void decode_metadata(struct decoder *d, struct mark mark, const struct yn
 			d->r->name = decode_text(d, "metadata.name", FMT_DNS_LABEL, map, i);
 			d->r->name_mark = map->items[i]->mark;
 		} else if (strcmp(key, "annotations") == 0) {
-			if (is_block(d, "metadata.annotations", map->key_marks[i], map->items[i]))
+			if (is_block(d, "metadata.annotations", map->key_marks[i], map->items[i],
+				NULL, NULL))
 				decode_annotations(d, map->items[i]);
 		} else {
-			unknown_key(d, "metadata", key, map->key_marks[i], known, ARRAY_LEN(known));
+			unknown_frame_key(
+			    d, "metadata", key, map->key_marks[i], known, ARRAY_LEN(known));
 		}
 	}
 	if (!named) {
@@ -406,6 +368,17 @@ static size_t key_index(const struct ynode *map, const char *key)
 	while (i < map->n && strcmp(map->keys[i], key) != 0)
 		i++;
 	return i;
+}
+
+/* Whether it is ours, or was meant to be. Groups of others have a dot in them, as each kind of
+ * theirs belongs to a domain; so our kind in none is ours. */
+static bool is_meant(const struct ynode *root, const char *version)
+{
+	const struct ynode *kind = ynode_get(root, "kind");
+	if (text_starts(version, DECODE_GROUP) || text_distance(version, DECODE_API_VERSION) <= 2)
+		return true;
+	return kind && kind->kind == YNODE_SCALAR && strcmp(kind->text, DECODE_KIND) == 0 &&
+	       !memchr(version, '.', strcspn(version, "/"));
 }
 
 /* Ours by its apiVersion; findings when it almost is. */
@@ -429,7 +402,7 @@ static enum decode_outcome check_version(struct decoder *d, const struct ynode *
 		return DECODE_BAD;
 	if (strcmp(version, DECODE_API_VERSION) == 0)
 		return DECODE_OK;
-	if (!text_starts(version, DECODE_GROUP) && text_distance(version, DECODE_API_VERSION) > 2)
+	if (!is_meant(root, version))
 		return DECODE_FOREIGN;
 	struct diag *f = complain(
 	    d, DIAG_UNKNOWN_VERSION, root->items[i]->mark, "apiVersion %s is not known", version);
@@ -465,7 +438,8 @@ static const struct ynode *find_part(
 	size_t i = key_index(root, key);
 	if (i < root->n) {
 		*ret_mark = root->key_marks[i];
-		return is_block(d, key, *ret_mark, root->items[i]) ? root->items[i] : NULL;
+		return is_block(d, key, *ret_mark, root->items[i], NULL, NULL) ? root->items[i]
+									       : NULL;
 	}
 	struct diag *f =
 	    complain(d, DIAG_MISSING_KEY, root->mark, "the document lacks the key %s", key);
@@ -489,7 +463,7 @@ static void decode_root(struct decoder *d, const struct ynode *root)
 		while (k < ARRAY_LEN(known) && strcmp(known[k], root->keys[i]) != 0)
 			k++;
 		if (k == ARRAY_LEN(known))
-			unknown_key(d, "", root->keys[i], root->key_marks[i], known, k);
+			unknown_frame_key(d, "", root->keys[i], root->key_marks[i], known, k);
 	}
 }
 
@@ -506,8 +480,7 @@ static char *guess_name(const struct ynode *root)
 static bool is_foreign(const struct ynode *root)
 {
 	const struct ynode *v = ynode_get(root, "apiVersion");
-	return v && v->kind == YNODE_SCALAR && *v->text && !text_starts(v->text, DECODE_GROUP) &&
-	       text_distance(v->text, DECODE_API_VERSION) > 2;
+	return v && v->kind == YNODE_SCALAR && *v->text && !is_meant(root, v->text);
 }
 
 /* A document in which YAML itself went wrong: only its name is of use. */

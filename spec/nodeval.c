@@ -1,7 +1,9 @@
 #include "nodeval.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #define SHOWN_CHARS 60
 
@@ -116,7 +118,51 @@ static int decode_bool(const struct nodeval_place *at, struct value *ret)
 	return wrong_type(at, n, "is not true or false", hint);
 }
 
-static int wrong_number(const struct nodeval_place *at, const char *what)
+/* Sizes: of the row, and of what a person wrote behind a number. */
+static const char size_letters[] = "KMGT";
+
+static char size_of_row(const struct attr *a)
+{
+	return strstr(a->brief, "GiB") ? 'G' : strstr(a->brief, "MiB") ? 'M' : '\0';
+}
+
+/* "4G" of a row in MiB is 4096. */
+static int size_in(char unit, const char *text, int64_t *ret)
+{
+	char *rest = NULL;
+	long long v = strtoll(text, &rest, 10);
+	rest += *rest == ' ';
+	const char *letter = *rest ? strchr(size_letters, *rest & ~0x20) : NULL;
+	bool known = letter && (!rest[1] || strcasecmp(rest + 1, "b") == 0 ||
+				   strcasecmp(rest + 1, "ib") == 0);
+	if (!unit || !known)
+		return -1;
+	for (const char *at = strchr(size_letters, unit); at < letter; at++)
+		v = v < INT32_MAX ? v * 1024 : v;
+	for (const char *at = strchr(size_letters, unit); at > letter; at--) {
+		if (v % 1024)
+			return -1;
+		v /= 1024;
+	}
+	if (v <= 0 || v >= INT32_MAX)
+		return -1;
+	*ret = v;
+	return 0;
+}
+
+static void hint_at_number(const struct attr *a, const char *text, struct diag *d)
+{
+	char unit = size_of_row(a);
+	int64_t v;
+	if (size_in(unit, text, &v) == 0)
+		diag_hint(d, "write the number of %ciB alone: %" PRId64, unit, v);
+	else if (unit)
+		diag_hint(d, "write the number of %ciB alone, without a unit", unit);
+	else
+		diag_hint(d, "write the number alone, without a unit");
+}
+
+static int wrong_number(const struct attr *a, const struct nodeval_place *at, const char *what)
 {
 	const struct ynode *n = at->node;
 	struct diag *d = complain(at, DIAG_WRONG_TYPE, n, what);
@@ -124,9 +170,11 @@ static int wrong_number(const struct nodeval_place *at, const char *what)
 	if (!n->plain && is_decimal(n->text, true))
 		diag_hint(d, "leave the quotes out: %s", n->text);
 	else if (digits > 0 && digits < 15 && n->text[digits] && !looks_numeric(n->text))
-		diag_hint(d, "write the number alone, without a unit");
+		hint_at_number(a, n->text, d);
 	else if (n->plain && is_decimal(n->text, true))
 		diag_hint(d, "write it without a fraction");
+	else if (digits == 0 && !looks_numeric(n->text))
+		diag_hint(d, "write a number such as %s", a->example);
 	else
 		diag_hint(d, "write plain decimal digits: no exponent, no zeros in front");
 	return -1;
@@ -136,7 +184,7 @@ static int decode_int(const struct attr *a, const struct nodeval_place *at, stru
 {
 	const struct ynode *n = at->node;
 	if (!n->plain || !is_decimal(n->text, false))
-		return wrong_number(at, "is not a whole number");
+		return wrong_number(a, at, "is not a whole number");
 	*ret = (struct value){.type = VALUE_INT};
 	if (text_to_int(n->text, INT64_MIN, INT64_MAX, &ret->i) == 0)
 		return 0;
@@ -148,12 +196,12 @@ static int decode_int(const struct attr *a, const struct nodeval_place *at, stru
 	return -1;
 }
 
-static int decode_num(const struct nodeval_place *at, struct value *ret)
+static int decode_num(const struct attr *a, const struct nodeval_place *at, struct value *ret)
 {
 	const struct ynode *n = at->node;
 	struct value v = {.type = VALUE_NUM};
 	if (!n->plain || !is_decimal(n->text, true) || text_to_num(n->text, &v.n) != 0)
-		return wrong_number(at, "is not a number");
+		return wrong_number(a, at, "is not a number");
 	*ret = v;
 	return 0;
 }
@@ -360,7 +408,7 @@ static int decode_scalar(const struct attr *a, const struct nodeval_place *at, s
 	case ATTR_INT:
 		return decode_int(a, at, ret);
 	case ATTR_NUM:
-		return decode_num(at, ret);
+		return decode_num(a, at, ret);
 	case ATTR_STR:
 	case ATTR_TIME:
 		if (check_is_text(at, at->node) != 0)

@@ -58,7 +58,8 @@ struct sheet *sheet_new(const struct bundle_file *f)
 	if (f->skipped) {
 		struct diag *d = diags_add(&s->found, DIAG_UNREADABLE, f->path, (struct mark){0},
 		    "the file could not be read: %s", f->skipped);
-		diag_hint(d, "until it can be read, nothing is released or destroyed");
+		diag_hint(d, "mend it, or move it out of the watched folder; until then nothing is "
+			     "released or destroyed");
 		s->lost = true;
 		s->skipped = mem_strdup(f->skipped);
 		return s;

@@ -451,13 +451,23 @@ static const char *syntax_hint(const char *problem)
 	return "check the indentation and the quotes around here";
 }
 
-static void on_syntax_error(struct parse *p, const yaml_parser_t *parser)
+static void on_syntax_error(
+    struct parse *p, const yaml_parser_t *parser, const char *text, size_t len)
 {
 	const char *problem = parser->problem ? parser->problem : "cannot be read";
 	struct mark m = mark_of(&parser->problem_mark, NULL);
 	if (parser->error == YAML_READER_ERROR || parser->error == YAML_MEMORY_ERROR)
 		m = p->last;
 	spoil(p);
+	unsigned conflict = ytext_conflict(text, len);
+	if (conflict) {
+		struct diag *d = diags_add(p->diags, DIAG_SYNTAX, p->file,
+		    (struct mark){.line = conflict, .col = 1},
+		    "here begins a merge conflict that nobody resolved");
+		diag_hint(d, "choose what is to be, and remove the lines of <<<<<<<, ======= and "
+			     ">>>>>>>");
+		return;
+	}
 	struct diag *d = diags_add(p->diags, DIAG_SYNTAX, p->file, m, "not YAML: %s%s%s", problem,
 	    parser->context ? " " : "", parser->context ? parser->context : "");
 	diag_hint(d, "%s", syntax_hint(problem));
@@ -474,7 +484,7 @@ static void run(struct parse *p, const char *text, size_t len)
 	for (int rc = 0; rc == 0;) {
 		yaml_event_t e;
 		if (!yaml_parser_parse(&parser, &e)) {
-			on_syntax_error(p, &parser);
+			on_syntax_error(p, &parser, text, len);
 			p->y->broken = true;
 			break;
 		}

@@ -85,3 +85,18 @@ int ytext_check(const char *file, const char *text, size_t len, struct diags *di
 	}
 	return 0;
 }
+
+unsigned ytext_conflict(const char *text, size_t len)
+{
+	static const char begin[] = "<<<<<<< ";
+	unsigned line = 1;
+	for (const char *p = text, *end = text + len; p < end; line++) {
+		if ((size_t)(end - p) >= strlen(begin) && memcmp(p, begin, strlen(begin)) == 0)
+			return line;
+		const char *next = memchr(p, '\n', (size_t)(end - p));
+		if (!next)
+			break;
+		p = next + 1;
+	}
+	return 0;
+}

@@ -15,5 +15,7 @@
 
 /* -1 with one finding at the first byte, character or line that does not belong there. */
 int ytext_check(const char *file, const char *text, size_t len, struct diags *diags) MUST_CHECK;
+/* The line in which git began a conflict that nobody resolved, 0: none. */
+unsigned ytext_conflict(const char *text, size_t len);
 
 #endif

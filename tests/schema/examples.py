@@ -20,6 +20,7 @@ except ImportError:
 NO_YAML = {
     "binary", "deep", "escape-sequence", "latin1", "nul-byte", "utf16", "yaml-colon",
     "yaml-indentation", "yaml-open-bracket", "yaml-open-quote", "yaml-tab", "list-as-key",
+    "merge-conflict",
 }
 
 # Bad examples that JSON Schema cannot tell from good ones, and why.

@@ -158,6 +158,77 @@ static void every_example_is_good_yaml(void **state)
 	}
 }
 
+/* The only finding of a manifest with this line in its spec. */
+static void expect_hint(const char *line, const char *hint)
+{
+	struct diags diags = {0};
+	struct ydoc *y = NULL;
+	struct resource *r = NULL;
+	_cleanup_str_ char *name = NULL, *text = mem_printf("%s  %s\n", HEAD, line);
+	assert_int_equal(ydoc_parse("f.yaml", text, strlen(text), NULL, &diags, &y), 0);
+	assert_int_equal(decode_doc("f.yaml", y, 0, &diags, &r, &name), DECODE_BAD);
+	assert_int_equal(diags.n, 1);
+	assert_string_equal(diags.v[0].hint, hint);
+	ydoc_free(&y);
+	diags_fini(&diags);
+}
+
+static void hints_at_numbers(void **state)
+{
+	(void)state;
+	expect_hint("memory: { size: 4G }", "write the number of MiB alone: 4096");
+	expect_hint("memory: { size: 4 GiB }", "write the number of MiB alone: 4096");
+	expect_hint("memory: { size: 2048 mb }", "write the number of MiB alone: 2048");
+	expect_hint("memory: { size: 1t }", "write the number of MiB alone: 1048576");
+	expect_hint("memory: { size: 1000K }", "write the number of MiB alone, without a unit");
+	expect_hint("memory: { size: 4 GiBs }", "write the number of MiB alone, without a unit");
+	expect_hint(
+	    "memory: { size: 99999999999T }", "write the number of MiB alone, without a unit");
+	expect_hint("disk: { scsi0: { size_gb: 20G } }", "write the number of GiB alone: 20");
+	expect_hint("disk: { scsi0: { size_gb: 20480M } }", "write the number of GiB alone: 20");
+	expect_hint(
+	    "disk: { scsi0: { size_gb: 512M } }", "write the number of GiB alone, without a unit");
+	expect_hint("cpu: { cores: 4 cores }", "write the number alone, without a unit");
+	expect_hint("cpu: { cores: many }", "write a number such as 4");
+}
+
+static void hints_at_blocks(void **state)
+{
+	(void)state;
+	expect_hint("memory: 4096", "such as memory: { size: 8192 }");
+	expect_hint("network: [{ bridge: vmbr0 }]", "such as network: { net0: { bridge: vmbr0 } }");
+	expect_hint("network: { net0: virtio }", "such as net0: { bridge: vmbr0 }");
+}
+
+/* Somebody else's kind of the same name belongs to a domain; without one it was meant for us. */
+static void whose_kind(void **state)
+{
+	static const struct {
+		const char *version;
+		enum decode_outcome want;
+	} rows[] = {
+	    {"vms.example.org/v1", DECODE_FOREIGN},
+	    {"v1", DECODE_BAD},
+	    {"ramet/v1", DECODE_BAD},
+	    {"ramet.dev/v2", DECODE_BAD},
+	};
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct diags diags = {0};
+		struct ydoc *y = NULL;
+		struct resource *r = NULL;
+		_cleanup_str_ char *name = NULL,
+				   *text = mem_printf("apiVersion: %s\nkind: ClonedVM\n"
+						      "metadata: { name: a }\n",
+				       rows[i].version);
+		assert_int_equal(ydoc_parse("f.yaml", text, strlen(text), NULL, &diags, &y), 0);
+		assert_int_equal(decode_doc("f.yaml", y, 0, &diags, &r, &name), rows[i].want);
+		assert_int_equal(diags.n, rows[i].want == DECODE_BAD ? 1 : 0);
+		ydoc_free(&y);
+		diags_fini(&diags);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -167,6 +238,9 @@ int main(void)
 	    cmocka_unit_test(numbers_as_words),
 	    cmocka_unit_test(hash_is_of_the_meaning),
 	    cmocka_unit_test(every_example_is_good_yaml),
+	    cmocka_unit_test(hints_at_numbers),
+	    cmocka_unit_test(hints_at_blocks),
+	    cmocka_unit_test(whose_kind),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
