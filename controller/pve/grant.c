@@ -4,6 +4,18 @@
 #include <string.h>
 
 #define WORDS_MAX 64
+#define LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+
+/* It goes into a command for root on a node: nothing that a shell would understand. */
+static bool is_made_of(const char *s, const char *chars)
+{
+	return *s && !s[strspn(s, chars)];
+}
+
+static bool is_path(const char *s)
+{
+	return *s == '/' && is_made_of(s, LETTERS "0123456789/._-");
+}
 
 /* "Permission check failed (/vms/1204, VM.Config.Disk|VM.Config.CDROM)", within whatever text. */
 static int from_text(const char *text, struct strs *ret_privileges, char **ret_path)
@@ -18,11 +30,13 @@ static int from_text(const char *text, struct strs *ret_privileges, char **ret_p
 	const char *privs = comma + 2;
 	/* "Sys.Modify for modifying tag 'x'": the privilege ends at the blank. */
 	_cleanup_str_ char *all = mem_strndup(privs, strcspn(privs, ") "));
+	_cleanup_str_ char *on = mem_strndup(path, (size_t)(comma - path));
 	struct strs words = {0};
-	if (!*all || text_split(all, "|,", true, WORDS_MAX, &words) < 0)
+	if (!is_path(on) || !is_made_of(all, LETTERS ".|,") ||
+	    text_split(all, "|,", true, WORDS_MAX, &words) < 0)
 		return -1;
 	*ret_privileges = words;
-	*ret_path = mem_strndup(path, (size_t)(comma - path));
+	*ret_path = TAKE(on);
 	return 0;
 }
 

@@ -51,6 +51,14 @@ static void by_the_call(void **state)
 	strs_add(&leaves, "VM.Config.CPU");
 	strs_add(&leaves, "VM.Config.Memory");
 	assert_lack(&config, bare, "VM.Config.CPU VM.Config.Memory", "/vms/1204");
+	/* It becomes a command for root: what is no path or no privilege of PVE's counts for none.
+	 */
+	assert_lack(&config, "Permission check failed (/vms/1;reboot, VM.Config.CPU)",
+	    "VM.Config.CPU VM.Config.Memory", "/vms/1204");
+	assert_lack(&config, "Permission check failed (/vms/$(reboot), VM.Config.CPU)",
+	    "VM.Config.CPU VM.Config.Memory", "/vms/1204");
+	assert_lack(&config, "Permission check failed (/vms/1204, VM.Config.CPU;reboot)",
+	    "VM.Config.CPU VM.Config.Memory", "/vms/1204");
 	assert_lack(&(struct grant_call){.endpoint = ENDPOINT_CLONE, .vmid = 9000, .newid = 1204},
 	    bare, "VM.Allocate", "/vms/1204");
 	assert_lack(&(struct grant_call){.endpoint = ENDPOINT_START, .vmid = 1204}, bare,
