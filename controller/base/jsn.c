@@ -343,13 +343,42 @@ static void print_pretty(struct buf *out, const struct jsn *j, unsigned level)
 	buf_addf(out, "\n%*s%c", 2 * (int)level, "", object ? '}' : ']');
 }
 
+/* Bytes at the start that need no escape, as nearly all do. */
+static size_t plain_len(const char *s)
+{
+	size_t n = 0;
+	while (s[n] && (unsigned char)s[n] < 0x7F)
+		n++;
+	return n;
+}
+
+/* json-c escapes what JSON demands. Other characters that a terminal would obey, or that turn the
+ * direction of a text, are all below U+10000, and stand in no JSON but inside its strings. */
+static char *escape_hidden(const char *json, size_t len)
+{
+	_cleanup_buf_ struct buf out;
+	size_t step;
+	buf_init(&out, SIZE_MAX / 2); /* what is printed is already in memory */
+	for (size_t i = 0; i < len; i += step) {
+		step = plain_len(json + i);
+		int32_t cp = step ? ' ' : text_codepoint(json + i, len - i, &step);
+		if (cp < 0 || text_codepoint_is_printable(cp))
+			buf_add(&out, json + i, step);
+		else
+			buf_addf(&out, "\\u%04x", (unsigned)cp);
+	}
+	return buf_take(&out);
+}
+
 char *jsn_print(const struct jsn *j, bool pretty)
 {
-	if (!pretty)
-		return mem_strdup(json_object_to_json_string_ext(obj_of(j), PRINT_FLAGS));
+	if (!pretty) {
+		const char *flat = json_object_to_json_string_ext(obj_of(j), PRINT_FLAGS);
+		return escape_hidden(flat, strlen(flat));
+	}
 	_cleanup_buf_ struct buf out;
-	buf_init(&out, SIZE_MAX / 2); /* what is printed is already in memory */
+	buf_init(&out, SIZE_MAX / 2);
 	print_pretty(&out, j, 0);
 	buf_addc(&out, '\n');
-	return buf_take(&out);
+	return escape_hidden(buf_str(&out), out.len);
 }

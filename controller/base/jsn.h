@@ -82,7 +82,8 @@ void jsn_push_str(struct jsn *arr, const char *s);
 /* Same values; the order of members does not count. */
 bool jsn_eq(const struct jsn *a, const struct jsn *b);
 
-/* Members in the order they were put. pretty = two blanks a level and a final line end. */
+/* Members in the order they were put. pretty = two blanks a level and a final line end. Fit for a
+ * terminal: control characters and marks of direction are escaped. */
 char *jsn_print(const struct jsn *j, bool pretty);
 
 #endif

@@ -236,6 +236,23 @@ static void prints_hostile_bytes_as_json(void **state UNUSED)
 	assert_true(jsn_eq(j, back));
 }
 
+/* Marks of direction and the terminal's own characters, as escapes: the same text for programs, and
+ * nothing but itself for who looks at it. */
+static void prints_nothing_hidden(void **state UNUSED)
+{
+	static const char plain[] = "{\"a\\u202e\":\"\\u009b1m\\u007f\xC3\xA4\\u2066\"}";
+	_cleanup_jsn_ struct jsn *j = jsn_new_object();
+	jsn_put_str(j, "a\xE2\x80\xAE",
+	    "\xC2\x9B"
+	    "1m\x7F\xC3\xA4\xE2\x81\xA6");
+	_cleanup_str_ char *flat = jsn_print(j, false);
+	assert_string_equal(flat, plain);
+	_cleanup_str_ char *pretty = jsn_print(j, true);
+	assert_string_equal(pretty, "{\n  \"a\\u202e\": \"\\u009b1m\\u007f\xC3\xA4\\u2066\"\n}\n");
+	_cleanup_jsn_ struct jsn *back = parsed(flat);
+	assert_true(jsn_eq(j, back));
+}
+
 static void copies_are_independent(void **state UNUSED)
 {
 	_cleanup_jsn_ struct jsn *j = parsed("{\"d\":1.50,\"o\":{\"x\":[1]}}");
@@ -265,6 +282,7 @@ int main(void)
 	    cmocka_unit_test(iterates_in_order),
 	    cmocka_unit_test(prints),
 	    cmocka_unit_test(prints_hostile_bytes_as_json),
+	    cmocka_unit_test(prints_nothing_hidden),
 	    cmocka_unit_test(copies_are_independent),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

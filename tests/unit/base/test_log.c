@@ -95,6 +95,14 @@ static void foreign_text_cannot_forge(void **state UNUSED)
 	    last, "info  vm a\\nb: x\\r\\ninfo  y\\t\\x1b[2J\\x7f\\u009b\\u202e\\xff");
 }
 
+static void nor_in_json(void **state UNUSED)
+{
+	log_setup(LOG_INFO, true);
+	log_info(NULL, "x\n\x1b[2J\x7f\xC2\x9B\xE2\x80\xAE");
+	assert_string_equal(last, "{\"level\":\"info\",\"msg\":\"x\\n\\u001b[2J\\u007f"
+				  "\\u009b\\u202e\"}");
+}
+
 static void masks(void **state UNUSED)
 {
 	log_mask("abc"); /* too short */
@@ -213,6 +221,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(levels, setup, teardown),
 	    cmocka_unit_test_setup_teardown(json_lines, setup, teardown),
 	    cmocka_unit_test_setup_teardown(foreign_text_cannot_forge, setup, teardown),
+	    cmocka_unit_test_setup_teardown(nor_in_json, setup, teardown),
 	    cmocka_unit_test_setup_teardown(lines_are_bounded, setup, teardown),
 	    cmocka_unit_test_setup_teardown(color_is_around_the_level, setup, teardown),
 	    cmocka_unit_test_setup_teardown(standard_error_and_errno, setup, teardown),
