@@ -46,46 +46,81 @@ static int refuse(const char *path, struct err **err)
 	return err_set(err, ERR_INTERNAL, "%s is no path of a report", path);
 }
 
+/* The folder that a file of the report stands in, and its name there; -1 with errno. Never through
+ * a link: whoever else may write into the report would say with it where we write. */
+static int open_folder(
+    const struct file_outdir *f, const char *path, bool make, const char **ret_name)
+{
+	int fd = fcntl(f->dirfd, F_DUPFD_CLOEXEC, 3);
+
+	for (const char *slash; fd >= 0 && (slash = strchr(path, '/')); path = slash + 1) {
+		_cleanup_str_ char *part = mem_strndup(path, (size_t)(slash - path));
+		int above = fd;
+
+		if (make && mkdirat(above, part, 0755) < 0 && errno != EEXIST)
+			fd = -1;
+		else
+			fd = openat(above, part, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		int e = errno;
+		close(above);
+		errno = e;
+	}
+	*ret_name = path;
+	return fd;
+}
+
 static int dir_write(
     struct outdir *o, const char *path, const char *data, size_t len, struct err **err)
 {
-	struct file_outdir *f = file_outdir(o);
-	_cleanup_str_ char *dir = mem_strdup(path);
+	const char *name;
 
 	if (!path_ok(path))
 		return refuse(path, err);
-	for (char *p = dir; (p = strchr(p, '/')); *p++ = '/') {
-		*p = '\0';
-		if (mkdirat(f->dirfd, dir, 0755) < 0 && errno != EEXIST)
-			return err_set(err, ERR_IO, "cannot make %s: %s", dir, strerror(errno));
-	}
-	return store_write_atomic(f->dirfd, path, data, len, err);
+	int fd = open_folder(file_outdir(o), path, true, &name);
+	if (fd < 0)
+		return err_set(
+		    err, ERR_IO, "cannot open the folder of %s: %s", path, strerror(errno));
+	int rc = store_write_atomic(fd, name, data, len, err);
+	close(fd);
+	return rc;
 }
 
 static int dir_remove(struct outdir *o, const char *path, struct err **err)
 {
-	struct file_outdir *f = file_outdir(o);
+	const char *name;
 
 	if (!path_ok(path))
 		return refuse(path, err);
-	if (unlinkat(f->dirfd, path, 0) < 0 && errno != ENOENT)
-		return err_set(err, ERR_IO, "cannot remove %s: %s", path, strerror(errno));
-	return 0;
+	int fd = open_folder(file_outdir(o), path, false, &name);
+	int rc = fd < 0 ? -1 : unlinkat(fd, name, 0);
+	if (rc < 0 && errno != ENOENT)
+		err_set(err, ERR_IO, "cannot remove %s: %s", path, strerror(errno));
+	else
+		rc = 0;
+	if (fd >= 0)
+		close(fd);
+	return rc;
 }
 
 static int dir_read(
     struct outdir *o, const char *path, char **ret, size_t *ret_len, struct err **err)
 {
-	struct file_outdir *f = file_outdir(o);
+	const char *name;
 
 	if (!path_ok(path))
 		return refuse(path, err);
-	return store_read_file(f->dirfd, path, FILE_MAX, ret, ret_len, err);
+	int fd = open_folder(file_outdir(o), path, false, &name);
+	if (fd < 0)
+		return err_set(err, errno == ENOENT ? ERR_NOTFOUND : ERR_IO,
+		    "cannot open the folder of %s: %s", path, strerror(errno));
+	int rc = store_read_file(fd, name, FILE_MAX, ret, ret_len, err);
+	close(fd);
+	return rc;
 }
 
 static int list_in(int dirfd, const char *sub, struct strs *ret, struct err **err)
 {
-	int fd = openat(dirfd, sub ? sub : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int fd = openat(dirfd, sub ? sub : ".", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	DIR *d = fd < 0 ? NULL : fdopendir(fd);
 	struct dirent *e;
 

@@ -114,7 +114,8 @@ int store_read_file(
     int dirfd, const char *name, size_t max, char **ret, size_t *ret_len, struct err **err)
 {
 	_cleanup_buf_ struct buf b = {0};
-	int fd = openat(dirfd, name, O_RDONLY | O_CLOEXEC);
+	/* No link, and nothing that waits for a writer. */
+	int fd = openat(dirfd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	char chunk[16384];
 	ssize_t n;
 
@@ -161,7 +162,7 @@ static int open_journal(struct file_store *f, struct err **err)
 {
 	int make = f->made ? 0 : O_CREAT;
 
-	f->fd = openat(f->dirfd, JOURNAL, O_RDWR | make | O_APPEND | O_CLOEXEC, 0600);
+	f->fd = openat(f->dirfd, JOURNAL, O_RDWR | make | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (f->fd < 0 && errno == ENOENT && f->made) {
 		err_set(err, ERR_IO, "the journal in %s was removed by somebody else", f->dir);
 		return err_hint(err, "leave the state directory to ramet");

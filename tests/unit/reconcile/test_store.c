@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -185,6 +186,34 @@ static void test_outdir(void **state)
 	outdir_close(&o);
 }
 
+/* Whoever else may write into the report leads us nowhere with a link. */
+static void test_outdir_links(void **state)
+{
+	struct place *p = *state;
+	_cleanup_str_ char *dir = mem_printf("%s/out", p->dir), *away = mem_printf("%s/x", p->dir);
+	_cleanup_str_ char *vms = mem_printf("%s/vms", dir), *page = mem_printf("%s/DRIFT.md", dir);
+	_cleanup_str_ char *lost = mem_printf("%s/web.yaml", away), *data = NULL;
+	struct outdir *o = NULL;
+	size_t len;
+
+	assert_int_equal(outdir_open(dir, true, &o, NULL), 0);
+	assert_int_equal(mkdir(away, 0700), 0);
+	assert_int_equal(symlink(away, vms), 0);
+	assert_int_equal(o->ops->write(o, "vms/web.yaml", "bc", 2, NULL), -1);
+	assert_int_equal(access(lost, F_OK), -1);
+	assert_int_equal(close(open(lost, O_CREAT | O_WRONLY, 0600)), 0);
+	assert_int_equal(o->ops->read(o, "vms/web.yaml", &data, &len, NULL), -1);
+	assert_int_equal(o->ops->remove(o, "vms/web.yaml", NULL), -1);
+	assert_int_equal(access(lost, F_OK), 0);
+	assert_int_equal(symlink(lost, page), 0);
+	assert_int_equal(o->ops->read(o, "DRIFT.md", &data, &len, NULL), -1);
+	/* What is written takes the place of a link. */
+	assert_int_equal(o->ops->write(o, "DRIFT.md", "a", 1, NULL), 0);
+	assert_int_equal(o->ops->read(o, "DRIFT.md", &data, &len, NULL), 0);
+	assert_string_equal(data, "a");
+	outdir_close(&o);
+}
+
 #define RACERS 8
 #define ROUNDS 40
 #define LOST 0x80000000u
@@ -333,6 +362,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(test_second_process_is_told, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_missing_directories_are_made, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_outdir, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_outdir_links, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
