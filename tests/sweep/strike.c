@@ -8,6 +8,7 @@
 #define STOP_MS 300000 /* until somebody looks at a task that hangs */
 #define REBORN_MS 5000
 #define LATE_MS 180000
+#define END_MS 10000 /* after SIGTERM */
 
 static const struct {
 	const char *word, *touches;
@@ -199,6 +200,7 @@ static void in_cluster(struct trial *t, const char *what, const char *where)
 	    {FAULT_RESET_BEFORE, SIM_FAULT_RESET_BEFORE, 0, NULL},
 	    {FAULT_RESET_AFTER, SIM_FAULT_RESET_AFTER, 0, NULL},
 	    {FAULT_TIMEOUT, SIM_FAULT_DELAY_ANSWER, 0, NULL},
+	    {FAULT_TERM_HUNG, SIM_FAULT_DELAY_ANSWER, 0, NULL},
 	    {FAULT_LATE, SIM_FAULT_DELAY, 0, NULL},
 	    {FAULT_UNAUTHORIZED, SIM_FAULT_UNAUTHORIZED, 401, NULL},
 	    {FAULT_FORBIDDEN, SIM_FAULT_FORBIDDEN, 403, NULL},
@@ -224,6 +226,32 @@ static void in_cluster(struct trial *t, const char *what, const char *where)
 		if (kinds[i].fault == t->fault)
 			sim_fault_add(t->w->sim, &f);
 	}
+}
+
+static void on_ended(void *arg)
+{
+	struct trial *t = arg;
+
+	t->ended_at = clock_now(t->w->clock);
+}
+
+static void ask_to_end(struct trial *t)
+{
+	t->asked_at = clock_now(t->w->clock);
+	controller_stop(t->w->controller, on_ended, t);
+}
+
+/* The process is gone once its controller has said that it has stopped. */
+static void await_end(struct trial *t)
+{
+	int64_t now = clock_now(t->w->clock);
+
+	if (!t->asked_at || (!t->ended_at && now - t->asked_at <= END_MS))
+		return;
+	if (!t->ended_at || t->ended_at - t->asked_at > END_MS)
+		world_violation(t->w, "asked to end, it goes on for more than 10 s");
+	t->asked_at = 0;
+	world_kill(t->w);
 }
 
 /* What is lost when the process dies of it. */
@@ -252,6 +280,10 @@ static enum fate fate_of(struct trial *t, enum touch kind, const char *what, con
 		return fates[i].fate;
 	}
 	if (people(t))
+		return FATE_NORMAL;
+	if (t->fault == FAULT_TERM || t->fault == FAULT_TERM_HUNG)
+		ask_to_end(t);
+	if (t->fault == FAULT_TERM)
 		return FATE_NORMAL;
 	if (t->fault == FAULT_NO_QUORUM)
 		quorum(t, false);
@@ -397,6 +429,7 @@ void strike_over(struct trial *t)
 	int64_t since = clock_now(t->w->clock) - t->struck_at;
 	_cleanup_err_ struct err *e = NULL;
 
+	await_end(t);
 	reborn(t);
 	if (!t->struck)
 		return;

@@ -73,6 +73,8 @@ struct trial {
 	bool lose_power, again; /* and a second time */
 	int64_t struck_at;	/* ms */
 	int64_t reborn_at;	/* 0 = alive */
+	int64_t asked_at;	/* to end; 0 = it is not */
+	int64_t ended_at;	/* when it had; 0 = it has not */
 	int64_t stranger;	/* VMID that a stranger took */
 	int64_t leftover;	/* VMID of one of another attempt */
 	char *stranger_conf;
