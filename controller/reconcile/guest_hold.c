@@ -95,13 +95,15 @@ static void close_step(struct guest *g)
 bool guest_has_step_task(struct guest *g)
 {
 	const struct doing *d = journal_doing(g->env->journal, g->name);
+	bool task = d && d->upid;
 
 	if (!d || g->env->readonly || g->env->stopping)
 		return false;
-	if (d->upid)
-		return true;
-	close_step(g);
-	return false;
+	if (d->boot && d->vmid == g->rec.vmid)
+		guest_recall_restart(g, d);
+	else if (!task)
+		close_step(g);
+	return task;
 }
 
 void guest_resume_step(struct guest *g)

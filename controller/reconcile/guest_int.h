@@ -132,6 +132,10 @@ void guest_note_restart(struct guest *g); /* it is told to */
 bool guest_went_down(struct guest *g, const struct step *s);
 /* The guest that was read went down for a restart of ours, and nobody starts it. */
 bool guest_is_restarting(struct guest *g);
+/* A restart of which the journal knows, and of which it is not known what came of it. */
+void guest_recall_restart(struct guest *g, const struct doing *d);
+/* Before a step. True: one was asked for, nobody answered, and it may still come. */
+bool guest_awaits_restart(struct guest *g, const struct plan *p);
 /* When to look again at a guest that went down; 0 = it did not. */
 int64_t guest_restart_pause(const struct guest *g);
 

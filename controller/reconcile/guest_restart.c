@@ -1,10 +1,16 @@
 #include "guest_int.h"
+#include "log.h"
 
 /*
  * PVE shuts a guest down for a restart and starts it when it is down. It gives up after a while;
  * whoever takes longer, as a guest that installs its updates, then goes down and stays so.
+ *
+ * A call that nobody answered may be carried out later than it is waited for. A second one would
+ * restart the guest once more, so there is none before it could have been: whether it was, the time
+ * tells since when the guest runs. Until then nothing else is begun either.
  */
 
+#define UNANSWERED_MS (OPS_LATE_MS + 240000) /* and the time that the guest has to go down */
 #define RESTART_MS 3600000 /* whoever goes down later was stopped by somebody else */
 #define DOWN_MS 60000	   /* by then PVE has started it itself, if it does */
 #define START_MS 3000	   /* what PVE takes to see that it is down, and to start it */
@@ -28,6 +34,44 @@ bool guest_went_down(struct guest *g, const struct step *s)
 	return true;
 }
 
+void guest_recall_restart(struct guest *g, const struct doing *d)
+{
+	int64_t age = clock_wall(g->env->clock) - d->wall_ms;
+
+	if (g->restart_boot)
+		return;
+	g->restart_down = false;
+	g->restart_at = clock_now(g->env->clock) - (age < 0 ? 0 : age);
+	g->restart_boot = d->boot;
+	g->down_since = -1;
+}
+
+/* It is known what came of it, or nothing can come of it any more. */
+static void restart_ended(struct guest *g)
+{
+	const struct doing *d = journal_doing(g->env->journal, g->name);
+	_cleanup_err_ struct err *e = NULL;
+
+	g->restart_boot = 0;
+	if (d && d->boot && !g->env->readonly && journal_step_end(g->env->journal, g->name, &e) < 0)
+		log_warn(g->name, "%s, ignoring", err_msg(e));
+}
+
+bool guest_awaits_restart(struct guest *g, const struct plan *p)
+{
+	const struct doing *d = journal_doing(g->env->journal, g->name);
+
+	if (!d || !d->boot || d->upid || p->destroy)
+		return false;
+	if (!g->restart_boot || clock_now(g->env->clock) - g->restart_at >= UNANSWERED_MS) {
+		restart_ended(g);
+		return false;
+	}
+	guest_wait(g, REASON_UNCONFIRMED,
+	    "a restart was asked for and not answered: looking whether it comes", LOOK_MS, false);
+	return true;
+}
+
 bool guest_is_restarting(struct guest *g)
 {
 	const struct obs_guest *o = g->turn->has_guest ? &g->turn->guest : NULL;
@@ -38,7 +82,7 @@ bool guest_is_restarting(struct guest *g)
 	if (!g->restart_boot || !o)
 		return false;
 	if (booted || now - g->restart_at > RESTART_MS) {
-		g->restart_boot = 0;
+		restart_ended(g);
 		return false;
 	}
 	if (o->power != OBS_POWER_STOPPED) {

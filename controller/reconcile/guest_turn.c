@@ -157,7 +157,7 @@ static void may_act(struct guest *g, bool new_drift)
 		    g->env->full_read_ms, false);
 		return;
 	}
-	if (guest_is_held(g) || guest_is_vain(g, s))
+	if (guest_is_held(g) || guest_is_vain(g, s) || guest_awaits_restart(g, p))
 		return;
 	if (new_drift && !g->author_asked && inventory_log_known(g->env->inventory)) {
 		/* The log is a moment behind: ask it for the author before the trace is mended. */

@@ -46,6 +46,9 @@ struct doing {
 	uint32_t vmid;
 	char *text; /* the step's, for people */
 	char *upid; /* NULL = no answer yet, or none was seen, or there is no task */
+	/* Of a restart: since when the guest had been running, wall seconds, and when it was asked
+	 * for; 0 = it is another step. */
+	int64_t boot, wall_ms;
 };
 
 /* One VM that we destroyed, or began to. */

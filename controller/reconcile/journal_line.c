@@ -137,6 +137,10 @@ char *journal_line_step(const char *name, const struct doing *d)
 	jsn_put_int(o, "vmid", d->vmid);
 	jsn_put_str(o, "text", d->text);
 	jsn_put_str(o, "upid", d->upid);
+	if (d->boot) {
+		jsn_put_int(o, "boot", d->boot);
+		jsn_put_int(o, "wall_ms", d->wall_ms);
+	}
 	return print_line(o);
 }
 

@@ -19,8 +19,9 @@ static void set_step(struct journal *j, const char *name, const struct doing *d)
 	struct item *it = journal_item_make(j, name);
 
 	journal_clear_step(it);
-	it->doing = (struct doing){
-	    .vmid = d->vmid, .text = mem_strdup(d->text), .upid = mem_strdup(d->upid)};
+	it->doing = *d;
+	it->doing.text = mem_strdup(d->text);
+	it->doing.upid = mem_strdup(d->upid);
 	it->steps = true;
 }
 
@@ -32,7 +33,9 @@ int journal_replay_step(struct journal *j, const struct jsn *o, const char *kind
 	if (strcmp(kind, "step") == 0) {
 		struct doing d = {.vmid = (uint32_t)vmid,
 		    .text = (char *)jsn_get_text(o, "text"),
-		    .upid = (char *)jsn_get_text(o, "upid")};
+		    .upid = (char *)jsn_get_text(o, "upid"),
+		    .boot = jsn_get_int(o, "boot", 0),
+		    .wall_ms = jsn_get_int(o, "wall_ms", 0)};
 
 		if (vmid < 100 || vmid > 999999999 || j->n >= JOURNAL_NAMES_MAX)
 			return -1;

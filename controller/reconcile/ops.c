@@ -61,7 +61,9 @@ void op_finish(struct op *op, enum op_end end, enum pve_reason why, const char *
 		.pool = op->pool ? op->pool : kv_get(&op->params, "poolid")},
 	    .left = op->end.left.n ? &op->end.left : NULL};
 
-	end_step(op);
+	/* Of a restart that nobody answered the guest itself tells what came of it. */
+	if (end != OP_AGAIN || !op->boot || op->upid)
+		end_step(op);
 	op->cb(op->arg, &r);
 }
 
@@ -415,7 +417,10 @@ static bool is_guarded(const struct op *op)
 static void begin_step(struct op *op)
 {
 	_cleanup_err_ struct err *e = NULL;
-	struct doing d = {.vmid = op->vmid, .text = op->text};
+	struct doing d = {.vmid = op->vmid,
+	    .text = op->text,
+	    .boot = op->boot,
+	    .wall_ms = clock_wall(op->env.clock)};
 
 	if (journal_step(op->env.journal, op->name, &d, &e) < 0) {
 		op_unwritable(op, e);
@@ -505,6 +510,7 @@ struct op *op_start(const struct op_env *env, const struct op_job *job, op_cb cb
 		return op;
 	}
 	op->check_quorum = job->step->allocates;
+	op->boot = job->step->kind == STEP_REBOOT ? job->guest->started_s : 0;
 	op->text = mem_strdup(job->step->text);
 	op->end.uuid = mem_strdup(job->guest->uuid);
 	op->end.nonce = nonce_of(job->guest);

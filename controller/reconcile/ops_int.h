@@ -49,6 +49,7 @@ struct op {
 	char *upid;
 	bool want_log;
 	bool stepped;			/* the journal has it as a step under way */
+	int64_t boot;			/* of a restart: since when the guest runs; 0 = none */
 	void (*quorate)(struct op *op); /* goes on when the node has quorum */
 	struct op_end_state end;
 	/* Creation. */

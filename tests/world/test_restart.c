@@ -111,11 +111,79 @@ static void a_guest_that_is_stopped_by_a_person(void **state)
 	world_free(&w);
 }
 
+/* How often it went down because it was to be restarted. */
+static unsigned restarts(struct world *w)
+{
+	unsigned n = 0;
+
+	for (size_t i = 0; i < sim_journal_len(w->sim); i++) {
+		struct sim_entry e;
+
+		sim_journal_at(w->sim, i, &e);
+		n += strcmp(e.effect, "stop") == 0 && text_ends(e.path, "/status/reboot");
+	}
+	return n;
+}
+
+/* PVE carries the call out when nobody waits for its answer any more: there is no second one
+ * before, not even of a controller that was killed meanwhile. What was never carried out is asked
+ * for again. */
+static void call_is_late(int minutes, bool dies)
+{
+	struct world *w = world_new(12, NULL);
+	struct sim_fault f = {.kind = minutes ? SIM_FAULT_DELAY : SIM_FAULT_RESET_BEFORE,
+	    .path = "*/status/reboot",
+	    .nth = 1,
+	    .times = 1,
+	    .delay_ms = minutes * MINUTE};
+
+	orders = (struct orders){.w = w};
+	commit(w, 1, "first");
+	world_start(w, CONTROLLER_RUN);
+	assert_true(world_run(w, 60 * MINUTE, world_all_ready, NULL));
+	assert_int_equal(sim_human_power(w->sim, vmid(w), true, NULL), 0);
+	world_run(w, MINUTE, NULL, NULL);
+	sim_fault_add(w->sim, &f);
+	simport_set_hook(w->port, before, &orders);
+	commit(w, 2, "more cores");
+	assert_true(world_run(w, 60 * MINUTE, is_ordered, NULL));
+	assert_int_equal(orders.reboots, 1);
+	if (dies) {
+		world_kill(w);
+		world_start(w, CONTROLLER_RUN);
+		simport_set_hook(w->port, before, &orders);
+	}
+	world_run(w, 2 * MINUTE, NULL, NULL);
+	assert_int_equal(world_vmstat(w, "web-01")->reason, REASON_UNCONFIRMED);
+	world_run(w, 58 * MINUTE, NULL, NULL);
+	assert_true(world_all_ready(w));
+	assert_string_equal(sim_guest_get(w->sim, vmid(w), "cores"), "2");
+	assert_int_equal(restarts(w), 1);
+	assert_int_equal(orders.reboots, minutes ? 1 : 2);
+	/* It is over: the next change is asked for at once. */
+	commit(w, 3, "even more");
+	assert_true(world_run(w, 5 * MINUTE, world_all_ready, NULL));
+	world_run(w, 5 * MINUTE, NULL, NULL);
+	assert_string_equal(sim_guest_get(w->sim, vmid(w), "cores"), "3");
+	assert_int_equal(restarts(w), 2);
+	world_free(&w);
+}
+
+static void a_call_that_comes_late(void **state)
+{
+	(void)state;
+	call_is_late(8, false);
+	call_is_late(8, true);
+	call_is_late(0, false);
+	call_is_late(0, true);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(a_guest_that_goes_down_late),
 	    cmocka_unit_test(a_guest_that_is_stopped_by_a_person),
+	    cmocka_unit_test(a_call_that_comes_late),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

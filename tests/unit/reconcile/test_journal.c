@@ -319,7 +319,10 @@ static void test_step(void **state)
 {
 	struct lines m = {0};
 	struct journal *j = must_open(&m);
-	struct doing d = {.vmid = 1204, .text = (char *)"move scsi0"};
+	struct doing d = {.vmid = 1204,
+	    .text = (char *)"move scsi0",
+	    .boot = 1700000000,
+	    .wall_ms = 1700000100000};
 
 	(void)state;
 	assert_null(journal_doing(j, "web-01"));
@@ -331,6 +334,8 @@ static void test_step(void **state)
 	j = must_open(&m);
 	assert_int_equal(journal_doing(j, "web-01")->vmid, 1204);
 	assert_string_equal(journal_doing(j, "web-01")->text, "move scsi0");
+	assert_int_equal(journal_doing(j, "web-01")->boot, 1700000000);
+	assert_int_equal(journal_doing(j, "web-01")->wall_ms, 1700000100000);
 	assert_string_equal(journal_doing(j, "web-01")->upid, "UPID:x");
 	assert_int_equal(journal_step_end(j, "web-01", NULL), 0);
 	assert_null(journal_doing(j, "web-01"));
