@@ -46,6 +46,18 @@ static void on_stopping(void *arg)
 	log_info(NULL, "stopping: steps under way end first, at most 10 s");
 }
 
+/* Outside the loop they wait for it: who is asked to end while it begins ends in order as well, and
+ * so does the first process of a container, which the kernel would let have none of them. */
+static void hold_signals(bool on)
+{
+	sigset_t set;
+	(void)sigemptyset(&set);
+	(void)sigaddset(&set, SIGINT);
+	(void)sigaddset(&set, SIGTERM);
+	(void)sigaddset(&set, SIGHUP);
+	(void)sigprocmask(on ? SIG_BLOCK : SIG_UNBLOCK, &set, NULL);
+}
+
 /* One run with one configuration. *ret_again: with another one there is more to do. */
 static int run_once(const struct cli *c, bool *ret_again)
 {
@@ -77,7 +89,10 @@ static int run_once(const struct cli *c, bool *ret_again)
 	if (pass_start(&p, &s, &o, &err) != 0)
 		return cli_fail(c, err);
 	telemetry_set_controller(telemetry, p.controller);
-	if (pass_wait(&p, &err) != 0)
+	hold_signals(false);
+	rc = pass_wait(&p, &err);
+	hold_signals(true);
+	if (rc != 0)
 		return cli_fail(c, err);
 	*ret_again = p.end == PASS_RELOAD;
 	if (*ret_again)
@@ -93,8 +108,7 @@ int cmd_run(const struct cli *c)
 {
 	int rc;
 	bool again;
-	/* Between two runs nobody listens; a SIGHUP then must not end the program. */
-	signal(SIGHUP, SIG_IGN);
+	hold_signals(true);
 	do {
 		again = false;
 		rc = run_once(c, &again);
