@@ -150,6 +150,8 @@ int sim_human_pool(
 /* Two things that the API of the simulation does not make: a replication job, an HA resource. */
 int sim_human_replicate(struct sim *sim, int64_t vmid, bool on, struct err **err) MUST_CHECK;
 int sim_human_ha(struct sim *sim, int64_t vmid, bool on, struct err **err) MUST_CHECK;
+/* The HA manager clears this node of what it looks after, or brings it back. */
+int sim_node_maintenance(struct sim *sim, const char *node, bool on, struct err **err) MUST_CHECK;
 /* Its guest reacts to the power button, or not. */
 int sim_human_deaf(struct sim *sim, int64_t vmid, bool deaf, struct err **err) MUST_CHECK;
 

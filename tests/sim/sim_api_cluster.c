@@ -41,11 +41,6 @@ void api_index(struct job *j)
 	job_ok(j, index_of("subdir", v, ARRAY_LEN(v)));
 }
 
-void api_empty(struct job *j)
-{
-	job_ok(j, jsn_new_array());
-}
-
 void api_replication(struct job *j)
 {
 	struct jsn *a = jsn_new_array();

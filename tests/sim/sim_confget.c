@@ -278,8 +278,12 @@ void api_status_current(struct job *j)
 	jsn_put_str(d, "qmpstatus", g->running ? g->qmp : "stopped");
 	ha = jsn_new_object();
 	jsn_put_int(ha, "managed", g->ha && ha_managed(g));
-	if (g->ha && ha_managed(g))
-		jsn_put_str(ha, "state", g->ha_state);
+	if (g->ha && ha_managed(g)) {
+		const char *group = kv_get(&g->ha_conf, "group");
+
+		jsn_put(ha, "group", group ? jsn_new_str(group) : jsn_new_null());
+		jsn_put(ha, "state", g->ha_state ? jsn_new_str(g->ha_state) : jsn_new_null());
+	}
 	jsn_put(d, "ha", ha);
 	if (agent && (*agent == '1' || strstr(agent, "enabled=1")))
 		jsn_put_int(d, "agent", 1);

@@ -18,13 +18,13 @@
 #define WORDS_MAX 64
 
 #define PAD "                           "
-const char control_help[] =
-    PAD "power|link|quorum|daemon|proxy|statd|blackhole NODE|all on|off\n" PAD
-	"freeze|thaw NODE pvedaemon|pveproxy\n" PAD "storage NAME on|off\n" PAD
-	"migrate VMID NODE, delete VMID, guest|ha VMID on|off,\n" PAD
-	"lock VMID WORD, unlock VMID,\n" PAD
-	"edit VMID KEY=VALUE -KEY, create VMID NODE KEY=VALUE,\n" PAD "at TIME LINE,\n" PAD
-	"fault SPEC, heal, requests";
+const char control_help[] = PAD
+    "power|link|quorum|daemon|proxy|statd|blackhole NODE|all on|off\n" PAD
+    "freeze|thaw NODE pvedaemon|pveproxy\n" PAD "storage NAME on|off, maintenance NODE on|off\n" PAD
+    "migrate VMID NODE, delete VMID, guest|ha VMID on|off,\n" PAD
+    "lock VMID WORD, unlock VMID,\n" PAD
+    "edit VMID KEY=VALUE -KEY, create VMID NODE KEY=VALUE,\n" PAD "at TIME LINE,\n" PAD
+    "fault SPEC, heal, requests";
 
 static int node_store(struct sim *s, const char *name, bool on, struct err **err)
 {
@@ -36,7 +36,8 @@ static const struct {
 	int (*fn)(struct sim *s, const char *name, bool on, struct err **err);
 } switches[] = {{"power", sim_node_power}, {"link", sim_node_link}, {"quorum", sim_node_quorum},
     {"daemon", sim_node_daemon}, {"proxy", sim_node_proxy}, {"statd", sim_node_statd},
-    {"blackhole", sim_node_blackhole}, {"storage", node_store}};
+    {"blackhole", sim_node_blackhole}, {"storage", node_store},
+    {"maintenance", sim_node_maintenance}};
 
 static int bad(struct err **err)
 {

@@ -260,6 +260,10 @@ static const struct format formats[] = {
 	"value does not look like a valid ipv4 network configuration"},
     {"pve-ipv6-config", NULL, ip6conf_ok,
 	"value does not look like a valid ipv6 network configuration"},
+    {"pve-ha-resource-id", "^[a-z]+:[^ ]+$", NULL,
+	"value does not look like a valid ha resource id"},
+    {"pve-ha-group-node", "^[a-zA-Z0-9]([a-zA-Z0-9-]*[a-zA-Z0-9])?(:[0-9]+)?$", NULL,
+	"value does not look like a valid ha group node"},
     {"CIDR", NULL, cidr_ok, "value does not look like a valid CIDR network"},
 };
 

@@ -5,9 +5,12 @@
 #include <string.h>
 
 #include "sim_api.h"
+#include "sim_harule.h"
 #include "sim_power.h"
 
-#define TRIES 2 /* to start one: max_restart is 1 */
+#define USUAL_TRIES 1	 /* max_restart, max_relocate */
+#define SHUTDOWN_TIME 60 /* s */
+#define GROUPS_ROUNDS 6	 /* between two tries to make rules of groups */
 
 /* --- what is wanted --- */
 
@@ -38,21 +41,53 @@ const char *ha_shown(const struct guest *g)
 	return g->ha_state ? g->ha_state : g->ha_want;
 }
 
+/* Nothing of what was under way is known any more. */
+static void afresh(struct guest *g)
+{
+	g->ha_lost = g->ha_tries = 0;
+	g->ha_step = HA_STEP_NONE;
+	g->ha_cold = g->ha_asked = false;
+	g->ha_home = NULL;
+	strs_fini(&g->ha_failed);
+	mem_replace(&g->ha_target, NULL);
+}
+
 void ha_manage(struct sim *s, struct guest *g, const char *want)
 {
 	g->ha = want != NULL;
 	g->ha_want = ha_word(want);
 	g->ha_state = NULL;
-	g->ha_lost = g->ha_tries = 0;
-	mem_replace(&g->ha_target, NULL);
+	g->ha_ask = HA_STOP;
+	g->ha_timeout = SHUTDOWN_TIME;
+	kv_fini(&g->ha_conf);
+	afresh(g);
 	ha_kick(s);
 }
 
-void ha_move(struct sim *s, struct guest *g, const char *target)
+void ha_move(struct sim *s, struct guest *g, const char *target, bool cold)
 {
-	g->ha_ask = HA_MIGRATE;
+	_cleanup_strs_ struct strs with = {0};
+
+	ha_together(s, g, &with);
+	g->ha_asked = false;
+	g->ha_cold = cold;
 	mem_replace(&g->ha_target, target);
+	for (size_t i = 0; i < with.n; i++) {
+		struct guest *o = ha_guest_of(s, with.v[i]);
+
+		if (!text_eq(o->node->name, target)) {
+			o->ha_cold = cold;
+			mem_replace(&o->ha_target, target);
+		}
+	}
 	ha_kick(s);
+}
+
+static int64_t limit(const struct guest *g, const char *key)
+{
+	int64_t v;
+
+	return text_to_int(kv_get(&g->ha_conf, key), 0, 1000, &v) < 0 ? USUAL_TRIES : v;
 }
 
 /* --- what a node does for it --- */
@@ -79,11 +114,13 @@ static void let_stop(struct sim *s, struct guest *g)
 	struct job *j = by_ha(s, g);
 
 	if (g->ha_ask == HA_STOP_NOW) {
+		g->ha_ask = HA_STOP; /* the next time without a word about it is a usual one */
 		job_next(j, 0, api_stop);
 		return;
 	}
 	kv_setf(&j->params, "timeout", "%" PRId64, g->ha_timeout);
 	kv_set(&j->params, "forceStop", "1");
+	g->ha_timeout = SHUTDOWN_TIME;
 	job_next(j, 0, api_shutdown);
 }
 
@@ -104,39 +141,49 @@ static bool there(const struct node *n)
 	return n->up && n->quorate && !n->cut;
 }
 
+/* Locks of what ended with the node ($fence_recovery_cleanup). */
+static void unlock(struct sim *s, struct guest *g)
+{
+	static const char *const locks[] = {"backup", "mounted", "migrate", "clone", "rollback",
+	    "snapshot", "snapshot-delete", "suspending", "suspended"};
+
+	for (size_t i = 0; i < ARRAY_LEN(locks); i++)
+		if (text_eq(kv_get(&g->conf, "lock"), locks[i])) {
+			guest_unset(s, g, "lock");
+			return;
+		}
+}
+
 static const char *as_wanted(const struct guest *g)
 {
 	return wanted(g, "started") ? "started" : "request_stop";
 }
 
-/* select_service_node without rules: where the fewest are, by name. */
-static struct node *who_takes_over(const struct sim *s, const struct guest *of)
+/* next_state_recovery: nobody may have it until one is there who may; or it is given up. */
+static bool recover(struct sim *s, struct guest *g)
 {
-	struct node *best = NULL;
-	size_t fewest = 0;
+	struct node *n;
 
-	for (size_t i = 0; i < s->nnodes; i++) {
-		struct node *n = s->nodes[i];
-		size_t has = 0;
-
-		if (n == of->node || !there(n))
-			continue;
-		for (size_t k = 0; k < s->nguests; k++)
-			has += ha_managed(s->guests[k]) && s->guests[k]->node == n &&
-			       wanted(s->guests[k], "started");
-		if (!best || has < fewest || (has == fewest && strcmp(n->name, best->name) < 0)) {
-			best = n;
-			fewest = has;
+	g->ha_state = "recovery";
+	n = ha_place(s, g, HA_BEST);
+	if (!n) {
+		if (wanted(g, "disabled")) {
+			afresh(g);
+			g->ha_state = "stopped";
 		}
+		return false;
 	}
-	return best;
+	unlock(s, g);
+	guest_move(s, g, n);
+	afresh(g);
+	g->ha_state = as_wanted(g);
+	return true;
 }
 
 /* Its node is not there: true while there is something to wait for. */
 static bool lost(struct sim *s, struct guest *g)
 {
 	int64_t wait = s->timing[TIMING_FENCE], gone;
-	struct node *n;
 
 	if (wanted(g, "disabled") && text_eq(g->ha_state, "stopped"))
 		return false;
@@ -147,39 +194,71 @@ static bool lost(struct sim *s, struct guest *g)
 		return gone < wait;
 	if (gone < 2 * wait) {
 		/* By now its watchdog has reset it, if it runs at all. */
-		if (g->node->up && sim_node_power(s, g->node->name, false, NULL) < 0)
+		if (g->node->up && !there(g->node) &&
+		    sim_node_power(s, g->node->name, false, NULL) < 0)
 			return false;
 		g->ha_state = "fence";
 		return true;
 	}
-	g->ha_state = "recovery";
-	n = who_takes_over(s, g);
-	if (!n)
-		return false;
-	guest_move(s, g, n);
-	if (text_eq(kv_get(&g->conf, "lock"), "backup"))
-		guest_unset(s, g, "lock");
-	g->ha_lost = 0;
-	g->ha_state = as_wanted(g);
-	return true;
+	return recover(s, g);
 }
 
+/* A node's own manager has it moved, switched off before if so asked. */
 static bool moving(struct sim *s, struct guest *g)
 {
 	const struct node *to = node_find(s, g->ha_target);
 
-	if (text_eq(g->ha_state, "migrate")) { /* it is over, whether it worked or not */
-		g->ha_state = as_wanted(g);
+	if (g->ha_step == HA_STEP_AWAY || !to || !ha_online(to) || to == g->node) {
+		if (g->ha_step != HA_STEP_NONE) /* over, whether it worked or not */
+			g->ha_state = as_wanted(g);
+		g->ha_step = HA_STEP_NONE;
+		g->ha_cold = false;
 		mem_replace(&g->ha_target, NULL);
 		return true;
 	}
-	if (!to || !there(to) || to == g->node) {
-		mem_replace(&g->ha_target, NULL);
+	g->ha_state = g->ha_cold ? "relocate" : "migrate";
+	if (g->ha_cold && g->running && g->ha_step == HA_STEP_NONE) {
+		g->ha_step = HA_STEP_DOWN;
+		let_stop(s, g);
 		return true;
 	}
-	g->ha_state = "migrate";
+	g->ha_step = HA_STEP_AWAY;
 	let_move(s, g);
 	return true;
+}
+
+/* Off to a better node, if there is one: what runs goes without a break. */
+static bool leaves(struct sim *s, struct guest *g, enum ha_prefer how)
+{
+	struct node *to = ha_place(s, g, how);
+
+	if (!to || to == g->node)
+		return false;
+	if (g->node->maint && !g->ha_home)
+		g->ha_home = g->node;
+	else if (g->ha_home)
+		g->ha_home = NULL; /* back, or elsewhere */
+	mem_replace(&g->ha_target, to->name);
+	g->ha_tries = 0;
+	return moving(s, g);
+}
+
+/* It is down and is to run: tried again here, then elsewhere, then given up. */
+static void start(struct sim *s, struct guest *g)
+{
+	if ((int64_t)g->ha_tries++ <= limit(g, "max_restart")) {
+		job_next(by_ha(s, g), 0, api_start);
+		return;
+	}
+	g->ha_tries = 0;
+	strs_add(&g->ha_failed, g->node->name);
+	if ((int64_t)g->ha_failed.n > limit(g, "max_relocate")) {
+		strs_fini(&g->ha_failed);
+		g->ha_state = "error";
+	} else if (!leaves(s, g, HA_NEXT)) {
+		g->ha_tries = 1;
+		job_next(by_ha(s, g), 0, api_start);
+	}
 }
 
 /* True unless it is as wanted. */
@@ -187,18 +266,19 @@ static bool switching(struct sim *s, struct guest *g)
 {
 	bool on = wanted(g, "started");
 
+	if (on && leaves(s, g, HA_STAY))
+		return true;
 	if (on == g->running) {
 		g->ha_state = on ? "started" : "stopped";
 		g->ha_tries = 0;
+		strs_fini(&g->ha_failed);
 		return false;
 	}
 	g->ha_state = as_wanted(g);
-	if (!on)
-		let_stop(s, g);
-	else if (g->ha_tries++ < TRIES)
-		job_next(by_ha(s, g), 0, api_start);
+	if (on)
+		start(s, g);
 	else
-		g->ha_state = "error";
+		let_stop(s, g);
 	return true;
 }
 
@@ -209,19 +289,38 @@ static bool look_after(struct sim *s, struct guest *g)
 		g->ha_state = NULL;
 		return false;
 	}
-	if (!there(g->node))
+	if (!there(g->node) || text_eq(g->ha_state, "fence")) /* what was begun is ended */
 		return lost(s, g);
 	g->ha_lost = 0;
 	if (busy(s, g))
 		return true;
+	if (text_eq(g->ha_state, "recovery")) /* fenced, and back before anybody else had it */
+		return recover(s, g);
 	if (text_eq(g->ha_state, "error")) {
 		if (wanted(g, "disabled")) {
-			g->ha_tries = 0;
+			afresh(g);
 			g->ha_state = "stopped";
 		}
 		return false;
 	}
+	if (g->ha_asked && wanted(g, "started"))
+		g->ha_want = ha_word("stopped");
+	g->ha_asked = false;
 	return g->ha_target ? moving(s, g) : switching(s, g);
+}
+
+/* try_persistent_group_migration: 9 makes rules of 8's groups once all nodes are there. */
+static void groups(struct sim *s)
+{
+	bool all = true;
+
+	if (!s->v9 || !s->ha_groups.n || --s->ha_wait)
+		return;
+	s->ha_wait = GROUPS_ROUNDS;
+	for (size_t i = 0; i < s->nnodes; i++)
+		all = all && ha_online(s->nodes[i]);
+	if (all)
+		ha_groups_migrate(s);
 }
 
 static void manage(void *arg)
@@ -232,16 +331,18 @@ static void manage(void *arg)
 	s->ha_round = 0;
 	for (size_t i = 0; i < s->nnodes; i++)
 		master = master || there(s->nodes[i]);
+	if (master)
+		groups(s);
 	for (size_t i = 0; master && i < s->nguests; i++)
 		if (s->guests[i]->ha)
 			again = look_after(s, s->guests[i]) || again;
-	if (again)
+	if (again || (s->v9 && s->ha_groups.n))
 		ha_kick(s);
 }
 
 void ha_kick(struct sim *s)
 {
-	bool any = false;
+	bool any = s->v9 && s->ha_groups.n;
 
 	for (size_t i = 0; !any && i < s->nguests; i++)
 		any = s->guests[i]->ha;
@@ -265,6 +366,57 @@ static void ask_free(void *data)
 	free(a);
 }
 
+/* ha-manager migrate: what keeps it away from there is said, and it stays. */
+static void ask_migrate(struct job *j, struct guest *g, const char *target)
+{
+	_cleanup_str_ char *cmd =
+	    mem_printf("ha-manager migrate vm:%" PRId64 " %s", j->vmid, target);
+	_cleanup_strs_ struct strs why = {0}, with = {0};
+
+	job_log(j, "Requesting HA migration for VM %" PRId64 " to node %s", j->vmid, target);
+	ha_blocked(j->sim, g, node_find(j->sim, target), &why);
+	if (why.n || text_eq(g->ha_state, "error")) {
+		if (why.n)
+			job_log(j,
+			    "cannot migrate resource 'vm:%" PRId64 "' to node '%s':", j->vmid,
+			    target);
+		else
+			job_log(j,
+			    "service 'vm:%" PRId64
+			    "' in error state, must be disabled and fixed first",
+			    j->vmid);
+		for (size_t i = 0; i + 1 < why.n; i += 2) {
+			_cleanup_str_ char *apart = mem_printf(
+			    " in negative affinity with resource 'vm:%" PRId64 "'", j->vmid);
+
+			job_log(j, "- resource '%s' on target node '%s'%s", why.v[i], target,
+			    text_eq(why.v[i + 1], "node-affinity") ? "" : apart);
+		}
+		job_die(j, "command '%s' failed: exit code 255", cmd);
+		return;
+	}
+	ha_together(j->sim, g, &with);
+	for (size_t i = 0; i < with.n; i++)
+		job_log(j,
+		    "also migrate resource '%s' in positive affinity with resource 'vm:%" PRId64
+		    "' to target node '%s'",
+		    with.v[i], j->vmid, target);
+	ha_move(j->sim, g, target, false);
+	job_done(j);
+}
+
+static void fixed_first(struct job *j, const struct ask *a)
+{
+	_cleanup_str_ char *cmd = a->what == HA_START
+				      ? mem_printf("set vm:%" PRId64 " --state started", j->vmid)
+				      : mem_printf("crm-command stop vm:%" PRId64 " %" PRId64,
+					    j->vmid, a->what == HA_STOP_NOW ? 0 : a->timeout);
+
+	job_log(j, "service 'vm:%" PRId64 "' in error state, must be disabled and fixed first",
+	    j->vmid);
+	job_die(j, "command 'ha-manager %s' failed: exit code 255", cmd);
+}
+
 static void asked(struct job *j)
 {
 	struct ask *a = j->data;
@@ -275,17 +427,23 @@ static void asked(struct job *j)
 		return;
 	}
 	if (a->what == HA_MIGRATE) {
-		job_log(
-		    j, "Requesting HA migration for VM %" PRId64 " to node %s", j->vmid, a->target);
-		ha_move(j->sim, g, a->target);
-		job_done(j);
+		ask_migrate(j, g, a->target);
 		return;
 	}
 	job_log(
 	    j, "Requesting HA %s for VM %" PRId64, a->what == HA_START ? "start" : "stop", j->vmid);
-	g->ha_want = ha_word(a->what == HA_START ? "started" : "stopped");
-	g->ha_ask = a->what;
-	g->ha_timeout = a->timeout;
+	if (text_eq(g->ha_state, "error")) { /* check_service_state */
+		fixed_first(j, a);
+		return;
+	}
+	if (a->what == HA_START)
+		g->ha_want = ha_word("started");
+	else { /* a command for the next round */
+		g->ha_asked = true;
+		mem_replace(&g->ha_target, NULL);
+		g->ha_ask = a->what;
+		g->ha_timeout = a->timeout;
+	}
 	ha_kick(j->sim);
 	job_done(j);
 }

@@ -1,9 +1,9 @@
 /*
  * sim_ha: guests that the HA manager looks after: whoever switches or moves one only asks the
- * manager, which does it in its next round; it starts again what went down by itself, and takes
- * over what a lost node had.
+ * manager, which does it in its next round; it starts again what went down by itself, takes over
+ * what a lost node had, and moves what groups and rules want elsewhere (sim_harule).
  *
- * No groups, rules or balancing, and what does not start is tried again on its node only.
+ * No balancing by load, no disarming.
  *
  * What is wanted of a guest and what the manager makes of it is kept in the guest (guest->ha_*).
  *
@@ -23,8 +23,10 @@ const char *ha_word(const char *want);
 bool ha_managed(const struct guest *g); /* and not to be ignored */
 /* What lists show: the manager's state, or what is wanted before its first round. */
 const char *ha_shown(const struct guest *g);
-/* It is to be moved there. */
-void ha_move(struct sim *s, struct guest *g, const char *target);
+/* It is to be moved there, and what is kept with it; cold = shut down for that. */
+void ha_move(struct sim *s, struct guest *g, const char *target, bool cold);
+/* What of a resource is set beside its state. */
+void ha_resource_members(struct jsn *o, const struct guest *g);
 /* Something happened that the manager's next round may care for. */
 void ha_kick(struct sim *s);
 

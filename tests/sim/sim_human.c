@@ -412,6 +412,17 @@ static void set_statd(struct sim *s, struct node *n, bool on)
 	n->statd_until = s->now;
 }
 
+static void set_maintenance(struct sim *s, struct node *n, bool on)
+{
+	n->maint = on;
+	ha_kick(s);
+}
+
+int sim_node_maintenance(struct sim *s, const char *node, bool on, struct err **err)
+{
+	return each_node(s, node, err, set_maintenance, on);
+}
+
 int sim_node_power(struct sim *s, const char *node, bool up, struct err **err)
 {
 	return each_node(s, node, err, set_power, up);

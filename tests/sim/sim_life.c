@@ -7,6 +7,7 @@
 #include "sim_backup.h"
 #include "sim_conf.h"
 #include "sim_ha.h"
+#include "sim_harule.h"
 #include "sim_mutant.h"
 #include "sim_power.h"
 #include "sim_volume.h"
@@ -391,9 +392,13 @@ static void destroyed(struct job *j)
 	if (job_param_bool(j, "purge")) {
 		job_log(j, "purging VM %" PRId64 " from related configurations..", vmid);
 		backups_forget(s, vmid);
-		if (ha)
+		if (ha) {
+			_cleanup_str_ char *sid = mem_printf("vm:%" PRId64, vmid);
+
+			ha_rules_forget(s, sid);
 			job_log(j, "NOTE: removed VM %" PRId64 " from HA resource configuration.",
 			    vmid);
+		}
 	}
 	job_done(j);
 }

@@ -9,6 +9,7 @@
 #include "sim_api.h"
 #include "sim_conf.h"
 #include "sim_ha.h"
+#include "sim_harule.h"
 #include "sim_volume.h"
 
 /* --- migrate --- */
@@ -313,6 +314,43 @@ static struct jsn *local_disks(struct job *j, const struct guest *g)
 	return a;
 }
 
+/* What of the HA manager's keeps it away from there, as the node's entry; false if nothing. */
+static bool kept_away(
+    struct sim *s, const struct guest *g, const struct node *n, struct jsn *others)
+{
+	_cleanup_strs_ struct strs why = {0};
+	struct jsn *o = jsn_new_object(), *a = jsn_new_array();
+
+	ha_blocked(s, g, n, &why);
+	for (size_t i = 0; i + 1 < why.n; i += 2) {
+		struct jsn *b = jsn_new_object();
+
+		jsn_put_str(b, "sid", why.v[i]);
+		jsn_put_str(b, "cause", why.v[i + 1]);
+		jsn_push(a, b);
+	}
+	if (why.n)
+		jsn_put(o, "blocking-ha-resources", a);
+	else
+		jsn_free(&a);
+	jsn_put(others, n->name, o);
+	return why.n > 0;
+}
+
+static void put_with(struct sim *s, const struct guest *g, struct jsn *d)
+{
+	_cleanup_strs_ struct strs with = {0};
+	struct jsn *a;
+
+	ha_together(s, g, &with);
+	if (!with.n)
+		return;
+	a = jsn_new_array();
+	for (size_t i = 0; i < with.n; i++)
+		jsn_push(a, jsn_new_str(with.v[i]));
+	jsn_put(d, "dependent-ha-resources", a);
+}
+
 void api_migrate_get(struct job *j)
 {
 	struct sim *s = j->sim;
@@ -336,10 +374,10 @@ void api_migrate_get(struct job *j)
 	nodes = jsn_new_array();
 	others = jsn_new_object();
 	for (size_t i = s->nnodes; i--;)
-		if (s->nodes[i] != g->node && s->nodes[i]->up) {
+		if (s->nodes[i] != g->node && s->nodes[i]->up &&
+		    !kept_away(s, g, s->nodes[i], others))
 			jsn_push(nodes, jsn_new_str(s->nodes[i]->name));
-			jsn_put(others, s->nodes[i]->name, jsn_new_object());
-		}
+	put_with(s, g, d);
 	jsn_put(d, "allowed_nodes", nodes);
 	jsn_put(d, "not_allowed_nodes", others);
 	job_ok(j, d);

@@ -12,6 +12,7 @@
 #include "sim_conf.h"
 #include "sim_control.h"
 #include "sim_field.h"
+#include "sim_haseed.h"
 #include "sim_human.h"
 #include "sim_past.h"
 #include "sim_schema.h"
@@ -415,7 +416,9 @@ static int load_one_guest(
 		guest_run(c->s, g, true);
 	g->deaf = field_flag(map, "blank", false);
 	g->fresh = field_flag(map, "new", false);
-	return load_inside(c, ynode_get(map, "inside"), g);
+	return haseed_guest(c, ynode_get(map, "ha"), g) < 0
+		   ? -1
+		   : load_inside(c, ynode_get(map, "inside"), g);
 }
 
 static int load_guest(const struct seed *c, const struct ynode *map)
@@ -423,8 +426,8 @@ static int load_guest(const struct seed *c, const struct ynode *map)
 	struct node *node;
 	int64_t vmid, count;
 
-	if (field_known(
-		c, map, "|id|count|node|template|running|pool|blank|bare|new|inside|config|") < 0)
+	if (field_known(c, map,
+		"|id|count|node|template|running|pool|blank|bare|new|inside|ha|config|") < 0)
 		return -1;
 	vmid = field_number(map, "id", 0);
 	count = field_number(map, "count", 0);
@@ -486,8 +489,8 @@ static int load_all(const struct seed *c, const struct ynode *root)
 	struct sim *s = c->s;
 
 	if (field_known(c, root,
-		"|cluster|timing|nodes|storages|pools|roles|users|acl|guests|past|heard|volumes|"
-		"faults|script|") < 0 ||
+		"|cluster|timing|nodes|storages|pools|roles|users|acl|ha|guests|past|heard|"
+		"volumes|faults|script|") < 0 ||
 	    load_cluster(c, ynode_get(root, "cluster")) < 0 ||
 	    load_timing(c, ynode_get(root, "timing")) < 0 || each(c, root, "nodes", load_node) < 0)
 		return -1;
@@ -500,7 +503,8 @@ static int load_all(const struct seed *c, const struct ynode *root)
 	    each(c, root, "roles", load_role) < 0 || each(c, root, "users", load_user) < 0 ||
 	    each(c, root, "acl", load_acl) < 0)
 		return -1;
-	if (each(c, root, "heard", past_heard) < 0 || each(c, root, "guests", load_guest) < 0)
+	if (haseed_load(c, ynode_get(root, "ha")) < 0 || each(c, root, "heard", past_heard) < 0 ||
+	    each(c, root, "guests", load_guest) < 0)
 		return -1;
 	if (each(c, root, "volumes", past_volume) < 0)
 		return -1;

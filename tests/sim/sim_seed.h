@@ -21,6 +21,8 @@
  * production, config: {name: debian, scsi0: "local-lvm:20,discard=on", net0:
  * "virtio,bridge=vmbr0"}}
  *
+ *     ha:       {rules: [{name: r, type: node-affinity, resources: ["vm:9000"], nodes: [pve1]}]}
+ *
  *     past:     - {task: qmstart, id: 310, user: "ops@pam!x", status: OK, ago: 5m, count: 1}
  *               - {log: "update VM 310: -cores 2", user: ops@pam, ago: 4m}
  *

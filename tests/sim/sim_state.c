@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "sim_backup.h"
+#include "sim_harule.h"
 
 /* --- a map from text --- */
 
@@ -407,6 +408,8 @@ void guest_drop(struct guest *g)
 		snap_fini(&g->snaps[i]);
 	free(g->snaps);
 	free(g->ha_target);
+	strs_fini(&g->ha_failed);
+	kv_fini(&g->ha_conf);
 	free(g->inside.agent);
 	kv_fini(&g->inside.os);
 	free(g->heard.name);
@@ -483,6 +486,8 @@ static void users_free(struct sim *s)
 void state_free(struct sim *s)
 {
 	backups_free(s);
+	ha_rules_free(&s->ha_rules);
+	ha_rules_free(&s->ha_groups);
 	for (size_t i = 0; i < s->nguests; i++)
 		guest_drop(s->guests[i]);
 	free(s->guests);

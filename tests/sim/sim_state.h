@@ -25,6 +25,7 @@
 struct job;
 struct task;
 enum ha_ask { HA_START, HA_STOP, HA_STOP_NOW, HA_MIGRATE, HA_ASK__MAX };
+enum ha_step { HA_STEP_NONE, HA_STEP_DOWN, HA_STEP_AWAY, HA_STEP__MAX };
 
 /* A hash from text to pointer. The map copies keys and borrows values. */
 struct smap {
@@ -64,6 +65,7 @@ struct node {
 	bool proxy_frozen;   /* it listens and never answers */
 	bool blackhole;	     /* what others send to it is lost */
 	bool cut;	     /* its port at the switch is off */
+	bool maint;	     /* the HA manager keeps what it looks after away from it */
 	int64_t lost_since;  /* when its port or its power went off */
 	int64_t rebooted;    /* when it was last switched on, or NOT_DIRTY */
 	int64_t rejoined;    /* when the others took it back, or NOT_DIRTY */
@@ -180,11 +182,17 @@ struct guest {
 	const char *ha_state; /* what the manager makes of it; NULL before its first round */
 	enum ha_ask ha_ask;   /* what it was asked last, and how long to wait for a shutdown */
 	int64_t ha_timeout;
-	char *ha_target;   /* where it is to be moved, or NULL */
-	int64_t ha_lost;   /* when the manager missed its node, or 0 */
-	unsigned ha_tries; /* to start it */
-	bool deaf;	   /* nothing in it reacts to the power button */
-	int64_t started;   /* sim ms */
+	bool ha_asked;		    /* to stop; in force from the manager's next round on */
+	char *ha_target;	    /* where it is to be moved, or NULL */
+	enum ha_step ha_step;	    /* how far that is */
+	bool ha_cold;		    /* it is to be shut down for that */
+	int64_t ha_lost;	    /* when the manager missed its node, or 0 */
+	unsigned ha_tries;	    /* to start it on this node */
+	struct strs ha_failed;	    /* nodes on which it did not start */
+	const struct node *ha_home; /* where it goes back after a maintenance, or NULL */
+	struct kv ha_conf;	    /* group, comment, max_restart, max_relocate, failback */
+	bool deaf;		    /* nothing in it reacts to the power button */
+	int64_t started;	    /* sim ms */
 	uint32_t pid;
 	struct kv live; /* what the running process was started with, for reboot-only keys */
 	struct inside inside;
@@ -237,6 +245,16 @@ struct sacl {
 struct backup { /* a job for guests, see sim_backup.h */
 	char *id;
 	struct kv conf;
+};
+
+struct ha_rule { /* a rule of 9 or a group of 8, see sim_harule.h */
+	char *id;
+	struct kv conf;
+};
+
+struct ha_rules {
+	struct ha_rule *v; /* in the order they were made */
+	size_t n, cap;
 };
 
 /* Who asks. */
@@ -328,7 +346,9 @@ struct sim {
 	struct kv hosts;   /* names that are no nodes, as the nodes look them up: name -> address */
 	bool no_ha;	   /* no ha-manager is installed */
 	uint64_t ha_round; /* the HA manager's next round, or 0 */
-	bool nameserver;   /* one answers, so that other names are known not to exist */
+	struct ha_rules ha_rules, ha_groups;
+	unsigned ha_wait; /* rounds until 9 tries again to make rules of groups */
+	bool nameserver;  /* one answers, so that other names are known not to exist */
 	struct smap tickets;
 
 	struct task **tasks; /* in order of their start */
