@@ -317,3 +317,52 @@ bool world_all_ready(struct world *w)
 			return false;
 	return s->rev_applied && strcmp(s->rev_applied, s->rev_wanted) == 0;
 }
+
+/* ---- what tests do to it ---- */
+
+void world_merge_web(struct world *w, const char *more, const char *message)
+{
+	_cleanup_kv_ struct kv files = {0};
+
+	kv_setf(&files, "web.yaml",
+	    "apiVersion: ramet.dev/v1\nkind: ClonedVM\nmetadata: { name: web-01 }\nspec:\n"
+	    "  node_name: pve2\n  clone: { source_vm_id: 9001, full: false }\n%s",
+	    more);
+	memgit_commit(w->git, &files, message);
+}
+
+static const struct {
+	enum sim_fault_kind kind;
+	int status;
+	const char *text;
+} call_faults[WORLD_CALL_FAULTS] = {
+    {SIM_FAULT_REFUSE, 0, NULL},
+    {SIM_FAULT_RESET_BEFORE, 0, NULL},
+    {SIM_FAULT_RESET_AFTER, 0, NULL},
+    {SIM_FAULT_DELAY, 0, NULL},
+    {SIM_FAULT_DELAY_ANSWER, 0, NULL},
+    {SIM_FAULT_STATUS, 500, "something odd"},
+    {SIM_FAULT_STATUS, 595, "No route to host"},
+    {SIM_FAULT_STATUS, 500, "got no worker upid - start worker failed"},
+    {SIM_FAULT_STATUS_AFTER, 596, "Connection timed out"},
+    {SIM_FAULT_STATUS_AFTER, 500,
+	"can't lock file '/var/log/pve/tasks/.active.lock' - got timeout"},
+    {SIM_FAULT_TASK_ERROR, 0, NULL},
+    {SIM_FAULT_TASK_ERROR_AFTER, 0, NULL},
+    {SIM_FAULT_TRUNCATE, 0, NULL},
+};
+
+void world_add_fault(
+    struct world *w, size_t i, const char *method, const char *path, unsigned times)
+{
+	struct sim_fault f = {.kind = call_faults[i].kind,
+	    .method = method,
+	    .path = path,
+	    .nth = 1,
+	    .times = times,
+	    .status = call_faults[i].status,
+	    .text = call_faults[i].text,
+	    .delay_ms = 50000};
+
+	sim_fault_add(w->sim, &f);
+}

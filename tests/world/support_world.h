@@ -103,6 +103,14 @@ void world_step(struct world *w);
 bool world_run(
     struct world *w, int64_t ms, bool (*done)(struct world *w), void (*each)(struct world *w));
 
+/* The repository's only manifest from now on: web-01, a linked clone on pve2, and more lines of its
+ * spec. */
+void world_merge_web(struct world *w, const char *more, const char *message);
+/* Whatever may become of a call to the cluster, one after the other: i below WORLD_CALL_FAULTS. */
+#define WORLD_CALL_FAULTS 13
+void world_add_fault(
+    struct world *w, size_t i, const char *method, const char *path, unsigned times);
+
 /* The VM that carries the marker of the manifest with its own number; 0 = none. *ret_n (may be
  * NULL) gets how many there are. */
 int64_t world_find(struct world *w, const char *name, size_t *ret_n);

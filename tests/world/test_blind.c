@@ -15,14 +15,9 @@
 
 static void merge(struct world *w, const char *more)
 {
-	_cleanup_kv_ struct kv files = {0};
+	_cleanup_str_ char *spec = mem_printf("  cpu: { cores: 4 }\n%s", more);
 
-	kv_setf(&files, "web.yaml",
-	    "apiVersion: ramet.dev/v1\nkind: ClonedVM\nmetadata: { name: web-01 }\nspec:\n"
-	    "  node_name: pve2\n  clone: { source_vm_id: 9001, full: false }\n"
-	    "  cpu: { cores: 4 }\n%s",
-	    more);
-	memgit_commit(w->git, &files, "a merge");
+	world_merge_web(w, spec, "a merge");
 }
 
 static struct world *ready_world(uint64_t seed)

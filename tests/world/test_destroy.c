@@ -165,42 +165,13 @@ static void test_withdrawn(void **state)
 
 /* ---- faults and deaths ---- */
 
-static const struct {
-	enum sim_fault_kind kind;
-	int status;
-	const char *text;
-} faults[] = {
-    {SIM_FAULT_REFUSE, 0, NULL},
-    {SIM_FAULT_RESET_BEFORE, 0, NULL},
-    {SIM_FAULT_RESET_AFTER, 0, NULL},
-    {SIM_FAULT_DELAY, 0, NULL},
-    {SIM_FAULT_DELAY_ANSWER, 0, NULL},
-    {SIM_FAULT_STATUS, 500, "something odd"},
-    {SIM_FAULT_STATUS, 595, "No route to host"},
-    {SIM_FAULT_STATUS, 500, "got no worker upid - start worker failed"},
-    {SIM_FAULT_STATUS_AFTER, 596, "Connection timed out"},
-    {SIM_FAULT_STATUS_AFTER, 500,
-	"can't lock file '/var/log/pve/tasks/.active.lock' - got timeout"},
-    {SIM_FAULT_TASK_ERROR, 0, NULL},
-    {SIM_FAULT_TASK_ERROR_AFTER, 0, NULL},
-    {SIM_FAULT_TRUNCATE, 0, NULL},
-};
-
 static void strike(size_t i, const char *method, const char *path, unsigned times)
 {
 	struct world *w = end_open(100 + i, "", &web_there, 1);
 	int64_t vmid = world_find(w, "web-01", NULL);
-	struct sim_fault f = {.kind = faults[i].kind,
-	    .method = method,
-	    .path = path,
-	    .nth = 1,
-	    .times = times,
-	    .status = faults[i].status,
-	    .text = faults[i].text,
-	    .delay_ms = 50000};
 
 	end_allow(vmid);
-	sim_fault_add(w->sim, &f);
+	world_add_fault(w, i, method, path, times);
 	end_merge(w, &web_absent, 1, "goes");
 	world_tell(w, "fault %zu on %s %s, strikes %u", i, method, path, times);
 	end_must_go(w, "web-01", vmid);
@@ -210,7 +181,7 @@ static void strike(size_t i, const char *method, const char *path, unsigned time
 static void test_every_fault(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < ARRAY_LEN(faults); i++) {
+	for (size_t i = 0; i < WORLD_CALL_FAULTS; i++) {
 		for (unsigned times = 1; times <= 2; times++) {
 			strike(i, "DELETE", "*/qemu/*", times);
 			strike(i, "POST", "*/status/shutdown", times);

@@ -22,14 +22,9 @@ static void end(struct world *w)
 
 static void commit(struct world *w, unsigned cores)
 {
-	_cleanup_kv_ struct kv files = {0};
+	_cleanup_str_ char *spec = mem_printf("  cpu: { cores: %u }\n", cores);
 
-	kv_setf(&files, "web.yaml",
-	    "apiVersion: ramet.dev/v1\nkind: ClonedVM\nmetadata: { name: web-01 }\nspec:\n"
-	    "  node_name: pve2\n  clone: { source_vm_id: 9001, full: false }\n"
-	    "  cpu: { cores: %u }\n",
-	    cores);
-	memgit_commit(w->git, &files, "merge");
+	world_merge_web(w, spec, "merge");
 }
 
 static struct world *open_world(uint64_t seed)
@@ -145,12 +140,7 @@ static void test_older_says_so(void **state)
 
 static void commit_absent(struct world *w)
 {
-	_cleanup_kv_ struct kv files = {0};
-
-	kv_set(&files, "web.yaml",
-	    "apiVersion: ramet.dev/v1\nkind: ClonedVM\nmetadata: { name: web-01 }\nspec:\n"
-	    "  node_name: pve2\n  clone: { source_vm_id: 9001, full: false }\n  state: absent\n");
-	memgit_commit(w->git, &files, "absent");
+	world_merge_web(w, "  state: absent\n", "absent");
 }
 
 static bool is_gone(struct world *w)

@@ -65,45 +65,16 @@ static void must_be_ready(struct world *w, const char *what)
 		end_world(w, what);
 }
 
-static const struct {
-	enum sim_fault_kind kind;
-	int status;
-	const char *text;
-} clone_faults[] = {
-    {SIM_FAULT_REFUSE, 0, NULL},
-    {SIM_FAULT_RESET_BEFORE, 0, NULL},
-    {SIM_FAULT_RESET_AFTER, 0, NULL},
-    {SIM_FAULT_DELAY, 0, NULL},
-    {SIM_FAULT_DELAY_ANSWER, 0, NULL},
-    {SIM_FAULT_STATUS, 500, "something odd"},
-    {SIM_FAULT_STATUS, 595, "No route to host"},
-    {SIM_FAULT_STATUS, 500, "got no worker upid - start worker failed"},
-    {SIM_FAULT_STATUS_AFTER, 596, "Connection timed out"},
-    {SIM_FAULT_STATUS_AFTER, 500,
-	"can't lock file '/var/log/pve/tasks/.active.lock' - got timeout"},
-    {SIM_FAULT_TASK_ERROR, 0, NULL},
-    {SIM_FAULT_TASK_ERROR_AFTER, 0, NULL},
-    {SIM_FAULT_TRUNCATE, 0, NULL},
-};
-
 /* Whatever comes of the first call, and of the second as well: one VM. */
 static void test_clone_call_with_every_fault(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < ARRAY_LEN(clone_faults); i++) {
+	for (size_t i = 0; i < WORLD_CALL_FAULTS; i++) {
 		for (unsigned nth = 1; nth <= 2; nth++) {
 			struct world *w = new_world(10 + i);
 			_cleanup_str_ char *what = mem_printf("fault %zu, strikes %u", i, nth);
-			struct sim_fault f = {.kind = clone_faults[i].kind,
-			    .method = "POST",
-			    .path = "*/clone",
-			    .nth = 1,
-			    .times = nth,
-			    .status = clone_faults[i].status,
-			    .text = clone_faults[i].text,
-			    .delay_ms = 50000};
 
-			sim_fault_add(w->sim, &f);
+			world_add_fault(w, i, "POST", "*/clone", nth);
 			world_start(w, CONTROLLER_RUN);
 			must_be_ready(w, what);
 			end_world(w, sim_fault_struck(w->sim) ? NULL : what);

@@ -50,20 +50,22 @@ static void test_pools(void **state)
 #define STATUS \
 	"{\"data\":[{\"type\":\"node\",\"name\":\"pve1\",\"local\":1,\"online\":1,\"nodeid\":0}]}"
 
+/* The number is free, the node is there, and the clone is refused. */
+static const struct fake_answer clone_script[] = {
+    {.transport = CLUSTER_REPLIED, .status = 200, .body = "{\"data\":\"1204\"}"},
+    {.transport = CLUSTER_REPLIED, .status = 200, .body = STATUS},
+    {.transport = CLUSTER_REPLIED,
+	.status = 500,
+	.reason = "VM is locked (backup)",
+	.body = "{\"data\":null}"}};
+
 static void assert_limit(const char *listed, const char *want)
 {
-	static const struct fake_answer script[] = {
-	    {.transport = CLUSTER_REPLIED, .status = 200, .body = "{\"data\":\"1204\"}"},
-	    {.transport = CLUSTER_REPLIED, .status = 200, .body = STATUS},
-	    {.transport = CLUSTER_REPLIED,
-		.status = 500,
-		.reason = "VM is locked (backup)",
-		.body = "{\"data\":null}"}};
 	struct step s = {.kind = STEP_CLONE};
 	struct desk d;
 	const struct fake_seen *r;
 
-	open_desk(&d, listed, script, ARRAY_LEN(script));
+	open_desk(&d, listed, clone_script, ARRAY_LEN(clone_script));
 	r = send(&d, &s);
 	assert_int_equal(d.end, OP_FAILED);
 	assert_string_equal(r->method, "POST");
@@ -100,14 +102,6 @@ static void assert_asked(const struct fake_seen *r, const struct asked *v, size_
 			    v[i].value ? v[i].value : "left out");
 	}
 }
-
-static const struct fake_answer clone_script[] = {
-    {.transport = CLUSTER_REPLIED, .status = 200, .body = "{\"data\":\"1204\"}"},
-    {.transport = CLUSTER_REPLIED, .status = 200, .body = STATUS},
-    {.transport = CLUSTER_REPLIED,
-	.status = 500,
-	.reason = "VM is locked (backup)",
-	.body = "{\"data\":null}"}};
 
 /* What the block clone says goes into the call, and nothing that it does not say. */
 static void test_clone_says_what_is_listed(void **state)
