@@ -83,7 +83,8 @@ static int look_endpoint(struct look *k, const char *endpoint, struct err **err)
 		const char *next = *own ? own
 				   : q.status == 401
 				       ? "put a valid token into the file of cluster.token_file"
-				       : "check cluster.endpoints and the network";
+				       : "check that cluster.endpoints lead to the API of "
+					 "PVE, as https://HOST:8006, and the network";
 		checkup_say(k, CHECKUP_FAILED, "endpoint",
 		    mem_printf("%s: %.*s", endpoint, len, q.text), next);
 	} else if (rc == 0) {

@@ -40,11 +40,18 @@ static char *nearest(const char *path)
 	return at;
 }
 
+/* Whether something can be made there: also where the mode allows it the file system may not. */
+static bool can_make(const char *folder)
+{
+	_cleanup_str_ char *probe = mem_printf("%s/.ramet-check.XXXXXX", folder);
+	return mkdtemp(probe) && rmdir(probe) == 0;
+}
+
 static void look_folder(struct look *k, const char *what, const char *setting, const char *path)
 {
 	_cleanup_str_ char *there = nearest(path);
 	struct statvfs fs;
-	if (access(there, W_OK | X_OK) != 0) {
+	if (access(there, W_OK | X_OK) != 0 || (!text_eq(path, there) && !can_make(there))) {
 		_cleanup_str_ char *next = mem_printf(
 		    "make it, and let the user that runs the controller write it; or change %s",
 		    setting);

@@ -77,7 +77,10 @@ static int read_token(void *arg, char **ret, struct err **err)
 		*ret = mem_strdup(token->value);
 		return 0;
 	}
-	return secret_read(token->file, ret, &loose, err);
+	if (secret_read(token->file, ret, &loose, err) < 0)
+		return -1;
+	config_bare_token(*ret);
+	return 0;
 }
 
 int setup_pveport(struct setup *s, const char *endpoint, struct pveport **ret, struct err **err)

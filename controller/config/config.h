@@ -66,6 +66,9 @@ enum config_need {
  * logs from then on). -1 when something is missing or unreadable. */
 int config_require(struct config *c, unsigned needs, struct diags *diags) MUST_CHECK;
 
+/* The token without what stands before it in a header, which people copy along with it. */
+void config_bare_token(char *token);
+
 /* Keys whose values differ, secrets too where both were read; overwritten as if empty. */
 void config_diff(const struct config *a, const struct config *b, struct strs *ret);
 

@@ -24,8 +24,11 @@ static void unreadable(
 {
 	struct diag *d = diags_add(diags, DIAG_UNREADABLE, origin_of(c), (struct mark){0}, "%s: %s",
 	    configtab_rows[id].key, err_msg(err));
+	const char *from = id == CONFIGTAB_cluster_ca_file
+			       ? "; it is /etc/pve/pve-root-ca.pem of any node of the cluster"
+			       : "";
 	if (err && err->hint)
-		diag_hint(d, "%s", err->hint);
+		diag_hint(d, "%s%s", err->hint, from);
 }
 
 static void loose_secret(
@@ -104,6 +107,13 @@ static bool is_token(const char *s)
 	       text_is_printable(s, strlen(s));
 }
 
+void config_bare_token(char *token)
+{
+	const char *rest = text_after(token, "PVEAPIToken=");
+	if (rest)
+		memmove(token, rest, strlen(rest) + 1);
+}
+
 static void require_git(struct config *c, struct diags *diags)
 {
 	if (!*c->git_url)
@@ -130,6 +140,7 @@ static void require_cluster(struct config *c, struct diags *diags)
 	read_secret(c, CONFIGTAB_cluster_token, t, diags);
 	if (!t->value)
 		return;
+	config_bare_token(t->value);
 	if (is_token(t->value)) {
 		log_mask(strchr(t->value, '=') + 1);
 		return;

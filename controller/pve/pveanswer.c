@@ -149,7 +149,8 @@ static void read_status(
 static void read_unsent(struct pveanswer *a, const struct cluster_reply *reply)
 {
 	static const char *const next[TLSTRUST__MAX] = {
-	    [TLSTRUST_UNKNOWN] = "check cluster.ca_file or cluster.fingerprints",
+	    [TLSTRUST_UNKNOWN] =
+		"check cluster.ca_file (/etc/pve/pve-root-ca.pem) or cluster.fingerprints",
 	    [TLSTRUST_EXPIRED] = "renew it on that node (pvecm updatecerts --force)",
 	    [TLSTRUST_EARLY] = "set the clocks of that node and of this machine by NTP",
 	    [TLSTRUST_MISNAMED] = "name the endpoint in cluster.endpoints as its certificate does"};

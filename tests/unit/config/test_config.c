@@ -337,12 +337,33 @@ static void secrets_come_from_files(void **state)
 	assert_non_null(strstr(logged, "header"));
 	assert_null(strstr(logged, "1111"));
 
+	/* As in the header of a request. */
+	_cleanup_config_ struct config *header =
+	    with_token("PVEAPIToken=u@pve!t=77777777-1111\n", 0600, &diags, &rc);
+	assert_int_equal(rc, 0);
+	assert_string_equal(header->cluster_token.value, "u@pve!t=77777777-1111");
+
 	/* Everybody may read it: said, not refused. */
 	_cleanup_config_ struct config *loose = with_token("u@pve!t=33333333", 0644, &diags, &rc);
 	assert_string_equal(loose->cluster_token.value, "u@pve!t=33333333");
 	assert_int_equal(rc, 0);
 	assert_int_equal(diags.n, 1);
 	assert_int_equal(diags.v[0].code, DIAG_LOOSE_SECRET);
+}
+
+static void authority_is_missing(void **state)
+{
+	(void)state;
+	_cleanup_diags_ struct diags diags = {0};
+	_cleanup_config_ struct config *c = NULL;
+	put("token", "u@pve!t=88888888-1111\n", 0600);
+	assert_int_equal(parse_env("cluster: {endpoints: ['https://a:8006'], token_file: token, "
+				   "ca_file: /nonexistent/ca.pem}",
+			     no_env, &diags, &c),
+	    0);
+	assert_int_equal(config_require(c, CONFIG_NEED_CLUSTER, &diags), -1);
+	assert_int_equal(diags.n, 1);
+	assert_non_null(strstr(diags.v[0].hint, "/etc/pve/pve-root-ca.pem"));
 }
 
 static void bad_secrets_are_refused(void **state)
@@ -499,6 +520,7 @@ int main(void)
 	    cmocka_unit_test(the_default_file_is_found),
 	    cmocka_unit_test(what_a_command_needs_is_asked_for),
 	    cmocka_unit_test(secrets_come_from_files),
+	    cmocka_unit_test(authority_is_missing),
 	    cmocka_unit_test(bad_secrets_are_refused),
 	    cmocka_unit_test(files_of_others_are_looked_at),
 	    cmocka_unit_test(a_key_is_a_secret),

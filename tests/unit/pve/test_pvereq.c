@@ -300,8 +300,9 @@ static void cut_connections_are_ambiguous(void **state)
 	s = one(ENDPOINT_CLONE, &tls);
 	assert_int_equal(s.outcome, PVE_NOT_SENT);
 	assert_int_equal(s.reason, PVE_TLS);
-	assert_string_equal(
-	    s.text, "the wire broke; check cluster.ca_file or cluster.fingerprints");
+	assert_string_equal(s.text,
+	    "the wire broke; check cluster.ca_file (/etc/pve/pve-root-ca.pem) or "
+	    "cluster.fingerprints");
 	tls.trust = TLSTRUST_EXPIRED;
 	s = one(ENDPOINT_CLONE, &tls);
 	assert_string_equal(
