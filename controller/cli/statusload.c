@@ -20,7 +20,7 @@ static void add_vm(struct statusload *l, const struct gitport_file *f)
 		strs_add_take(&l->problems, mem_printf("%s: %s", f->path, err_msg(err)));
 		return;
 	}
-	_cleanup_str_ char *path = mem_printf("vms/%s.yaml", v.name);
+	_cleanup_str_ char *path = tree_vm_path(v.name);
 	if (strcmp(path, f->path) != 0) {
 		strs_add_take(&l->problems, mem_printf("%s: it is about %s", f->path, v.name));
 		vmstat_fini(&v);

@@ -26,7 +26,7 @@ static void note_file(struct reportdiff *d, const struct kv *known, const struct
 static void note_vm(
     struct reportdiff *d, const struct kv *known, const struct vmstat *v, struct treememo *memo)
 {
-	_cleanup_str_ char *path = mem_printf("vms/%s.yaml", v->name);
+	_cleanup_str_ char *path = tree_vm_path(v->name);
 	char hex[CRYPT_HEX_LEN];
 	char *data;
 

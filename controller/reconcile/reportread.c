@@ -12,18 +12,29 @@ bool reportread_is_ours(const char *path)
 	       (text_starts(path, "vms/") && text_ends(path, ".yaml"));
 }
 
+static void restore_vm(
+    const struct reporter_opts *o, const char *path, const char *data, size_t len, struct err **e)
+{
+	struct vmstat v = {0};
+
+	if (tree_parse_vm(data, len, &v, e) < 0)
+		return;
+	_cleanup_str_ char *own = tree_vm_path(v.name);
+	/* What somebody copied beside it is older. */
+	if (text_eq(path, own))
+		o->on_vm(o->arg, &v);
+	else
+		(void)err_set(e, ERR_INPUT, "it is about %s", v.name);
+	vmstat_fini(&v);
+}
+
 void reportread_restore(
     const struct reporter_opts *o, const char *path, const char *data, size_t len)
 {
 	_cleanup_err_ struct err *e = NULL;
 
 	if (text_starts(path, "vms/")) {
-		struct vmstat v = {0};
-
-		if (tree_parse_vm(data, len, &v, &e) == 0) {
-			o->on_vm(o->arg, &v);
-			vmstat_fini(&v);
-		}
+		restore_vm(o, path, data, len, &e);
 	} else if (strcmp(path, REPORTREAD_SUMMARY) == 0) {
 		struct status s = {0};
 

@@ -70,6 +70,11 @@ static int compare(const void *pa, const void *pb)
 	return strcmp(a->path, b->path);
 }
 
+char *tree_vm_path(const char *name)
+{
+	return mem_printf("vms/%s.yaml", name);
+}
+
 void tree_render_tables(const struct status *s, struct tree *ret)
 {
 	*ret = (struct tree){0};
@@ -84,7 +89,7 @@ void tree_render(const struct status *s, struct tree *ret)
 	for (size_t i = 0; i < s->n_vms; i++) {
 		const struct vmstat *v = s->vms[i];
 		if (text_is_dns_label(v->name))
-			tree_add(ret, mem_printf("vms/%s.yaml", v->name), tree_render_vm(v));
+			tree_add(ret, tree_vm_path(v->name), tree_render_vm(v));
 	}
 	qsort(ret->v, ret->n, sizeof(*ret->v), compare);
 }

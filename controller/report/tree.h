@@ -34,7 +34,9 @@ void tree_add(struct tree *t, char *path, char *data); /* both become the tree's
 void tree_fini(struct tree *t);
 const struct tree_file *tree_find(const struct tree *t, const char *path);
 
-/* vms/NAME.yaml of one VM. Caller frees. */
+/* "vms/NAME.yaml". Caller frees. */
+char *tree_vm_path(const char *name);
+/* The file of one VM. Caller frees. */
 char *tree_render_vm(const struct vmstat *v);
 /* A number in place of the file, at a fraction of the cost: another one for a VM whose file has
  * other bytes. seed: the same for those that are compared, and nobody else's to know. */
