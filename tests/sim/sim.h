@@ -135,6 +135,10 @@ int sim_human_image(
 /* A new guest of somebody else under this number; conf may be NULL. */
 int sim_human_create(struct sim *sim, int64_t vmid, const char *node, const char *user,
     const struct kv *conf, struct err **err) MUST_CHECK;
+/* Somebody restores a backup over a guest, whose configuration is then as now but for set: the same
+ * number, off, other volumes. */
+int sim_human_restore(struct sim *sim, int64_t vmid, const char *user, const struct kv *set,
+    struct err **err) MUST_CHECK;
 /* A configuration lock ("backup"), or NULL to unlock. */
 int sim_human_lock(struct sim *sim, int64_t vmid, const char *lock, struct err **err) MUST_CHECK;
 /* Holds the guest's file lock for so long, as a backup or a hanging shutdown does. */

@@ -1,4 +1,4 @@
-/* The backup of one guest: it is locked, read, and an archive that nobody can restore is left
+/* The backup of one guest: it is locked, read, and an archive is left
  * (PVE::VZDump::exec_backup_task, PVE::VZDump::QemuServer). */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -7,6 +7,7 @@
 
 #include "sim_api.h"
 #include "sim_conf.h"
+#include "sim_restore.h"
 #include "sim_volume.h"
 #include "sim_vzdump.h"
 
@@ -181,6 +182,7 @@ static void put_archive(struct job *j, const struct guest *g, struct store *st)
 	v = volume_add(j->sim, st, j->node, name, 0, data);
 	v->format = end + 1;
 	v->file_size = strcmp(end, ".vma") != 0 ? data / 2 : data;
+	v->saved = restore_save(j->sim, g, &z->disks);
 	job_log(j, "INFO: archive file size: %" PRId64 "MB", v->file_size >> 20);
 	if (job_param(j, "notes-template"))
 		job_log(j, "INFO: adding notes to backup");

@@ -1,7 +1,7 @@
 /*
  * sim_backup: the cluster's backup jobs, which name guests.
  *
- * Not backups: none is made, and no archive can be restored.
+ * Not backups: none is made of them.
  *
  * The simulation owns the jobs.
  *

@@ -23,8 +23,8 @@ const char control_help[] = PAD
     "freeze|thaw NODE pvedaemon|pveproxy\n" PAD "storage NAME on|off, maintenance NODE on|off\n" PAD
     "migrate VMID NODE, delete VMID, guest|ha VMID on|off,\n" PAD
     "lock VMID WORD, unlock VMID,\n" PAD
-    "edit VMID KEY=VALUE -KEY, create VMID NODE KEY=VALUE,\n" PAD "at TIME LINE,\n" PAD
-    "fault SPEC, heal, requests";
+    "edit VMID KEY=VALUE -KEY, create VMID NODE KEY=VALUE,\n" PAD
+    "restore VMID KEY=VALUE, at TIME LINE,\n" PAD "fault SPEC, heal, requests";
 
 static int node_store(struct sim *s, const char *name, bool on, struct err **err)
 {
@@ -88,6 +88,8 @@ static int do_words(struct sim *s, const struct strs *w, struct err **err)
 		return script_edit(s, w, err);
 	if (!strcmp(w->v[0], "create"))
 		return script_create(s, w, err);
+	if (!strcmp(w->v[0], "restore"))
+		return script_restore(s, w, err);
 	if (w->n < 2 || w->n > 3)
 		return bad(err);
 	name = !strcmp(w->v[1], "all") ? NULL : w->v[1];

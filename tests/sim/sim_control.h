@@ -27,6 +27,7 @@ void script_at(struct sim *sim, int64_t ms, const char *line);
 int script_later(struct sim *sim, const char *line, struct err **err) MUST_CHECK;
 /* Lines of many words: "edit VMID …", "create VMID NODE …". */
 int script_edit(struct sim *sim, const struct strs *words, struct err **err) MUST_CHECK;
+int script_restore(struct sim *sim, const struct strs *words, struct err **err) MUST_CHECK;
 int script_create(struct sim *sim, const struct strs *words, struct err **err) MUST_CHECK;
 
 /* Listens at this path, which must not be there yet, in the loop of the front end. */

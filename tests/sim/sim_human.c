@@ -8,6 +8,7 @@
 #include "sim_conf.h"
 #include "sim_ha.h"
 #include "sim_power.h"
+#include "sim_restore.h"
 #include "sim_volume.h"
 
 /* A job that nobody waits for, to act in somebody's name. */
@@ -236,6 +237,29 @@ int sim_human_delete(struct sim *s, int64_t vmid, const char *user, struct err *
 		if (s->volumes[i]->vmid == vmid)
 			volume_free(s, s->volumes[i--]);
 	guest_del(s, g);
+	return outcome(j, &o, err);
+}
+
+int sim_human_restore(
+    struct sim *s, int64_t vmid, const char *user, const struct kv *set, struct err **err)
+{
+	struct guest *g = find(s, vmid, err);
+	_cleanup_strs_ struct strs slots = {0};
+	_cleanup_oops_ struct oops o = {0};
+	struct saved *v;
+	struct job *j;
+
+	if (!g)
+		return -1;
+	KV_FOREACH (i, &g->conf)
+		if (prop_is_drive(i->key))
+			strs_add(&slots, i->key);
+	j = pretend(s, g->node, user, vmid);
+	v = restore_save(s, g, &slots);
+	guest_run(s, g, false);
+	guest_unset(s, g, "lock");
+	restore_over(j, g, v, set, &o);
+	restore_saved_free(v);
 	return outcome(j, &o, err);
 }
 

@@ -10,6 +10,7 @@
 #include "sim_harule.h"
 #include "sim_mutant.h"
 #include "sim_power.h"
+#include "sim_restore.h"
 #include "sim_volume.h"
 
 /* --- create --- */
@@ -200,7 +201,7 @@ static bool may_begin(struct job *j, const char *vm, const char *in, struct oops
 	       auth_check(s, &j->who, vm, PRIV_BIT(VM_POWERMGMT), false, o);
 }
 
-static bool may_create(struct job *j, struct oops *o)
+bool create_may(struct job *j, struct oops *o)
 {
 	struct sim *s = j->sim;
 	const char *pool = job_param(j, "pool");
@@ -214,6 +215,9 @@ static bool may_create(struct job *j, struct oops *o)
 		return false;
 	if (who_is_root(&j->who) || auth_has(s, &j->who, vm, PRIV_BIT(VM_ALLOCATE)) ||
 	    (in && auth_has(s, &j->who, in, PRIV_BIT(VM_ALLOCATE))))
+		return true;
+	if (job_param_bool(j, "force") && guest_find(s, j->vmid) && /* a backup over one's own */
+	    auth_has(s, &j->who, vm, PRIV_BIT(VM_BACKUP)))
 		return true;
 	return oops_http(o, 403, "Permission check failed");
 }
@@ -231,7 +235,11 @@ void api_create(struct job *j)
 
 	j->data = op;
 	j->data_free = confop_free;
-	if (!may_create(j, &o)) {
+	if (job_param(j, "archive")) {
+		restore_begin(j);
+		return;
+	}
+	if (!create_may(j, &o)) {
 		job_oops(j, &o);
 		return;
 	}

@@ -74,6 +74,25 @@ int script_create(struct sim *s, const struct strs *w, struct err **err)
 	return r;
 }
 
+int script_restore(struct sim *s, const struct strs *w, struct err **err)
+{
+	_cleanup_kv_ struct kv set = {0};
+	struct buf del;
+	int64_t vmid;
+	int r;
+
+	if (w->n < 2 || text_to_int(w->v[1], 100, SIM_VMID_MAX, &vmid) < 0)
+		return wrong(err, "restore VMID KEY=VALUE…");
+	buf_init(&del, 0);
+	r = changes(w, 2, &set, &del, err);
+	if (r == 0 && del.len)
+		r = wrong(err, "nothing of an archive can be deleted");
+	if (r == 0)
+		r = sim_human_restore(s, vmid, SOMEBODY, &set, err);
+	buf_fini(&del);
+	return r;
+}
+
 /* What was said beforehand; whether it could be done stands in the journal. */
 static void due(struct job *j)
 {

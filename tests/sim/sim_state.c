@@ -8,6 +8,7 @@
 
 #include "sim_backup.h"
 #include "sim_harule.h"
+#include "sim_restore.h"
 
 /* --- a map from text --- */
 
@@ -498,6 +499,7 @@ void state_free(struct sim *s)
 		free(s->volumes[i]->name);
 		free(s->volumes[i]->own);
 		free(s->volumes[i]->base);
+		restore_saved_free(s->volumes[i]->saved);
 		free(s->volumes[i]);
 	}
 	free(s->volumes);

@@ -133,7 +133,8 @@ struct volume {
 	bool laid;	   /* put there as a file: tables for its data only, none ahead */
 	int64_t file_size; /* of a file that is no plain image; 0 = as size */
 	int64_t ctime;
-	size_t index; /* in sim->volumes */
+	struct saved *saved; /* what an archive of a guest holds, or NULL; see sim_restore.h */
+	size_t index;	     /* in sim->volumes */
 };
 
 struct snap {

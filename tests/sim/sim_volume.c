@@ -6,6 +6,7 @@
 
 #include "sim_mutant.h"
 #include "sim_prop.h"
+#include "sim_restore.h"
 
 static const struct {
 	const char *word, *formats;
@@ -344,6 +345,7 @@ void volume_free(struct sim *s, struct volume *v)
 	free(v->name);
 	free(v->own);
 	free(v->base);
+	restore_saved_free(v->saved);
 	free(v);
 }
 

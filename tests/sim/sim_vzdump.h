@@ -1,7 +1,7 @@
 /*
  * sim_vzdump: a backup task and the guest it is at.
  *
- * Not the backup jobs of the cluster (sim_backup.h), and no archive can be restored.
+ * Not the backup jobs of the cluster (sim_backup.h), not the way back (sim_restore.h).
  *
  * The task's job owns all of it.
  *
