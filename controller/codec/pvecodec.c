@@ -3,10 +3,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "buf.h"
 #include "pvepart.h"
 #include "pvetext.h"
 
 #define SET_ITEMS_MAX 1024
+#define PCI_DOMAIN "0000:"
 #define TAG_SEPARATORS ";, \t\r\n" /* PVE reads all of them and writes ";" */
 
 const char *pvecodec_key(const struct attr *a, const char *slot)
@@ -498,8 +500,30 @@ static bool is_nothing(const struct attr *a, const struct value *v)
 	       (v->type == VALUE_SET && v->set.n == 0 && !word) || (v->type == VALUE_STR && !*v->s);
 }
 
+/* Addresses of PCI devices without the domain that they are in when none is named. */
+static char *without_domain(const char *s)
+{
+	struct buf out;
+	size_t len;
+
+	buf_init(&out, 0);
+	for (; *s; s += len) {
+		const char *rest = text_after(s, PCI_DOMAIN);
+		s = rest ? rest : s;
+		len = strcspn(s, ";");
+		len += s[len] != '\0';
+		buf_add(&out, s, len);
+	}
+	char *text = buf_take(&out);
+	return text ? text : mem_strdup("");
+}
+
 static bool eq_folded(const struct attr *a, const struct value *x, const struct value *y)
 {
+	if (a->format == FMT_PCI_HOST && x->type == VALUE_STR && y->type == VALUE_STR) {
+		_cleanup_str_ char *p = without_domain(x->s), *q = without_domain(y->s);
+		return text_eq(p, q);
+	}
 	if (!(a->flags & ATTR_NOCASE) || x->type != y->type)
 		return value_eq(x, y);
 	if (x->type == VALUE_STR)

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "barenic.h"
 #include "effect.h"
 #include "pvetext.h"
 #include "speeds.h"
@@ -13,6 +14,7 @@
 #define PCI_SLOTS 16
 #define USB_SLOTS 14
 #define USB_FEW 5
+#define SMBIOS_BYTES 512 /* of the whole key */
 
 /* The value that the VM will have: as listed, else as it is. False: PVE's default, *ret untouched.
  */
@@ -352,6 +354,53 @@ static void gateway(const struct planner *pl, const struct leaf *l, struct chang
 	}
 }
 
+/* QEMU takes the kernel's own asynchronous input and output only beside the host's cache. */
+static void aio(const struct planner *pl, const struct leaf *l, struct change *c)
+{
+	static const char *const cached[] = {"writeback", "writethrough", "unsafe"};
+	_cleanup_value_ struct value how = {0}, cache = {0};
+	bool by_cache = l->attr->id == ATTR_disk_cache;
+
+	if ((!by_cache && l->attr->id != ATTR_disk_aio) ||
+	    !coming_at(pl, ATTR_disk_aio, l->slot, &how) || !text_eq(how.s, "native") ||
+	    !coming_at(pl, ATTR_disk_cache, l->slot, &cache))
+		return;
+	for (size_t i = 0; i < ARRAY_LEN(cached); i++) {
+		if (!text_eq(cache.s, cached[i]))
+			continue;
+		change_block(c, REASON_VALUES_CONFLICT,
+		    "aio native goes with no cache of the host, and cache would be %s: the guest "
+		    "could not be started",
+		    cached[i]);
+		change_hint(c, "list %s as well",
+		    by_cache ? schema_key(schema_attr(ATTR_disk_aio)) : "cache: none");
+	}
+}
+
+/* PVE has a limit for the text of the whole key. */
+static void smbios(const struct planner *pl, const struct leaf *l, struct change *c)
+{
+	_cleanup_kv_ struct kv conf = {0};
+
+	if (l->attr->codec != CODEC_BASE64)
+		return;
+	kv_copy(&conf, &pl->goal);
+	for (size_t i = 0; i < pl->want->n_leaves; i++) {
+		const struct leaf *field = &pl->want->leaves[i];
+		if (field->attr->codec == CODEC_BASE64 &&
+		    pvecodec_put(field->attr, NULL, &field->value, &conf, NULL, NULL) < 0)
+			return;
+	}
+	const char *text = kv_get(&conf, l->attr->key);
+	size_t n = text ? strlen(text) : 0;
+	if (n <= SMBIOS_BYTES)
+		return;
+	change_block(c, REASON_VALUES_CONFLICT,
+	    "all fields together would be %zu characters as PVE keeps them, and it takes %d", n,
+	    SMBIOS_BYTES);
+	change_hint(c, "shorten them: in PVE four characters stand for three");
+}
+
 /* A medium on a storage that the node has not. Whether the medium itself is there is not looked at:
  * storages may have very many. */
 static void medium(const struct planner *pl, const struct leaf *l, struct change *c)
@@ -408,6 +457,9 @@ void accord_leaf(const struct planner *pl, const struct leaf *l, struct change *
 		medium(pl, l, c);
 	speeds(pl, l, c);
 	gateway(pl, l, c);
+	aio(pl, l, c);
+	smbios(pl, l, c);
+	barenic_ask(pl, l->slot, c);
 }
 
 /* ---- the boot order ---- */
@@ -418,6 +470,23 @@ static bool is_there(const struct planner *pl, const char *device)
 {
 	return kv_has(&pl->goal, device) ||
 	       (kv_has(&pl->g->current, device) && !strs_has(&pl->del, device));
+}
+
+bool accord_is_order_by_pve(
+    const struct planner *pl, const struct leaf *l, const struct value *have)
+{
+	size_t n = l->value.type == VALUE_SET ? l->value.set.n : 0;
+
+	if (l->attr->codec != CODEC_BOOT || !n || have->type != VALUE_SET || have->set.n <= n)
+		return false;
+	for (size_t i = 0; i < have->set.n; i++) {
+		const char *device = have->set.v[i], *text = kv_get(&pl->goal, device);
+		_cleanup_drive_ struct drive d = {0};
+		if (i < n ? !text_eq(device, l->value.set.v[i])
+			  : !text || drive_parse(text, &d, NULL) < 0 || !d.cdrom || d.cloudinit)
+			return false;
+	}
+	return true;
 }
 
 void accord_boot_order(struct planner *pl)

@@ -21,5 +21,9 @@ void accord_leaf(const struct planner *pl, const struct leaf *l, struct change *
 /* After all leaves are: PVE refuses a whole request for a boot order with a device that is not
  * there. */
 void accord_boot_order(struct planner *pl);
+/* What stands there is what is listed, and CD-ROM drives behind it: PVE itself puts a drive there
+ * when it is written. */
+bool accord_is_order_by_pve(
+    const struct planner *pl, const struct leaf *l, const struct value *have);
 
 #endif

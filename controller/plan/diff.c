@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "accord.h"
+#include "barenic.h"
 #include "crypt.h"
 #include "effect.h"
 
@@ -102,6 +103,7 @@ static void delete_slot(struct planner *pl, const struct leaf *l, const char *sl
 		    "PVE's protection flag is set%s and forbids removing %s",
 		    pl->foretold ? " on the template" : "", slot);
 	}
+	barenic_ask(pl, slot, c);
 	if (planner_may(pl, c)) {
 		strs_add(&pl->del, slot);
 		kv_del(&pl->goal, slot);
@@ -505,8 +507,12 @@ static void leaf(struct planner *pl, const struct leaf *l)
 	bool same = next_ok && (pvecodec_same(l->attr, &want, &next) ||
 				   diff_is_normalised(pl->in->record, path, &want, &next));
 	if (!same) {
+		bool unchanged = pl->unchanged;
+		/* What PVE did of itself is to nobody's blame. */
+		pl->unchanged = unchanged && !(next_ok && accord_is_order_by_pve(pl, l, &next));
 		if (!next_ok || !refused_tags(pl, l, &want, &next))
 			write_leaf(pl, l, &want, &next, next_ok);
+		pl->unchanged = unchanged;
 		return;
 	}
 	if (device && strs_has(&pl->made, device))

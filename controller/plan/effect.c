@@ -1,5 +1,9 @@
 #include "effect.h"
 
+#include <stdlib.h>
+#include <string.h>
+
+#include "barenic.h"
 #include "pvetext.h"
 
 bool effect_hotplugs(const struct kv *current, const char *word)
@@ -23,10 +27,27 @@ bool effect_knows_usb(const char *system)
 	return false;
 }
 
-/* PVE plugs USB only into guests that it takes to understand it. */
+/* The machine is kept at a version older than this one: "pc-q35-6.2+pve0". */
+static bool is_machine_before(const struct kv *current, long major, long minor)
+{
+	const struct attr *row = schema_attr(ATTR_machine);
+	_cleanup_value_ struct value type = {0};
+	char *end = NULL;
+
+	if (pvecodec_get(row, NULL, current, NULL, &type, NULL) < 0 || type.type != VALUE_STR)
+		return false;
+	const char *dash = strrchr(type.s, '-');
+	long is = dash ? strtol(dash + 1, &end, 10) : 0;
+	if (!dash || end == dash + 1 || *end != '.')
+		return false; /* the newest one */
+	return is < major || (is == major && strtol(end + 1, NULL, 10) < minor);
+}
+
+/* PVE plugs USB only into guests that it takes to understand it, and into machines from 7.1 on. */
 static bool plugs_usb(const struct kv *current)
 {
-	return effect_knows_usb(kv_get(current, "ostype")) && effect_hotplugs(current, "usb");
+	return effect_knows_usb(kv_get(current, "ostype")) && effect_hotplugs(current, "usb") &&
+	       !is_machine_before(current, 7, 1);
 }
 
 static void set_effect(
@@ -70,9 +91,14 @@ static bool has_word(const struct value *v, const char *word)
  * is switched by the value 0, and a device cannot be changed in a running guest; with processors or
  * memory to plug, a guest is made in another way; of the agent's key only one part is looked at
  * anew, when the key was there before. */
-static enum attr_class class_of(const struct planner *pl, const struct attr *a,
+static enum attr_class class_of(const struct planner *pl, const struct change *c,
     const struct value *have, const struct value *want)
 {
+	const struct attr *a = c->attr;
+
+	/* Between a bridge and none there is another device behind the card. */
+	if (barenic_is(&pl->g->current, c->slot))
+		return CLASS_HOTPLUG;
 	if (a->codec == CODEC_HOTPLUG) {
 		bool made = has_word(have, "cpu") || has_word(want, "cpu") ||
 			    has_word(have, "memory") || has_word(want, "memory");
@@ -98,7 +124,7 @@ static enum attr_class class_of(const struct planner *pl, const struct attr *a,
 void effect_of_leaf(
     const struct planner *pl, struct change *c, const struct value *have, const struct value *want)
 {
-	enum attr_class class = class_of(pl, c->attr, have, want);
+	enum attr_class class = class_of(pl, c, have, want);
 
 	if (!pl->running) {
 		set_effect(c, class, PLAN_NONE, false);
@@ -115,7 +141,7 @@ void effect_of_leaf(
 		set_effect(c, class, PLAN_HOTPLUG, false);
 		break;
 	case CLASS_HOTPLUG:
-		set_hotplug(pl, c, c->attr->hotplug);
+		set_hotplug(pl, c, c->attr->hotplug ? c->attr->hotplug : "network");
 		break;
 	case CLASS_PENDING:
 	case CLASS_SILENT:

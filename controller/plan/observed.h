@@ -69,7 +69,8 @@ struct obs_storage {
 	 * reached. Since then, ms of wall time; 0 = it tells. */
 	int64_t silent_since;
 	char *content;	/* "images,rootdir" */
-	uint64_t avail; /* bytes, 0 = unknown */
+	uint64_t avail; /* bytes, 0 = unknown or none */
+	bool full;	/* it is known that nothing is left */
 };
 
 /* One row of the cluster's guest list. */

@@ -84,6 +84,29 @@ static char *describe(const struct step *s)
 	return buf_take(&out);
 }
 
+/* PVE itself puts a CD-ROM drive that is written behind the order that is in force, when it has
+ * none of its own in it. */
+static void tell_boot_order(const struct planner *pl, struct step *s)
+{
+	const struct attr *row = planner_row("", CODEC_BOOT);
+	const char *now = kv_get(&pl->g->current, row->key);
+	_cleanup_strs_ struct strs order = {0}, added = {0};
+
+	if (!now || resource_find(pl->want, row->id, NULL) || pvetext_boot_parse(now, &order) < 0 ||
+	    !order.n)
+		return;
+	KV_FOREACH (item, &s->set) {
+		_cleanup_drive_ struct drive d = {0};
+		if (planner_is_drive(item->key) && drive_parse(item->value, &d, NULL) == 0 &&
+		    d.cdrom && !d.cloudinit && !strs_has(&order, item->key))
+			strs_add(&added, item->key);
+	}
+	if (!added.n)
+		return;
+	_cleanup_str_ char *names = strs_join(&added, ", "), *text = s->text;
+	s->text = mem_printf("%s; PVE itself puts %s behind the boot order", text, names);
+}
+
 static const char *key_of(const struct change *c)
 {
 	return c->attr ? pvecodec_key(c->attr, c->slot) : c->slot;
@@ -156,6 +179,7 @@ static void config_step(struct planner *pl)
 		if (kv_has(&s.set, pl->allocated.v[i]))
 			strs_add(&s.makes, pl->allocated.v[i]);
 	s.text = describe(&s);
+	tell_boot_order(pl, &s);
 	spread_restart(pl);
 	for (size_t i = 0; i < p->n_changes; i++) {
 		struct change *c = &p->changes[i];

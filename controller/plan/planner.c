@@ -166,8 +166,7 @@ static bool is_on_host_device(const struct planner *pl, const struct change *c)
 	return false;
 }
 
-/* The cluster's version is known, and older than this one. */
-static bool is_before(const struct planner *pl, int major, int minor)
+bool planner_is_before(const struct planner *pl, int major, int minor)
 {
 	const struct obs_cluster *cl = pl->in->cluster;
 
@@ -188,19 +187,22 @@ static bool is_on_path(const struct planner *pl, const struct change *c)
 	return text && !other && drive_parse(text, &d, NULL) == 0 && hostdrive_is(&d);
 }
 
+bool planner_is_root(const struct planner *pl)
+{
+	return pl->policy->token_is_root || (pl->in->cluster && pl->in->cluster->token_is_root);
+}
+
 static bool is_root_only(const struct planner *pl, const struct change *c)
 {
 	int major, minor;
 
-	bool root =
-	    pl->policy->token_is_root || (pl->in->cluster && pl->in->cluster->token_is_root);
-	if (!c->attr || root)
+	if (!c->attr || planner_is_root(pl))
 		return false;
 	if (c->attr->flags & ATTR_ROOT_DEVICE)
 		return is_host_device(c->from) || is_host_device(c->to);
 	if (c->slot && (is_on_host_device(pl, c) || is_on_path(pl, c)))
 		return true;
-	if (pvekeys_root_until(c->attr, &major, &minor) && is_before(pl, major, minor))
+	if (pvekeys_root_until(c->attr, &major, &minor) && planner_is_before(pl, major, minor))
 		return true;
 	return c->attr->flags & ATTR_ROOT_ONLY;
 }
@@ -215,7 +217,7 @@ static const char *newer_word(const struct planner *pl, const struct change *c, 
 	for (size_t i = 0; i < (set ? set->n : one ? 1 : 0); i++) {
 		const char *word = set ? set->v[i] : one;
 		*ret_major = pvekeys_word_since(c->attr->format, word);
-		if (is_before(pl, *ret_major, 0))
+		if (planner_is_before(pl, *ret_major, 0))
 			return word;
 	}
 	return NULL;
@@ -229,7 +231,7 @@ bool planner_is_too_new(const struct planner *pl, struct change *c)
 
 	if (!c->attr || !cl)
 		return false;
-	if (!pvekeys_since(c->attr, &major, &minor) || !is_before(pl, major, minor)) {
+	if (!pvekeys_since(c->attr, &major, &minor) || !planner_is_before(pl, major, minor)) {
 		minor = 0;
 		word = newer_word(pl, c, &major);
 		if (!word)
@@ -254,6 +256,11 @@ static void hint_root(const struct planner *pl, struct change *c)
 
 	if (pl->foretold) {
 		change_hint(c, "have root set it on the template, or take it out of the manifest");
+		/* Nor does PVE let a token clone what names a device of the host. */
+		if (c->attr->flags & ATTR_ROOT_DEVICE && c->attr->flags & ATTR_CORE)
+			change_hint(c,
+			    "list a mapping of the cluster instead, or have root set it on the VM "
+			    "when it is there");
 		return;
 	}
 	kv_copy(&conf, &pl->g->pending);

@@ -69,6 +69,10 @@ bool planner_is_too_new(const struct planner *pl, struct change *c);
  * list again. c is not to be used after false. */
 bool planner_may(struct planner *pl, struct change *c);
 
+/* The cluster's version is known, and older than this one. */
+bool planner_is_before(const struct planner *pl, int major, int minor);
+/* Whoever asks PVE is root@pam with a password, and no token. */
+bool planner_is_root(const struct planner *pl);
 /* Where the manifest says it, for all changes. */
 void planner_place(struct planner *pl);
 /* A device that cannot be made after all because one of its leaves is blocked. */

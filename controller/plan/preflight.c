@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "barenic.h"
 #include "hostdrive.h"
 #include "policy.h"
 #include "propstr.h"
@@ -178,6 +179,69 @@ static void host_drives(struct planner *pl)
 		change_hint(c, "clone a template without it");
 		return;
 	}
+}
+
+/* The device of the host that the slot names itself and not by a mapping; NULL: none. */
+static char *device_of_host(const struct kv *conf, const char *key)
+{
+	static const enum attr_id rows[] = {ATTR_usb_host, ATTR_hostpci_id};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		const struct attr *a = schema_attr(rows[i]);
+		_cleanup_value_ struct value v = {0};
+		if (form_check(schema_slot_block(a)->slot_format, key, NULL, NULL) &&
+		    pvecodec_get(a, key, conf, NULL, &v, NULL) == 0 && v.type == VALUE_STR &&
+		    !text_eq_nocase(v.s, "spice"))
+			return mem_strdup(v.s);
+	}
+	return NULL;
+}
+
+/* PVE asks of a clone what it asks of a configuration that somebody writes. */
+static void host_devices(struct planner *pl)
+{
+	const struct obs_guest *src = pl->in->source;
+	const char *bare = barenic_forbidden(pl, &src->current);
+
+	for (size_t i = 0; !planner_is_root(pl) && i < src->current.n; i++) {
+		const char *key = src->current.v[i].key;
+		_cleanup_str_ char *device = device_of_host(&src->current, key);
+		if (!device)
+			continue;
+		struct change *c = against(pl, ATTR_clone_source_vm_id);
+		change_block(c, REASON_SOURCE_UNSUITABLE,
+		    "%s of VM %u is the device %s of its node, and PVE lets only root@pam with a "
+		    "password clone that",
+		    key, src->vmid, device);
+		change_hint(c,
+		    "give the template a mapping of the cluster instead, or take the device out "
+		    "of it");
+		return;
+	}
+	if (!bare)
+		return;
+	struct change *c = against(pl, ATTR_clone_source_vm_id);
+	change_block(c, REASON_SOURCE_UNSUITABLE,
+	    "%s of VM %u has no bridge, and PVE 8 lets only root@pam with a password clone that",
+	    bare, src->vmid);
+	change_hint(c, "give it a bridge in the template, or remove it there");
+}
+
+/* The state of a TPM is copied from a guest that is down, or from a snapshot. */
+static void tpm(struct planner *pl)
+{
+	const struct obs_guest *src = pl->in->source;
+	const char *key = schema_attr(ATTR_tpm_state_datastore_id)->key;
+
+	if (!kv_has(&src->current, key) || !resource_bool(pl->want, ATTR_clone_full) ||
+	    planner_text(pl, ATTR_clone_snapshot_name, NULL) ||
+	    (src->power != OBS_POWER_RUNNING && src->power != OBS_POWER_PAUSED))
+		return;
+	struct change *c = against(pl, ATTR_clone_source_vm_id);
+	change_block(c, REASON_SOURCE_UNSUITABLE,
+	    "VM %u runs and has a TPM, whose state PVE copies only while the guest is down",
+	    src->vmid);
+	change_hint(c, "stop it, or clone a snapshot of it");
 }
 
 /* The storages of these cannot copy what a snapshot holds, only make it current again. */
@@ -363,7 +427,7 @@ static void add_need(struct need *n, const struct planner *pl, const struct kv_i
 }
 
 /* Only where an image takes all of its size at once: thin storages may be promised more than they
- * have, and sparse files too. */
+ * have, and sparse files too. Where nothing at all is left neither can be. */
 static void space(struct planner *pl)
 {
 	const struct obs_cluster *cl = pl->in->cluster;
@@ -371,7 +435,8 @@ static void space(struct planner *pl)
 	for (size_t i = 0; cl && i < cl->n_storages; i++) {
 		const struct obs_storage *st = &cl->storages[i];
 		struct need n = {.storage = st->id};
-		if (!text_eq(st->plugin, "lvm") || !st->avail || !text_eq(st->node, pl->g->node))
+		bool thick = text_eq(st->plugin, "lvm") && st->avail;
+		if ((!thick && !st->full) || !text_eq(st->node, pl->g->node))
 			continue;
 		KV_FOREACH (item, &pl->goal)
 			add_need(&n, pl, item);
@@ -399,6 +464,8 @@ void preflight_clone(struct planner *pl)
 		    against(pl, ATTR_clone_source_vm_id), REASON_SOURCE_LOCKED, "%s", text);
 	}
 	host_drives(pl);
+	host_devices(pl);
+	tpm(pl);
 	linked_clone(pl);
 	snapshot(pl);
 	other_node(pl);

@@ -7,6 +7,7 @@
 #include "endpoints.h"
 #include "propstr.h"
 
+#define HWRNG "/dev/hwrng"
 #define ZONES "/sdn/zones/"
 #define BRIDGES ZONES "localnetwork/"
 
@@ -156,6 +157,17 @@ static void add_mapping(struct needs *l, const struct resource *r, const char *s
 			    NULL, r, of);
 }
 
+/* An own model of the cluster. PVE asks for the right from 9.1 on. */
+static void add_model(struct needs *l, const struct resource *r, const char *model, const char *of)
+{
+	const char *name = text_after(model, "custom-");
+	struct need *n =
+	    name ? add(l, "Mapping.Use", mem_printf("/mapping/cpu/%s", name), NULL, r, of) : NULL;
+
+	if (n)
+		n->wished = true;
+}
+
 static void add_word(struct needs *l, const struct resource *r, const struct leaf *leaf)
 {
 	const struct attr *a = leaf->attr;
@@ -168,7 +180,9 @@ static void add_word(struct needs *l, const struct resource *r, const struct lea
 		add_volume(l, r, word, a->path);
 	else if (a->format == FMT_MAPPING)
 		add_mapping(l, r, leaf->slot, word, a->path);
-	else if (text_eq(word, "/dev/hwrng"))
+	else if (a->format == FMT_CPU_MODEL)
+		add_model(l, r, word, a->path);
+	else if (text_eq(word, HWRNG))
 		add(l, "Mapping.Use", mem_strdup("/mapping/hwrng"), NULL, r, a->path);
 	else if (a->format == FMT_STORAGE)
 		add_storage(l, r, word, a->path);
@@ -249,8 +263,12 @@ static void add_source_device(
 		if (d.cloudinit)
 			needs_add_vm(l, r, "VM.Config.Cloudinit", list);
 	}
+	const char *lead = propstr_lead(&p);
 	if (mapping && (is_slot(key, "usb") || is_slot(key, "hostpci")))
 		add_mapping(l, r, key, mapping, "the devices of its template");
+	else if (is_slot(key, "rng") && text_eq(lead ? lead : propstr_get(&p, "source"), HWRNG))
+		add(l, "Mapping.Use", mem_strdup("/mapping/hwrng"), NULL, r,
+		    "the devices of its template");
 	else if (is_slot(key, "virtiofs") && propstr_lead(&p))
 		add_mapping(l, r, key, propstr_lead(&p), "the devices of its template");
 }
@@ -271,6 +289,12 @@ void needs_add_source(struct needs *l, const struct resource *r, const char *key
 	if (text_eq(key, schema_attr(ATTR_vmstatestorage)->key)) {
 		add(l, "Datastore.AllocateSpace", mem_printf("/storage/%s", value), NULL, r,
 		    "the vmstatestorage of its template");
+		return;
+	}
+	if (text_eq(key, schema_attr(ATTR_cpu_type)->key)) {
+		_cleanup_str_ char *model = mem_strndup(value, strcspn(value, ","));
+		const char *named = text_after(model, "cputype=");
+		add_model(l, r, named ? named : model, "the CPU model of its template");
 		return;
 	}
 	add_source_device(l, r, key, value);

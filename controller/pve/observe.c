@@ -303,7 +303,8 @@ int observe_storages(
 		    .shared = jsn_get_int(row, "shared", 0) == 1,
 		    .active = text_eq(jsn_get_text(row, "status"), "available"),
 		    .content = mem_strdup(jsn_get_text(row, "content")),
-		    .avail = max > used && used >= 0 ? (uint64_t)(max - used) : 0};
+		    .avail = max > used && used >= 0 ? (uint64_t)(max - used) : 0,
+		    .full = max > 0 && used >= max};
 		if (text_eq(jsn_get_text(row, "status"), "unknown"))
 			v[k - 1].silent_since = silent_since(c, id, node, wall_ms);
 		if (!v[k - 1].plugin)

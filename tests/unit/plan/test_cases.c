@@ -197,9 +197,10 @@ static void set_storage(struct obs_cluster *c, const char *key, const char *v)
 		if (strcmp(c->storages[i].id, strchr(key, '.') + 1) != 0)
 			continue;
 		any = true;
-		if (text_starts(key, "avail."))
+		if (text_starts(key, "avail.")) {
 			c->storages[i].avail = strtoull(v, NULL, 10) << 30;
-		else if (text_starts(key, "silent_since.")) {
+			c->storages[i].full = !c->storages[i].avail;
+		} else if (text_starts(key, "silent_since.")) {
 			c->storages[i].silent_since = 1795300000000;
 			c->storages[i].active = false;
 		} else if (text_starts(key, "plugin."))
@@ -229,6 +230,8 @@ static void set_option(struct golden *t, const char *key, const char *v)
 		set_record(t, key, v);
 	else if (!strcmp(key, "power"))
 		set_power(&s->guest, v);
+	else if (!strcmp(key, "source_power"))
+		set_power(&s->source, v);
 	else if (!strcmp(key, "lock"))
 		mem_replace(&s->guest.lock, v);
 	else if (!strcmp(key, "uuid"))

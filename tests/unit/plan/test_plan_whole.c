@@ -539,9 +539,32 @@ static void unmet_covers_a_device(void **state)
 	record_fini(&r);
 }
 
+/* update_vm_api: a drive for media that is written is appended to the order that is in force. */
+static void what_pve_does_to_the_boot_order_is_told(void **state UNUSED)
+{
+	static const char told[] = "PVE itself puts ide2 behind the boot order";
+	struct scene s;
+
+	scene_open(&s, "cdrom.ide2.file_id = none\n");
+	assert_non_null(strstr(find_step(scene_plan(&s), STEP_CONFIG)->text, told));
+	scene_both(&s, "boot", "order=scsi0;ide2");
+	assert_null(strstr(find_step(scene_plan(&s), STEP_CONFIG)->text, told));
+	scene_close(&s);
+	/* Who lists the order gets that order. */
+	scene_open(&s, "cdrom.ide2.file_id = none\nboot_order = [scsi0]\n");
+	assert_null(strstr(find_step(scene_plan(&s), STEP_CONFIG)->text, told));
+	scene_close(&s);
+	/* Without an order PVE looks at all drives anyhow. */
+	scene_open(&s, "cdrom.ide2.file_id = none\n");
+	scene_both(&s, "boot", NULL);
+	assert_null(strstr(find_step(scene_plan(&s), STEP_CONFIG)->text, told));
+	scene_close(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(what_pve_does_to_the_boot_order_is_told),
 	    cmocka_unit_test(whose),
 	    cmocka_unit_test(rebuilt_record),
 	    cmocka_unit_test(renamed),

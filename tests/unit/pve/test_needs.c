@@ -84,6 +84,7 @@ static void what_a_value_names(void **state UNUSED)
 		 "    scsi2: { import_from: \"slow:vm-77-disk-0\", datastore_id: fast } }\n"
 		 "  initialization: { user_data_file_id: \"texts:snippets/a.yaml\" }\n"
 		 "  rng: { source: /dev/hwrng }\n"
+		 "  cpu: { type: custom-big }\n"
 		 "  usb: { usb0: { mapping: key1 }, usb1: { host: spice } }\n"
 		 "  hostpci: { hostpci0: { mapping: gpu1 } }\n"
 		 "  virtiofs: { virtiofs0: { mapping: share1 } }\n");
@@ -96,6 +97,9 @@ static void what_a_value_names(void **state UNUSED)
 	assert_null(find(&l, "Datastore.Audit", "/storage/slow"));
 	assert_non_null(find(&l, "Datastore.Audit", "/storage/texts"));
 	assert_non_null(find(&l, "Mapping.Use", "/mapping/hwrng"));
+	/* Older versions do not ask for it. */
+	assert_non_null(find(&l, "Mapping.Use", "/mapping/cpu/big"));
+	assert_true(find(&l, "Mapping.Use", "/mapping/cpu/big")->wished);
 	assert_non_null(find(&l, "Mapping.Use", "/mapping/usb/key1"));
 	assert_non_null(find(&l, "Mapping.Use", "/mapping/pci/gpu1"));
 	assert_non_null(find(&l, "Mapping.Use", "/mapping/dir/share1"));
@@ -134,10 +138,14 @@ static void what_a_source_names(void **state UNUSED)
 	needs_add_source(&l, r, "usb0", "mapping=key1,usb3=1");
 	needs_add_source(&l, r, "hostpci1", "mapping=gpu1,pcie=1");
 	needs_add_source(&l, r, "virtiofs0", "share1,cache=auto");
+	needs_add_source(&l, r, "rng0", "source=/dev/hwrng,max_bytes=1");
+	needs_add_source(&l, r, "cpu", "custom-own,flags=+aes");
 	assert_non_null(find(&l, "Sys.Console", "/"));
 	assert_non_null(find(&l, "Mapping.Use", "/mapping/usb/key1"));
 	assert_non_null(find(&l, "Mapping.Use", "/mapping/pci/gpu1"));
 	assert_non_null(find(&l, "Mapping.Use", "/mapping/dir/share1"));
+	assert_non_null(find(&l, "Mapping.Use", "/mapping/hwrng"));
+	assert_non_null(find(&l, "Mapping.Use", "/mapping/cpu/own"));
 	bundle_unref(&b);
 }
 
