@@ -226,13 +226,15 @@ static void express(const struct planner *pl, struct change *c)
 	}
 }
 
-/* Guests that PVE takes not to understand it have five slots. */
+/* Guests that PVE takes not to understand it, and older machines, have five slots. */
 static void many_usb(const struct planner *pl, struct change *c)
 {
 	static const enum attr_id rows[] = {ATTR_usb_host, ATTR_usb_mapping};
-	_cleanup_value_ struct value system = {0};
+	_cleanup_value_ struct value system = {0}, type = {0};
+	bool old =
+	    coming(pl, ATTR_machine, &type) && effect_machine_before(type.s, EFFECT_USB_MACHINE);
 
-	if (coming(pl, ATTR_operating_system_type, &system) && effect_knows_usb(system.s))
+	if (!old && coming(pl, ATTR_operating_system_type, &system) && effect_knows_usb(system.s))
 		return;
 	for (unsigned i = USB_FEW; i < USB_SLOTS; i++) {
 		_cleanup_str_ char *slot = mem_printf("usb%u", i);
@@ -244,12 +246,13 @@ static void many_usb(const struct planner *pl, struct change *c)
 		if (!there || (c->slot && !text_eq(c->slot, slot)))
 			continue;
 		change_block(c, REASON_VALUES_CONFLICT,
-		    "%s is for guests of type l26 and Windows from 8 on: the guest could not be "
-		    "started",
-		    slot);
+		    "%s is for %s: the guest could not be started", slot,
+		    old ? "machines of version 7.1 and later"
+			: "guests of type l26 and Windows from 8 on");
 		change_hint(c, "%s",
-		    c->slot ? "use a slot up to usb4, or list the type as well"
-			    : "take that device away as well");
+		    !c->slot ? "take that device away as well"
+		    : old    ? "use a slot up to usb4, or list the machine as well"
+			     : "use a slot up to usb4, or list the type as well");
 		return;
 	}
 }
@@ -442,6 +445,7 @@ void accord_leaf(const struct planner *pl, const struct leaf *l, struct change *
 	    {ATTR_usb_host, many_usb},
 	    {ATTR_usb_mapping, many_usb},
 	    {ATTR_operating_system_type, many_usb},
+	    {ATTR_machine, many_usb},
 	    {ATTR_viommu, viommu},
 	    {ATTR_machine, viommu},
 	    {ATTR_aw_bits, aw_bits},

@@ -72,12 +72,47 @@ static const char *local_slot(const struct planner *pl, char **ret_storage)
 	return NULL;
 }
 
+static bool is_slot_of(const struct attr *row, const char *key)
+{
+	const struct attr_block *b = schema_slot_block(row);
+	return b ? form_check(b->slot_format, key, NULL, NULL) : text_eq(row->key, key);
+}
+
+/* What a device is, where it is one of the present node alone: PVE does not migrate it. By a
+ * mapping of the cluster it may be found on the other node as well, though not in a guest that
+ * runs; of PCI devices some may even then. */
+static const char *local_device(const struct planner *pl)
+{
+	static const struct {
+		enum attr_id row;
+		const char *harmless; /* on every node */
+		bool stopped;	      /* goes along with a guest that is down */
+	} rows[] = {{ATTR_usb_host, "spice", false}, {ATTR_usb_mapping, NULL, true},
+	    {ATTR_hostpci_id, NULL, false}, {ATTR_serial_device_device, "socket", false},
+	    {ATTR_parallel_device, NULL, false}, {ATTR_ivshmem_size, NULL, false},
+	    {ATTR_virtiofs_mapping, NULL, true}};
+
+	KV_FOREACH (item, &pl->g->current) {
+		for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+			const struct attr *a = schema_attr(rows[i].row);
+			_cleanup_value_ struct value v = {0};
+			if (!is_slot_of(a, item->key) || (rows[i].stopped && !pl->running) ||
+			    pvecodec_get(a, item->key, &pl->g->current, NULL, &v, NULL) < 0 ||
+			    v.type == VALUE_ABSENT ||
+			    (v.type == VALUE_STR && text_eq_nocase(v.s, rows[i].harmless)))
+				continue;
+			return item->key;
+		}
+	}
+	return NULL;
+}
+
 static void block_migration(struct planner *pl, struct change *c, const char *target)
 {
 	const struct obs_cluster *cl = pl->in->cluster;
 	const struct obs_node *n = obs_cluster_node(cl, target);
 	_cleanup_str_ char *storage = NULL;
-	const char *slot = local_slot(pl, &storage);
+	const char *slot = local_slot(pl, &storage), *device = local_device(pl);
 
 	if (pl->g->ha_managed)
 		change_block(c, REASON_HA_MANAGED, "the HA manager decides on which node it runs");
@@ -93,6 +128,10 @@ static void block_migration(struct planner *pl, struct change *c, const char *ta
 		change_block(c, REASON_NOT_SUPPORTED,
 		    "its %s lies on %s, which only %s sees, and disks are not migrated along", slot,
 		    storage, pl->g->node);
+	else if (device)
+		change_block(c, REASON_NOT_SUPPORTED,
+		    "its %s is a device of %s, and PVE does not migrate %s with it", device,
+		    pl->g->node, pl->running ? "a guest that runs" : "a guest");
 }
 
 static void placement(struct planner *pl)
@@ -226,6 +265,9 @@ static void template(struct planner *pl)
 	    action(pl, l, l->value.b ? "false" : "true", l->value.b ? "true" : "false");
 	if (!l->value.b)
 		change_block(c, REASON_NOT_SUPPORTED, "PVE turns no template back into a VM");
+	else if (pl->g->snapshots)
+		change_block(c, REASON_HAS_SNAPSHOTS,
+		    "the VM has snapshots, and PVE makes no template of one that has");
 	else if (pl->g->power != OBS_POWER_STOPPED)
 		block_for_power(pl, c);
 	size_t at = pl->out->n_changes;

@@ -27,17 +27,12 @@ bool effect_knows_usb(const char *system)
 	return false;
 }
 
-/* The machine is kept at a version older than this one: "pc-q35-6.2+pve0". */
-static bool is_machine_before(const struct kv *current, long major, long minor)
+bool effect_machine_before(const char *type, long major, long minor)
 {
-	const struct attr *row = schema_attr(ATTR_machine);
-	_cleanup_value_ struct value type = {0};
+	const char *dash = strrchr(type, '-');
 	char *end = NULL;
-
-	if (pvecodec_get(row, NULL, current, NULL, &type, NULL) < 0 || type.type != VALUE_STR)
-		return false;
-	const char *dash = strrchr(type.s, '-');
 	long is = dash ? strtol(dash + 1, &end, 10) : 0;
+
 	if (!dash || end == dash + 1 || *end != '.')
 		return false; /* the newest one */
 	return is < major || (is == major && strtol(end + 1, NULL, 10) < minor);
@@ -46,8 +41,12 @@ static bool is_machine_before(const struct kv *current, long major, long minor)
 /* PVE plugs USB only into guests that it takes to understand it, and into machines from 7.1 on. */
 static bool plugs_usb(const struct kv *current)
 {
-	return effect_knows_usb(kv_get(current, "ostype")) && effect_hotplugs(current, "usb") &&
-	       !is_machine_before(current, 7, 1);
+	_cleanup_value_ struct value type = {0};
+
+	if (pvecodec_get(schema_attr(ATTR_machine), NULL, current, NULL, &type, NULL) == 0 &&
+	    type.type == VALUE_STR && effect_machine_before(type.s, EFFECT_USB_MACHINE))
+		return false;
+	return effect_knows_usb(kv_get(current, "ostype")) && effect_hotplugs(current, "usb");
 }
 
 static void set_effect(

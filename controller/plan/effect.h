@@ -21,6 +21,9 @@ void effect_of_slot(const struct planner *pl, struct change *c, const char *slot
 void effect_of_action(const struct planner *pl, struct change *c);
 /* PVE takes a guest of this kind to understand any number of USB devices. */
 bool effect_knows_usb(const char *system);
+/* The machine is kept at a version older than this one: "pc-q35-6.2+pve0". */
+bool effect_machine_before(const char *type, long major, long minor);
+#define EFFECT_USB_MACHINE 7, 1 /* from this version on they have any number of USB devices */
 /* The guest's hotplug option contains the word. */
 bool effect_hotplugs(const struct kv *current, const char *word);
 

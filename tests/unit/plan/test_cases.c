@@ -33,6 +33,8 @@ static char *slurp(const char *dir, const char *name)
 		return NULL;
 	char *text = mem_alloc(TEXT_MAX);
 	size_t n = fread(text, 1, TEXT_MAX - 1, f);
+	if (ferror(f)) /* a folder */
+		fail_msg("%s cannot be read", path);
 	text[n] = '\0';
 	fclose(f);
 	return text;
