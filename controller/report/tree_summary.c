@@ -104,6 +104,13 @@ static bool take_text(const struct jsn *j, const char *key, size_t max, char **r
 	return true;
 }
 
+/* The same of a name, which is shown as it is. */
+static bool take_word(const struct jsn *j, const char *key, size_t max, char **ret)
+{
+	const char *word = jsn_get_text(j, key);
+	return (!word || text_is_printable(word, strlen(word))) && take_text(j, key, max, ret);
+}
+
 static int take_used(const struct jsn *j, struct strs *ret, struct err **err)
 {
 	const struct jsn *used = jsn_get(j, "usedVmids");
@@ -137,8 +144,8 @@ static int take_fallen(const struct jsn *j, struct status *s, struct err **err)
 		int64_t vmid = jsn_get_int(one, "vmid", 0), when;
 		const char *at = jsn_get_text(one, "at");
 		_cleanup_str_ char *name = NULL;
-		if (!take_text(one, "name", 63, &name) || !name || vmid < VMID_MIN ||
-		    vmid > VMID_MAX || !at || value_parse_time(at, &when) < 0)
+		if (!take_text(one, "name", 63, &name) || !text_is_dns_label(name) ||
+		    vmid < VMID_MIN || vmid > VMID_MAX || !at || value_parse_time(at, &when) < 0)
 			return bad(err, "destroyed holds something that is no VM");
 		MEM_PUSH_ROOM(s->fallen.v, s->fallen.n, s->fallen.cap);
 		s->fallen.v[s->fallen.n++] = (struct status_fallen){
@@ -172,17 +179,17 @@ static int take_all(const struct jsn *j, struct status *s, struct err **err)
 	const struct jsn *revision = jsn_get(j, "revision");
 	const struct jsn *problems = jsn_get(j, "problems");
 	s->observe_only = jsn_get_bool(controller, "observeOnly", false);
-	if (!take_text(controller, "id", 253, &s->controller_id) ||
-	    !take_text(controller, "instance", 253, &s->instance) ||
-	    !take_text(revision, "attempted", 64, &s->rev_wanted) ||
-	    !take_text(revision, "applied", 64, &s->rev_applied) ||
-	    !take_text(revision, "followed", 64, &s->rev_followed) ||
+	if (!take_word(controller, "id", 253, &s->controller_id) ||
+	    !take_word(controller, "instance", 253, &s->instance) ||
+	    !take_word(revision, "attempted", 64, &s->rev_wanted) ||
+	    !take_word(revision, "applied", 64, &s->rev_applied) ||
+	    !take_word(revision, "followed", 64, &s->rev_followed) ||
 	    !take_text(revision, "subject", 4096, &s->subject) ||
 	    !take_text(problems, "git", 4096, &s->git_problem) ||
 	    !take_text(problems, "cluster", 4096, &s->cluster_problem) ||
 	    !take_text(problems, "report", 4096, &s->report_problem) ||
 	    !take_text(problems, "state", 4096, &s->state_problem))
-		return bad(err, "a text is of another type or far too long");
+		return bad(err, "a text is of another type, far too long, or no text");
 	if (take_fallen(j, s, err) < 0 || take_left(j, s, err) < 0)
 		return -1;
 	return take_used(j, &s->used_vmids, err);

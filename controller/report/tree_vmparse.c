@@ -276,7 +276,7 @@ static void read_findings(struct reader *r, const struct ynode *map, struct diag
 	for (size_t i = 0; i < n->n && !r->failed; i++) {
 		const struct ynode *item = n->items[i];
 		_cleanup_str_ char *code = text(r, item, "code", is_key);
-		_cleanup_str_ char *file = text(r, item, "file", is_any);
+		_cleanup_str_ char *file = text(r, item, "file", is_line);
 		_cleanup_str_ char *msg = text(r, item, "message", is_any);
 		_cleanup_str_ char *hint = text(r, item, "hint", is_any);
 		struct mark at = {.line = (unsigned)number(r, item, "line", 1, 100000000),

@@ -3,14 +3,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "text.h"
+#include "statusview.h"
 #include "tree.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static void check_page(const struct tree *t, const char *path)
+static void check_lines(const char *s)
 {
-	for (const char *s = tree_find(t, path)->data; *s;) {
+	while (*s) {
 		size_t len = strcspn(s, "\n");
 		if (!text_is_printable(s, len))
 			abort();
@@ -21,10 +21,14 @@ static void check_page(const struct tree *t, const char *path)
 /* Its summary.json; caller frees. */
 static char *render(const struct status *s)
 {
+	static const struct statusview plain = {.colors = false};
+	_cleanup_buf_ struct buf terminal = {0};
 	struct tree t;
+	statusview_all(&plain, s, &terminal);
+	check_lines(buf_str(&terminal));
 	tree_render_tables(s, &t);
-	check_page(&t, "STATUS.md");
-	check_page(&t, "DRIFT.md");
+	check_lines(tree_find(&t, "STATUS.md")->data);
+	check_lines(tree_find(&t, "DRIFT.md")->data);
 	char *json = mem_strdup(tree_find(&t, "summary.json")->data);
 	tree_fini(&t);
 	return json;

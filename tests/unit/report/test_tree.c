@@ -433,7 +433,13 @@ static void test_bad_summaries_are_refused(void **state)
 	    HEAD ",\"usedVmids\":[1000000000]}", HEAD ",\"destroyed\":{}}",
 	    HEAD ",\"destroyed\":[{\"name\":\"a\",\"vmid\":5,\"at\":\"2026-11-21T18:00:00Z\"}]}",
 	    HEAD ",\"destroyed\":[{\"name\":\"a\",\"vmid\":500,\"at\":\"once\"}]}",
-	    HEAD ",\"leftovers\":[7,{}]}", HEAD ",\"leftovers\":\"x\"}"};
+	    HEAD ",\"leftovers\":[7,{}]}", HEAD ",\"leftovers\":\"x\"}",
+	    /* What is shown as it is has nothing in it that a terminal would obey. */
+	    HEAD ",\"controller\":{\"id\":\"a\\u001b[2J\"}}",
+	    HEAD ",\"revision\":{\"attempted\":\"a\\u009b2J\"}}",
+	    HEAD ",\"revision\":{\"applied\":\"a\\u202eb\"}}",
+	    HEAD ",\"destroyed\":[{\"name\":\"a b\",\"vmid\":500,"
+		 "\"at\":\"2026-11-21T18:00:00Z\"}]}"};
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
 		struct status s;
 		_cleanup_err_ struct err *err = NULL;

@@ -310,6 +310,7 @@ static const struct {
     {"since: \"2026-11-21T18:00:00Z\"", "since: yesterday"},
     {"stale: false", "stale: maybe"},
     {"file: vms/web.yaml", "file: \"a\\nb\""},
+    {"  file: vms/web.yaml\n      line", "  file: \"a\\x1b[2J\"\n      line"},
     {"vmid: 1204", "vmid: 99"},
     {"vmid: 1204", "vmid: 4294967297"},
     {"vmid: 1204", "vmid: \"1204\""},
