@@ -13,6 +13,7 @@
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "jsn.h"
 #include "text.h"
@@ -36,6 +37,11 @@ static UNUSED void recordings_read(const char *path, recordings_cb fn, void *arg
 	free(line);
 	if (f)
 		fclose(f);
+}
+
+static UNUSED bool recordings_exist(void)
+{
+	return access(RECORDINGS "/README.md", R_OK) == 0;
 }
 
 /* False when there are none. */

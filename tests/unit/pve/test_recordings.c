@@ -14,96 +14,12 @@
 
 #include <cmocka.h>
 
-#include "../recordings.h"
 #include "buf.h"
-#include "jsn.h"
+#include "exchange.h"
 #include "observe.h"
 #include "pveanswer.h"
 #include "pvecodec.h"
 #include "pvetask.h"
-
-#define PREFIX "/api2/json"
-
-/* One recorded exchange with a call that the controller makes. */
-struct exchange {
-	const char *file, *step;
-	enum endpoint_id id;
-	const struct endpoint *e;
-	const struct jsn *params, *response;
-	struct cluster_reply reply;
-};
-
-typedef void (*exchange_fn)(const struct exchange *x, void *arg);
-
-/* ---- walking ---- */
-
-static bool is_path(const char *path, const char *template)
-{
-	while (*template) {
-		if (*template == '{') {
-			template += strcspn(template, "}") + 1;
-			if (!*path || *path == '/' || *path == '?')
-				return false;
-			path += strcspn(path, "/?");
-		} else if (*path++ != *template ++) {
-			return false;
-		}
-	}
-	return !*path || *path == '?';
-}
-
-static bool find_endpoint(const char *method, const char *path, enum endpoint_id *ret)
-{
-	for (int i = 0; i < ENDPOINT__MAX; i++) {
-		const struct endpoint *e = endpoint_get((enum endpoint_id)i);
-		if (text_eq(e->method, method) && is_path(path, e->path)) {
-			*ret = (enum endpoint_id)i;
-			return true;
-		}
-	}
-	return false;
-}
-
-struct walk {
-	exchange_fn fn;
-	void *arg;
-};
-
-static void one_exchange(void *arg, const char *file, const struct jsn *j)
-{
-	const struct walk *w = arg;
-	_cleanup_str_ char *body = NULL;
-	struct exchange x = {.file = file};
-
-	const struct jsn *request = jsn_get(j, "request");
-	const char *path = jsn_get_text(request, "path");
-	path = path ? text_after(path, PREFIX) : NULL;
-	x.response = jsn_get(j, "response");
-	x.step = jsn_get_text(j, "step");
-	x.params = jsn_get(request, "params");
-	int64_t status = jsn_get_int(x.response, "status", 0);
-	if (!path || !status || !find_endpoint(jsn_get_text(request, "method"), path, &x.id))
-		return;
-	const struct jsn *b = jsn_get(x.response, "body");
-	body = jsn_is_object(b) ? jsn_print(b, false) : mem_strdup(jsn_text(b));
-	const char *reason = jsn_get_text(x.response, "reason");
-	x.e = endpoint_get(x.id);
-	x.reply = (struct cluster_reply){.transport = CLUSTER_REPLIED,
-	    .status = (int)status,
-	    .reason = reason ? reason : "",
-	    .body = body ? body : "",
-	    .body_len = body ? strlen(body) : 0};
-	w->fn(&x, w->arg);
-}
-
-/* Skips the test where there is nothing to read. */
-static void walk(exchange_fn fn, void *arg)
-{
-	struct walk w = {fn, arg};
-
-	if (!recordings_walk(one_exchange, &w))
-		skip();
-}
 
 struct tally {
 	size_t seen, wrong;
@@ -176,7 +92,7 @@ static void answers_have_the_class_of_their_status(void **state)
 	struct tally t = {0};
 
 	(void)state;
-	walk(answer, &t);
+	exchange_walk(answer, &t);
 	assert_int_equal(t.wrong, 0);
 	assert_true(t.seen > 4000);
 }
@@ -256,7 +172,7 @@ static void words_mean_what_a_person_reads(void **state)
 	struct words w = {0};
 
 	(void)state;
-	walk(words_of, &w);
+	exchange_walk(words_of, &w);
 	for (size_t i = 0; i < ARRAY_LEN(meant); i++)
 		if (!w.hits[i])
 			fail_msg("no recorded text with the words: %s", meant[i].words);
@@ -422,7 +338,7 @@ static void nothing_in_an_answer_is_lost(void **state)
 	struct tally t = {0};
 
 	(void)state;
-	walk(content, &t);
+	exchange_walk(content, &t);
 	assert_int_equal(t.wrong, 0);
 	assert_true(t.seen > 700);
 }
@@ -522,7 +438,7 @@ static void configurations_survive_leaf_by_leaf(void **state)
 	struct tally t = {0};
 
 	(void)state;
-	walk(configuration, &t);
+	exchange_walk(configuration, &t);
 	assert_int_equal(t.wrong, 0);
 	assert_true(t.seen > 20000);
 }
