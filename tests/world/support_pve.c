@@ -1,7 +1,9 @@
 #include "support_pve.h"
 
+#include "jsn.h"
 #include "pvetoken.h"
 #include "slots.h"
+#include "support_wire.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -39,6 +41,7 @@ struct port {
 	struct call *calls;
 	size_t count, *answers;
 	bool dead, trees;
+	int major; /* of the version, as it said */
 	struct {
 		const char *v[3];
 		size_t n;
@@ -132,6 +135,18 @@ static void answer(struct call *c, const struct cluster_reply *r)
 	tell(c, r);
 }
 
+static void note_version(struct port *p, const struct cluster_reply *r)
+{
+	struct jsn *own = NULL;
+	const struct jsn *body = r->tree ? *r->tree : NULL;
+
+	if (!body && jsn_parse(r->body, r->body_len, &own, NULL) == 0)
+		body = own;
+	const char *release = jsn_get_text(jsn_get(body, "data"), "release");
+	p->major = release ? (int)strtol(release, NULL, 10) : p->major;
+	jsn_free(&own);
+}
+
 static void on_sim(void *arg, const struct sim_reply *reply)
 {
 	struct call *c = arg;
@@ -159,6 +174,8 @@ static void on_sim(void *arg, const struct sim_reply *reply)
 	case SIM_CUT__MAX:
 		break;
 	}
+	if (strcmp(c->path, "/version") == 0)
+		note_version(p, &r);
 	if (p->say && r.transport == CLUSTER_REPLIED)
 		said = p->say(p->say_arg, c->path, r.body);
 	if (said) {
@@ -224,6 +241,7 @@ static cluster_id port_submit(
 		return c->id;
 	}
 	note_request(p);
+	wire_note(p->major, req);
 	if (p->hook)
 		p->hook(p->hook_arg, req->method, req->path);
 	fate = fates_ask(&p->fates, TOUCH_CLUSTER, req->method, req->path);

@@ -3,6 +3,7 @@
  * death of the controller at every line of its journal, and people who are quicker.
  */
 #include "support_end.h"
+#include "support_wire.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -384,5 +385,8 @@ int main(void)
 	};
 
 	world_quiet();
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	wire_watch(RAMET_SOURCE_DIR "/../shared/pve");
+	int failed = cmocka_run_group_tests(tests, NULL, NULL);
+	wire_tell();
+	return failed;
 }

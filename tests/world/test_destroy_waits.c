@@ -1,5 +1,6 @@
 /* What has to hold up the end of a VM, and what is told of it. */
 #include "support_end.h"
+#include "support_wire.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -476,5 +477,8 @@ int main(void)
 	};
 
 	world_quiet();
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	wire_watch(RAMET_SOURCE_DIR "/../shared/pve");
+	int failed = cmocka_run_group_tests(tests, NULL, NULL);
+	wire_tell();
+	return failed;
 }

@@ -11,6 +11,7 @@
 #include "rows/oprows.h"
 #include "rows/rowlives.h"
 #include "support_plangen.h"
+#include "support_wire.h"
 #include "support_world.h"
 
 #include <setjmp.h>
@@ -542,9 +543,12 @@ static void every_row_is_tried(void **state)
 
 int main(void)
 {
+	wire_watch(RAMET_SOURCE_DIR "/../shared/pve");
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(every_row_is_tried),
 	};
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);
-	return failed + rowlives_run(live);
+	failed += rowlives_run(live);
+	wire_tell();
+	return failed;
 }

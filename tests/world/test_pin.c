@@ -1,5 +1,6 @@
 /* A VM that is pinned comes back to its node; one that is not stays where people put it. */
 #include "support_judge.h"
+#include "support_wire.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -89,5 +90,8 @@ int main(void)
 	    cmocka_unit_test(pinned),
 	    cmocka_unit_test(following),
 	};
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	wire_watch(RAMET_SOURCE_DIR "/../shared/pve");
+	int failed = cmocka_run_group_tests(tests, NULL, NULL);
+	wire_tell();
+	return failed;
 }

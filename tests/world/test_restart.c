@@ -1,6 +1,7 @@
 /* A restart that Ramet asked for ends with a guest that runs, also when the guest takes so long to
  * shut down that PVE has given up on it. */
 #include "support_judge.h"
+#include "support_wire.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -185,5 +186,8 @@ int main(void)
 	    cmocka_unit_test(a_guest_that_is_stopped_by_a_person),
 	    cmocka_unit_test(a_call_that_comes_late),
 	};
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	wire_watch(RAMET_SOURCE_DIR "/../shared/pve");
+	int failed = cmocka_run_group_tests(tests, NULL, NULL);
+	wire_tell();
+	return failed;
 }

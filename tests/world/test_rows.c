@@ -8,6 +8,7 @@
  */
 #include "rowcases.h"
 #include "rowlives.h"
+#include "support_wire.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -459,5 +460,8 @@ static void live(uint64_t seed, bool running)
 
 int main(void)
 {
-	return rowlives_run(live);
+	wire_watch(RAMET_SOURCE_DIR "/../shared/pve");
+	int failed = rowlives_run(live);
+	wire_tell();
+	return failed;
 }

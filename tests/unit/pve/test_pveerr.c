@@ -231,15 +231,15 @@ static bool same_template(const char *a, const char *b)
 	return *a == *b;
 }
 
-static bool schema_has(const struct jsn *methods, const struct endpoint *e)
+static const struct jsn *find_method(const struct jsn *methods, const struct endpoint *e)
 {
 	_cleanup_str_ char *call = mem_printf("%s %s", e->method, e->path);
 	struct jsn_iter it;
 	JSN_FOREACH (it, methods) {
 		if (same_template(it.key, call))
-			return true;
+			return it.val;
 	}
-	return false;
+	return NULL;
 }
 
 /* The recording is a selection of the API: one call stands in the recorded exchanges only, one was
@@ -249,31 +249,90 @@ static bool is_left_out(const struct endpoint *e)
 	return strcmp(e->word, "NODE_NETWORK") == 0 || strcmp(e->word, "REPLICATION") == 0;
 }
 
-static void all_calls_exist_in_the_api(void **state)
+/* Caller frees. NULL: there is none. */
+static struct jsn *load_schema(const char *path)
 {
-	(void)state;
+	struct buf text;
+	char chunk[65536];
+	struct jsn *schema = NULL;
+	size_t n;
+	FILE *f = fopen(path, "r");
+	if (!f)
+		return NULL;
+	buf_init(&text, 0);
+	while ((n = fread(chunk, 1, sizeof(chunk), f)) > 0)
+		buf_add(&text, chunk, n);
+	fclose(f);
+	assert_int_equal(jsn_parse(buf_str(&text), text.len, &schema, NULL), 0);
+	buf_fini(&text);
+	return schema;
+}
+
+typedef void (*schema_fn)(const char *file, const struct endpoint *e, const struct jsn *method);
+
+static void each_call(schema_fn fn)
+{
 	static const char *const files[] = {
 	    RECORDINGS "/schema-8.4.json", RECORDINGS "/schema-9.2.json"};
 	for (size_t i = 0; i < ARRAY_LEN(files); i++) {
-		struct buf text;
-		char chunk[65536];
-		size_t n;
-		FILE *f = fopen(files[i], "r");
-		if (!f)
+		struct jsn *schema = load_schema(files[i]);
+		if (!schema)
 			skip();
-		buf_init(&text, 0);
-		while ((n = fread(chunk, 1, sizeof(chunk), f)) > 0)
-			buf_add(&text, chunk, n);
-		fclose(f);
-		_cleanup_jsn_ struct jsn *schema = NULL;
-		assert_int_equal(jsn_parse(buf_str(&text), text.len, &schema, NULL), 0);
 		for (size_t k = 0; k < ENDPOINT__MAX; k++) {
 			const struct endpoint *e = endpoint_get((enum endpoint_id)k);
-			if (!is_left_out(e) && !schema_has(schema, e))
-				fail_msg("%s: no %s %s", files[i], e->method, e->path);
+			if (!is_left_out(e))
+				fn(files[i], e, find_method(schema, e));
 		}
-		buf_fini(&text);
+		jsn_free(&schema);
 	}
+}
+
+static void call_exists(const char *file, const struct endpoint *e, const struct jsn *method)
+{
+	if (!method)
+		fail_msg("%s: no %s %s", file, e->method, e->path);
+}
+
+static void all_calls_exist_in_the_api(void **state)
+{
+	(void)state;
+	each_call(call_exists);
+}
+
+/* "VM.Config.*" stands for any of them. */
+static bool names_privilege(const char *row, const char *privilege)
+{
+	_cleanup_str_ char *any =
+	    mem_printf("%.*s*", (int)(strrchr(privilege, '.') + 1 - privilege), privilege);
+	return strstr(row, privilege) || strstr(row, any);
+}
+
+/* ["perm", path, [privileges], "any", 1], below "and" and "or": each of them, or any of them. */
+static bool is_named(const char *row, const struct jsn *check)
+{
+	const char *kind = jsn_text(jsn_at(check, 0));
+	bool perm = text_eq(kind, "perm"), or = text_eq(kind, "or");
+	const struct jsn *list = perm ? jsn_at(check, 2) : check;
+	size_t named = 0, all = jsn_len(list) - (perm ? 0 : 1);
+	if (perm && text_eq(jsn_text(jsn_at(check, 3)), "any"))
+		or = true;
+	for (size_t i = perm ? 0 : 1; i < jsn_len(list); i++)
+		named += perm ? names_privilege(row, jsn_text(jsn_at(list, i)))
+			      : is_named(row, jsn_at(list, i));
+	return or ? named > 0 : named == all;
+}
+
+static void privilege_is_named(const char *file, const struct endpoint *e, const struct jsn *method)
+{
+	const struct jsn *check = jsn_get(jsn_get(method, "permissions"), "check");
+	if (check && !is_named(e->privilege, check))
+		fail_msg("%s: %s needs more than \"%s\"", file, e->word, e->privilege);
+}
+
+static void all_privileges_are_named(void **state)
+{
+	(void)state;
+	each_call(privilege_is_named);
 }
 
 int main(void)
@@ -285,6 +344,7 @@ int main(void)
 	    cmocka_unit_test(storages_speak_in_many_words),
 	    cmocka_unit_test(recorded_refusals_have_reasons),
 	    cmocka_unit_test(all_calls_exist_in_the_api),
+	    cmocka_unit_test(all_privileges_are_named),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
