@@ -355,7 +355,8 @@ static bool extras(struct job *j, struct confop *op, struct oops *o)
 
 void restore_begin(struct job *j)
 {
-	const char *archive = job_param(j, "archive"), *storage = job_param(j, "storage");
+	_cleanup_str_ char *archive = mem_strdup(job_param(j, "archive"));
+	const char *storage = job_param(j, "storage");
 	_cleanup_str_ char *id = mem_printf("%" PRId64, j->vmid);
 	_cleanup_str_ char *path = mem_printf("/storage/%s", storage ? storage : "");
 	_cleanup_oops_ struct oops o = {0};
