@@ -15,6 +15,8 @@
 
 #define PLACEHOLDER "qmclone temporary file"
 #define POLL_MS 3000
+#define TASKS_MAX 10000
+#define TASKS_LIMIT "500"
 #define LEAST_MS 60000 /* for a clone that was asked for long ago, as far as one knows */
 
 static void probe(struct op *op);
@@ -120,13 +122,58 @@ static bool is_over(struct op *op)
 	return ended && op->polls++ >= 5;
 }
 
+/* The number of its task is that of the source; it runs where the source is. */
+static bool is_cloning(const struct op *op, const struct jsn *tasks)
+{
+	for (size_t i = 0; i < jsn_len(tasks) && i < TASKS_MAX; i++) {
+		const struct jsn *t = jsn_at(tasks, i);
+
+		if (text_eq(jsn_get_text(t, "type"), "qmclone") && !jsn_has(t, "endtime") &&
+		    jsn_get_int(t, "id", 0) == (int64_t)op->intent.source)
+			return true;
+	}
+	return false;
+}
+
+static void on_tasks(void *arg, const struct pvereq_result *a)
+{
+	struct op *op = arg;
+	_cleanup_str_ char *text = mem_printf(
+	    "VM %u is being cloned still, as far as can be seen: a clone of %u runs on %s",
+	    op->intent.vmid, op->intent.source, op->intent.source_node);
+
+	op->call = 0;
+	if (a->outcome != PVE_DONE)
+		op_finish(op, OP_AGAIN, a->reason, a->text);
+	else if (is_cloning(op, a->data))
+		op_finish_stuck(op, REASON_TASK_STUCK, text, NULL);
+	else
+		debris(op);
+}
+
+/* Nobody knows the task: with a slow storage it may run for hours, and whoever removed the lock
+ * then would remove it from under the copy. */
+static void ask_tasks(struct op *op)
+{
+	_cleanup_kv_ struct kv params = {0};
+	struct pvereq_spec q = {.endpoint = ENDPOINT_NODE_TASKS,
+	    .args.node = op->intent.source_node,
+	    .params = &params};
+
+	kv_set(&params, "source", "active");
+	kv_set(&params, "limit", TASKS_LIMIT);
+	op->call = pvereq_send(op->env.pve, &q, on_tasks, op);
+}
+
 /* The clone is under way, as far as one can see. */
 static void wait_for_clone(struct op *op)
 {
+	bool ended = op->task_ok || op->task_text;
+
 	if (op->task_silent)
 		op_finish(op, OP_AGAIN, op->task_why, op->task_text);
 	else if (is_over(op))
-		debris(op);
+		(ended || !op->intent.source_node ? debris : ask_tasks)(op);
 	else
 		op->timer = clock_timer(op->env.clock, POLL_MS, on_poll, op);
 }

@@ -41,13 +41,18 @@
 	   "{\"key\":\"lock\",\"value\":\"clone\"},"  \
 	   "{\"key\":\"description\",\"value\":\" qmclone temporary file\"}]")
 
-static void clone(struct desk *d, const struct fake_answer *script, size_t n)
+static void clone_of(struct desk *d, const char *more, const struct fake_answer *script, size_t n)
 {
 	struct step s = {.kind = STEP_CLONE, .allocates = true};
 
-	open_desk(d, "", script, n);
+	open_desk(d, more, script, n);
 	d->port.repeat_last = true;
 	send(d, &s);
+}
+
+static void clone(struct desk *d, const struct fake_answer *script, size_t n)
+{
+	clone_of(d, "", script, n);
 }
 
 static void assert_has(const char *text, const char *part)
@@ -124,6 +129,51 @@ static void test_a_clone_that_nobody_may_see(void **state)
 	assert_int_equal(d.reason, REASON_ACCESS_LOST);
 	assert_has(d.hint, "VM.Audit");
 	assert_null(strstr(d.hint, "destroy"));
+	close_desk(&d);
+}
+
+#define LOOK TAKEN, PLACEHOLDER
+#define LOOKS LOOK, LOOK, LOOK, LOOK
+
+/* The answer that named the task is lost. The lock is looked at every 3 s for the 30 s of the
+ * manifest, and for 15 more; then the running tasks of the node tell. */
+static void judge_unnamed(struct fake_answer tasks, struct desk *d)
+{
+	const struct fake_answer script[] = {
+	    FREE, QUORATE, OK("null"), LOOKS, LOOKS, LOOKS, LOOKS, tasks};
+	const struct fake_seen *last;
+
+	clone_of(d, " }\n  timeouts: { create: 30s", script, ARRAY_LEN(script));
+	last = &d->port.seen[d->port.n_seen - 1];
+	assert_string_equal(last->path, "/nodes/pve1/tasks");
+	assert_string_equal(kv_get(&last->params, "source"), "active");
+	assert_non_null(journal_intent(d->journal, "web-01"));
+}
+
+static void test_a_slow_clone_is_no_debris(void **state)
+{
+	struct desk d;
+
+	(void)state;
+	judge_unnamed((struct fake_answer)OK("[{\"type\":\"qmclone\",\"id\":\"9000\",\"status\":"
+					     "\"RUNNING\"}]"),
+	    &d);
+	assert_int_equal(d.end, OP_STUCK);
+	assert_int_equal(d.reason, REASON_TASK_STUCK);
+	assert_has(d.text, "a clone of 9000 runs on pve1");
+	assert_null(d.hint);
+	close_desk(&d);
+	/* One of another template, and one that has ended. */
+	judge_unnamed(
+	    (struct fake_answer)OK("[{\"type\":\"qmclone\",\"id\":\"9001\"},{\"type\":\"qmclone\","
+				   "\"id\":\"9000\",\"endtime\":1800000000}]"),
+	    &d);
+	assert_int_equal(d.reason, REASON_DEBRIS);
+	assert_has(d.hint, "qm destroy 1204");
+	close_desk(&d);
+	/* Not to be seen is not known. */
+	judge_unnamed((struct fake_answer)REFUSED(500, "computer says no"), &d);
+	assert_int_equal(d.end, OP_AGAIN);
 	close_desk(&d);
 }
 
@@ -218,6 +268,7 @@ int main(void)
 	    cmocka_unit_test(test_a_clone_that_is_there),
 	    cmocka_unit_test(test_a_number_that_somebody_else_took),
 	    cmocka_unit_test(test_a_clone_that_nobody_may_see),
+	    cmocka_unit_test(test_a_slow_clone_is_no_debris),
 	    cmocka_unit_test(test_a_silent_task_is_no_debris),
 	};
 
