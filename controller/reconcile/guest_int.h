@@ -14,6 +14,7 @@
 #include "look.h"
 
 #define GUEST_MAGIC 0x47554553u
+#define GUEST_LOCK_WAIT_MS 15000 /* until a lock is looked at again */
 
 /* One look and the plan made from it, kept until the next: what a step taught is learnt by
  * comparing with it. */
@@ -150,6 +151,8 @@ bool guest_is_vain(struct guest *g, const struct step *s);
 void guest_note_full(struct guest *g, const struct op_result *r);
 
 /* guest.c */
+/* Ends whatever is under way: calls, waiting, timers. */
+void guest_drop_action(struct guest *g);
 /* The journal was not lost, and knows that its end was carried out, by this instance or the one
  * before: a record of it is older. */
 bool guest_was_destroyed(const struct guest *g, uint32_t vmid);
@@ -184,9 +187,12 @@ void guest_begin(struct guest *g);
 
 /* guest_turn.c: the turn has all it needs: plan, and go on. */
 void guest_plan_turn(struct guest *g);
-void guest_resolve(struct guest *g);
-void guest_drop_action(struct guest *g);
 
+/* guest_op.c */
+/* Carries out the first step of the plan, when its turn has come. */
+void guest_act(struct guest *g);
+/* A clone was under way in an earlier life, or its answer was lost: what came of it? */
+void guest_resolve(struct guest *g);
 void guest_start_op(struct guest *g, const struct op_job *job);
 
 /* guest_lock.c: the guest, or its template, was read; looks who holds its lock, then goes on. */
