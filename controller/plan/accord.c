@@ -56,6 +56,24 @@ static bool is_listed(const struct planner *pl, enum attr_id id)
 
 /* ---- the rules; c is the change of one of the rows ---- */
 
+/* A balloon that goes with the next restart is still in force, and PVE compares less memory with it
+ * as long as the request does not say again that it goes. */
+static void balloon_in_force(const struct planner *pl, struct change *c)
+{
+	const struct attr *row = schema_attr(ATTR_memory_balloon);
+	_cleanup_value_ struct value now = {0};
+
+	if (c->attr->id != ATTR_memory_size || is_listed(pl, row->id) ||
+	    coming_int(pl, row->id, 1) != 0 ||
+	    pvecodec_get(row, NULL, &pl->g->current, NULL, &now, NULL) < 0 ||
+	    now.type != VALUE_INT || now.i <= coming_int(pl, ATTR_memory_size, DEFAULT_MIB))
+		return;
+	change_block(c, REASON_VALUES_CONFLICT,
+	    "PVE allows no balloon larger than the memory, and until the next restart it is %lld",
+	    (long long)now.i);
+	change_hint(c, "list %s: 0 as well, or restart the guest", row->path);
+}
+
 /* PVE refuses a balloon larger than the memory. */
 static void balloon(const struct planner *pl, struct change *c)
 {
@@ -63,6 +81,7 @@ static void balloon(const struct planner *pl, struct change *c)
 	    c->attr->id == ATTR_memory_size ? ATTR_memory_balloon : ATTR_memory_size;
 	int64_t size = coming_int(pl, ATTR_memory_size, DEFAULT_MIB);
 
+	balloon_in_force(pl, c);
 	if (coming_int(pl, ATTR_memory_balloon, 0) <= size || is_listed(pl, other))
 		return;
 	change_block(c, REASON_VALUES_CONFLICT,

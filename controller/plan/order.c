@@ -162,6 +162,22 @@ static void balloon_step(struct planner *pl, struct step *s)
 	first->text = describe(first);
 }
 
+/* With a smaller memory PVE refuses the balloon that is in force, though it goes with the next
+ * restart, unless the same request says so once more. */
+static void balloon_again(const struct planner *pl, struct step *s)
+{
+	const struct attr *size = schema_attr(ATTR_memory_size);
+	const struct attr *balloon = schema_attr(ATTR_memory_balloon);
+	const char *next = kv_get(&pl->goal, balloon->key);
+	_cleanup_value_ struct value mib = {0}, now = {0};
+
+	if (kv_has(&s->set, size->key) && text_eq(next, "0") &&
+	    resource_find(pl->want, balloon->id, NULL) &&
+	    pvecodec_get(size, NULL, &pl->goal, NULL, &mib, NULL) == 0 &&
+	    pvecodec_get(balloon, NULL, &pl->g->current, NULL, &now, NULL) == 0 && now.i > mib.i)
+		kv_set(&s->set, balloon->key, next);
+}
+
 static void config_step(struct planner *pl)
 {
 	struct step s = {.kind = STEP_CONFIG};
@@ -173,6 +189,7 @@ static void config_step(struct planner *pl)
 		return;
 	}
 	balloon_step(pl, &s);
+	balloon_again(pl, &s);
 	s.allocates = pl->allocates;
 	s.task = pl->allocates;
 	for (size_t i = 0; i < pl->allocated.n; i++)

@@ -193,7 +193,9 @@ static void test_cluster(void **state)
 	_cleanup_jsn_ struct jsn *stores =
 	    parse("[{\"type\":\"storage\",\"storage\":\"s\",\"node\":\"a\",\"plugintype\":\"rbd\","
 		  "\"shared\":1,"
-		  "\"status\":\"available\",\"content\":\"images\",\"maxdisk\":100,\"disk\":30}]");
+		  "\"status\":\"available\",\"content\":\"images\",\"maxdisk\":100,\"disk\":30},"
+		  "{\"storage\":\"t\",\"node\":\"a\",\"maxdisk\":100,\"disk\":100},"
+		  "{\"storage\":\"u\",\"node\":\"a\",\"status\":\"unknown\"}]");
 	_cleanup_jsn_ struct jsn *version = parse("{\"version\":\"8.4.21\",\"release\":\"8.4\"}");
 	struct obs_cluster c = {0};
 
@@ -211,6 +213,9 @@ static void test_cluster(void **state)
 	assert_true(obs_cluster_storage(&c, "s", "a")->active);
 	assert_int_equal(obs_cluster_storage(&c, "s", "a")->silent_since, 0);
 	assert_int_equal(obs_cluster_storage(&c, "s", "a")->avail, 70);
+	assert_false(obs_cluster_storage(&c, "s", "a")->full);
+	assert_true(obs_cluster_storage(&c, "t", "a")->full);
+	assert_false(obs_cluster_storage(&c, "u", "a")->full);
 	assert_int_equal(observe_version(version, &c, NULL), 0);
 	assert_int_equal(c.version_major, 8);
 	assert_int_equal(c.version_minor, 4);
