@@ -123,7 +123,7 @@ static int show_result(struct apply *a, const struct status *s)
 	statusview_all(&o, s, &out);
 	if (!cli_put(buf_str(&out)))
 		return CLI_ERROR;
-	return statusview_is_ready(s) && diags_errors(&s->findings) == 0 ? CLI_OK : CLI_NOT_READY;
+	return statusview_is_ready(s) ? CLI_OK : CLI_NOT_READY;
 }
 
 static int work(struct apply *a)

@@ -95,6 +95,7 @@ char *statusview_all_json(const struct status *s)
 	jsn_put_str(j, "applied", s->rev_applied);
 	jsn_put_int(j, "total", (int64_t)c.total);
 	jsn_put_int(j, "ready", (int64_t)c.ready);
+	jsn_put_int(j, "manifestErrors", (int64_t)diags_errors(&s->findings));
 	struct jsn *problems = jsn_new_object();
 	jsn_put_str(problems, "git", s->git_problem);
 	jsn_put_str(problems, "cluster", s->cluster_problem);

@@ -7,7 +7,8 @@
 
 #define REV_CHARS 10
 #define CORRECTED_SHOWN 3
-#define MARGIN 14 /* of values below their names */
+#define NAMES_SHOWN 8 /* of VMs with the same next step */
+#define MARGIN 14     /* of values below their names */
 
 static enum term_color state_color(enum vmstat_state s)
 {
@@ -77,6 +78,8 @@ bool statusview_is_ready(const struct status *s)
 {
 	if (s->cluster_problem)
 		return false; /* what was so need not be so any more */
+	if (diags_errors(&s->findings) > 0)
+		return false; /* some manifest, or some version of it, is in force nowhere */
 	for (size_t i = 0; i < s->n_vms; i++) {
 		bool gone = s->vms[i]->verdict == PLAN_OFF && s->vms[i]->reason == REASON_ORPHANED;
 		if (!gone && !vmstat_is_ready(s->vms[i]))
@@ -92,9 +95,10 @@ static void put_head(const struct statusview *o, const struct status *s, struct 
 	struct status_counts c = status_count(s);
 	_cleanup_str_ char *count = c.total == 0 ? mem_strdup("no VM is managed yet")
 						 : mem_printf("%zu of %zu ready", c.ready, c.total);
+	size_t errors = diags_errors(&s->findings);
 	if (s->controller_id)
 		buf_addf(out, "%s: ", s->controller_id);
-	bool well = c.ready == c.total && !s->cluster_problem;
+	bool well = c.ready == c.total && !s->cluster_problem && !errors;
 	buf_adds(out, s->cluster_problem ? "when last seen " : "");
 	term_put(out, well ? TERM_GREEN : TERM_YELLOW, o->colors, count);
 	for (int i = 0; i < VMSTAT_STATE__MAX; i++) {
@@ -102,6 +106,8 @@ static void put_head(const struct statusview *o, const struct status *s, struct 
 		if (c.by_state[i] && word)
 			buf_addf(out, ", %zu %s", c.by_state[i], word);
 	}
+	if (errors > 0)
+		buf_addf(out, ", %zu error%s in manifests", errors, errors == 1 ? "" : "s");
 	buf_addc(out, '\n');
 	if (s->rev_wanted) {
 		_cleanup_str_ char *rev = short_rev(s->rev_wanted);
@@ -161,6 +167,78 @@ static void put_table(
 	term_table_fini(&t);
 }
 
+/* ---- next steps ---- */
+
+struct advice {
+	const char *next;
+	size_t at;    /* of the VM in the table */
+	size_t first; /* of the first VM with the same step */
+};
+
+static int by_text(const void *a, const void *b)
+{
+	const struct advice *x = a, *y = b;
+	int c = strcmp(x->next, y->next);
+	return c ? c : (x->at > y->at) - (x->at < y->at);
+}
+
+static int by_place(const void *a, const void *b)
+{
+	const struct advice *x = a, *y = b;
+	if (x->first != y->first)
+		return x->first < y->first ? -1 : 1;
+	return (x->at > y->at) - (x->at < y->at);
+}
+
+/* Those with the same step stand behind each other, in the order of the table. */
+static size_t gather_steps(const struct vmstat **v, size_t n, struct advice *ret)
+{
+	size_t n_steps = 0;
+	for (size_t i = 0; i < n; i++) {
+		const char *next = vmstat_is_stalled(v[i]) ? vmstat_next(v[i]) : NULL;
+		if (next)
+			ret[n_steps++] = (struct advice){.next = next, .at = i, .first = i};
+	}
+	if (n_steps == 0)
+		return 0;
+	qsort(ret, n_steps, sizeof(*ret), by_text);
+	for (size_t i = 1; i < n_steps; i++)
+		if (strcmp(ret[i].next, ret[i - 1].next) == 0)
+			ret[i].first = ret[i - 1].first;
+	qsort(ret, n_steps, sizeof(*ret), by_place);
+	return n_steps;
+}
+
+/* One line for all VMs that take the same. */
+static void put_next_steps(
+    const struct statusview *o, const struct vmstat **v, const struct status *s, struct buf *out)
+{
+	struct advice *steps = mem_calloc(s->n_vms + 1, sizeof(*steps));
+	size_t n = gather_steps(v, s->n_vms, steps);
+	bool errors = diags_errors(&s->findings) > 0;
+	if (n > 0 || errors)
+		buf_adds(out, "\nNext steps:\n");
+	for (size_t i = 0, end; i < n; i = end) {
+		struct buf line;
+		buf_init(&line, 0);
+		for (end = i; end < n && steps[end].first == steps[i].first; end++)
+			if (end - i < NAMES_SHOWN)
+				buf_addf(
+				    &line, "%s%s", end > i ? ", " : "", v[steps[end].at]->name);
+		if (end - i > NAMES_SHOWN)
+			buf_addf(&line, " and %zu more", end - i - NAMES_SHOWN);
+		buf_addf(&line, ": %s", steps[i].next);
+		term_wrap(out, buf_str(&line), 2, o->columns ? o->columns : SIZE_MAX);
+		buf_fini(&line);
+	}
+	if (errors)
+		term_wrap(out,
+		    "manifests: mend the errors; STATUS.md lists them, and \"ramet validate\" in a "
+		    "working tree",
+		    2, o->columns ? o->columns : SIZE_MAX);
+	free(steps);
+}
+
 void statusview_all(const struct statusview *o, const struct status *s, struct buf *out)
 {
 	const struct vmstat **v = status_sorted(s);
@@ -170,16 +248,7 @@ void statusview_all(const struct statusview *o, const struct status *s, struct b
 		buf_addc(out, '\n');
 		put_table(o, v, s->n_vms, s->cluster_problem != NULL, out);
 	}
-	bool first = true;
-	for (size_t i = 0; i < s->n_vms; i++) {
-		const char *next = vmstat_is_stalled(v[i]) ? vmstat_next(v[i]) : NULL;
-		if (!next)
-			continue;
-		_cleanup_str_ char *line = mem_printf("%s: %s", v[i]->name, next);
-		buf_adds(out, first ? "\nNext steps:\n" : "");
-		term_wrap(out, line, 2, o->columns ? o->columns : SIZE_MAX);
-		first = false;
-	}
+	put_next_steps(o, v, s, out);
 	free(v);
 }
 

@@ -38,7 +38,7 @@ const char *statusview_waits_for(const struct vmstat *v);
 char *statusview_all_json(const struct status *s);
 char *statusview_one_json(const struct vmstat *v);
 
-/* The cluster is seen, and every VM that has a manifest is Ready. */
+/* The cluster is seen, every VM that has a manifest is Ready, and no manifest has errors. */
 bool statusview_is_ready(const struct status *s);
 
 #endif

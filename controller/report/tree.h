@@ -46,7 +46,8 @@ uint64_t tree_fold_vm(const struct vmstat *v, uint64_t seed);
  * in whole seconds; words of reasons and findings that this version does not know become
  * REASON_READING and nothing. vmstat_fini frees ret. */
 int tree_parse_vm(const char *text, size_t len, struct vmstat *ret, struct err **err) MUST_CHECK;
-/* A summary.json, as a model without VMs, findings and copies. status_fini frees ret. */
+/* A summary.json, as a model without VMs and copies, and of findings only the number of errors.
+ * status_fini frees ret. */
 int tree_parse_status(
     const char *text, size_t len, struct status *ret, struct err **err) MUST_CHECK;
 /* The same, but used_vmids and instance alone (NULL when it has none). */

@@ -254,6 +254,11 @@ char *tree_status_md(const struct status *s)
 		tree_put_count(&out, c.drifted, "VM", "VMs");
 		buf_adds(&out, ": [DRIFT.md](DRIFT.md).");
 	}
+	if (diags_errors(&s->findings) > 0) {
+		buf_adds(&out, " **");
+		tree_put_count(&out, diags_errors(&s->findings), "error", "errors");
+		buf_adds(&out, " in manifests**, [listed below](#findings-in-manifests).");
+	}
 	buf_adds(&out, "\n\n");
 	put_revision(&out, s);
 	if (s->observe_only)

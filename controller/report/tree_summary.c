@@ -69,6 +69,7 @@ char *tree_summary_json(const struct status *s)
 	jsn_put(j, "revision", revision);
 	jsn_put(j, "counts", counts_json(&c));
 	jsn_put_int(j, "findings", (int64_t)s->findings.n);
+	jsn_put_int(j, "errors", (int64_t)diags_errors(&s->findings));
 	jsn_put(j, "problems", problems_json(s));
 	struct jsn *used = jsn_new_array();
 	for (size_t i = 0; i < s->used_vmids.n; i++) {
@@ -190,6 +191,9 @@ static int take_all(const struct jsn *j, struct status *s, struct err **err)
 	    !take_text(problems, "report", 4096, &s->report_problem) ||
 	    !take_text(problems, "state", 4096, &s->state_problem))
 		return bad(err, "a text is of another type, far too long, or no text");
+	/* Only their number: what they are stands in STATUS.md and at each VM. */
+	int64_t errors = jsn_get_int(j, "errors", 0);
+	s->findings.errors = errors > 0 ? (size_t)errors : 0;
 	if (take_fallen(j, s, err) < 0 || take_left(j, s, err) < 0)
 		return -1;
 	return take_used(j, &s->used_vmids, err);

@@ -237,6 +237,53 @@ static void test_hostile_texts(void **state)
 	drifts_fini(&v.drifts);
 }
 
+#define MANY 12
+
+/* Who has the same to do stands in one line; what is wrong with manifests is no silence. */
+static void test_many_with_the_same_step(void **state)
+{
+	(void)state;
+	struct vmstat vms[MANY] = {0};
+	const struct vmstat *list[MANY];
+	struct status s = {.vms = list, .n_vms = MANY, .controller_id = (char *)"home"};
+	for (size_t i = 0; i < MANY; i++) {
+		vms[i].name = mem_printf("vm-%02zu", i);
+		vms[i].verdict = PLAN_STALLED;
+		vms[i].reason = REASON_MISSING;
+		vms[i].hint = mem_strdup(i == 1 ? "look at it" : "make room");
+		list[i] = &vms[i];
+	}
+	s.findings.errors = 2; /* of a report that was read: only their number */
+	_cleanup_buf_ struct buf out = {0};
+	statusview_all(&plain, &s, &out);
+	const char *steps = strstr(buf_str(&out), "\nNext steps:\n");
+	assert_non_null(steps);
+	assert_string_equal(steps,
+	    "\nNext steps:\n"
+	    "  vm-00, vm-02, vm-03, vm-04, vm-05, vm-06, vm-07, vm-08 and 3 more: make room\n"
+	    "  vm-01: look at it\n"
+	    "  manifests: mend the errors; STATUS.md lists them, and \"ramet validate\" in a "
+	    "working "
+	    "tree\n");
+	assert_non_null(
+	    strstr(buf_str(&out), "home: 0 of 12 ready, 12 stalled, 2 errors in manifests\n"));
+	for (size_t i = 0; i < MANY; i++)
+		vmstat_fini(&vms[i]);
+}
+
+static void test_errors_are_not_ready(void **state)
+{
+	(void)state;
+	struct status s = {0};
+	assert_true(statusview_is_ready(&s));
+	s.findings.errors = 1;
+	assert_false(statusview_is_ready(&s));
+	_cleanup_str_ char *text = statusview_all_json(&s);
+	_cleanup_jsn_ struct jsn *j = NULL;
+	assert_int_equal(jsn_parse(text, strlen(text), &j, NULL), 0);
+	assert_int_equal(jsn_get_int(j, "manifestErrors", -1), 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -247,6 +294,8 @@ int main(void)
 	    cmocka_unit_test(test_a_cluster_that_cannot_be_seen),
 	    cmocka_unit_test(test_a_manifest_that_is_gone_keeps_nobody_from_being_ready),
 	    cmocka_unit_test(test_hostile_texts),
+	    cmocka_unit_test(test_many_with_the_same_step),
+	    cmocka_unit_test(test_errors_are_not_ready),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

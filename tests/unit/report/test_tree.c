@@ -123,7 +123,7 @@ static const char status_md[] =
     "\n"
     "**The cluster cannot be seen: this is how it was when last seen.** **2 of 5 VMs are ready.** "
     "2 stalled, 1 waiting, 1 ready but drifted. Drift on 1 VM: "
-    "[DRIFT.md](DRIFT.md).\n"
+    "[DRIFT.md](DRIFT.md). **1 error in manifests**, [listed below](#findings-in-manifests).\n"
     "\n"
     "Revision `0123456789` (grow the database) is not applied everywhere yet; the last one that "
     "was is `aaaaaaaaaa`.\n"
@@ -198,7 +198,7 @@ static const char summary_json[] =
     "\"revision\":{\"attempted\":\"" REV_B "\",\"applied\":\"" REV_A "\","
     "\"followed\":\"" REV_B "\","
     "\"subject\":\"grow the database\"},\"counts\":{\"total\":5,\"ready\":2,\"reconciling\":1,"
-    "\"stalled\":2,\"drifted\":1,\"pendingReboot\":0,\"suspended\":0},\"findings\":1,"
+    "\"stalled\":2,\"drifted\":1,\"pendingReboot\":0,\"suspended\":0},\"findings\":1,\"errors\":1,"
     "\"problems\":{\"cluster\":\"pve3 does not answer; bring it back\"},"
     "\"usedVmids\":[1001,1020],"
     "\"destroyed\":[{\"name\":\"old\",\"vmid\":1020,\"at\":\"2026-11-21T18:00:00Z\"}],"
@@ -410,6 +410,7 @@ static void test_summary_comes_back(void **state)
 	assert_string_equal(s.subject, "grow the database");
 	assert_null(s.git_problem);
 	assert_string_equal(s.cluster_problem, "pve3 does not answer; bring it back");
+	assert_int_equal(diags_errors(&s.findings), 1);
 	status_fini(&s);
 	struct strs used;
 	char *instance = NULL;
