@@ -122,6 +122,21 @@ static void read_words(
 		a->err.outcome = PVE_REJECTED;
 }
 
+/* Of somebody in front of the API, which itself never answers so: what it refuses is no lack of the
+ * token's. */
+static bool is_page(const struct cluster_reply *reply)
+{
+	return reply->body[strspn(reply->body, " \t\r\n")] == '<';
+}
+
+static void read_page(struct pveanswer *a)
+{
+	char *text = mem_printf("a page answers in place of the API: %s", a->text);
+	free(a->text);
+	a->text = text;
+	verdict(a, PVE_REJECTED, PVE_PROTOCOL);
+}
+
 static void read_status(
     struct pveanswer *a, const struct endpoint *e, const struct cluster_reply *reply)
 {
@@ -134,6 +149,8 @@ static void read_status(
 	a->text = text_of(a, reply);
 	if (status == 401)
 		verdict(a, PVE_REJECTED, PVE_UNAUTHENTICATED);
+	else if (status < 500 && is_page(reply))
+		read_page(a);
 	else if (status == 501 || status == STATUS_CONTENT_TYPE)
 		verdict(a, PVE_REJECTED, PVE_UNSUPPORTED);
 	else if (status == STATUS_NOT_CONNECTED)

@@ -138,7 +138,7 @@ static void take_status(struct pveport *p, size_t at, const struct httpc_reply *
 static bool is_unwell(const char *node, const struct httpc_reply *r)
 {
 	const char *body = r->body + strspn(r->body, " \t\r\n");
-	bool page = r->status < 400 && *body == '<';
+	bool page = *body == '<';
 	bool proxy = r->status >= STATUS_PROXY_FIRST && r->status <= STATUS_PROXY_LAST;
 	return page || proxy || (!node && strstr(r->reason, NO_REQUEST));
 }

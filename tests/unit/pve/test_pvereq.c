@@ -215,6 +215,23 @@ static const struct word words[] = {
     {ENDPOINT_CLONE, 302, "Found", PVE_REJECTED, PVE_OTHER, ""},
 };
 
+/* A proxy's page refuses in its own name: no privilege is lacking for it. */
+static void a_page_is_no_answer_of_the_api(void **state)
+{
+	static const int statuses[] = {302, 403, 404, 429};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(statuses); i++) {
+		struct seen s = said(ENDPOINT_CLONE, statuses[i], "Go away", "\n<html>no</html>");
+		assert_int_equal(s.outcome, PVE_REJECTED);
+		assert_int_equal(s.reason, PVE_PROTOCOL);
+		assert_non_null(strstr(s.text, "Go away"));
+	}
+	struct seen s = said(ENDPOINT_CLONE, 502, "Bad Gateway", "<html></html>");
+	assert_int_equal(s.outcome, PVE_AMBIGUOUS);
+	assert_int_equal(s.reason, PVE_CUT);
+}
+
 static void every_refusal_has_its_class(void **state)
 {
 	(void)state;
@@ -480,6 +497,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(what_works_is_done),
 	    cmocka_unit_test(a_list_is_left_unread),
+	    cmocka_unit_test(a_page_is_no_answer_of_the_api),
 	    cmocka_unit_test(every_refusal_has_its_class),
 	    cmocka_unit_test(parameters_are_refused_by_name),
 	    cmocka_unit_test(a_failed_hotplug_is_partial),

@@ -17,6 +17,7 @@ static const struct {
     {"504 Gateway Time-out", "<html></html>"},
     {"200 OK", "\n<!doctype html>"},
     {"302 Found", "<a href=login>"},
+    {"403 Forbidden", "<html>ask your administrator</html>"},
     {"500 RPCEnvironment init request failed: Unable to load access control list: Connection "
      "refused",
 	"{\"data\":null}"},
