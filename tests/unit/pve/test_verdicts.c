@@ -201,7 +201,7 @@ static enum pve_outcome limit(const struct exchange *x, const struct verdict *v)
 /* A person reads what PVE said: its phrase, and each refused parameter by name. */
 static bool is_told(const struct exchange *x, const struct pveanswer *a)
 {
-	_cleanup_str_ char *first = mem_strndup(x->reply.reason, 60);
+	_cleanup_str_ char *first = mem_strndup(x->reply.reason, strnlen(x->reply.reason, 60));
 	struct jsn_iter it;
 	bool told = strstr(a->text, first) != NULL;
 
