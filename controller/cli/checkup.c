@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "httpd.h"
+#include "status.h"
 
 #define STATE_MIN ((uint64_t)16 << 20) /* bytes that a folder should have left */
 
@@ -172,7 +173,11 @@ static bool tell_err(struct look *k, const char *what)
 {
 	if (!k->err)
 		return false;
-	checkup_say(k, CHECKUP_FAILED, what, mem_strdup(err_msg(k->err)), k->err->hint);
+	/* What to do stands behind the facts, where it has no place of its own. */
+	const char *next = k->err->hint;
+	const char *text = err_msg(k->err);
+	size_t facts = next ? strlen(text) : status_problem_facts(text, &next);
+	checkup_say(k, CHECKUP_FAILED, what, mem_strndup(text, facts), *next ? next : NULL);
 	err_free(&k->err);
 	return true;
 }

@@ -207,7 +207,11 @@ int statusload_unknown(const struct cli *c, const struct statusload *l, const ch
 		names[i] = l->vms[i].name;
 	const char *near = text_nearest(name, names, l->n);
 	(void)err_set(&err, ERR_NOTFOUND, "the controller reports no VM named %s", name);
-	if (near)
+	if (diags_errors(&l->status.findings) > 0)
+		(void)err_hint(&err,
+		    "%s%s%sits manifest may have errors: STATUS.md lists those of all manifests",
+		    near ? "did you mean " : "", near ? near : "", near ? "? Or " : "");
+	else if (near)
 		(void)err_hint(&err, "did you mean %s?", near);
 	else
 		(void)err_hint(&err, "\"ramet status\" lists all; a manifest is reported once its "

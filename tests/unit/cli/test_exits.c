@@ -162,6 +162,14 @@ static void test_status_from_a_directory(void **state)
 	expect("status wbe", 1, "", "did you mean web?");
 	put("report/vms/bad.yaml", "{}");
 	expect("status --log-level warn", 1, "db ", "vms/bad.yaml");
+	/* A VM that was never made: its manifest has errors. */
+	put("report/summary.json", "{\"apiVersion\":\"ramet.dev/v1\",\"kind\":\"Summary\","
+				   "\"controller\":{\"id\":\"a\"},\"findings\":1,\"errors\":1}");
+	assert_int_equal(unlink("report/vms/db.yaml"), 0);
+	assert_int_equal(unlink("report/vms/bad.yaml"), 0);
+	expect("status", 3, "a: 1 of 1 ready, 1 error in manifests\n", NULL);
+	expect("status web", 0, "web: Ready\n", NULL);
+	expect("explain new", 1, "", "its manifest may have errors: STATUS.md lists");
 	(void)state;
 }
 
