@@ -175,6 +175,9 @@ static bool check_time(const char *s, char **ret_why, char **ret_hint)
 static bool check_ssh_key(const char *s, char **ret_why, char **ret_hint)
 {
 	size_t type = strcspn(s, " ");
+
+	if (!check_any(s, ret_why, ret_hint)) /* its comment may be in any language */
+		return false;
 	_cleanup_str_ char *code = mem_strndup(s + type + 1, strcspn(s + type + 1, " "));
 	_cleanup_buf_ struct buf key;
 
@@ -295,7 +298,7 @@ static const struct form forms[FMT__MAX] = {
 	"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\\.[0-9]+)?"
 	"([Zz]|[+-][0-9]{2}:[0-9]{2})",
 	"write it as 2026-12-01T08:00:00Z", check_time},
-    [FMT_SSH_KEY] = {"a public key for SSH", "[a-z0-9@.-]+ [A-Za-z0-9+/]{16,}={0,3}( [ -~]+)?",
+    [FMT_SSH_KEY] = {"a public key for SSH", "[a-z0-9@.-]+ [A-Za-z0-9+/]{16,}={0,3}( .+)?",
 	"copy one line of a .pub file: type, key and comment", check_ssh_key},
     [FMT_IPV4] = {"an IPv4 address", "[0-9]{1,3}(\\.[0-9]{1,3}){3}", "write it as 192.168.1.1",
 	check_ipv4},

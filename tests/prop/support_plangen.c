@@ -52,7 +52,7 @@ static const char *text_of_form(enum attr_format f)
 		"ops, 2nd & 100%",
 		"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBUiLzxJVmNwfYqXpLG+y9jl8v8MGSYzQE1aZ3SBjpuo",
 		"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBwpNkNQXWp3hJGeq7jF0t/s+QYTIC06R1RhbnuIlaKv "
-		"x"},
+		"m\xc3\xbcller@b\xc3\xbcro"},
 	    [FMT_IPV4] = {"192.168.1.1", "10.0.0.1", "10.0.0.2", "10.0.0.3"},
 	    [FMT_IPV6] = {"fd00::1", "FD00::2", "fd00::3", "2001:db8::1"},
 	    [FMT_ADDRESS] = {"192.168.1.1", "fd00::1", "10.0.0.1", "9.9.9.9"},

@@ -92,6 +92,14 @@ static void forms(void **state)
 	    {FMT_DNS_NAME, "1234", true},
 	    {FMT_DNS_NAME, "bad_name", false},
 	    {FMT_DNS_NAME, "a..b", false},
+	    {FMT_SSH_KEY,
+		"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBwpNkNQXWp3hJGeq7jF0t/s+QYTIC06R1RhbnuIlaKv "
+		"m\xc3\xbcller@b\xc3\xbcro",
+		true},
+	    {FMT_SSH_KEY,
+		"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBwpNkNQXWp3hJGeq7jF0t/s+QYTIC06R1RhbnuIlaKv "
+		"a\nb",
+		false},
 	    {FMT_STORAGE, "local-lvm", true},
 	    {FMT_STORAGE, "l", false},
 	    {FMT_STORAGE, "local-", false},
