@@ -107,11 +107,54 @@ static void test_a_template_of_a_node_that_is_none(void **state)
 	world_free(&w);
 }
 
+#define FROZEN 24
+
+/* Readings of its VMs hang until they are given up. The others go on, and as soon as the node
+ * answers again, all of its own are read. */
+static void test_a_frozen_node(void **state)
+{
+	struct sim_fault f = {.kind = SIM_FAULT_DELAY,
+	    .path = "/nodes/pve1/qemu/*/status/current",
+	    .probability = 1,
+	    .delay_ms = HOUR_MS};
+	struct world *w = world_new(3, NULL);
+	_cleanup_kv_ struct kv files = {0};
+	size_t told = 0;
+
+	(void)state;
+	for (size_t i = 0; i < FROZEN; i++) {
+		_cleanup_str_ char *path = mem_printf("vm-%zu.yaml", i);
+		_cleanup_str_ char *yaml =
+		    mem_printf("apiVersion: ramet.dev/v1\nkind: ClonedVM\nmetadata: { name: vm-%zu "
+			       "}\nspec:\n  node_name: %s\n  clone: { source_vm_id: 9000, full: "
+			       "false }\n",
+			i, i == 0 ? "pve2" : "pve1");
+		kv_set(&files, path, yaml);
+	}
+	memgit_commit(w->git, &files, "first");
+	world_start(w, CONTROLLER_RUN);
+	assert_true(world_run(w, HOUR_MS, world_all_ready, NULL));
+	sim_fault_add(w->sim, &f);
+	world_run(w, HOUR_MS, NULL, NULL);
+	assert_int_equal(world_vmstat(w, "vm-0")->verdict, PLAN_IN_SYNC);
+	for (size_t i = 1; i < FROZEN; i++) {
+		_cleanup_str_ char *name = mem_printf("vm-%zu", i);
+		enum reason r = world_vmstat(w, name)->reason;
+		assert_true(r == REASON_NODE_OFFLINE || r == REASON_RETRYING);
+		told += r == REASON_NODE_OFFLINE;
+	}
+	assert_true(told > 0);
+	sim_fault_clear(w->sim);
+	assert_true(world_run(w, HOUR_MS, world_all_ready, NULL));
+	world_free(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_a_vm_of_a_node_that_is_none),
 	    cmocka_unit_test(test_a_template_of_a_node_that_is_none),
+	    cmocka_unit_test(test_a_frozen_node),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
