@@ -25,13 +25,9 @@ static struct diag *complain(
 {
 	va_list ap;
 	va_start(ap, fmt);
-	char *text = NULL;
-	if (vasprintf(&text, fmt, ap) < 0)
-		mem_broken(__FILE__, __LINE__, "vasprintf");
+	_cleanup_str_ char *text = mem_vprintf(fmt, ap);
 	va_end(ap);
-	struct diag *f = diags_add(d->diags, code, d->file, mark, "%s", text);
-	free(text);
-	return f;
+	return diags_add(d->diags, code, d->file, mark, "%s", text);
 }
 
 static void unknown_key(

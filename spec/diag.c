@@ -90,17 +90,13 @@ static struct diag *new_entry(struct diags *l, enum diag_code code, const char *
 	return &l->spill;
 }
 
-static char *format(const char *fmt, va_list ap) __attribute__((format(printf, 1, 0)));
+static char *format(const char *fmt, va_list ap) PRINTF(1, 0);
 
 /* What a person wrote may be in there: one line, bounded, without control characters. */
 static char *format(const char *fmt, va_list ap)
 {
-	char *raw = NULL;
-	if (vasprintf(&raw, fmt, ap) < 0)
-		mem_broken(__FILE__, __LINE__, "vasprintf");
-	char *clean = text_oneline(raw, MSG_CHARS);
-	free(raw);
-	return clean;
+	_cleanup_str_ char *raw = mem_vprintf(fmt, ap);
+	return text_oneline(raw, MSG_CHARS);
 }
 
 struct diag *diags_add(

@@ -21,16 +21,14 @@ static void bad(struct check *k, enum configtab_id id, const char *hint, const c
 static void bad(struct check *k, enum configtab_id id, const char *hint, const char *fmt, ...)
 {
 	va_list ap;
-	char *msg = NULL;
 	va_start(ap, fmt);
-	MUST(vasprintf(&msg, fmt, ap) >= 0);
+	_cleanup_str_ char *msg = mem_vprintf(fmt, ap);
 	va_end(ap);
 	const struct configtab_origin *at = &k->origins[id];
 	struct diag *d = diags_add(k->diags, DIAG_BAD_VALUE, at->file ? at->file : "default",
 	    at->mark, "%s: %s", configtab_rows[id].key, msg);
 	if (hint)
 		diag_hint(d, "%s", hint);
-	free(msg);
 }
 
 /* A branch name as Git takes it, as far as a controller must know. */

@@ -18,8 +18,7 @@ static enum match done(struct planner *pl, enum plan_verdict v, enum reason r, c
 	pl->out->verdict = v;
 	pl->out->reason = r;
 	free(pl->out->message);
-	if (vasprintf(&pl->out->message, fmt, ap) < 0)
-		mem_broken(__FILE__, __LINE__, "vasprintf");
+	pl->out->message = mem_vprintf(fmt, ap);
 	va_end(ap);
 	return MATCH_DONE;
 }

@@ -107,22 +107,12 @@ void change_texts(struct change *c, char *from, char *to)
 	c->to = to;
 }
 
-static char *vprint(const char *fmt, va_list ap) PRINTF(1, 0);
-
-static char *vprint(const char *fmt, va_list ap)
-{
-	char *s = NULL;
-	if (vasprintf(&s, fmt, ap) < 0)
-		mem_broken(__FILE__, __LINE__, "vasprintf");
-	return s;
-}
-
 void change_block(struct change *c, enum reason r, const char *fmt, ...)
 {
 	va_list ap;
 	va_start(ap, fmt);
 	free(c->why);
-	c->why = vprint(fmt, ap);
+	c->why = mem_vprintf(fmt, ap);
 	va_end(ap);
 	c->state = CHANGE_BLOCKED;
 	c->reason = r;
@@ -133,7 +123,7 @@ void change_hint(struct change *c, const char *fmt, ...)
 	va_list ap;
 	va_start(ap, fmt);
 	free(c->hint);
-	c->hint = vprint(fmt, ap);
+	c->hint = mem_vprintf(fmt, ap);
 	va_end(ap);
 }
 
