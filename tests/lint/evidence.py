@@ -23,6 +23,7 @@ FILES = {
 OTHERS = {
     "e2e.commands": "tests/e2e/commands",
     "world.seeds": "tests/world/world.c",
+    "lint.broken_rules": "tests/broken/break.py",
     "bench.sim": "tests/bench/bench_sim.c",
     "bench.merge": "tests/bench/bench_merge.c",
     "sweep": "tests/sweep/sweep.c",

@@ -164,6 +164,7 @@ static void compare(struct trial *t, const struct trial *undisturbed)
 {
 	_cleanup_str_ char *now = picture_take(t), *orphans = picture_orphans(t);
 	const char *then = undisturbed->picture;
+	size_t i, line = 0;
 
 	if (t->edited && !edit_is_kept(t))
 		world_violation(t->w, "what was changed by hand in net0 is lost");
@@ -171,18 +172,11 @@ static void compare(struct trial *t, const struct trial *undisturbed)
 		world_violation(t->w, "left over and not reported: %s", orphans);
 	if (strcmp(now, then) == 0)
 		return;
-	for (size_t i = 0, line = 0; now[i] && then[i]; i++) {
-		if (now[i] == then[i]) {
-			line = now[i] == '\n' ? i + 1 : line;
-			continue;
-		}
-		world_violation(t->w,
-		    "the cluster is not as it is undisturbed: %.*s instead of %.*s",
-		    (int)strcspn(now + line, "\n"), now + line, (int)strcspn(then + line, "\n"),
-		    then + line);
-		return;
-	}
-	world_violation(t->w, "the cluster is not as it is undisturbed: something is missing");
+	for (i = 0; now[i] && now[i] == then[i]; i++)
+		line = now[i] == '\n' ? i + 1 : line;
+	world_violation(t->w, "the cluster is not as it is undisturbed: %.*s instead of %.*s",
+	    (int)strcspn(now + line, "\n"), now + line, (int)strcspn(then + line, "\n"),
+	    then + line);
 }
 
 /* Somebody else's VM stands under the number: it is left alone, and the report says so. */
@@ -194,9 +188,12 @@ static void end_with_stranger(struct trial *t)
 
 	world_run(t->w, 1800000, NULL, each);
 	after = picture_raw(t, t->stranger);
-	if (!text_eq(t->stranger_conf, after))
-		world_violation(
-		    t->w, "the stranger was changed: %s instead of %s", after, t->stranger_conf);
+	if (!text_eq(t->stranger_conf, after)) {
+		_cleanup_str_ char *is = text_oneline(after, 1000),
+				   *was = text_oneline(t->stranger_conf, 1000);
+
+		world_violation(t->w, "the stranger was changed: %s instead of %s", is, was);
+	}
 	now = world_find(t->w, SWEEP_NAME, NULL);
 	v = world_vmstat(t->w, SWEEP_NAME);
 	if (v && vmstat_is_ready(v) && (!now || now == t->stranger))

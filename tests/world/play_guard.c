@@ -157,7 +157,6 @@ static void guard_own(struct play *p, const struct sim_entry *e)
 	struct guard_vm *v = vm_of(p, e->vmid);
 	const struct manifest *m = manifest_of(p, judge_name_of(&p->judge, e->vmid));
 	bool moved = is_move(e);
-	bool stopped = strcmp(e->effect, "stop") == 0;
 
 	if (strcmp(e->key, "description") == 0 && text_ends(e->path, "/clone") && e->after)
 		guard_birth(p, e);
@@ -170,9 +169,6 @@ static void guard_own(struct play *p, const struct sim_entry *e)
 			world_violation(p->w, "VM %lld of %s was moved to %s", (long long)e->vmid,
 			    m->name, e->after);
 	}
-	if ((moved || stopped) && v->ha_at >= 0 && clock_now(p->w->clock) - v->ha_at > SETTLED_MS)
-		world_violation(
-		    p->w, "%s of VM %lld, which HA manages", e->effect, (long long)e->vmid);
 	if (strcmp(e->effect, "start") == 0 && !p->ever[m - p->m].started &&
 	    p->ever[m - p->m].ceiling != CEILING_REBOOT)
 		world_violation(p->w, "VM %lld of %s was started, which no manifest asks for",

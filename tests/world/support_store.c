@@ -264,9 +264,8 @@ char *memstore_wrong(struct memstore *m)
 
 	MUST(mem_load(&m->base, &l, NULL) == 0);
 	if (!matches(m, 0, &l, 0, &far) && !is_anew(m, &l))
-		why = mem_printf("the journal is not what was written; of %zu lines it has %zu, "
-				 "and not: %.200s",
-		    m->n, l.n, far < m->n ? m->v[far].line : "");
+		why = mem_printf("of %zu lines it has %zu, and not: %.200s", m->n, l.n,
+		    far < m->n ? m->v[far].line : "");
 	strs_fini(&l);
 	return why;
 }

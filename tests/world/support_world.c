@@ -149,7 +149,7 @@ static void look_into_store(struct world *w)
 	_cleanup_str_ char *wrong = memstore_wrong(w->store);
 
 	if (wrong)
-		world_violation(w, "%s", wrong);
+		world_violation(w, "the journal is not what was written; %s", wrong);
 }
 
 static void start(struct world *w, enum controller_mode mode, const struct bundle *desired)
