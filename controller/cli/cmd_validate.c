@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -86,6 +87,17 @@ static int gather(const struct cli *c, struct files *files, struct buf *input,
 	return 0;
 }
 
+/* Whoever names a file gets it checked; the controller would pass it by. */
+static void tell_names(const struct files *f)
+{
+	for (size_t i = 0; i < f->n; i++)
+		if (!text_ends(f->v[i].path, ".yaml") && !text_ends(f->v[i].path, ".yml"))
+			fprintf(stderr,
+			    "ramet: note: %s was checked because it is named; of the watched "
+			    "folder only *.yaml and *.yml are read\n",
+			    f->v[i].path);
+}
+
 int cmd_validate(const struct cli *c)
 {
 	_cleanup_files_ struct files files = {0};
@@ -100,6 +112,7 @@ int cmd_validate(const struct cli *c)
 	free(v);
 	if (rc != 0)
 		return cli_fail(c, err);
+	tell_names(&files);
 	if (cli_form_is(c, "json"))
 		print_json(b, &out);
 	else

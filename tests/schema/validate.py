@@ -103,6 +103,17 @@ class Validate(unittest.TestCase):
         done = run("validate", str(self.path), str(self.path / "a.yaml"))
         self.assertEqual((done.returncode, done.stdout), (0, b"1 manifest in 1 file: all valid\n"))
 
+    def test_a_name_that_the_controller_passes_by(self):
+        for name in ("a.json", "a.YAML"):
+            self.put(name, GOOD % "a")
+            done = run("validate", str(self.path / name))
+            self.assertEqual((done.returncode, done.stdout), (0, b"1 manifest in 1 file: all valid\n"))
+            self.assertIn(f"{name} was checked because it is named".encode(), done.stderr)
+            done = run("validate", str(self.path))
+            self.assertEqual(done.stdout, b"no manifests found\n")
+        self.put("a.yml", GOOD % "a")
+        self.assertEqual(run("validate", str(self.path / "a.yml")).stderr, b"")
+
     def test_standard_input(self):
         done = run("validate", "-", stdin=(GOOD % "a").encode())
         self.assertEqual((done.returncode, done.stdout), (0, b"1 manifest in 1 file: all valid\n"))
