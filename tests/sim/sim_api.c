@@ -384,6 +384,7 @@ static void faulted(struct job *j)
 	case SIM_FAULT_TASK_HANG:
 	case SIM_FAULT_TASK_HOLD:
 	case SIM_FAULT_TRUNCATE:
+	case SIM_FAULT_OLD_COPY:
 	case SIM_FAULT__MAX:
 		break;
 	}

@@ -341,7 +341,7 @@ static void resources_text(struct job *j, struct guest **guests, size_t n, struc
 	buf_fini(&list);
 }
 
-void api_resources(struct job *j)
+static void resources(struct job *j)
 {
 	const char *type = job_param(j, "type");
 	struct guest **guests;
@@ -363,6 +363,15 @@ void api_resources(struct job *j)
 			jsn_push(others, r.tree);
 	}
 	job_ok(j, others);
+}
+
+void api_resources(struct job *j)
+{
+	struct sim *s = j->sim;
+
+	s->old_copy = j->faulty && j->fault == SIM_FAULT_OLD_COPY;
+	resources(j);
+	s->old_copy = false;
 }
 
 void api_nextid(struct job *j)

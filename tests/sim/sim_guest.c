@@ -128,15 +128,17 @@ int64_t last_broadcast(const struct sim *s, const struct node *n)
 	return t < n->phase ? n->phase - period : n->phase + (t - n->phase) / period * period;
 }
 
-static void heard_take(struct guest *g)
+static void heard_take(struct guest *g, int64_t at)
 {
 	const char *name = kv_get(&g->conf, "name");
 	struct heard *h = &g->heard;
 
+	free(g->before.name);
+	g->before = *h; /* with its name */
+	g->heard_at = at;
 	h->known = true;
 	h->running = g->running;
 	h->template = text_eq(kv_get(&g->conf, "template"), "1");
-	free(h->name);
 	h->name = name ? mem_strdup(name) : mem_printf("VM %" PRId64, g->vmid);
 	h->status = g->running ? g->qmp : "stopped";
 	h->maxcpu = guest_cpus(g);
@@ -148,7 +150,7 @@ static void heard_take(struct guest *g)
 static void heard_sync(struct sim *s, struct guest *g)
 {
 	if (g->dirty_at != NOT_DIRTY && last_broadcast(s, g->node) >= g->dirty_at) {
-		heard_take(g);
+		heard_take(g, last_broadcast(s, g->node));
 		g->dirty_at = NOT_DIRTY;
 	}
 }
@@ -161,6 +163,9 @@ void guest_touch(struct sim *s, struct guest *g)
 	g->digest[0] = '\0';
 }
 
+/* Each worker of pveproxy keeps a copy of what was heard for so long. */
+#define COPY_AGE 2000
+
 const struct heard *guest_heard(struct sim *s, struct guest *g)
 {
 	int64_t last;
@@ -169,7 +174,11 @@ const struct heard *guest_heard(struct sim *s, struct guest *g)
 	if (!g->heard.known)
 		return NULL;
 	last = last_broadcast(s, g->node);
-	return s->now - last > s->timing[TIMING_STALE] ? NULL : &g->heard;
+	if (s->now - last > s->timing[TIMING_STALE])
+		return NULL;
+	if (!s->old_copy || s->now - g->heard_at > COPY_AGE)
+		return &g->heard;
+	return g->before.known ? &g->before : NULL;
 }
 
 void echo_add(struct sim *s, int64_t vmid, const struct heard *h, int64_t at)

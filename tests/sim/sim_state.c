@@ -414,6 +414,7 @@ void guest_drop(struct guest *g)
 	free(g->inside.agent);
 	kv_fini(&g->inside.os);
 	free(g->heard.name);
+	free(g->before.name);
 	free(g->pool);
 	free(g);
 }

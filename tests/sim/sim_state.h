@@ -198,9 +198,11 @@ struct guest {
 	struct kv live; /* what the running process was started with, for reboot-only keys */
 	struct inside inside;
 	struct heard heard;
-	bool fresh;	  /* made just before the start: nobody heard of it yet */
-	bool copy;	  /* of a node that is cut off, see sim_net.h */
-	int64_t dirty_at; /* time of the first change not yet broadcast, or NOT_DIRTY */
+	struct heard before; /* what had been heard until then */
+	int64_t heard_at;    /* when it was heard that way */
+	bool fresh;	     /* made just before the start: nobody heard of it yet */
+	bool copy;	     /* of a node that is cut off, see sim_net.h */
+	int64_t dirty_at;    /* time of the first change not yet broadcast, or NOT_DIRTY */
 	char *pool;
 };
 
@@ -325,6 +327,7 @@ struct sim {
 		struct heard heard;
 	} * echoes; /* what was heard last of guests that are gone; at = when */
 	size_t nechoes, echocap;
+	bool old_copy; /* who asks now gets a copy of what was heard that is a little older */
 	struct guest **guests; /* by vmid */
 	size_t nguests, guestcap;
 	struct guest *

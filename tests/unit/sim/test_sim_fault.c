@@ -251,10 +251,41 @@ static void same_seed_same_world(void **state)
 	client_fini(&d);
 }
 
+static const char *listed(struct client *c, int64_t vmid)
+{
+	assert_int_equal(call(c, "GET", "/cluster/resources", "type=vm"), 200);
+	for (size_t i = 0; i < jsn_len(c->a.data); i++)
+		if (jsn_get_int(jsn_at(c->a.data, i), "vmid", 0) == vmid)
+			return jsn_get_text(jsn_at(c->a.data, i), "status");
+	return "";
+}
+
+/* One worker of pveproxy is behind the others, for up to two seconds. */
+static void workers_of_different_age(void **state)
+{
+	struct client *c = *state;
+	const struct sim_fault f = {
+	    .kind = SIM_FAULT_OLD_COPY, .method = "GET", .path = "/cluster/resources", .nth = 1};
+
+	sim_run_until(c->sim, 30000);
+	assert_string_equal(listed(c, 101), "running");
+	assert_int_equal(sim_human_power(c->sim, 101, false, NULL), 0);
+	while (!strcmp(listed(c, 101), "running"))
+		sim_run_until(c->sim, sim_now(c->sim) + 100);
+	assert_string_equal(listed(c, 101), "stopped");
+	sim_fault_add(c->sim, &f);
+	assert_string_equal(listed(c, 101), "running");
+	assert_string_equal(listed(c, 101), "stopped");
+	sim_run_until(c->sim, sim_now(c->sim) + 2500);
+	sim_fault_add(c->sim, &f);
+	assert_string_equal(listed(c, 101), "stopped");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(before_and_after, setup, teardown),
+	    cmocka_unit_test_setup_teardown(workers_of_different_age, setup, teardown),
 	    cmocka_unit_test_setup_teardown(delays, setup, teardown),
 	    cmocka_unit_test_setup_teardown(holds, setup, teardown),
 	    cmocka_unit_test_setup_teardown(tasks_stand_still, setup, teardown),
