@@ -84,6 +84,17 @@ static void maybe_reborn(struct play *p)
 	}
 }
 
+/* What was destroyed in the last moments is in no report that another one could have read. */
+static void forget_last_fallen(struct play *p)
+{
+	struct judge *j = &p->judge;
+	int64_t now = clock_now(p->w->clock);
+
+	while (
+	    j->n_fallen && now - j->fallen[(j->n_fallen - 1) % ARRAY_LEN(j->fallen)] < REPORTED_MS)
+		j->n_fallen--;
+}
+
 /* Whoever comes last acts, and the other one looks on; in the end there is one again. */
 static void rival_comes_or_goes(struct play *p)
 {
@@ -96,12 +107,7 @@ static void rival_comes_or_goes(struct play *p)
 	if (!p->w->controller || p->w->observe_only || !may_forget(p))
 		return;
 	guard_forget(p); /* its state directory is empty, or old */
-	/* What was destroyed in the last moments is in no report that it could have read. */
-	if (p->judge.n_fallen &&
-	    clock_now(p->w->clock) -
-		    p->judge.fallen[(p->judge.n_fallen - 1) % ARRAY_LEN(p->judge.fallen)] <
-		REPORTED_MS)
-		p->judge.n_fallen = 0;
+	forget_last_fallen(p);
 	rival_start(&p->rival, p->w, false);
 }
 
