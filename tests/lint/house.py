@@ -73,6 +73,7 @@ class Lint:
     def __init__(self, tree):
         self.tree = tree
         self.found = []
+        self.calls, self.made = {}, set()
 
     def say(self, name, line, what):
         self.found.append(f"{name}:{line}: {what}")
@@ -95,7 +96,18 @@ class Lint:
                 stems.setdefault(base, name)
             if CODE.match(name):
                 self.code_rules(name, text)
+            if name.startswith("controller/"):
+                self.endpoints(name, text)
+        for word in sorted(set(self.calls) - self.made):
+            self.say(*self.calls[word], f"{word}: a call that nobody makes, and its privilege is asked for")
         return self.found
+
+    def endpoints(self, name, text):
+        if name.endswith(".def"):
+            for n, line in enumerate(text.split("\n"), 1):
+                if m := re.match(r"ENDPOINT\((\w+),", line):
+                    self.calls[f"ENDPOINT_{m.group(1)}"] = (name, n)
+        self.made |= set(re.findall(r"\bENDPOINT_\w+", bare(text)))
 
     def text_rules(self, name, text):
         # A table is read by the row: .def files may be longer.

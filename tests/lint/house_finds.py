@@ -32,6 +32,8 @@ CASES = [
     ({"controller/git/gitport.c": "#include <git2.h>\n"}, "git2.h"),
     ({"controller/git/gitread.c": "#include <git2.h>\n"}, None),
     ({"controller/pve/a.c": '#include "curl/curl.h"\n'}, "curl/curl.h"),
+    ({"controller/a.def": 'ENDPOINT(A, GET, "/a")\n'}, "a call that nobody makes"),
+    ({"controller/a.def": 'ENDPOINT(A, GET, "/a")\n', "controller/pve/a.c": "\tf(ENDPOINT_A);\n"}, None),
     ({"controller/base/a.c": "typedef struct a {\n"}, "typedef"),
     ({"controller/base/a.c": "int json_thing(int x)\n"}, "prefix"),
     ({"controller/base/a.c": "static int json_thing(int x)\n"}, None),

@@ -375,7 +375,7 @@ static void lock_holder(const struct exchange *x, const struct jsn *data, struct
 static void task_names(const struct exchange *x, void *arg)
 {
 	const struct jsn *data = jsn_get(jsn_get(x->response, "body"), "data");
-	bool list = x->id == ENDPOINT_NODE_TASKS || x->id == ENDPOINT_CLUSTER_TASKS;
+	bool list = x->id == ENDPOINT_NODE_TASKS;
 	struct tally *t = arg;
 
 	if (x->reply.status != 200)
