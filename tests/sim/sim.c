@@ -100,6 +100,9 @@ uint64_t sim_submit(struct sim *s, const struct sim_req *req,
 	struct node *n = req->node ? node_find(s, req->node) : s->nodes[0];
 
 	CHECK_OBJ(s, SIM_MAGIC);
+	for (size_t i = 0; !n && i < s->nformer; i++)
+		if (!strcmp(s->former[i]->name, req->node))
+			n = s->former[i];
 	MUST(n);
 	j = job_new(s);
 	j->method = mem_strdup(req->method);

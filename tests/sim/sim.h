@@ -143,6 +143,8 @@ int sim_human_restore(struct sim *sim, int64_t vmid, const char *user, const str
 int sim_human_lock(struct sim *sim, int64_t vmid, const char *lock, struct err **err) MUST_CHECK;
 /* Holds the guest's file lock for so long, as a backup or a hanging shutdown does. */
 int sim_human_flock(struct sim *sim, int64_t vmid, int64_t ms, struct err **err) MUST_CHECK;
+/* Somebody holds a lock of the cluster's file system, "file-user_cfg", for so long. */
+void sim_human_cfslock(struct sim *sim, const char *name, int64_t ms);
 int sim_human_power(struct sim *sim, int64_t vmid, bool on, struct err **err) MUST_CHECK;
 /* What happened in a guest that shut itself down (true) or rebooted (false). */
 int sim_human_guest(struct sim *sim, int64_t vmid, bool down, struct err **err) MUST_CHECK;
@@ -158,9 +160,13 @@ int sim_human_ha(struct sim *sim, int64_t vmid, bool on, struct err **err) MUST_
 int sim_node_maintenance(struct sim *sim, const char *node, bool on, struct err **err) MUST_CHECK;
 /* Its guest reacts to the power button, or not. */
 int sim_human_deaf(struct sim *sim, int64_t vmid, bool deaf, struct err **err) MUST_CHECK;
+/* It lets go of no device that is to be unplugged, or does. */
+int sim_human_cling(struct sim *sim, int64_t vmid, bool clings, struct err **err) MUST_CHECK;
 
 /* A node is switched off (running tasks and guests end, debris stays) or comes back. */
 int sim_node_power(struct sim *sim, const char *node, bool up, struct err **err) MUST_CHECK;
+/* One that is switched off is a member no more; the guests under its name stay. */
+int sim_node_leave(struct sim *sim, const char *node, struct err **err) MUST_CHECK;
 /* pvedaemon stopped: protected calls answer 595. */
 int sim_node_daemon(struct sim *sim, const char *node, bool up, struct err **err) MUST_CHECK;
 /* A node keeps or loses quorum; NULL = all. */

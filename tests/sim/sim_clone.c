@@ -97,20 +97,9 @@ static char *copy_failed(struct job *j, const char *why)
 {
 	struct clone *c = j->data;
 	_cleanup_drive_ struct drive d = {0};
-	const struct volume *src = copied_from(j, &d),
-			    *dst = c->fresh ? volume_find(j->sim, j->node, c->fresh) : NULL;
-	_cleanup_str_ char *from = src ? volume_path(src) : NULL;
-	_cleanup_str_ char *to = dst ? volume_path(dst) : NULL;
-	_cleanup_str_ char *rate = NULL;
-	int64_t kib = job_param_int(j, "bwlimit", 0);
 
-	if (!from || !to || mirrored(j))
-		return mem_strdup(why);
-	rate = kib ? mem_printf(" -r %" PRId64 "K", kib) : mem_strdup("");
-	return mem_printf("copy failed: command '/usr/bin/qemu-img convert -p -n%s -f %s -O %s %s "
-			  "%s%s' failed: %s",
-	    rate, src->format, dst->format, from, store_is_file(dst->store) ? "zeroinit:" : "", to,
-	    why);
+	return volume_copy_failed(j, copied_from(j, &d),
+	    c->fresh ? volume_find(j->sim, j->node, c->fresh) : NULL, mirrored(j), why);
 }
 
 /* --- failure --- */
@@ -130,7 +119,8 @@ static void cleanup_done(struct job *j)
 		if (v && (j->node->quorate || !v->store->shared))
 			volume_free(s, v);
 	}
-	if (j->node->quorate && g && g->node == j->node && j->step)
+	/* The old path is removed: what stands under its new node already stays, without disks. */
+	if (j->node->quorate && g && g->node == j->node)
 		guest_del(s, g);
 	job_die(j, "clone failed: %s", msg);
 }
@@ -140,10 +130,6 @@ static void clone_abort(struct job *j, const char *msg)
 {
 	struct clone *c = j->data;
 
-	if (!j->step) { /* nothing was made yet */
-		job_die(j, "%s", msg);
-		return;
-	}
 	if (c->copying) {
 		_cleanup_str_ char *why = copy_failed(j, msg);
 
@@ -159,14 +145,25 @@ static void clone_abort(struct job *j, const char *msg)
 
 static void disk_begin(struct job *j);
 
-static void clone_pool(struct job *j)
+/* A pool that is gone by now is left out without a word. */
+static void clone_enter_pool(struct job *j)
 {
 	struct clone *c = j->data;
 	struct guest *g = guest_find(j->sim, c->newid);
 
-	if (g && c->pool && pool_find(j->sim, c->pool))
+	if (g && pool_find(j->sim, c->pool))
 		guest_pool(j->sim, g, c->pool);
 	job_done(j);
+}
+
+/* Pools stand in the list of users, which has a lock of the cluster. */
+static void clone_pool(struct job *j)
+{
+	struct clone *c = j->data;
+	_cleanup_str_ char *what =
+	    mem_printf("can't add VM %" PRId64 " to pool '%s': ", c->newid, c->pool);
+
+	job_lock_cfs(j, "file-user_cfg", what, clone_enter_pool);
 }
 
 static void clone_move(struct job *j)
@@ -180,7 +177,7 @@ static void clone_move(struct job *j)
 	if (c->pool)
 		job_next(j, j->sim->timing[TIMING_CLONE_MOVE], clone_pool);
 	else
-		clone_pool(j);
+		job_done(j);
 }
 
 static void log_discarded(struct job *j)
@@ -204,7 +201,6 @@ static void clone_finish(struct job *j)
 	struct clone *c = j->data;
 	struct guest *g = guest_find(j->sim, c->newid);
 
-	j->on_abort = NULL;
 	kv_del(&c->conf, "lock");
 	log_discarded(j);
 	write_conf(j->sim, g, &c->conf);
@@ -363,6 +359,18 @@ static void disk_copy(struct job *j)
 		job_next(j, past < c->copying ? c->copying - past : 0, disk_done);
 }
 
+static void disk_full(struct job *j)
+{
+	struct clone *c = j->data;
+	struct volume *v = volume_find(j->sim, j->node, c->fresh);
+
+	if (!v || !copy_goes_on(j))
+		return;
+	volume_log_full(j, v);
+	c->copying = c->copying ? c->copying : 1;
+	clone_abort(j, "exit code 1");
+}
+
 static struct store *store_for(struct job *j, const struct clone *c, const char *volid)
 {
 	_cleanup_str_ char *store = NULL;
@@ -438,7 +446,10 @@ static void disk_make(struct job *j)
 	c->copied = -1;
 	c->copying = wait;
 	c->since = s->now;
-	if (wait >= 1000)
+	if (whole(c, key, &d) && !drive_is_cloudinit(&d) && !mirrored(j) &&
+	    volume_overflows(s, volume_find(s, j->node, d.file), v))
+		job_next(j, wait, disk_full);
+	else if (wait >= 1000)
 		disk_copy(j);
 	else
 		job_next(j, wait, disk_done);
@@ -479,10 +490,20 @@ static void disk_begin(struct job *j)
 	job_lock_store(j, st, disk_wait);
 }
 
+/* The firewall's file has a lock of its own. From here on there is something to clean up; what
+ * fails before leaves the first file behind. */
+static void clone_firewall(struct job *j)
+{
+	job_unlock_last(j);
+	j->on_abort = clone_abort;
+	job_next(j, j->sim->timing[TIMING_CLONE_START], disk_begin);
+}
+
 static void clone_begin(struct job *j)
 {
 	struct clone *c = j->data;
 	struct sim *s = j->sim;
+	_cleanup_str_ char *firewall = mem_printf("firewall-vm-%" PRId64, c->newid);
 	_cleanup_oops_ struct oops o = {0};
 	struct guest *g;
 
@@ -505,8 +526,7 @@ static void clone_begin(struct job *j)
 	guest_set(s, g, "description", " qmclone temporary file");
 	guest_set(s, g, "lock", "clone");
 	kv_set(&c->conf, "lock", "clone");
-	j->step = 1; /* from here on there is something to clean up */
-	job_next(j, s->timing[TIMING_CLONE_START], disk_begin);
+	job_lock_cfs(j, firewall, NULL, clone_firewall);
 }
 
 static void clone_source_locked(struct job *j)
@@ -522,7 +542,6 @@ static void clone_task(struct job *j)
 	_cleanup_str_ char *name = job_guest_lock_name(j, j->vmid);
 	const struct guest *g = guest_find(j->sim, j->vmid);
 
-	j->on_abort = clone_abort;
 	job_lock(j, name, g && g->running, j->sim->timing[TIMING_CLONE_LOCK], clone_source_locked);
 }
 
@@ -543,6 +562,7 @@ void api_clone(struct job *j)
 	c->store = mem_strdup(job_param(j, "storage"));
 	c->format = mem_strdup(job_param(j, "format"));
 	c->bandwidth = volume_rate(j->sim, "clone", kib);
+	c->running = guest_find(j->sim, j->vmid) && guest_find(j->sim, j->vmid)->running;
 	if (!clone_check(j, c, &o)) {
 		job_oops(j, &o);
 		return;

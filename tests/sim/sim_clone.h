@@ -15,6 +15,7 @@
 struct clone {
 	int64_t newid;
 	bool full;
+	bool running; /* the source, when it was asked for */
 	char *target, *pool, *store, *format;
 	struct kv conf;	     /* of the new guest, as it grows */
 	struct strs drives;  /* slots to be copied, in order */

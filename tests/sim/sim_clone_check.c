@@ -176,6 +176,8 @@ bool clone_check(struct job *j, struct clone *c, struct oops *o)
 		return oops_die(o, "no such cluster node '%s'", c->target);
 	if (!store_fits(j, c, o) || !quorum_check(j, o) || !conf_unlocked(g, o))
 		return false;
+	if (g->running != c->running)
+		return oops_die(o, "unexpected state change");
 	conf = source_conf(g, snap);
 	if (!conf)
 		return oops_die(o, "snapshot '%s' does not exist", snap);

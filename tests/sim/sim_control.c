@@ -18,13 +18,14 @@
 #define WORDS_MAX 64
 
 #define PAD "                           "
-const char control_help[] = PAD
-    "power|link|quorum|daemon|proxy|statd|blackhole NODE|all on|off\n" PAD
-    "freeze|thaw NODE pvedaemon|pveproxy\n" PAD "storage NAME on|off, maintenance NODE on|off\n" PAD
-    "migrate VMID NODE, delete VMID, guest|ha VMID on|off,\n" PAD
-    "lock VMID WORD, unlock VMID,\n" PAD
-    "edit VMID KEY=VALUE -KEY, create VMID NODE KEY=VALUE,\n" PAD
-    "restore VMID KEY=VALUE, at TIME LINE,\n" PAD "fault SPEC, heal, requests";
+const char control_help[] =
+    PAD "power|link|quorum|daemon|proxy|statd|blackhole NODE|all on|off\n" PAD
+	"freeze|thaw NODE pvedaemon|pveproxy, delnode NODE\n" PAD
+	"storage NAME on|off, maintenance NODE on|off\n" PAD
+	"migrate VMID NODE, delete VMID, guest|ha|cling VMID on|off,\n" PAD
+	"lock VMID WORD, unlock VMID,\n" PAD
+	"edit VMID KEY=VALUE -KEY, create VMID NODE KEY=VALUE,\n" PAD
+	"restore VMID KEY=VALUE, at TIME LINE,\n" PAD "fault SPEC, heal, requests";
 
 static int node_store(struct sim *s, const char *name, bool on, struct err **err)
 {
@@ -68,6 +69,8 @@ static int do_guest(struct sim *s, const struct strs *w, struct err **err)
 		return sim_human_migrate(s, vmid, arg, err);
 	if (!strcmp(what, "guest") && arg && !on_off(arg, &on))
 		return sim_human_power(s, vmid, on, err);
+	if (!strcmp(what, "cling") && arg && !on_off(arg, &on))
+		return sim_human_cling(s, vmid, on, err);
 	if (!strcmp(what, "ha") && arg && !on_off(arg, &on))
 		return sim_human_ha(s, vmid, on, err);
 	return bad(err);
@@ -80,6 +83,8 @@ static int do_words(struct sim *s, const struct strs *w, struct err **err)
 
 	if (w->n == 2 && !strcmp(w->v[0], "fault"))
 		return sim_fault_add_text(s, w->v[1], err);
+	if (w->n == 2 && !strcmp(w->v[0], "delnode"))
+		return sim_node_leave(s, w->v[1], err);
 	if (w->n == 1 && !strcmp(w->v[0], "heal")) {
 		sim_fault_clear(s);
 		return 0;

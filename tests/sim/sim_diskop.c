@@ -292,6 +292,30 @@ static void move_end(struct job *j)
 	job_done(j);
 }
 
+/* Stopped, or no room: what was made goes again. */
+static void move_abort(struct job *j, const char *msg)
+{
+	const struct move *m = j->data;
+	const struct guest *g = guest_find(j->sim, j->vmid);
+	struct volume *made = volume_find(j->sim, j->node, m->made);
+	_cleanup_str_ char *why =
+	    volume_copy_failed(j, volume_find(j->sim, j->node, m->old), made, g && g->running, msg);
+
+	if (made && (j->node->quorate || !made->store->shared))
+		volume_free(j->sim, made);
+	job_die(j, "storage migration failed: %s", why);
+}
+
+static void move_full(struct job *j)
+{
+	const struct move *m = j->data;
+	struct volume *made = volume_find(j->sim, j->node, m->made);
+
+	if (made)
+		volume_log_full(j, made);
+	move_abort(j, "exit code 1");
+}
+
 static void move_locked(struct job *j)
 {
 	struct sim *s = j->sim;
@@ -302,6 +326,7 @@ static void move_locked(struct job *j)
 	struct store *st;
 	const char *fmt;
 	int64_t wait = 0, rate;
+	bool full;
 
 	if (!g || !conf_unlocked(g, &o) || !move_check(j, g, &v, &st, &fmt, &o)) {
 		job_oops(j, &o);
@@ -328,12 +353,14 @@ static void move_locked(struct job *j)
 		job_die(j, "storage migration failed: %s", o.msg);
 		return;
 	}
+	full = !g->running && volume_overflows(s, v, made);
 	made->written = v->written;
-	made->data = v->data;
+	made->data = full ? 0 : v->data;
 	m->made = volume_id(made);
 	if (s->v9)
 		job_log(j, "allocated target volume '%s'", m->made);
-	job_next(j, wait, move_end);
+	j->on_abort = move_abort;
+	job_next(j, wait + s->timing[TIMING_ALLOC], full ? move_full : move_end);
 }
 
 static void move_task(struct job *j)

@@ -124,10 +124,22 @@ void fault_held(struct job *j)
 		j->sim->held(j->sim->held_arg, j->method, j->path);
 }
 
+/* A task hangs once it has its files locked, and before it has looked at anything: a clone locks
+ * two. One that locks none hangs where it would take its time. */
+static bool hangs(struct job *j, int64_t ms)
+{
+	bool locked = j->nlocks >= (strcmp(j->task->type, "qmclone") ? 1 : 2);
+
+	return ++j->fault_steps > STEPS_BEFORE_WORK && (locked || (ms > 0 && !j->nlocks));
+}
+
 bool fault_stands(struct job *j, int64_t ms)
 {
-	if (!j->task || !j->faulty || j->fault != SIM_FAULT_TASK_HOLD ||
-	    ++j->fault_steps <= STEPS_BEFORE_WORK || ms <= 0)
+	if (!j->task || !j->faulty)
+		return false;
+	if (j->fault == SIM_FAULT_TASK_HANG)
+		return hangs(j, ms);
+	if (j->fault != SIM_FAULT_TASK_HOLD || ++j->fault_steps <= STEPS_BEFORE_WORK || ms <= 0)
 		return false;
 	j->standing = true;
 	j->faulty = false; /* only once */

@@ -129,6 +129,25 @@ static bool hot_usb(const struct guest *g)
 		   !strcmp(os, "win11"));
 }
 
+/* qemu_devicedelverify: what sits on the PCI bus goes only if the guest lets it. A SCSI disk with a
+ * controller of its own takes that along. */
+static bool held_in_guest(const struct guest *g, const char *key, struct buf *why)
+{
+	const char *scsi = text_after(key, "scsi");
+	_cleanup_str_ char *device = NULL;
+
+	if (!g->clings)
+		return false;
+	if (prop_is_net(key) || text_starts(key, "virtio"))
+		device = mem_strdup(key);
+	else if (scsi && text_eq(kv_get(&g->conf, "scsihw"), "virtio-scsi-single"))
+		device = mem_printf("virtioscsi%s", scsi);
+	else
+		return false;
+	buf_addf(why, "error on hot-unplugging device '%s' - still busy in guest?\n", device);
+	return true;
+}
+
 /* vm_deviceunplug: what the guest may boot from stays, and so does what has no slot to leave. */
 static enum plug unplug(const struct guest *g, const char *key, struct buf *why)
 {
@@ -142,7 +161,7 @@ static enum plug unplug(const struct guest *g, const char *key, struct buf *why)
 		buf_addf(why, "can't unplug bootdisk '%s'\n", key);
 	else if (kind == 'i' || kind == 's')
 		buf_addf(why, "can't unplug device '%s'\n", key);
-	else
+	else if (!held_in_guest(g, key, why))
 		return PLUG_DONE;
 	return PLUG_FAILED;
 }
@@ -169,6 +188,8 @@ static enum plug plug_net(
 			replug = replug || !text_eq(kv_get(&a, fixed[i]), kv_get(&b, fixed[i]));
 	if (replug && !feature(g, "network"))
 		return PLUG_WAIT;
+	if (replug && old && held_in_guest(g, key, why))
+		return PLUG_FAILED;
 	if (g->node->portless && kv_has(&b, "tag") &&
 	    !text_eq(kv_get(&a, "tag"), kv_get(&b, "tag"))) {
 		buf_addf(why, "no physical interface on bridge '%s'\n", bridge);
@@ -371,6 +392,20 @@ static enum plug unplug_drive(
 	return p;
 }
 
+static enum plug unplug_net(const struct guest *g, const char *key, struct oops *o)
+{
+	enum plug p = feature(g, "network") ? PLUG_DONE : PLUG_WAIT;
+	struct buf why;
+
+	buf_init(&why, 0);
+	if (p == PLUG_DONE && held_in_guest(g, key, &why)) {
+		oops_param(o, key, "hotplug problem - %s", buf_str(&why));
+		p = PLUG_FAILED;
+	}
+	buf_fini(&why);
+	return p;
+}
+
 static enum plug unplug_one(
     struct job *j, struct guest *g, const char *key, bool force, struct oops *o)
 {
@@ -382,8 +417,8 @@ static enum plug unplug_one(
 	if (!strcmp(key, "memory"))
 		return unplug_memory(j->sim, g, o);
 	if (prop_is_net(key))
-		now = feature(g, "network");
-	else if (!strcmp(key, "hotplug"))
+		return unplug_net(g, key, o);
+	if (!strcmp(key, "hotplug"))
 		now = !hot_cpu_or_memory(old);
 	else if (!strcmp(key, "balloon"))
 		now = balloon_on(old);

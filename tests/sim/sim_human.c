@@ -304,6 +304,21 @@ int sim_human_flock(struct sim *s, int64_t vmid, int64_t ms, struct err **err)
 	return 0;
 }
 
+static void hold_cfs(struct job *j)
+{
+	job_next(j, j->fault_delay, held);
+}
+
+void sim_human_cfslock(struct sim *s, const char *name, int64_t ms)
+{
+	struct job *j = pretend(s, s->nodes[0], "root@pam", 0);
+
+	s->acting = s->interrupted;
+	j->answered = true;
+	j->fault_delay = ms;
+	job_lock(j, name, true, ms, hold_cfs);
+}
+
 int sim_human_power(struct sim *s, int64_t vmid, bool on, struct err **err)
 {
 	struct guest *g = find(s, vmid, err);
@@ -374,6 +389,16 @@ int sim_human_deaf(struct sim *s, int64_t vmid, bool deaf, struct err **err)
 	if (!g)
 		return -1;
 	g->deaf = deaf;
+	return 0;
+}
+
+int sim_human_cling(struct sim *s, int64_t vmid, bool clings, struct err **err)
+{
+	struct guest *g = find(s, vmid, err);
+
+	if (!g)
+		return -1;
+	g->clings = clings;
 	return 0;
 }
 

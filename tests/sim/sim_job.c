@@ -327,8 +327,6 @@ static void forked(struct job *j)
 	else
 		send_upid(j);
 	worker_give(j);
-	if (j->faulty && j->fault == SIM_FAULT_TASK_HANG)
-		return;
 	if (j->faulty && j->fault == SIM_FAULT_TASK_ERROR)
 		fn = fault_task_end;
 	/* A clone puts its file down before it looks at anything else. */
@@ -450,6 +448,8 @@ void task_stop(struct task *t)
 
 	if (!j)
 		return;
+	if (j->fault == SIM_FAULT_TASK_HANG)
+		j->faulty = false; /* cleaning up does not hang */
 	if (j->on_abort) {
 		lock_give_up(j);
 		sim_unschedule(j->sim, j->timer);
@@ -457,8 +457,7 @@ void task_stop(struct task *t)
 		j->on_abort(j, "interrupted by signal");
 		return;
 	}
-	t->status = mem_strdup(
-	    !strcmp(t->type, "qmshutdown") ? "received interrupt" : "interrupted by signal");
+	t->status = mem_strdup("received interrupt");
 	strs_add_take(&t->log, mem_printf("TASK ERROR: %s", t->status));
 	job_end(j);
 }

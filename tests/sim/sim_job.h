@@ -120,7 +120,8 @@ void job_unlock_store(struct job *j, const struct store *st);
 /* The same for the file lock of a guest on the job's node, with the usual wait. */
 void job_lock_guest(struct job *j, int64_t vmid, bool excl, void (*fn)(struct job *j));
 void job_unlock_all(struct job *j);
-void lock_give_up(struct job *j); /* waits no longer */
+void job_unlock_last(struct job *j); /* the one it took last */
+void lock_give_up(struct job *j);    /* waits no longer */
 void job_list_drop(struct job **v, size_t *n, const struct job *j);
 char *job_guest_lock_name(const struct job *j, int64_t vmid);
 

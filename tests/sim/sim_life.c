@@ -13,6 +13,8 @@
 #include "sim_restore.h"
 #include "sim_volume.h"
 
+#define FORGET_SPREAD_MS 11
+
 /* --- create --- */
 
 static const char *first_of(const struct sim *s, const struct kv *conf, bool cdrom)
@@ -371,13 +373,59 @@ static void guest_forget(struct sim *s, int64_t vmid)
 		}
 }
 
+/* Its rights are gone, and the number is free only now. */
+static void forgotten(struct job *j)
+{
+	struct sim *s = j->sim;
+	struct guest *g = guest_find(s, j->vmid);
+	bool ha = g && g->ha;
+
+	if (!g) {
+		job_done(j);
+		return;
+	}
+	guest_forget(s, j->vmid);
+	if (job_param_bool(j, "purge")) {
+		job_log(j, "purging VM %" PRId64 " from related configurations..", j->vmid);
+		backups_forget(s, j->vmid);
+		if (ha) {
+			_cleanup_str_ char *sid = mem_printf("vm:%" PRId64, j->vmid);
+
+			ha_rules_forget(s, sid);
+			job_log(j, "NOTE: removed VM %" PRId64 " from HA resource configuration.",
+			    j->vmid);
+		}
+	}
+	guest_del(s, g);
+	job_done(j);
+}
+
+static void forget(struct job *j)
+{
+	_cleanup_str_ char *what =
+	    mem_printf("access permissions cleanup for VM %" PRId64 " failed: ", j->vmid);
+
+	job_lock_cfs(j, "file-user_cfg", what, forgotten);
+}
+
+/* Nothing is left of its file but a lock, which root alone can clear. */
+static void empty_file(struct sim *s, struct guest *g)
+{
+	guest_touch(s, g);
+	while (g->nsnaps)
+		snap_fini(&g->snaps[--g->nsnaps]);
+	kv_fini(&g->pend);
+	kv_fini(&g->pend_del);
+	kv_fini(&g->conf);
+	kv_set(&g->conf, "lock", "destroyed");
+}
+
 static void destroyed(struct job *j)
 {
 	struct sim *s = j->sim;
 	struct guest *g = guest_find(s, j->vmid);
 	_cleanup_oops_ struct oops o = {0};
 	int64_t vmid = j->vmid;
-	bool ha = g && g->ha;
 
 	if (!g || g->node != j->node) {
 		conf_load(j, vmid, &o);
@@ -395,20 +443,9 @@ static void destroyed(struct job *j)
 	}
 	if (job_param_bool(j, "destroy-unreferenced-disks"))
 		destroy_unreferenced(j, vmid);
-	guest_del(s, g);
-	guest_forget(s, vmid);
-	if (job_param_bool(j, "purge")) {
-		job_log(j, "purging VM %" PRId64 " from related configurations..", vmid);
-		backups_forget(s, vmid);
-		if (ha) {
-			_cleanup_str_ char *sid = mem_printf("vm:%" PRId64, vmid);
-
-			ha_rules_forget(s, sid);
-			job_log(j, "NOTE: removed VM %" PRId64 " from HA resource configuration.",
-			    vmid);
-		}
-	}
-	job_done(j);
+	empty_file(s, g);
+	/* No two removals are so alike that they meet at the lock each time. */
+	job_next(j, s->timing[TIMING_FORGET] + j->task->pid % FORGET_SPREAD_MS, forget);
 }
 
 /* Without quorum each volume of the cluster's storages is asked for in vain. */
@@ -456,13 +493,15 @@ static void destroy_locked(struct job *j)
 {
 	_cleanup_oops_ struct oops o = {0};
 	struct guest *g = destroy_check(j, &o);
+	int64_t wait;
 
 	if (!g || (!job_param_bool(j, "skiplock") &&
 		      !text_eq(kv_get(&g->conf, "lock"), "suspended") && !conf_unlocked(g, &o))) {
 		job_oops(j, &o);
 		return;
 	}
-	job_next(j, j->sim->timing[TIMING_DESTROY] + destroy_waits(j, g), destroyed);
+	wait = j->sim->timing[TIMING_DESTROY] + destroy_waits(j, g) - j->sim->timing[TIMING_FORGET];
+	job_next(j, wait > 0 ? wait : 0, destroyed);
 }
 
 static void destroy_lock(struct job *j)

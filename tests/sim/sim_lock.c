@@ -127,6 +127,12 @@ void job_unlock_all(struct job *j)
 		lock_drop(j, j->locks[--j->nlocks]);
 }
 
+void job_unlock_last(struct job *j)
+{
+	MUST(j->nlocks);
+	lock_drop(j, j->locks[--j->nlocks]);
+}
+
 static char *store_lock_name(const struct job *j, const struct store *st)
 {
 	if (st->shared)

@@ -211,6 +211,24 @@ int sim_node_link(struct sim *s, const char *node, bool on, struct err **err)
 	return each(s, node, err, set_link, on);
 }
 
+/* pvecm delnode: from now on nobody knows its address, and the folder with its guests stays. */
+int sim_node_leave(struct sim *s, const char *node, struct err **err)
+{
+	struct node *n = node_find(s, node);
+	size_t i = 0;
+
+	if (!n)
+		return err_set(err, ERR_NOTFOUND, "there is no node %s", node);
+	if (n->up)
+		return err_set(err, ERR_DECLINED, "node %s is not switched off", node);
+	while (s->nodes[i] != n)
+		i++;
+	memmove(s->nodes + i, s->nodes + i + 1, (--s->nnodes - i) * sizeof(struct node *));
+	MEM_PUSH_ROOM(s->former, s->nformer, s->formercap);
+	s->former[s->nformer++] = n;
+	return 0;
+}
+
 static void set_blackhole(struct sim *s, struct node *n, bool on)
 {
 	(void)s;

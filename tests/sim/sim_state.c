@@ -485,6 +485,23 @@ static void users_free(struct sim *s)
 	smap_fini(&s->tickets);
 }
 
+static void nodes_free(struct node **v, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		free(v[i]->name);
+		free(v[i]->ip);
+		free(v[i]->queue);
+		strs_fini(&v[i]->bridges);
+		strs_fini(&v[i]->addresses);
+		strs_fini(&v[i]->interfaces);
+		kv_fini(&v[i]->hardware);
+		free(v[i]->nic);
+		free(v[i]->fingerprint);
+		free(v[i]);
+	}
+	free(v);
+}
+
 void state_free(struct sim *s)
 {
 	backups_free(s);
@@ -513,19 +530,8 @@ void state_free(struct sim *s)
 		free(s->stores[i]);
 	}
 	free(s->stores);
-	for (size_t i = 0; i < s->nnodes; i++) {
-		free(s->nodes[i]->name);
-		free(s->nodes[i]->ip);
-		free(s->nodes[i]->queue);
-		strs_fini(&s->nodes[i]->bridges);
-		strs_fini(&s->nodes[i]->addresses);
-		strs_fini(&s->nodes[i]->interfaces);
-		kv_fini(&s->nodes[i]->hardware);
-		free(s->nodes[i]->nic);
-		free(s->nodes[i]->fingerprint);
-		free(s->nodes[i]);
-	}
-	free(s->nodes);
+	nodes_free(s->nodes, s->nnodes);
+	nodes_free(s->former, s->nformer);
 	for (size_t i = 0; i < s->npools; i++) {
 		free(s->pools[i]->name);
 		free(s->pools[i]->comment);

@@ -192,6 +192,7 @@ struct guest {
 	struct strs ha_failed;	    /* nodes on which it did not start */
 	const struct node *ha_home; /* where it goes back after a maintenance, or NULL */
 	struct kv ha_conf;	    /* group, comment, max_restart, max_relocate, failback */
+	bool clings;		    /* nothing in it lets go of a device */
 	bool deaf;		    /* nothing in it reacts to the power button */
 	int64_t started;	    /* sim ms */
 	uint32_t pid;
@@ -317,6 +318,8 @@ struct sim {
 
 	struct node **nodes;
 	size_t nnodes, nodecap;
+	struct node **former; /* that are no members any more; guests may still lie under them */
+	size_t nformer, formercap;
 	struct store **stores;
 	size_t nstores, storecap;
 	struct volume **volumes;

@@ -303,6 +303,11 @@ struct volume *volume_new(
 		    (st->total - store_used(s, st, j->node)) >> 10, ask->size >> 10);
 		return NULL;
 	}
+	if (st->type == STORE_ZFS && !base && store_used(s, st, j->node) + ask->size > st->total) {
+		oops_die(o, "zfs error: cannot create '%s/%s': out of space",
+		    st->path ? st->path : st->name, own);
+		return NULL;
+	}
 	if (store_is_file(st) && !base && ask->size > (int64_t)16 << 40) {
 		const struct volume tried = {.store = st,
 		    .own = own,
@@ -440,6 +445,45 @@ void volume_log_copy(struct job *j, const struct volume *src, int64_t size, int 
 		job_log(j, "transferred %s of %s (100.00%%)", all, all);
 }
 
+char *volume_copy_failed(struct job *j, const struct volume *src, const struct volume *dst,
+    bool mirrored, const char *why)
+{
+	_cleanup_str_ char *from = src ? volume_path(src) : NULL;
+	_cleanup_str_ char *to = dst ? volume_path(dst) : NULL;
+	_cleanup_str_ char *rate = NULL;
+	int64_t kib = job_param_int(j, "bwlimit", 0);
+
+	if (!from || !to)
+		return mem_strdup(why);
+	if (mirrored)
+		return mem_printf("block job (mirror) error: %s", why);
+	rate = kib ? mem_printf(" -r %" PRId64 "K", kib) : mem_strdup("");
+	return mem_printf("copy failed: command '/usr/bin/qemu-img convert -p -n%s -f %s -O %s %s "
+			  "%s%s' failed: %s",
+	    rate, src->format, dst->format, from, store_is_file(dst->store) ? "zeroinit:" : "", to,
+	    why);
+}
+
+static int64_t room_for(const struct sim *s, const struct volume *v)
+{
+	return v->store->total - store_used(s, v->store, v->node);
+}
+
+bool volume_overflows(const struct sim *s, const struct volume *src, const struct volume *dst)
+{
+	return src && dst && (store_is_file(dst->store) || dst->store->type == STORE_LVMTHIN) &&
+	       volume_data(src) > room_for(s, dst);
+}
+
+void volume_log_full(struct job *j, struct volume *dst)
+{
+	int64_t room = room_for(j->sim, dst);
+
+	dst->data += room > 0 ? room : 0;
+	job_log(j, "qemu-img: error while writing at byte %" PRId64 ": No space left on device",
+	    dst->data / (2 << 20) * (2 << 20));
+}
+
 char *volume_amount(int64_t bytes)
 {
 	return amount((double)bytes);
@@ -493,8 +537,9 @@ int64_t volume_used(const struct volume *v, bool v9)
 	case STORE_LVM: /* nothing is thin */
 	case STORE_ISCSI:
 		return v->size;
+	case STORE_ZFS: /* all of it is set aside */
+		return v->base ? v->data : v->size;
 	case STORE_LVMTHIN:
-	case STORE_ZFS:
 	case STORE_RBD:
 	case STORE__MAX:
 		return v->data;

@@ -63,6 +63,12 @@ int64_t volume_data(const struct volume *v);
 /* Bytes a second of a copy: what the hardware does, or less where the options of the data center
  * limit it ("clone", "move" …); kib > 0: what the request says instead of these. 0 = no time. */
 int64_t volume_rate(const struct sim *s, const char *what, int64_t kib);
+/* A copy to dst does not fit into what its storage has left: it breaks off there. */
+bool volume_overflows(const struct sim *s, const struct volume *src, const struct volume *dst);
+void volume_log_full(struct job *j, struct volume *dst);
+/* How a copy that was cut off is called, by the program that made it. */
+char *volume_copy_failed(struct job *j, const struct volume *src, const struct volume *dst,
+    bool mirrored, const char *why);
 char *volume_amount(int64_t bytes); /* "1.5 GiB"; owned */
 void volume_free(struct sim *s, struct volume *v);
 void volume_rename(struct sim *s, struct volume *v, const char *own);

@@ -150,6 +150,63 @@ static void tasks_stand_still(void **state)
 	assert_non_null(sim_guest_get(c->sim, 200, "scsi0"));
 }
 
+/* A worker that stands still is in the middle of its work, its files locked: who comes next waits
+ * in vain (move_vm_disk, clone_vm, update_vm_api and the like lock around all they do). */
+static void lock_stays_with_whoever_stands(const char *kind)
+{
+	static const char *const busy =
+	    "can't lock file '/var/lock/qemu-server/lock-100.conf' - got timeout";
+	struct client c;
+	struct err *e = NULL;
+	int64_t start;
+
+	client_init(&c, "9.2");
+	assert_int_equal(sim_fault_add_text(c.sim, kind, &e), 0);
+	assert_int_equal(
+	    call(&c, "POST", "/nodes/pve1/qemu/100/move_disk", "disk=scsi0&storage=shared"), 200);
+	start = sim_now(c.sim);
+	assert_string_equal(call_task(&c, "POST", "/nodes/pve1/qemu/100/move_disk",
+				"disk=scsi0&storage=local&delete=1"),
+	    busy);
+	assert_true(sim_now(c.sim) - start >= 10000);
+	start = sim_now(c.sim);
+	assert_string_equal(
+	    call_task(&c, "POST", "/nodes/pve1/qemu/100/clone", "newid=210&full=1"), busy);
+	assert_in_range(sim_now(c.sim) - start, 1000, 2000);
+	assert_int_equal(call(&c, "PUT", "/nodes/pve1/qemu/100/config", "cores=3"), 500);
+	assert_string_equal(c.a.reason, busy);
+	assert_true(text_starts(sim_guest_get(c.sim, 100, "scsi0"), "local-lvm:"));
+	client_fini(&c);
+}
+
+static void who_stands_still_keeps_its_locks(void **state)
+{
+	(void)state;
+	lock_stays_with_whoever_stands("task-hold,path=*/move_disk,nth=1");
+	lock_stays_with_whoever_stands("task-hang,path=*/move_disk,nth=1");
+}
+
+/* What hangs has both files locked and nothing made; that faults end does not help it. */
+static void hung_clone_keeps_its_number(void **state)
+{
+	struct client *c = *state;
+	struct err *e = NULL;
+
+	assert_int_equal(sim_fault_add_text(c->sim, "task-hang,path=*/clone,nth=1", &e), 0);
+	assert_int_equal(call(c, "POST", "/nodes/pve1/qemu/9000/clone", "newid=220"), 200);
+	sim_run_until(c->sim, sim_now(c->sim) + 600000);
+	sim_fault_clear(c->sim);
+	assert_string_equal(call_task(c, "POST", "/nodes/pve1/qemu/9000/clone", "newid=220"),
+	    "can't lock file '/var/lock/qemu-server/lock-220.conf' - got timeout");
+	assert_false(sim_guest_exists(c->sim, 220));
+	/* Other clones of a template share its lock. */
+	assert_string_equal(call_task(c, "POST", "/nodes/pve1/qemu/9000/clone", "newid=221"), "OK");
+	assert_int_equal(sim_human_stop_tasks(c->sim), 1);
+	sim_run_until(c->sim, sim_now(c->sim) + 10000);
+	assert_int_equal(sim_tasks_running(c->sim), 0);
+	assert_string_equal(call_task(c, "POST", "/nodes/pve1/qemu/9000/clone", "newid=220"), "OK");
+}
+
 static void tasks_fail(void **state)
 {
 	struct client *c = *state;
@@ -289,6 +346,8 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(delays, setup, teardown),
 	    cmocka_unit_test_setup_teardown(holds, setup, teardown),
 	    cmocka_unit_test_setup_teardown(tasks_stand_still, setup, teardown),
+	    cmocka_unit_test(who_stands_still_keeps_its_locks),
+	    cmocka_unit_test_setup_teardown(hung_clone_keeps_its_number, setup, teardown),
 	    cmocka_unit_test_setup_teardown(tasks_fail, setup, teardown),
 	    cmocka_unit_test_setup_teardown(chance_comes_from_the_seed, setup, teardown),
 	    cmocka_unit_test_setup_teardown(journal_names_the_one, setup, teardown),

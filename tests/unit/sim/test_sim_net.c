@@ -208,6 +208,56 @@ static void frozen_daemon_catches_up(void **unused)
 	}
 }
 
+static const struct jsn *row_of(const struct client *c, const char *key, const char *value)
+{
+	for (size_t i = 0; i < jsn_len(c->a.data); i++)
+		if (text_eq(jsn_get_text(jsn_at(c->a.data, i), key), value))
+			return jsn_at(c->a.data, i);
+	return NULL;
+}
+
+/* pvecm delnode: pmxcfs goes on listing what lies in the node's folder, nodes are those of the
+ * members, and whose address nobody knows cannot be asked (remote_node_ip). */
+static void former_member(void **unused)
+{
+	(void)unused;
+	for (unsigned i = 0; i < ROUNDS; i++) {
+		struct lot l;
+		_cleanup_str_ char *far = NULL, *id = NULL, *why = NULL, *free = NULL;
+		const struct jsn *row;
+		struct err *e = NULL;
+
+		draw(&l, i);
+		far = config_of(l.cut, l.far);
+		id = mem_printf("qemu/%lld", (long long)l.far);
+		free = mem_printf("vmid=%lld", (long long)l.far);
+		why = mem_printf("hostname lookup '%s' failed - failed to get address info for: "
+				 "%s: Temporary failure in name resolution",
+		    l.cut, l.cut);
+		assert_int_equal(sim_node_leave(l.c.sim, l.cut, &e), -1);
+		err_free(&e);
+		assert_int_equal(sim_node_power(l.c.sim, l.cut, false, &e), 0);
+		assert_int_equal(sim_node_leave(l.c.sim, l.cut, &e), 0);
+		later(&l, 400000); /* by then nothing is heard of it */
+		assert_int_equal(ask(&l, l.other, "GET", "/cluster/resources", NULL), 200);
+		row = row_of(&l.c, "id", id);
+		assert_string_equal(jsn_get_text(row, "node"), l.cut);
+		assert_string_equal(jsn_get_text(row, "status"), "unknown");
+		assert_null(jsn_get(row, "name"));
+		assert_int_equal(ask(&l, l.other, "GET", "/nodes", NULL), 200);
+		assert_int_equal(jsn_len(l.c.a.data), 2);
+		assert_null(row_of(&l.c, "node", l.cut));
+		assert_int_equal(ask(&l, l.other, "GET", "/cluster/status", NULL), 200);
+		assert_null(row_of(&l.c, "name", l.cut));
+		assert_int_equal(ask(&l, l.other, "GET", far, NULL), 500);
+		assert_string_equal(l.c.a.reason, why);
+		assert_int_equal(ask(&l, l.other, "GET", "/cluster/nextid", free), 400);
+		ask(&l, l.cut, "GET", "/version", NULL);
+		assert_int_equal(l.c.a.cut, SIM_CUT_REFUSED);
+		drop(&l);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -215,6 +265,7 @@ int main(void)
 	    cmocka_unit_test(disks_are_left_behind),
 	    cmocka_unit_test(own_list_as_it_was),
 	    cmocka_unit_test(frozen_daemon_catches_up),
+	    cmocka_unit_test(former_member),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
