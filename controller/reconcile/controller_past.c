@@ -33,6 +33,15 @@ static const char *unclear(struct controller *c, uint32_t vmid, const char *node
 	return c->unclear;
 }
 
+/* Until a moment ago another one acted, and the guests were looked at before that: the last ones
+ * that it made are not among them. */
+static bool is_unseen_since(const struct controller *c)
+{
+	int64_t since = lease_alone_since(&c->lease);
+
+	return since && clock_now(c->clock) >= since && !inventory_is_newer(c->inventory, since);
+}
+
 const char *controller_not_ready(void *arg, const char **ret_hint)
 {
 	struct controller *c = arg;
@@ -45,7 +54,10 @@ const char *controller_not_ready(void *arg, const char **ret_hint)
 		return "the last report was not read yet, which may hold its record";
 	if ((c->wide || late) && vmid && ms > UNCLEAR_MS)
 		return unclear(c, vmid, node, ret_hint);
-	if (!(c->wide || late) || claims_is_complete(c->claims))
+	bool unseen = is_unseen_since(c);
+	if (unseen)
+		inventory_poke(c->inventory);
+	else if (!(c->wide || late) || claims_is_complete(c->claims))
 		return NULL;
 	free(c->unclear);
 	c->unclear = mem_printf("%s: guests are being read for markers first", why_looked_for(c));

@@ -79,6 +79,15 @@ bool lease_is_taking_over(const struct lease *l, int64_t now)
 	return lease_is_rivalled(l) && now < l->claimed_at + l->hold_ms;
 }
 
+int64_t lease_alone_since(const struct lease *l)
+{
+	if (!lease_is_rivalled(l))
+		return 0;
+	if (l->claimed)
+		return l->claimed_at + l->hold_ms;
+	return l->failed ? l->failed_at + LEASE_PATIENCE_MS : 0;
+}
+
 bool lease_is_late_possible(const struct lease *l, int64_t now, int64_t late_ms)
 {
 	return lease_is_rivalled(l) && (!l->claimed || now < l->claimed_at + l->hold_ms + late_ms);

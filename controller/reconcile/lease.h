@@ -47,6 +47,9 @@ void lease_fail(struct lease *l, int64_t now);
 bool lease_is_rivalled(const struct lease *l);
 /* It may still. */
 bool lease_is_taking_over(const struct lease *l, int64_t now);
+/* From when on no other one acts: what was seen earlier may lack what it did last. 0 = there was
+ * none, or it is not to be said. */
+int64_t lease_alone_since(const struct lease *l);
 /* What the other one asked for before it saw us may take effect as late as so long after that. */
 bool lease_is_late_possible(const struct lease *l, int64_t now, int64_t late_ms);
 /* Nothing stands against acting. */

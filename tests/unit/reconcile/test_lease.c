@@ -35,6 +35,7 @@ static void test_started_again(void **state)
 	lease_begin(&l, "one", false, 1000);
 	assert_true(lease_may(&l, 1000));
 	assert_false(lease_is_late_possible(&l, 1000, 60000));
+	assert_int_equal(lease_alone_since(&l), 0); /* there was no other one */
 	lease_fini(&l);
 }
 
@@ -81,6 +82,7 @@ static void test_started_again_too_soon(void **state)
 	lease_begin(&l, "two", true, 1000);
 	assert_false(lease_may(&l, 1000 + HOLD - 1));
 	assert_true(lease_may(&l, 1000 + HOLD));
+	assert_int_equal(lease_alone_since(&l), 1000 + HOLD);
 	assert_true(lease_is_late_possible(&l, 1000 + HOLD, 1));
 	assert_null(l.before); /* nobody knows which one */
 	lease_fini(&l);
@@ -95,9 +97,11 @@ static void test_takes_over(void **state)
 	lease_begin(&l, "one", false, 1000);
 	assert_false(lease_look(&l, "one")); /* it goes on reporting until it sees us */
 	assert_false(lease_may(&l, 1000));
+	assert_int_equal(lease_alone_since(&l), 0); /* that one acts still */
 	lease_claim(&l, 2000);
 	assert_false(lease_may(&l, 2000 + HOLD - 1));
 	lease_claim(&l, 50000); /* another report does not begin it anew */
+	assert_int_equal(lease_alone_since(&l), 2000 + HOLD);
 	assert_true(lease_may(&l, 2000 + HOLD));
 	/* What the other one asked for may be seen later still. */
 	assert_true(lease_is_late_possible(&l, 2000 + HOLD, 60000));
