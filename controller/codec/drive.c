@@ -16,6 +16,13 @@ void drive_fini(struct drive *d)
 	*d = (struct drive){0};
 }
 
+const char *drive_tail(const char *volume)
+{
+	const char *colon = strchr(volume, ':'), *slash = strrchr(volume, '/');
+
+	return slash ? slash + 1 : colon ? colon + 1 : volume;
+}
+
 uint64_t drive_gib_up(uint64_t bytes)
 {
 	return bytes / GIB + (bytes % GIB != 0);

@@ -30,6 +30,9 @@ struct drive {
 
 int drive_parse(const char *text, struct drive *ret, struct err **err) MUST_CHECK;
 void drive_fini(struct drive *d);
+/* "vm-100-disk-0.qcow2" of "local:100/vm-100-disk-0.qcow2": some storages leave out what a volume
+ * is linked to where they list it. */
+const char *drive_tail(const char *volume);
 uint64_t drive_gib_up(uint64_t bytes); /* rounded up */
 /* "32G", "33280M", "1049K", "0T", "1.5G", bytes without a suffix. */
 int drive_parse_size(const char *text, uint64_t *ret) MUST_CHECK;

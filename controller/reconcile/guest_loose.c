@@ -1,5 +1,6 @@
 /* Volumes that a step left and no configuration names: looked for after whatever allocates, told,
  * and never removed: whose they are is not proven by their name. */
+#include "drive.h"
 #include "guest_int.h"
 #include "log.h"
 
@@ -8,15 +9,6 @@
 #define VOLUMES_MAX 100000
 #define CANDIDATES_MAX 64
 
-/* "disk-0.qcow2" of "local:1204/disk-0.qcow2": some plugins leave out what a volume is linked to
- * where they list it. */
-static const char *tail_of(const char *volume)
-{
-	const char *colon = strchr(volume, ':'), *slash = strrchr(volume, '/');
-
-	return slash ? slash + 1 : colon ? colon + 1 : volume;
-}
-
 static bool is_end(char c)
 {
 	return c == '\0' || c == ',' || c == '/';
@@ -24,7 +16,7 @@ static bool is_end(char c)
 
 static bool names(const struct kv *conf, const char *volume)
 {
-	const char *tail = tail_of(volume);
+	const char *tail = drive_tail(volume);
 	size_t store = strcspn(volume, ":") + 1, len = strlen(tail);
 
 	KV_FOREACH (item, conf) {

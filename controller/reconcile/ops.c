@@ -31,6 +31,7 @@ void op_cancel(struct op **opp)
 	free(op->task_text);
 	kv_fini(&op->params);
 	strs_fini(&op->nodes);
+	strs_fini(&op->disks);
 	intent_fini(&op->intent);
 	op_end_fini(op);
 	op->magic = 0;

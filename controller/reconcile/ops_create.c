@@ -77,23 +77,10 @@ static void debris(struct op *op)
 	op_finish_stuck(op, REASON_DEBRIS, text, hint);
 }
 
-/* PVE unlocks the clone, moves it to its node, puts it into the pool; what fails then frees all
- * disks, and removes the configuration where it was before. */
-static void husk(struct op *op)
-{
-	_cleanup_str_ char *text = mem_printf("VM %u on node %s was left without its disks: %s",
-	    op->intent.vmid, op->node, op->task_text);
-	_cleanup_str_ char *hint =
-	    mem_printf("look at its disks; if they are gone, as root on %s: qm destroy %u --purge; "
-		       "then it is cloned anew",
-		op->node, op->intent.vmid);
-
-	op_finish_stuck(op, REASON_DEBRIS, text, hint);
-}
-
+/* After that PVE frees the disks, or tries to. */
 static bool is_husk(const struct op *op)
 {
-	return op->task_text && strstr(op->task_text, "clone failed: ");
+	return !op->disks_seen && op->task_text && strstr(op->task_text, "clone failed: ");
 }
 
 /* Something has the number, and the token may not see what. */
@@ -209,7 +196,7 @@ static void judge(struct op *op, const struct obs_guest *g)
 		else if (text_eq(g->lock, "clone"))
 			wait_for_clone(op);
 		else if (is_husk(op))
-			husk(op);
+			op_ask_disks(op, g, probe);
 		else
 			created(op, g, &m);
 		marker_fini(&m);

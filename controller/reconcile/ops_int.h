@@ -1,5 +1,5 @@
 /*
- * ops_int: what the files of the operations share (ops.c, ops_create.c).
+ * ops_int: what the files of the operations share (ops*.c).
  *
  * Not for anybody else.
  *
@@ -66,6 +66,11 @@ struct op {
 	char *task_text; /* of a task that failed, or of which nothing is heard */
 	enum pve_reason task_why;
 	bool task_silent; /* nothing is heard of it: it may be at work */
+	/* Of a clone whose task failed, and that is there (ops_husk.c). */
+	struct strs disks;
+	size_t at_disk;
+	bool disks_seen;
+	void (*disks_there)(struct op *op); /* goes on when all are */
 };
 
 void op_finish(struct op *op, enum op_end end, enum pve_reason why, const char *text);
@@ -92,6 +97,8 @@ void op_create_start(struct op *op, const struct op_job *job);
 void op_number(struct op *op);
 void op_clone_numbered(struct op *op);
 void op_clone_taken(struct op *op); /* the manifest's own is taken */
+/* All volumes of the guest that were made for it are on their storages: next; else it ends. */
+void op_ask_disks(struct op *op, const struct obs_guest *g, void (*next)(struct op *op));
 /* Free (0), taken (1), or no answer. */
 int op_existence(const struct pvereq_result *a);
 void op_ask_existence(struct op *op, uint32_t vmid, pvereq_cb cb);

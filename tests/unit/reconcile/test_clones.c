@@ -80,6 +80,57 @@ static void test_a_clone_whose_disks_were_freed(void **state)
 	close_desk(&d);
 }
 
+#define DISKS                                                                  \
+	"{\"key\":\"scsi0\",\"value\":\"fast:vm-1204-disk-0,size=20G\"},"      \
+	"{\"key\":\"scsi1\",\"value\":\"big:9000/base-9000-disk-1.qcow2/1204/" \
+	"vm-1204-disk-1.qcow2,size=8G\"},"                                     \
+	"{\"key\":\"ide2\",\"value\":\"local:iso/a.iso,media=cdrom\"},"
+#define NO_QUORUM_AT_LAST                                                                       \
+	ENDED("clone failed: Failed to move config to node 'pve3' - rename failed: Permission " \
+	      "denied"),                                                                        \
+	    NO_LOG
+
+static void ask_disks(struct desk *d, struct fake_answer fast, struct fake_answer big)
+{
+	const struct fake_answer script[] = {FREE, QUORATE, OK("\"" TASK "\""), NO_QUORUM_AT_LAST,
+	    TAKEN, GUEST(DISKS), fast, big, TAKEN, GUEST(DISKS)};
+
+	clone(d, script, ARRAY_LEN(script));
+}
+
+/* Without quorum nothing can be freed, and another instance may have made it anew: what has its
+ * disks is a clone like any other. */
+static void test_a_failed_clone_with_its_disks(void **state)
+{
+	struct desk d;
+
+	(void)state;
+	ask_disks(&d,
+	    (struct fake_answer)OK("[{\"volid\":\"fast:vm-1204-disk-1\"},"
+				   "{\"volid\":\"fast:vm-1204-disk-0\"}]"),
+	    (struct fake_answer)OK("[{\"volid\":\"big:1204/vm-1204-disk-1.qcow2\"}]"));
+	assert_int_equal(d.end, OP_CREATED);
+	close_desk(&d);
+	ask_disks(&d, (struct fake_answer)OK("[{\"volid\":\"fast:vm-1204-disk-0\"}]"),
+	    (struct fake_answer)OK("[{\"volid\":\"big:1204/vm-1204-disk-2.qcow2\"}]"));
+	assert_int_equal(d.reason, REASON_DEBRIS);
+	assert_has(
+	    d.hint, "look for big:9000/base-9000-disk-1.qcow2/1204/vm-1204-disk-1.qcow2 and");
+	assert_has(d.hint, "qm destroy 1204");
+	close_desk(&d);
+	/* Not to be seen is not gone, and not there either. */
+	ask_disks(&d, (struct fake_answer)OK("[{\"volid\":\"fast:vm-1204-disk-0\"}]"),
+	    (struct fake_answer)REFUSED(403, "Permission check failed (/storage/big, "
+					     "Datastore.AllocateSpace|Datastore.Audit)"));
+	assert_int_equal(d.reason, REASON_DEBRIS);
+	assert_has(d.hint, "look at its disks");
+	close_desk(&d);
+	ask_disks(&d, (struct fake_answer)REFUSED(596, "Connection timed out"),
+	    (struct fake_answer)REFUSED(596, "Connection timed out"));
+	assert_int_equal(d.end, OP_AGAIN);
+	close_desk(&d);
+}
+
 /* The node was cut off after all was done: that is a clone like any other. */
 static void test_a_clone_that_is_there(void **state)
 {
@@ -265,6 +316,7 @@ int main(void)
 	    cmocka_unit_test(test_no_trace_without_quorum),
 	    cmocka_unit_test(test_no_number_is_burnt),
 	    cmocka_unit_test(test_a_clone_whose_disks_were_freed),
+	    cmocka_unit_test(test_a_failed_clone_with_its_disks),
 	    cmocka_unit_test(test_a_clone_that_is_there),
 	    cmocka_unit_test(test_a_number_that_somebody_else_took),
 	    cmocka_unit_test(test_a_clone_that_nobody_may_see),
