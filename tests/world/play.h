@@ -54,6 +54,7 @@ struct play {
 	const char *node_off;			/* NULL = all are on */
 	bool busy;				/* people are at work */
 	bool empty;				/* the next merge leaves not one file */
+	bool bare;				/* the last one left none */
 	bool moved;				/* the manifests are in another folder */
 	bool rivals;				/* other instances come and go */
 	struct rival rival;

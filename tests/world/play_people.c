@@ -56,8 +56,8 @@ void play_gone(struct play *p, struct manifest *m)
 
 	m->lost = !m->recreate;
 	/* From here on somebody remembers it, whatever is merged later. */
-	p->ever[m - p->m].stays_gone =
-	    m->lost && v && v->record.uuid && v->verdict == PLAN_IN_SYNC && m->there && !m->absent;
+	p->ever[m - p->m].stays_gone = m->lost && !p->bare && v && v->record.uuid &&
+				       v->verdict == PLAN_IN_SYNC && m->there && !m->absent;
 }
 
 void play_human(struct play *p)

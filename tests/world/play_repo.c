@@ -73,6 +73,7 @@ void play_merge(struct play *p)
 			p->ever[i].stays_gone = false;
 		allow(p, i);
 	}
+	p->bare = p->empty;
 	p->empty = false;
 	kv_set(&files, "README.txt", "no manifest");
 	memgit_commit(p->w->git, &files, subject);
