@@ -140,12 +140,27 @@ bool guest_was_destroyed(const struct guest *g, uint32_t vmid)
 	return false;
 }
 
+/* Another instance saw what came of the clone of which our journal knows the beginning only. */
+static bool restore_end(struct guest *g, const struct intent *in, const struct record *r)
+{
+	_cleanup_err_ struct err *e = NULL;
+
+	if (g->op || in->vmid != r->vmid || !text_eq(in->nonce, r->nonce))
+		return false;
+	if (journal_end(g->env->journal, g->name, r, &e) < 0)
+		log_error(g->name, "%s", err_msg(e));
+	return !e;
+}
+
 static void restore_record(struct guest *g, const struct record *r)
 {
-	if (g->rec.vmid || journal_intent(g->env->journal, g->name) ||
-	    guest_was_destroyed(g, r->vmid))
+	const struct intent *in = journal_intent(g->env->journal, g->name);
+	bool whole = r->uuid && r->uuid[0];
+
+	if (g->rec.vmid || guest_was_destroyed(g, r->vmid) ||
+	    (in && !(whole && restore_end(g, in, r))))
 		return;
-	if (!r->uuid || !r->uuid[0]) {
+	if (!whole) {
 		restore_intent(g, r);
 		return;
 	}

@@ -207,6 +207,43 @@ static void test_late_clone_of_the_other(void **state)
 	}
 }
 
+static bool is_told_as_begun(struct world *w)
+{
+	const char *told = memgit_status_file(w->git, "vms/web-01.yaml");
+
+	return told && strstr(told, "vmid: 1") && !strstr(told, "uuid: ");
+}
+
+/* One saw a clone begin and the other one saw it end: that it was there is known to both, and when
+ * somebody deletes it, it is not made anew unasked. */
+static void test_end_seen_by_the_other(void **state)
+{
+	struct sim_fault f = {
+	    .kind = SIM_FAULT_DELAY, .path = "*/clone", .nth = 1, .delay_ms = 25000};
+	struct world *w = open_world(42);
+	int64_t vmid;
+
+	(void)state;
+	sim_fault_add(w->sim, &f);
+	world_start(w, CONTROLLER_RUN);
+	assert_true(world_run(w, HOUR_MS, is_told_as_begun, NULL));
+	rival_start(&other, w, false);
+	world_run(w, 20000, NULL, NULL);
+	rival_stop(&other);
+	world_kill(w);
+	world_start(w, CONTROLLER_RUN);
+	assert_true(world_run(w, HOUR_MS, world_all_ready, NULL));
+	world_run(w, 60000, NULL, NULL);
+	rival_start(&other, w, false);
+	world_run(w, 20000, NULL, NULL);
+	vmid = world_find(w, "web-01", NULL);
+	assert_int_equal(sim_human_delete(w->sim, vmid, "root@pam", NULL), 0);
+	world_run(w, 1800000, NULL, NULL);
+	assert_int_equal(world_find(w, "web-01", NULL), 0);
+	assert_int_equal(reason_of(other.controller), REASON_MISSING);
+	end(w);
+}
+
 static unsigned writes_of(struct world *w, size_t from)
 {
 	unsigned n = 0;
@@ -369,6 +406,7 @@ int main(void)
 	    cmocka_unit_test(test_older_comes_back_without_a_report),
 	    cmocka_unit_test(test_destroyed_by_the_other),
 	    cmocka_unit_test(test_late_clone_of_the_other),
+	    cmocka_unit_test(test_end_seen_by_the_other),
 	    cmocka_unit_test(test_at_the_same_moment),
 	    cmocka_unit_test(test_observer_beside),
 	    cmocka_unit_test(test_observer_first),
