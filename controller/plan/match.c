@@ -167,8 +167,9 @@ static enum match whose(struct planner *pl)
 	struct marker m = {0};
 	enum match r;
 
-	/* What PVE leaves for a moment, or for good when it is cut short: nothing to know it by. */
-	if (text_eq(g->lock, "destroyed") && pl->in->going) {
+	/* What PVE leaves for a moment, or for good when it is cut short: nothing to know it by.
+	 * That we did it ourselves may have been forgotten. */
+	if (text_eq(g->lock, "destroyed") && (pl->in->going || !g->uuid || !*g->uuid)) {
 		done(pl, PLAN_STALLED, REASON_DEBRIS,
 		    "VM %u was being destroyed, and that broke off: its configuration is left",
 		    g->vmid);

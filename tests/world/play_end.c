@@ -77,7 +77,8 @@ static char *wrong(struct play *p, const struct manifest *m)
 	return NULL;
 }
 
-/* A person who reads the report does what it says: root removes what a broken clone left. */
+/* A person who reads the report does what it says: root removes what a broken clone left, or a
+ * broken removal. */
 static void clean_up(struct world *w)
 {
 	int64_t ids[1000];
@@ -85,7 +86,9 @@ static void clean_up(struct world *w)
 	_cleanup_err_ struct err *e = NULL;
 
 	for (size_t i = 0; i < n && i < ARRAY_LEN(ids); i++) {
-		if (!text_eq(sim_guest_get(w->sim, ids[i], "lock"), "clone"))
+		const char *lock = sim_guest_get(w->sim, ids[i], "lock");
+
+		if (!text_eq(lock, "clone") && !text_eq(lock, "destroyed"))
 			continue;
 		world_tell(w, "root: qm unlock %lld && qm destroy %lld", (long long)ids[i],
 		    (long long)ids[i]);

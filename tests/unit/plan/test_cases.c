@@ -237,7 +237,7 @@ static void set_option(struct golden *t, const char *key, const char *v)
 	else if (!strcmp(key, "lock"))
 		mem_replace(&s->guest.lock, v);
 	else if (!strcmp(key, "uuid"))
-		mem_replace(&s->guest.uuid, v);
+		mem_replace(&s->guest.uuid, strcmp(v, "none") ? v : "");
 	else if (!strcmp(key, "node"))
 		mem_replace(&s->guest.node, v);
 	else if (!strcmp(key, "source_node"))
