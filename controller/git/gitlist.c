@@ -57,16 +57,15 @@ static int read_ignores(struct walk *w, const git_oid *oid, struct err **err)
 	git_odb *odb = NULL;
 	git_blob *blob = NULL;
 	git_object_t type;
-	size_t len;
+	size_t len = 0;
 	int r;
 
 	/* The size stands in front of the content: a giant is never unpacked. */
-	if (git_repository_odb(&odb, w->g->repo) != 0 ||
-	    git_odb_read_header(&len, &type, odb, oid) != 0)
-		r = ignores_lost(w, err);
-	else if (len > GITIGNORE_BYTES)
+	bool there = git_repository_odb(&odb, w->g->repo) == 0 &&
+		     git_odb_read_header(&len, &type, odb, oid) == 0;
+	if (there && len > GITIGNORE_BYTES)
 		r = ignores_odd("is too large", "keep the rules few and short", err);
-	else if (git_blob_lookup(&blob, w->g->repo, oid) != 0)
+	else if (!there || git_blob_lookup(&blob, w->g->repo, oid) != 0)
 		r = ignores_lost(w, err);
 	else
 		r = gitignore_new(&w->ignores, git_blob_rawcontent(blob), len, err);
