@@ -16,34 +16,37 @@ static size_t managed_now(const struct controller *c)
 	return n;
 }
 
-/* Destroyed within the window, or in this run when a person raised the budget for it. Those that
- * are still there (a call whose answer is out) are counted among them, not among the orders. */
+/* Destroyed within the window, or in this run when a person raised the budget for it. */
+static bool counts(const struct controller *c, const struct fallen *f)
+{
+	if (c->o.destroy_budget)
+		return f->own;
+	return clock_now(c->clock) - f->at_ms <= c->o.config->policy_destroy_budget_window;
+}
+
+/* Those that are still there (a call whose answer is out) are counted among the fallen, not among
+ * the orders. */
 static bool is_fallen(const struct controller *c, const char *name, uint32_t vmid)
 {
-	int64_t now = clock_now(c->clock);
 	const struct fallen *f;
-	size_t n;
+	size_t n = journal_fallen(c->journal, &f);
 
-	journal_date(c->journal, now, clock_wall(c->clock));
-	n = journal_fallen(c->journal, &f);
-	for (size_t i = 0; i < n; i++) {
-		bool counts = c->o.destroy_budget
-				  ? f[i].own
-				  : now - f[i].at_ms <= c->o.config->policy_destroy_budget_window;
-
-		if (counts && (!name || (f[i].vmid == vmid && strcmp(f[i].name, name) == 0)))
+	for (size_t i = 0; i < n; i++)
+		if (f[i].vmid == vmid && !f[i].past && strcmp(f[i].name, name) == 0 &&
+		    counts(c, &f[i]))
 			return true;
-	}
 	return false;
 }
 
 static size_t count_fallen(const struct controller *c)
 {
 	const struct fallen *f;
-	size_t n = journal_fallen(c->journal, &f), count = 0;
+	size_t n, count = 0;
 
+	journal_date(c->journal, clock_now(c->clock), clock_wall(c->clock));
+	n = journal_fallen(c->journal, &f);
 	for (size_t i = 0; i < n; i++)
-		count += is_fallen(c, f[i].name, f[i].vmid);
+		count += counts(c, &f[i]);
 	return count;
 }
 

@@ -135,7 +135,7 @@ bool guest_was_destroyed(const struct guest *g, uint32_t vmid)
 	size_t n = journal_fallen(g->env->journal, &f);
 
 	for (size_t i = 0; i < n && journal_is_scanned(g->env->journal); i++)
-		if (f[i].vmid == vmid && strcmp(f[i].name, g->name) == 0)
+		if (f[i].vmid == vmid && !f[i].past && strcmp(f[i].name, g->name) == 0)
 			return true;
 	return false;
 }

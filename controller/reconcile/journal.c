@@ -485,6 +485,8 @@ int journal_record(struct journal *j, const char *name, const struct record *rec
 
 	if (old == rec || (old && record_eq(old, rec)))
 		return 0;
+	if ((!old || old->vmid != rec->vmid) && journal_is_there_again(j, name, rec->vmid, err) < 0)
+		return -1;
 	if (journal_add_line(j, journal_line_record(name, rec), err) < 0)
 		return -1;
 	set_record(j, name, rec);

@@ -59,6 +59,7 @@ struct fallen {
 	/* By the clock that does not jump, once it was dated; by this process; see journal_date. */
 	int64_t at_ms;
 	bool dated, own;
+	bool past; /* since then a VM of that name had that number again */
 };
 
 #define JOURNAL_FALLEN_MAX 1000 /* the newest are kept */

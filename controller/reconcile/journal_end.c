@@ -13,11 +13,25 @@ void journal_clear_departure(struct item *it)
 	it->departs = false;
 }
 
+/* The one that this VM has as long as it is not there again, or the one of that second: the report
+ * tells no finer. */
+static struct fallen *fallen_find(
+    const struct journal *j, const char *name, uint32_t vmid, int64_t wall_ms)
+{
+	for (size_t i = 0; i < j->n_fallen; i++) {
+		struct fallen *f = &j->fallen[i];
+
+		if (f->vmid == vmid && text_eq(f->name, name) &&
+		    (!f->past || f->wall_ms / 1000 == wall_ms / 1000))
+			return f;
+	}
+	return NULL;
+}
+
 static void fallen_add(struct journal *j, const char *name, uint32_t vmid, int64_t wall_ms)
 {
-	for (size_t i = 0; i < j->n_fallen; i++)
-		if (j->fallen[i].vmid == vmid && text_eq(j->fallen[i].name, name))
-			return;
+	if (fallen_find(j, name, vmid, wall_ms))
+		return;
 	if (j->n_fallen >= JOURNAL_FALLEN_MAX) {
 		free(j->fallen[0].name);
 		memmove(&j->fallen[0], &j->fallen[1], --j->n_fallen * sizeof(*j->fallen));
@@ -62,7 +76,10 @@ int journal_replay_end(struct journal *j, const struct jsn *o, const char *kind,
 
 		if (vmid < 100 || vmid > 999999999)
 			return -1;
-		fallen_add(j, name, (uint32_t)vmid, jsn_get_int(o, "wall_ms", 0));
+		int64_t wall_ms = jsn_get_int(o, "wall_ms", 0);
+		fallen_add(j, name, (uint32_t)vmid, wall_ms);
+		struct fallen *f = fallen_find(j, name, (uint32_t)vmid, wall_ms);
+		f->past |= jsn_get_bool(o, "past", false);
 	} else if (strcmp(kind, "left") == 0) {
 		const char *text = jsn_get_text(o, "text");
 
@@ -109,8 +126,8 @@ int journal_depart(struct journal *j, const char *name, const struct departure *
 		return -1;
 	set_departure(j, it, d);
 	for (size_t i = 0; d->deleting && i < j->n_fallen; i++)
-		j->fallen[i].own |=
-		    j->fallen[i].vmid == d->vmid && strcmp(j->fallen[i].name, name) == 0;
+		j->fallen[i].own |= j->fallen[i].vmid == d->vmid && !j->fallen[i].past &&
+				    strcmp(j->fallen[i].name, name) == 0;
 	journal_maybe_compact(j);
 	return 0;
 }
@@ -167,12 +184,26 @@ int journal_add_fallen(
 {
 	struct fallen f = {.vmid = vmid, .name = (char *)name, .wall_ms = wall_ms};
 
-	for (size_t i = 0; i < j->n_fallen; i++)
-		if (j->fallen[i].vmid == vmid && text_eq(j->fallen[i].name, name))
-			return 0;
+	if (fallen_find(j, name, vmid, wall_ms))
+		return 0;
 	if (journal_add_line(j, journal_line_fallen(&f), err) < 0)
 		return -1;
 	fallen_add(j, name, vmid, wall_ms);
+	return 0;
+}
+
+int journal_is_there_again(struct journal *j, const char *name, uint32_t vmid, struct err **err)
+{
+	for (size_t i = 0; i < j->n_fallen; i++) {
+		struct fallen *f = &j->fallen[i], past = *f;
+
+		if (f->past || f->vmid != vmid || strcmp(f->name, name) != 0)
+			continue;
+		past.past = true;
+		if (journal_add_line(j, journal_line_fallen(&past), err) < 0)
+			return -1;
+		f->past = true;
+	}
 	return 0;
 }
 

@@ -54,6 +54,9 @@ void journal_maybe_compact(struct journal *j);
 
 /* journal_end.c: the end of VMs */
 void journal_clear_departure(struct item *it);
+/* A VM of that name has the number: what fell under it is another one. */
+int journal_is_there_again(
+    struct journal *j, const char *name, uint32_t vmid, struct err **err) MUST_CHECK;
 bool journal_is_end(const char *kind);
 int journal_replay_end(
     struct journal *j, const struct jsn *o, const char *kind, const char *name) MUST_CHECK;

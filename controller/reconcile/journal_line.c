@@ -160,6 +160,8 @@ char *journal_line_fallen(const struct fallen *f)
 
 	jsn_put_int(o, "vmid", f->vmid);
 	jsn_put_int(o, "wall_ms", f->wall_ms);
+	if (f->past)
+		jsn_put_bool(o, "past", true);
 	return print_line(o);
 }
 

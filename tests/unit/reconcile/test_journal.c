@@ -151,6 +151,47 @@ static void test_given_up_number(void **state)
 	strs_fini(&m.l);
 }
 
+static void falls(struct journal *j, uint32_t vmid, int64_t wall_ms)
+{
+	struct record rec = {.vmid = vmid};
+	struct departure d = {.vmid = vmid, .deleting = true, .wall_ms = wall_ms};
+
+	assert_int_equal(journal_record(j, "web-01", &rec, NULL), 0);
+	assert_int_equal(journal_depart(j, "web-01", &d, NULL), 0);
+	d.wall_ms += 60000; /* the call is tried again: still the same end */
+	assert_int_equal(journal_depart(j, "web-01", &d, NULL), 0);
+	assert_int_equal(journal_forget(j, "web-01", NULL), 0);
+}
+
+/* Two VMs of one name that had one number after the other are two ends, however often the journal
+ * is read again and the report tells of them. */
+static void test_two_ends(void **state)
+{
+	struct lines m = {0};
+	struct journal *j = must_open(&m);
+	const struct fallen *f;
+
+	(void)state;
+	falls(j, 1204, 1000500);
+	assert_int_equal(journal_fallen(j, &f), 1);
+	assert_false(f[0].past);
+	falls(j, 1204, 9000500);
+	for (int life = 0; life < 3; life++) {
+		assert_int_equal(journal_fallen(j, &f), 2);
+		assert_int_equal(f[0].wall_ms, 1000500);
+		assert_true(f[0].past);
+		assert_int_equal(f[1].wall_ms, 9000500);
+		assert_false(f[1].past);
+		/* Whole seconds, as the report has them. */
+		assert_int_equal(journal_add_fallen(j, "web-01", 1204, 1000000, NULL), 0);
+		assert_int_equal(journal_add_fallen(j, "web-01", 1204, 9000000, NULL), 0);
+		journal_free(&j);
+		j = must_open(&m);
+	}
+	journal_free(&j);
+	strs_fini(&m.l);
+}
+
 static void test_equal_record_writes_nothing(void **state)
 {
 	struct lines m = {0};
@@ -373,6 +414,7 @@ int main(void)
 	    cmocka_unit_test(test_intent_survives),
 	    cmocka_unit_test(test_end_closes_and_keeps_the_record),
 	    cmocka_unit_test(test_given_up_number),
+	    cmocka_unit_test(test_two_ends),
 	    cmocka_unit_test(test_equal_record_writes_nothing),
 	    cmocka_unit_test(test_failed_write_changes_nothing),
 	    cmocka_unit_test(test_gathered_changes_are_one_write),
