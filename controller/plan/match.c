@@ -126,6 +126,24 @@ static enum match unmarked(struct planner *pl, enum marker_found found)
 	    r && r->uuid ? " and another SMBIOS UUID than recorded" : "");
 }
 
+/* As a backup that was restored with an identity of its own, or with none. */
+static enum match another_uuid(struct planner *pl)
+{
+	const struct obs_guest *g = pl->in->guest;
+	bool has = g->uuid && *g->uuid;
+
+	if (has)
+		pl->out->hint = mem_printf(
+		    "if it is the one that is meant, as a backup restored over it with a UUID of "
+		    "its own: spec.id: %u and the annotation ramet.dev/adopt: %s; if not, take the "
+		    "line \"ramet: …\" out of its notes and give spec.id another number, or remove "
+		    "the manifest",
+		    g->vmid, g->uuid);
+	return done(pl, PLAN_STALLED, REASON_FOREIGN_VM,
+	    "VM %u has the SMBIOS UUID %s, recorded was %s: it is another VM and not touched",
+	    g->vmid, has ? g->uuid : "(none)", pl->in->record->uuid);
+}
+
 static enum match marked(struct planner *pl, const struct marker *m)
 {
 	const struct obs_guest *g = pl->in->guest;
@@ -148,10 +166,7 @@ static enum match marked(struct planner *pl, const struct marker *m)
 	/* A person's word for this very VM is more than a record, which may be older than it. */
 	bool known = r && r->uuid && *r->uuid && !is_named(pl);
 	if (known && !is_our_uuid(r, g))
-		return done(pl, PLAN_STALLED, REASON_FOREIGN_VM,
-		    "VM %u has the SMBIOS UUID %s, recorded was %s: it is another VM and not "
-		    "touched",
-		    g->vmid, g->uuid && *g->uuid ? g->uuid : "(none)", r->uuid);
+		return another_uuid(pl);
 	if (!known && r && r->nonce && !is_named(pl) && !text_eq(r->nonce, m->nonce))
 		return done(pl, PLAN_STALLED, REASON_FOREIGN_VM,
 		    "the marker of VM %u is not the one that was drawn for it", g->vmid);
@@ -226,6 +241,7 @@ static enum match hands_off(struct planner *pl)
 	/* Somebody else's VM is not compared even for the report. */
 	bool ours = whose(pl) == MATCH_OURS;
 	free(pl->out->message);
+	mem_free_str(&pl->out->hint);
 	pl->out->verdict = kept.verdict;
 	pl->out->reason = kept.reason;
 	pl->out->message = kept.message;

@@ -10,6 +10,7 @@
 #define MAGIC 0x434c414du
 #define READERS 4
 #define PLACEHOLDER "qmclone temporary file"
+#define AGAIN_MS 600000 /* what carries a marker is read again, in case nobody told of a change */
 
 enum seen { SEEN_TODO, SEEN_READING, SEEN_DONE, SEEN_AGAIN };
 
@@ -19,7 +20,7 @@ struct guest_seen {
 	bool alive;	    /* in the newest view */
 	char *node, *print; /* what of its row was seen when it was read */
 	bool unclear;	    /* in the middle of being cloned, or unreadable, since then */
-	int64_t unclear_since;
+	int64_t unclear_since, read_at;
 	bool has_claim;
 	struct claim claim;
 };
@@ -166,6 +167,7 @@ static void on_look(
 	if (s) {
 		count_out(c, s);
 		s->seen = s->seen == SEEN_AGAIN ? SEEN_TODO : SEEN_DONE;
+		s->read_at = clock_now(c->o.clock);
 		/* Who is shown a guest may read it: a refusal is no answer about its marker. And
 		 * who is not where it was shown may just have moved. */
 		s->unclear = end != LOOK_OK;
@@ -204,6 +206,19 @@ static void go_on(struct claims *c)
 	}
 }
 
+static void read_again(struct claims *c, struct guest_seen *s)
+{
+	count_out(c, s);
+	s->seen = s->seen == SEEN_READING || s->seen == SEEN_AGAIN ? SEEN_AGAIN : SEEN_TODO;
+	count_in(c, s);
+}
+
+static bool is_old(const struct claims *c, const struct guest_seen *s)
+{
+	return s->has_claim && s->seen == SEEN_DONE &&
+	       clock_now(c->o.clock) - s->read_at >= AGAIN_MS;
+}
+
 static void note_row(struct claims *c, const struct obs_row *row)
 {
 	size_t i = place(c, row->vmid);
@@ -218,16 +233,14 @@ static void note_row(struct claims *c, const struct obs_row *row)
 		c->n++;
 		c->v[i] = (struct guest_seen){.vmid = row->vmid};
 		count_in(c, &c->v[i]);
-	} else if (text_eq(c->v[i].print, print)) {
+	} else if (text_eq(c->v[i].print, print) && !is_old(c, &c->v[i])) {
 		c->v[i].alive = true;
 		return;
 	}
 	c->v[i].alive = true;
 	mem_replace(&c->v[i].node, row->node);
 	mem_replace(&c->v[i].print, print);
-	count_out(c, &c->v[i]);
-	c->v[i].seen = c->v[i].seen == SEEN_READING ? SEEN_AGAIN : SEEN_TODO;
-	count_in(c, &c->v[i]);
+	read_again(c, &c->v[i]);
 }
 
 void claims_update(struct claims *c, bool wide)
@@ -325,4 +338,27 @@ const struct claim *claims_next(const struct claims *c, size_t *at)
 			return &g->claim;
 	}
 	return NULL;
+}
+
+const struct claim *claims_rival(struct claims *c, const struct claim *of)
+{
+	if (!c->by_name)
+		note_names(c);
+	for (size_t i = 0; i < c->n_names; i++)
+		if (c->by_name[i]->vmid != of->vmid && strcmp(c->by_name[i]->name, of->name) == 0)
+			return c->by_name[i];
+	return NULL;
+}
+
+void claims_touch(struct claims *c, const uint32_t *vmids, size_t n)
+{
+	CHECK_OBJ(c, MAGIC);
+	for (size_t i = 0; i < n; i++) {
+		struct guest_seen *s = find(c, vmids[i]);
+
+		if (s)
+			read_again(c, s);
+	}
+	c->next = 0;
+	go_on(c);
 }

@@ -53,6 +53,11 @@ bool claims_is_complete(const struct claims *c);
 uint32_t claims_unclear(const struct claims *c, const char **ret_node, int64_t *ret_ms);
 /* A guest that carries our marker for this name with its own VMID; NULL if there is none. */
 const struct claim *claims_find(struct claims *c, const char *name);
+/* Another one that does as well, of whose two nobody knows which is meant; NULL if there is none.
+ */
+const struct claim *claims_rival(struct claims *c, const struct claim *of);
+/* Somebody changed these: what they carry may be another thing now. */
+void claims_touch(struct claims *c, const uint32_t *vmids, size_t n);
 /* All of them by number: begin with *at = 0. NULL at the end. */
 const struct claim *claims_next(const struct claims *c, size_t *at);
 

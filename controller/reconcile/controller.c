@@ -164,7 +164,7 @@ static void scan_done(struct controller *c)
 
 	journal_gather(c->journal);
 	for (size_t i = 0; (m = claims_next(c->claims, &i));)
-		if (!m->copy && controller_in_scope(c, m->name))
+		if (!m->copy && !claims_rival(c->claims, m) && controller_in_scope(c, m->name))
 			guest_take_claim(controller_make_guest(c, m->name), m);
 	controller_settle_journal(c);
 	if (c->bundle)

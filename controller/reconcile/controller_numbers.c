@@ -46,6 +46,7 @@ void controller_on_touched(void *arg, const uint32_t *vmids, size_t n)
 {
 	struct controller *c = arg;
 
+	claims_touch(c->claims, vmids, n);
 	for (size_t i = 0; i < c->n_guests; i++) {
 		uint32_t vmid = guest_vmid(c->guests[i]);
 

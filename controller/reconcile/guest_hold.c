@@ -52,6 +52,22 @@ bool guest_has_lookalike(struct guest *g)
 	return true;
 }
 
+bool guest_is_torn(struct guest *g, const struct claim *one)
+{
+	const struct claim *other = claims_rival(g->env->claims, one);
+
+	if (!other)
+		return false;
+	_cleanup_str_ char *text = mem_printf(
+	    "VM %u on %s and VM %u on %s both carry the marker of %s, and which of them is meant "
+	    "is not on record",
+	    one->vmid, one->node, other->vmid, other->node, one->name);
+	guest_stall(g, REASON_COPIED_MARKER, text,
+	    "take the line \"ramet: …\" out of the notes of the one that is not meant, or name the "
+	    "one that is: spec.id and the annotation ramet.dev/adopt with its SMBIOS UUID");
+	return true;
+}
+
 /* ---- a number that is taken ---- */
 
 void guest_meet(struct guest *g, const char *text)

@@ -177,6 +177,8 @@ bool guest_is_held(struct guest *g);
 void guest_meet(struct guest *g, const char *text);
 bool guest_awaits_met(struct guest *g);
 bool guest_has_lookalike(struct guest *g);
+/* Two carry the marker, and no record says which is meant. True: that is told. */
+bool guest_is_torn(struct guest *g, const struct claim *one);
 void guest_wait_state(struct guest *g, const char *why);
 /* A task that an earlier life asked for may still be under way. */
 bool guest_has_step_task(struct guest *g);

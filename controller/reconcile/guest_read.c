@@ -287,6 +287,8 @@ static void gone(struct guest *g)
 	} else if (missing) {
 		guest_wait(g, REASON_READING, missing, 5000, true);
 	} else if (c && c->vmid != g->rec.vmid) {
+		if (guest_is_torn(g, c))
+			return;
 		g->rec.vmid = 0;
 		guest_take_claim(g, c);
 		locate(g);
@@ -391,16 +393,22 @@ static void locate(struct guest *g)
 		queue_read(g, row->node);
 }
 
-/* A VM that carries our marker and is on no record: the record was lost. */
+/* A VM that carries our marker and is on no record: the record was lost. True: its machine goes on
+ * with it, or waits for a person to say which of two it is. */
 static bool take_claim(struct guest *g)
 {
 	const struct claim *c = claims_find(g->env->claims, g->name);
+	bool named = vmid_of(g) != 0;
 
 	if (!c && g->want && g->want->renamed_from)
 		c = claims_find(g->env->claims, g->want->renamed_from);
-	if (!c || c->locked)
+	if (!c || c->locked || (named && claims_rival(g->env->claims, c)))
 		return false;
+	if (guest_is_torn(g, c))
+		return true;
 	guest_take_claim(g, c);
+	if (g->rec.vmid)
+		locate(g);
 	return g->rec.vmid != 0;
 }
 
@@ -409,10 +417,8 @@ static void begin_new(struct guest *g)
 	const char *hint = NULL, *missing = g->env->not_ready(g->env->arg, &hint);
 	const char *old = g->want->renamed_from;
 
-	if (take_claim(g)) {
-		locate(g);
+	if (take_claim(g))
 		return;
-	}
 	if (missing && hint)
 		guest_stall(g, REASON_DEBRIS, missing, hint);
 	else if (missing)

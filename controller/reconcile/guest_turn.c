@@ -193,7 +193,7 @@ static bool take_newer(struct guest *g)
 	enum reason r = g->turn->plan.reason;
 
 	if ((r != REASON_FOREIGN_VM && r != REASON_COPIED_MARKER) || !c || c->locked ||
-	    c->vmid == g->rec.vmid || guest_is_departing(g) ||
+	    c->vmid == g->rec.vmid || claims_rival(g->env->claims, c) || guest_is_departing(g) ||
 	    journal_intent(g->env->journal, g->name))
 		return false;
 	g->rec.vmid = 0;
