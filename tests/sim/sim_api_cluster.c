@@ -8,6 +8,7 @@
 #include "sim_conf.h"
 #include "sim_ha.h"
 #include "sim_net.h"
+#include "sim_nic.h"
 #include "sim_prop.h"
 #include "sim_volume.h"
 
@@ -168,8 +169,8 @@ bool resource_guest(struct row *r, struct job *j, struct guest *g, bool all, boo
 	struct sim *s = j->sim;
 	const struct heard *h;
 	const char *tags = kv_get(&g->conf, "tags"), *lock = kv_get(&g->conf, "lock");
-	static const char *const zero[] = {
-	    "cpu", "mem", "disk", "netin", "netout", "diskread", "diskwrite"};
+	static const char *const zero[] = {"cpu", "mem", "disk", "diskread", "diskwrite"};
+	int64_t in = 0, out = 0;
 	char id[32];
 
 	if (!all && !sees_guest(s, &j->who, g->vmid))
@@ -191,6 +192,12 @@ bool resource_guest(struct row *r, struct job *j, struct guest *g, bool all, boo
 		row_int(r, "uptime", h->running ? uptime(s, h->since) : 0);
 		for (size_t i = 0; i < ARRAY_LEN(zero); i++)
 			row_int(r, zero[i], 0);
+		for (unsigned i = 0; h->running && i < SIM_NICS_MAX; i++) {
+			in += nic_in(&h->nics, i);
+			out += nic_out(&h->nics, i);
+		}
+		row_int(r, "netin", in);
+		row_int(r, "netout", out);
 		if (s->v9)
 			row_int(r, "memhost", 0);
 	}

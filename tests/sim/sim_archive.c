@@ -7,6 +7,7 @@
 
 #include "sim_api.h"
 #include "sim_conf.h"
+#include "sim_nic.h"
 #include "sim_restore.h"
 #include "sim_volume.h"
 #include "sim_vzdump.h"
@@ -298,6 +299,7 @@ static void begin_archive(struct job *j)
 	}
 	job_log(j, "INFO: starting kvm to execute backup task");
 	guest_run(j->sim, g, true);
+	nic_plug_all(j->sim, g);
 	g->qmp = "prelaunch";
 	z->prelaunch = !z->was_running;
 	job_next(j, j->sim->timing[TIMING_START], copy);
@@ -337,6 +339,7 @@ static void begin_mode(struct job *j, struct guest *g)
 	if (!strcmp(z->mode, "suspend") && z->was_running) {
 		job_log(j, "INFO: suspending guest");
 		g->qmp = "paused";
+		nic_pause(g);
 		z->paused = true;
 	}
 	begin_archive(j);

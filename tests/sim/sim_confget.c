@@ -7,6 +7,7 @@
 #include "sim_conf.h"
 #include "sim_ha.h"
 #include "sim_net.h"
+#include "sim_nic.h"
 #include "sim_row.h"
 
 #define GUESTS_MAX ((size_t)64 << 20) /* bytes of the list */
@@ -169,6 +170,7 @@ static void status_row(struct row *r, struct sim *s, struct guest *g)
 		   *lock = kv_get(&g->conf, "lock"), *balloon = kv_get(&g->conf, "balloon"),
 		   *shares = kv_get(&g->conf, "shares");
 	_cleanup_str_ char *usual = mem_printf("VM %" PRId64, g->vmid);
+	int64_t in = 0, out = 0;
 
 	row_int(r, "vmid", g->vmid);
 	row_str(r, "name", name ? name : usual);
@@ -182,8 +184,12 @@ static void status_row(struct row *r, struct sim *s, struct guest *g)
 	row_int(r, "mem", 0); /* simulated guests use nothing */
 	if (s->v9)
 		row_int(r, "memhost", 0);
-	row_int(r, "netin", 0);
-	row_int(r, "netout", 0);
+	for (unsigned i = 0; i < SIM_NICS_MAX; i++) {
+		in += nic_in(&g->nics, i);
+		out += nic_out(&g->nics, i);
+	}
+	row_int(r, "netin", in);
+	row_int(r, "netout", out);
 	if (g->running)
 		row_int(r, "pid", g->pid);
 	if (balloon && strcmp(balloon, "0") != 0) {
@@ -236,19 +242,18 @@ void api_guests(struct job *j)
 	buf_fini(&list);
 }
 
-static void put_nics(struct sim *s, struct jsn *d, const struct guest *g)
+static void put_nics(struct jsn *d, const struct guest *g)
 {
 	struct jsn *nics = jsn_new_object();
 
-	(void)s;
 	KV_FOREACH (i, &g->conf)
 		if (prop_is_net(i->key)) {
 			_cleanup_str_ char *tap =
 			    mem_printf("tap%" PRId64 "i%s", g->vmid, i->key + 3);
 			struct jsn *n = jsn_new_object();
 
-			jsn_put_int(n, "netin", 0);
-			jsn_put_int(n, "netout", 0);
+			jsn_put_int(n, "netin", nic_in(&g->nics, nic_slot(i->key)));
+			jsn_put_int(n, "netout", nic_out(&g->nics, nic_slot(i->key)));
 			jsn_put(nics, tap, n);
 		}
 	if (jsn_len(nics))
@@ -288,7 +293,7 @@ void api_status_current(struct job *j)
 	if (agent && (*agent == '1' || strstr(agent, "enabled=1")))
 		jsn_put_int(d, "agent", 1);
 	if (g->running)
-		put_nics(s, d, g);
+		put_nics(d, g);
 	job_ok(j, d);
 }
 

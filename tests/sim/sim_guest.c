@@ -145,6 +145,7 @@ static void heard_take(struct guest *g, int64_t at)
 	h->maxmem = guest_memory(g);
 	h->maxdisk = guest_bootsize(g);
 	h->since = g->started;
+	h->nics = g->nics;
 }
 
 static void heard_sync(struct sim *s, struct guest *g)
@@ -272,6 +273,7 @@ void guest_run(struct sim *s, struct guest *g, bool on)
 	g->running = on;
 	g->qmp = on ? "running" : "stopped";
 	g->started = s->now;
+	g->nics = (struct nics){0};
 	if (g->ha)
 		ha_kick(s);
 	kv_fini(&g->live);

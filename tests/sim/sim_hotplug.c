@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "sim_conf.h"
+#include "sim_nic.h"
 #include "sim_schema.h"
 
 /* Takes away what is not a change: equal values, deletions of what is not there. */
@@ -205,6 +206,8 @@ static enum plug plug_net(
 			buf_addf(why, "bridge '%s' does not exist\n", bridge);
 		return PLUG_FAILED;
 	}
+	if (replug)
+		nic_plug(s, g, key, value);
 	return PLUG_DONE;
 }
 
@@ -392,7 +395,7 @@ static enum plug unplug_drive(
 	return p;
 }
 
-static enum plug unplug_net(const struct guest *g, const char *key, struct oops *o)
+static enum plug unplug_net(struct guest *g, const char *key, struct oops *o)
 {
 	enum plug p = feature(g, "network") ? PLUG_DONE : PLUG_WAIT;
 	struct buf why;
@@ -403,6 +406,8 @@ static enum plug unplug_net(const struct guest *g, const char *key, struct oops 
 		p = PLUG_FAILED;
 	}
 	buf_fini(&why);
+	if (p == PLUG_DONE)
+		nic_unplug(g, key);
 	return p;
 }
 

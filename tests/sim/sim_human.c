@@ -7,6 +7,7 @@
 #include "sim_api.h"
 #include "sim_conf.h"
 #include "sim_ha.h"
+#include "sim_nic.h"
 #include "sim_power.h"
 #include "sim_restore.h"
 #include "sim_volume.h"
@@ -220,6 +221,8 @@ int sim_human_migrate(struct sim *s, int64_t vmid, const char *node, struct err 
 		if (s->volumes[i]->vmid == vmid && s->volumes[i]->node == g->node)
 			volume_move(s, s->volumes[i], to);
 	guest_move(s, g, to);
+	if (g->running)
+		nic_moved(s, g);
 	s->acting = acting;
 	return 0;
 }

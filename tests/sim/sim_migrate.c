@@ -10,6 +10,7 @@
 #include "sim_conf.h"
 #include "sim_ha.h"
 #include "sim_harule.h"
+#include "sim_nic.h"
 #include "sim_volume.h"
 
 /* --- migrate --- */
@@ -151,6 +152,8 @@ static void migrate_move(struct job *j)
 	}
 	move_volumes(j, g, to);
 	guest_move(s, g, to);
+	if (g->running)
+		nic_moved(s, g);
 	job_next(j, s->timing[TIMING_MIGRATE_END], migrate_unlock);
 }
 

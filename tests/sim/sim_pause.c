@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "sim_api.h"
+#include "sim_nic.h"
 #include "sim_power.h"
 
 static void done_task(struct job *j)
@@ -57,8 +58,10 @@ static void paused(struct job *j)
 		if (job_param_bool(j, "todisk")) {
 			guest_set(j->sim, g, "lock", "suspended");
 			guest_run(j->sim, g, false);
-		} else
+		} else {
 			g->qmp = "paused";
+			nic_pause(g);
+		}
 	}
 	job_done(j);
 }

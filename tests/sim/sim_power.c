@@ -8,6 +8,7 @@
 #include "sim_api.h"
 #include "sim_conf.h"
 #include "sim_ha.h"
+#include "sim_nic.h"
 #include "sim_volume.h"
 
 #define DOWN_LOOK_MS 1000 /* between two looks whether a guest is down */
@@ -129,6 +130,7 @@ void power_on(struct job *j, struct guest *g)
 			if (prop_is_net(i->key))
 				job_log(j, "%s", j->sim->bridge_warning);
 	guest_run(j->sim, g, true);
+	nic_plug_all(j->sim, g);
 	g->deaf = !boots(j->sim, g);
 }
 

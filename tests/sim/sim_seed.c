@@ -14,6 +14,7 @@
 #include "sim_field.h"
 #include "sim_haseed.h"
 #include "sim_human.h"
+#include "sim_nic.h"
 #include "sim_past.h"
 #include "sim_schema.h"
 #include "sim_volume.h"
@@ -412,8 +413,10 @@ static int load_one_guest(
 			v->data = 0;
 		}
 	}
-	if (field_flag(map, "running", false))
+	if (field_flag(map, "running", false)) {
 		guest_run(c->s, g, true);
+		nic_plug_all(c->s, g);
+	}
 	g->deaf = field_flag(map, "blank", false);
 	g->fresh = field_flag(map, "new", false);
 	return haseed_guest(c, ynode_get(map, "ha"), g) < 0

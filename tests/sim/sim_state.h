@@ -21,6 +21,7 @@
 #define SIM_VMID_MAX 999999999
 #define SIM_UNUSED_MAX 256
 #define NOT_DIRTY INT64_MIN
+#define SIM_NICS_MAX 32
 
 struct job;
 struct task;
@@ -153,6 +154,11 @@ struct inside {
 	struct kv os; /* as get-osinfo gives it */
 };
 
+/* What the NICs of a running guest counted, a bit for each, see sim_nic.h. */
+struct nics {
+	uint32_t plugged, first, second, moved;
+};
+
 /* What pvestatd of the guest's node told the cluster last. */
 struct heard {
 	bool known;
@@ -162,6 +168,7 @@ struct heard {
 	const char *status;
 	int64_t maxcpu, maxmem, maxdisk;
 	int64_t since; /* start of uptime */
+	struct nics nics;
 };
 
 struct guest {
@@ -196,6 +203,7 @@ struct guest {
 	bool deaf;		    /* nothing in it reacts to the power button */
 	int64_t started;	    /* sim ms */
 	uint32_t pid;
+	struct nics nics;
 	struct kv live; /* what the running process was started with, for reboot-only keys */
 	struct inside inside;
 	struct heard heard;
