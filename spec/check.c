@@ -378,6 +378,17 @@ static void check_media(const struct subject *s)
 	}
 }
 
+static void check_cdrom_bus(const struct subject *s)
+{
+	for (const struct leaf *l = NULL; (l = next_leaf(s, ATTR_disk_media, l));) {
+		if (!text_starts(l->slot, "virtio") || strcmp(l->value.s, "cdrom") != 0)
+			continue;
+		struct diag *d = diags_add(s->diags, DIAG_CDROM_BUS, s->r->file, l->mark,
+		    "disk.%s.media: there are no CD-ROM drives on virtio", l->slot);
+		diag_hint(d, "use an ide, sata or scsi slot, and list the drive under cdrom");
+	}
+}
+
 /* "local:iso/x.iso": content of the type iso. */
 static bool is_iso(const char *volume)
 {

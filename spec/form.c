@@ -8,7 +8,8 @@
 #include "crypt.h"
 #include "value.h"
 
-#define TEXT_MAX 65536 /* longer ones are refused before a pattern sees them */
+#define TEXT_MAX 65536	/* longer ones are refused before a pattern sees them */
+#define NETWORK_LEAST 8 /* PVE takes no shorter prefix */
 #define STORE "[A-Za-z][A-Za-z0-9_.-]*[A-Za-z0-9]"
 #define VOLUME STORE ":[!-+.-~-]+" /* no blank, no comma: it becomes part of a property string */
 /* Names of media are their files': blanks within them stay what they are. */
@@ -230,10 +231,11 @@ static bool check_cidr(const char *s, int family, char **ret_why, char **ret_hin
 	if (!is_address(family, address))
 		return family == AF_INET ? check_ipv4(address, ret_why, ret_hint)
 					 : check_ipv6(address, ret_why, ret_hint);
-	if (text_to_int(slash + 1, 1, family == AF_INET ? 32 : 128, &length) == 0)
+	if (text_to_int(slash + 1, NETWORK_LEAST, family == AF_INET ? 32 : 128, &length) == 0)
 		return true;
 	say(ret_why, mem_printf("a network cannot have the length %s", slash + 1));
-	say(ret_hint, mem_printf("possible is 1 to %d", family == AF_INET ? 32 : 128));
+	say(ret_hint,
+	    mem_printf("possible is %d to %d", NETWORK_LEAST, family == AF_INET ? 32 : 128));
 	return false;
 }
 

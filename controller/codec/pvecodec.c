@@ -429,6 +429,10 @@ static int put_part(const struct attr *a, const struct value *want, struct kv *c
 			propstr_set(&p, name, text);
 		else
 			propstr_del(&p, name);
+	} else if (a->codec == CODEC_LEAD && want->type == VALUE_INT && !want->i) {
+		/* To the reader of startup a text that is nothing but 0 is none. */
+		propstr_del_lead(&p);
+		propstr_set(&p, name, text);
 	} else if (a->codec == CODEC_LEAD) {
 		put_lead(&p, name, text);
 	} else if (!text) {

@@ -36,6 +36,8 @@ static const struct attr memory = {.path = "size",
     .key = "memory",
     .part = "current",
     .deflt = "512"};
+static const struct attr order = {
+    .path = "order", .type = ATTR_INT, .codec = CODEC_LEAD, .key = "startup", .part = "order"};
 static const struct attr vga_memory = {
     .path = "vmem", .type = ATTR_INT, .codec = CODEC_PART, .key = "vga", .part = "memory"};
 static const struct attr tag = {
@@ -245,6 +247,11 @@ static void merging_keeps_everything_else(void **state)
 	expect_put(&memory, "memory", "current=1024", number(2048), "current=2048");
 	expect_put(&memory, "memory", "1024", number(2048), "2048");
 	expect_put(&vga_memory, "vga", "memory=16", null, NULL);
+	expect_put(&order, "startup", "1,up=60", number(2), "2,up=60");
+	/* pve_parse_startup_order: what Perl takes for false is no order. */
+	expect_put(&order, "startup", NULL, number(0), "order=0");
+	expect_put(&order, "startup", "1", number(0), "order=0");
+	expect_put(&order, "startup", "up=60,order=1", number(0), "up=60,order=0");
 }
 
 static void scalars(void **state)

@@ -80,6 +80,8 @@ static const struct {
     {"disk: { scsi1: { file: \"local:7777/vm-7777-disk-0.raw\" } }", QUIET},
     {"disk: { ide1: { media: disk, size_gb: 4, datastore_id: local } }", QUIET},
     {"disk: { ide1: { media: cdrom, format: raw } }", DIAG_MEDIA_CDROM},
+    {"disk: { virtio0: { media: disk }, scsi1: { media: cdrom } }", QUIET},
+    {"disk: { virtio0: { media: cdrom, file: \"local:iso/c.iso\" } }", DIAG_CDROM_BUS},
     {"vga: { type: serial1 }", QUIET},
     {"vga: { type: serial1, clipboard: null, memory: null }", QUIET},
     {"vga: { clipboard: vnc, memory: 16 }", QUIET},
