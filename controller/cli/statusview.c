@@ -452,6 +452,7 @@ const char *statusview_waits_for(const struct vmstat *v)
 	} waits[] = {
 	    {REASON_LOCKED, "PVE's lock to go"},
 	    {REASON_SOURCE_LOCKED, "the template's lock to go"},
+	    {REASON_HA_BUSY, "the HA manager to be done with it"},
 	    {REASON_NO_SLOT, "its turn: other operations come first"},
 	    {REASON_DEPENDENCY, "a VM that it depends on"},
 	    {REASON_NO_QUORUM, "the cluster's quorum"},

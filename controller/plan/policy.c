@@ -159,6 +159,20 @@ static enum reason quorum(const struct obs_cluster *cl, const struct step *s, ch
 	return REASON_IN_SYNC;
 }
 
+/* It is about to move the guest, to stop or to start it, or to take it over from a lost node: a
+ * disk that is moved or a file that is locked meanwhile makes it fail. In the state error it waits
+ * for a person, and what is written then may be what mends the guest. */
+static bool is_ha_busy(const struct obs_guest *g)
+{
+	static const char *const states[] = {"request_start", "request_start_balance",
+	    "request_stop", "migrate", "relocate", "fence", "recovery", "freeze"};
+
+	for (size_t i = 0; g->ha_managed && i < ARRAY_LEN(states); i++)
+		if (text_eq(g->ha_state, states[i]))
+			return true;
+	return false;
+}
+
 enum reason policy_step(const struct planner *pl, const struct step *s, char **ret_message)
 {
 	const struct obs_cluster *cl = pl->in->cluster;
@@ -175,6 +189,10 @@ enum reason policy_step(const struct planner *pl, const struct step *s, char **r
 	if (n && !n->online) {
 		*ret_message = mem_printf("node %s is offline", on);
 		return REASON_NODE_OFFLINE;
+	}
+	if (!pl->foretold && is_ha_busy(pl->g)) {
+		*ret_message = mem_printf("the HA manager is at work on it (%s)", pl->g->ha_state);
+		return REASON_HA_BUSY;
 	}
 	if ((s->kind == STEP_CLONE || s->parting) && (!cl || !cl->complete)) {
 		*ret_message = mem_strdup("the cluster could not be seen as a whole");

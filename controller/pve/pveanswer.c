@@ -122,11 +122,10 @@ static void read_words(
 		a->err.outcome = PVE_REJECTED;
 }
 
-/* Of somebody in front of the API, which itself never answers so: what it refuses is no lack of the
- * token's. */
-static bool is_page(const struct cluster_reply *reply)
+bool pveanswer_is_page(int status, const char *body)
 {
-	return reply->body[strspn(reply->body, " \t\r\n")] == '<';
+	char first = body[strspn(body, " \t\r\n")];
+	return first == '<' || (status >= 400 && status < 500 && first && first != '{');
 }
 
 static void read_page(struct pveanswer *a)
@@ -147,10 +146,10 @@ static void read_status(
 	}
 	mem_free_str(&a->text);
 	a->text = text_of(a, reply);
-	if (status == 401)
-		verdict(a, PVE_REJECTED, PVE_UNAUTHENTICATED);
-	else if (status < 500 && is_page(reply))
+	if (status < 500 && pveanswer_is_page(status, reply->body))
 		read_page(a);
+	else if (status == 401)
+		verdict(a, PVE_REJECTED, PVE_UNAUTHENTICATED);
 	else if (status == 501 || status == STATUS_CONTENT_TYPE)
 		verdict(a, PVE_REJECTED, PVE_UNSUPPORTED);
 	else if (status == STATUS_NOT_CONNECTED)

@@ -26,6 +26,9 @@ struct pveanswer {
 
 void pveanswer_read(
     enum endpoint_id endpoint, const struct cluster_reply *reply, struct pveanswer *ret);
+/* Of somebody in front of the API, which itself never answers so: a page, or a few words. What that
+ * one refuses is no lack of the token's. */
+bool pveanswer_is_page(int status, const char *body);
 void pveanswer_fini(struct pveanswer *a);
 
 #endif

@@ -8,6 +8,7 @@
 #include "httpc.h"
 #include "jsn.h"
 #include "log.h"
+#include "pveanswer.h"
 #include "pveform.h"
 #include "pvetarget.h"
 #include "pvetoken.h"
@@ -137,8 +138,7 @@ static void take_status(struct pveport *p, size_t at, const struct httpc_reply *
  * behalf of another one passes on what is wrong with that one. */
 static bool is_unwell(const char *node, const struct httpc_reply *r)
 {
-	const char *body = r->body + strspn(r->body, " \t\r\n");
-	bool page = *body == '<';
+	bool page = pveanswer_is_page(r->status, r->body);
 	bool proxy = r->status >= STATUS_PROXY_FIRST && r->status <= STATUS_PROXY_LAST;
 	return page || proxy || (!node && strstr(r->reason, NO_REQUEST));
 }

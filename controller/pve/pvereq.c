@@ -26,6 +26,7 @@ struct call {
 	int64_t timeout_ms;
 	int64_t give_up_at; /* no new attempt begins after this */
 	int64_t pause_ms;   /* before the next attempt */
+	bool reread;	    /* a read that was cut was asked once more */
 	char *broken;	    /* why the path cannot be built, or NULL */
 	cluster_id sent;
 	timer_id timer;
@@ -131,12 +132,25 @@ static void pause_over(void *arg)
 	send_call(k);
 }
 
+/* Reading again is no risk, and one that reads a lot need not begin anew because of a connection
+ * that broke; but whoever breaks it each time is not asked for ever. */
+static bool may_reread(struct call *k, const struct cluster_reply *reply)
+{
+	bool first = !k->reread;
+	if (reply->transport != CLUSTER_CUT ||
+	    endpoint_get(k->endpoint)->kind != ENDPOINT_KIND_READ)
+		return false;
+	k->reread = true;
+	return first;
+}
+
 /* True when another attempt has been put off until later. */
-static bool try_again(struct call *k, const struct pveanswer *a)
+static bool try_again(struct call *k, const struct pveanswer *a, const struct cluster_reply *reply)
 {
 	struct clock *clock = k->r->clock;
 	/* A certificate does not change within seconds; a person has to look. */
-	if (a->err.outcome != PVE_NOT_SENT || a->err.reason == PVE_TLS)
+	bool unsent = a->err.outcome == PVE_NOT_SENT && a->err.reason != PVE_TLS;
+	if (!unsent && !may_reread(k, reply))
 		return false;
 	int64_t pause = k->pause_ms / 2 + (int64_t)(clock_random(clock) % (uint64_t)k->pause_ms);
 	if (clock_now(clock) + pause > k->give_up_at)
@@ -158,7 +172,7 @@ static void on_reply(void *arg, const struct cluster_reply *reply)
 		a.text = mem_strdup("");
 	else
 		pveanswer_read(k->endpoint, reply, &a);
-	if (!try_again(k, &a))
+	if (!try_again(k, &a, reply))
 		finish(k, &a, reply);
 	pveanswer_fini(&a);
 }

@@ -128,10 +128,10 @@ static void wait_for(struct guest *g, const struct plan *p)
 		    p->reason == REASON_NODE_OFFLINE || p->reason == REASON_CLUSTER_UNREACHABLE ||
 		    p->reason == REASON_STORAGE_SILENT;
 
-	guest_wait(g, p->reason, p->message,
-	    p->reason == REASON_LOCKED || p->reason == REASON_SOURCE_LOCKED ? GUEST_LOCK_WAIT_MS
-									    : OTHER_WAIT_MS,
-	    view);
+	bool held = p->reason == REASON_LOCKED || p->reason == REASON_SOURCE_LOCKED ||
+		    p->reason == REASON_HA_BUSY;
+
+	guest_wait(g, p->reason, p->message, held ? GUEST_LOCK_WAIT_MS : OTHER_WAIT_MS, view);
 	mem_replace(&g->st.hint, p->hint);
 }
 

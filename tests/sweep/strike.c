@@ -53,6 +53,8 @@ bool fault_fits(enum fault f, enum touch kind, const char *what, const char *whe
 		return false;
 	switch (kind) {
 	case TOUCH_CLUSTER:
+		if (strchr(t, 'L'))
+			return strcmp(what, "GET") == 0 && strcmp(where, "/cluster/resources") == 0;
 		return strchr(t, 'C') || (strchr(t, 'W') && strcmp(what, "GET") != 0) ||
 		       (strchr(t, 'T') && begins_task(what, where));
 	case TOUCH_GIT:
@@ -211,7 +213,8 @@ static void in_cluster(struct trial *t, const char *what, const char *where)
 	    {FAULT_TASK_ERROR, SIM_FAULT_TASK_ERROR, 0, NULL},
 	    {FAULT_TASK_ERROR_AFTER, SIM_FAULT_TASK_ERROR_AFTER, 0, NULL},
 	    {FAULT_TASK_HANG, SIM_FAULT_TASK_HANG, 0, NULL},
-	    {FAULT_TRUNCATED, SIM_FAULT_TRUNCATE, 0, NULL}};
+	    {FAULT_TRUNCATED, SIM_FAULT_TRUNCATE, 0, NULL},
+	    {FAULT_OLD_COPY, SIM_FAULT_OLD_COPY, 0, NULL}};
 
 	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
 		struct sim_fault f = {.kind = kinds[i].kind,

@@ -136,6 +136,7 @@ unsigned play_seed(uint64_t seed, bool tell)
 	    .prune = prune,
 	    .several = seed % 3 == 0,
 	    .rivals = seed % 8 == 3,
+	    .lag = seed % 5 == 1,
 	    .guard.follows = -1};
 	unsigned violations;
 
@@ -150,6 +151,7 @@ unsigned play_seed(uint64_t seed, bool tell)
 		play_invent(&p, i);
 	play_merge(&p);
 	p.busy = true;
+	play_let_lag(&p);
 	begin_life(&p);
 	if (play_pick(&p, 2))
 		play_add_fault(&p);

@@ -51,12 +51,13 @@ struct play {
 	} ever[PLAY_VMS];	 /* the most that any version of the manifest asked for */
 	struct guard guard;
 	bool faulty, no_quorum, prune, several; /* endpoints */
-	const char *node_off;			/* NULL = all are on */
-	bool busy;				/* people are at work */
-	bool empty;				/* the next merge leaves not one file */
-	bool bare;				/* the last one left none */
-	bool moved;				/* the manifests are in another folder */
-	bool rivals;				/* other instances come and go */
+	bool lag; /* lists come from workers whose copies are of different age, as usual in PVE */
+	const char *node_off; /* NULL = all are on */
+	bool busy;	      /* people are at work */
+	bool empty;	      /* the next merge leaves not one file */
+	bool bare;	      /* the last one left none */
+	bool moved;	      /* the manifests are in another folder */
+	bool rivals;	      /* other instances come and go */
 	struct rival rival;
 	int64_t reborn_at;		 /* when the next life begins; 0 = alive */
 	int64_t locked;			 /* VMID with a backup's lock */
@@ -107,6 +108,8 @@ void play_hide(struct play *p, int64_t vmid);
 /* Ends it when the first try failed. */
 void play_show(struct play *p);
 void play_add_fault(struct play *p);
+/* As long as the world lasts, whatever is healed. */
+void play_let_lag(struct play *p);
 /* The file says what the cluster knows. */
 void play_mend_token(struct play *p);
 void play_break_something(struct play *p);

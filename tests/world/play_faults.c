@@ -186,12 +186,24 @@ static void let_hang(struct play *p)
 	p->faulty = true;
 }
 
+void play_let_lag(struct play *p)
+{
+	struct sim_fault f = {.kind = SIM_FAULT_OLD_COPY,
+	    .method = "GET",
+	    .path = "/cluster/resources",
+	    .probability = 0.5};
+
+	if (p->lag)
+		sim_fault_add(p->w->sim, &f);
+}
+
 void play_heal(struct play *p)
 {
 	_cleanup_err_ struct err *e = NULL;
 	size_t n;
 
 	sim_fault_clear(p->w->sim);
+	play_let_lag(p);
 	if ((n = sim_human_stop_tasks(p->w->sim)) > 0)
 		world_tell(p->w, "somebody stops %zu tasks that hang", n);
 	memgit_set_faults(p->w->git, 0, 0);

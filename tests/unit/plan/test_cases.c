@@ -81,6 +81,8 @@ static void set_bool_or_word(struct golden *t, const char *key, const char *v)
 		s->guest.snapshots = on;
 	else if (!strcmp(key, "ha"))
 		s->guest.ha_managed = on;
+	else if (!strcmp(key, "ha_state"))
+		s->guest.ha_state = mem_strdup(v);
 	else if (!strcmp(key, "is_template"))
 		s->guest.template = on;
 	else if (!strcmp(key, "source_is_template"))

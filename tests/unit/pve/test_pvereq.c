@@ -218,16 +218,20 @@ static const struct word words[] = {
 /* A proxy's page refuses in its own name: no privilege is lacking for it. */
 static void a_page_is_no_answer_of_the_api(void **state)
 {
-	static const int statuses[] = {302, 403, 404, 429};
+	static const int statuses[] = {401, 403, 404, 429};
+	static const char *const pages[] = {"\n<html>no</html>", "404 page not found\n"};
 
 	(void)state;
-	for (size_t i = 0; i < ARRAY_LEN(statuses); i++) {
-		struct seen s = said(ENDPOINT_CLONE, statuses[i], "Go away", "\n<html>no</html>");
+	for (size_t i = 0; i < 2 * ARRAY_LEN(statuses); i++) {
+
+		struct seen s = said(ENDPOINT_CLONE, statuses[i / 2], "Go away", pages[i % 2]);
 		assert_int_equal(s.outcome, PVE_REJECTED);
 		assert_int_equal(s.reason, PVE_PROTOCOL);
 		assert_non_null(strstr(s.text, "Go away"));
 	}
-	struct seen s = said(ENDPOINT_CLONE, 502, "Bad Gateway", "<html></html>");
+	struct seen s = said(ENDPOINT_CLONE, 302, "Found", "<html>log in</html>");
+	assert_int_equal(s.reason, PVE_PROTOCOL);
+	s = said(ENDPOINT_CLONE, 502, "Bad Gateway", "<html></html>");
 	assert_int_equal(s.outcome, PVE_AMBIGUOUS);
 	assert_int_equal(s.reason, PVE_CUT);
 }
@@ -423,6 +427,40 @@ static void a_cut_call_is_never_sent_again(void **state)
 	}
 }
 
+/* A read that was cut early is asked once more, and only once; not one that took all its time. */
+static void a_cut_read_is_asked_once_more(void **state)
+{
+	(void)state;
+	static const struct fake_answer mended[] = {{.transport = CLUSTER_CUT},
+	    {.transport = CLUSTER_REPLIED, .status = 200, .body = "{\"data\":[]}"}};
+	static const struct fake_answer broken[] = {{.transport = CLUSTER_CUT}};
+	struct pvereq_spec read = {.endpoint = ENDPOINT_NEXTID};
+	struct bench b;
+	bench_init(&b, mended, 2);
+	pvereq_send(b.r, &read, keep, &b.s);
+	vclock_run_until(b.v, 600000);
+	assert_int_equal(b.s.calls, 1);
+	assert_int_equal(b.s.outcome, PVE_DONE);
+	assert_int_equal(b.f.n_seen, 2);
+	bench_fini(&b);
+	bench_init(&b, broken, 1);
+	b.f.repeat_last = true;
+	pvereq_send(b.r, &read, keep, &b.s);
+	vclock_run_until(b.v, 600000);
+	assert_int_equal(b.s.calls, 1);
+	assert_int_equal(b.s.outcome, PVE_AMBIGUOUS);
+	assert_int_equal(b.s.reason, PVE_CUT);
+	assert_int_equal(b.f.n_seen, 2);
+	bench_fini(&b);
+	bench_init(&b, mended, 2);
+	read.patience_ms = -1; /* whoever waits for nobody does not wait for this either */
+	pvereq_send(b.r, &read, keep, &b.s);
+	vclock_run_until(b.v, 600000);
+	assert_int_equal(b.s.outcome, PVE_AMBIGUOUS);
+	assert_int_equal(b.f.n_seen, 1);
+	bench_fini(&b);
+}
+
 static void the_call_goes_out_as_specified(void **state)
 {
 	(void)state;
@@ -507,6 +545,7 @@ int main(void)
 	    cmocka_unit_test(only_what_was_not_sent_is_sent_again),
 	    cmocka_unit_test(patience_has_an_end),
 	    cmocka_unit_test(a_cut_call_is_never_sent_again),
+	    cmocka_unit_test(a_cut_read_is_asked_once_more),
 	    cmocka_unit_test(the_call_goes_out_as_specified),
 	    cmocka_unit_test(a_path_without_its_parts_is_not_sent),
 	    cmocka_unit_test(cancelled_calls_are_silent),

@@ -18,6 +18,10 @@ static const struct {
     {"200 OK", "\n<!doctype html>"},
     {"302 Found", "<a href=login>"},
     {"403 Forbidden", "<html>ask your administrator</html>"},
+    {"401 Unauthorized", "<html>who are you?</html>"},
+    {"401 Unauthorized", "401 Unauthorized\n"},
+    {"403 Forbidden", "Forbidden\n"},
+    {"404 Not Found", "404 page not found\n"},
     {"500 RPCEnvironment init request failed: Unable to load access control list: Connection "
      "refused",
 	"{\"data\":null}"},
