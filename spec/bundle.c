@@ -489,15 +489,25 @@ const struct bundle_entry *bundle_find(const struct bundle *b, const char *name)
 	return i < n && strcmp(b->v[i].res->name, name) == 0 ? &b->v[i] : NULL;
 }
 
-bool bundle_is_manifest_path(const char *path)
+static bool is_hidden(const char *path)
 {
-	if (!text_ends(path, ".yaml") && !text_ends(path, ".yml"))
-		return false;
 	for (const char *p = path; p; p = strchr(p, '/')) {
 		p += *p == '/';
 		/* "." and ".." are ways, not hidden names. */
 		if (p[0] == '.' && p[1] != '/' && !(p[1] == '.' && p[2] == '/'))
-			return false;
+			return true;
 	}
-	return true;
+	return false;
+}
+
+bool bundle_is_manifest_path(const char *path)
+{
+	return (text_ends(path, ".yaml") || text_ends(path, ".yml")) && !is_hidden(path);
+}
+
+bool bundle_is_near_path(const char *path)
+{
+	const char *dot = strrchr(path, '.');
+	bool near = dot && (text_eq_nocase(dot, ".yaml") || text_eq_nocase(dot, ".yml"));
+	return near && !bundle_is_manifest_path(path) && !is_hidden(path);
 }

@@ -18,6 +18,7 @@ struct bundle_file {
 	const char *data;
 	size_t len;
 	const char *skipped; /* not NULL: the content could not be read, and why */
+	bool passed_over;    /* only its name is of interest (bundle_is_near_path) */
 };
 
 /* One manifest that is in force. */
@@ -83,5 +84,7 @@ const struct bundle_entry *bundle_find(const struct bundle *b, const char *name)
 
 /* Path is a manifest by its name: *.yaml, *.yml, not hidden. */
 bool bundle_is_manifest_path(const char *path);
+/* It would be one with the ending in small letters: people are told that it is passed over. */
+bool bundle_is_near_path(const char *path);
 
 #endif

@@ -168,9 +168,9 @@ void diags_drop_doc(struct diags *l, const char *file, unsigned doc)
 /* Bytes of the UTF-8 character at s; 1 for anything odd. */
 static size_t char_len(const char *s, size_t left)
 {
-	unsigned char c = (unsigned char)*s;
-	size_t n = c >= 0xf0 ? 4 : c >= 0xe0 ? 3 : c >= 0xc0 ? 2 : 1;
-	return n <= left ? n : 1;
+	size_t n;
+	(void)text_codepoint(s, left, &n);
+	return n;
 }
 
 /* One line into the finding, cut to a window around the column when it is long. */

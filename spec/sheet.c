@@ -55,6 +55,13 @@ struct sheet *sheet_new(const struct bundle_file *f)
 	s->refs = 1;
 	s->path = mem_strdup(f->path);
 	s->found.max = FINDINGS_PER_FILE;
+	if (f->passed_over) {
+		struct diag *d = diags_add(&s->found, DIAG_PASSED_OVER, f->path, (struct mark){0},
+		    "the file is passed over: its name ends neither in .yaml nor in .yml");
+		diag_hint(d, "write the ending in small letters if it is a manifest");
+		s->skipped = mem_strdup("");
+		return s;
+	}
 	if (f->skipped) {
 		struct diag *d = diags_add(&s->found, DIAG_UNREADABLE, f->path, (struct mark){0},
 		    "the file could not be read: %s", f->skipped);
@@ -96,6 +103,8 @@ void sheet_unref(struct sheet **ps)
 
 bool sheet_is_of(const struct sheet *s, const struct bundle_file *f)
 {
+	if (f->passed_over)
+		return text_eq(s->skipped, "");
 	if (f->skipped || s->skipped)
 		return text_eq(f->skipped, s->skipped);
 	return f->len == s->len && memcmp(s->data, f->len ? f->data : "", f->len) == 0;

@@ -55,18 +55,17 @@ int ytext_check(const char *file, const char *text, size_t len, struct diags *di
 		if (n == 0) {
 			struct diag *d = diags_add(diags, DIAG_ENCODING, file, m,
 			    "byte 0x%02x is not valid UTF-8 here", s[i]);
-			diag_hint(d, "save the file as UTF-8, or move a binary file out of the "
-				     "watched folder");
+			diag_hint(d, "save the file as UTF-8; a binary file does not belong here");
 			return -1;
 		}
 		if (!is_text_char(c)) {
 			struct diag *d = diags_add(diags, DIAG_CONTROL_CHARACTER, file, m,
-			    "character U+%04X does not belong in a manifest", (unsigned)c);
+			    "character U+%04X does not belong in a text", (unsigned)c);
 			diag_hint(d,
 			    c == 0
 				? "this looks like UTF-16 or a binary file: save it as UTF-8, or "
-				  "move it out of the watched folder"
-				: "remove it, or move a binary file out of the watched folder");
+				  "put it somewhere else"
+				: "remove it; a binary file does not belong here");
 			return -1;
 		}
 		if (m.col == 1 && is_tag_directive(text + i, len - i)) {

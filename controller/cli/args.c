@@ -58,13 +58,17 @@ static int take_option(struct cli *c, int argc, char **argv, int *i, struct err 
 	if (o == CLI_OPT__MAX)
 		return unknown_option(c, argv[*i], name, err);
 	if (!options[o].arg) {
-		if (word[len] == '=')
-			return err_set(err, ERR_USAGE, "--%s takes no value", name);
+		if (word[len] == '=') {
+			(void)err_set(err, ERR_USAGE, "--%s takes no value", name);
+			return err_hint(err, "write --%s alone", name);
+		}
 		c->opt[o] = "";
 		return 0;
 	}
-	if (c->opt[o])
-		return err_set(err, ERR_USAGE, "--%s is given twice", name);
+	if (c->opt[o]) {
+		(void)err_set(err, ERR_USAGE, "--%s is given twice", name);
+		return err_hint(err, "keep one of them");
+	}
 	if (word[len] == '=')
 		c->opt[o] = word + len + 1;
 	else if (*i + 1 < argc)
@@ -107,6 +111,12 @@ static int check(const struct cli *c, struct err **err)
 		(void)err_set(err, ERR_USAGE, "ramet %s: one argument too many: %s", cmd->name,
 		    c->args[cmd->most]);
 		return err_hint(err, "\"ramet help %s\" tells more", cmd->name);
+	}
+	for (size_t i = 0; i < c->n_args; i++) {
+		if (*c->args[i])
+			continue;
+		(void)err_set(err, ERR_USAGE, "ramet %s: an argument is empty", cmd->name);
+		return err_hint(err, "look whether a variable in the call is not set");
 	}
 	return 0;
 }

@@ -149,11 +149,13 @@ static void on_read(void *arg, const struct gitport_result *r)
 	struct bundle_file *files = mem_calloc(r->n_files, sizeof(*files));
 	size_t n = 0;
 	for (size_t i = 0; i < r->n_files; i++)
-		if (bundle_is_manifest_path(r->files[i].path))
+		if (bundle_is_manifest_path(r->files[i].path) ||
+		    bundle_is_near_path(r->files[i].path))
 			files[n++] = (struct bundle_file){.path = r->files[i].path,
 			    .data = r->files[i].data,
 			    .len = r->files[i].len,
-			    .skipped = r->files[i].skipped};
+			    .skipped = r->files[i].skipped,
+			    .passed_over = bundle_is_near_path(r->files[i].path)};
 	if (bundle_build(r->rev, files, n, NULL, &k->bundle, &k->err) != 0)
 		k->bundle = NULL; /* the error tells */
 	free(files);

@@ -1,6 +1,7 @@
 #include "cli.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -117,6 +118,15 @@ int cli_fail(const struct cli *c, const struct err *err)
 #endif
 #endif
 
+/* What is closed would go to the next file that is opened, and then the log into the journal. The
+ * wrong way round, so that reading and writing fail as they do on what is closed. */
+static void hold_standard_fds(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0)
+			(void)open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+}
+
 /* Secrets stay in this process: no core, no debugger of another user, nothing readable by others
  * in what is written. */
 static void harden(void)
@@ -173,6 +183,7 @@ static int take_log(struct cli *c, struct err **err)
 int cli_main(int argc, char **argv, char *const *env)
 {
 	struct cli c = {.env = env};
+	hold_standard_fds();
 	harden();
 	_cleanup_err_ struct err *err = NULL;
 	int parsed = args_parse(&c, argc, argv, &err);

@@ -180,7 +180,7 @@ int cmd_apply(const struct cli *c)
 	if (planview_check_scope(c, &err) != 0 || read_budget(&a, &err) != 0 ||
 	    check_askable(c, &err) != 0)
 		return cli_fail(c, err);
-	int rc = c->n_args > 0 ? desired_load(c, &a.desired) : CLI_OK;
+	int rc = c->n_args > 0 ? desired_load(c, NULL, &a.desired) : CLI_OK;
 	if (rc == CLI_OK)
 		rc = run(&a);
 	setup_close(&a.setup);

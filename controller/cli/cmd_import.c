@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "draft.h"
+#include "marker.h"
 #include "seevm.h"
 
 #define VMID_MIN 100
@@ -28,6 +29,21 @@ static void tell_source(const struct obs_cluster *cl, uint32_t source)
 		    source);
 }
 
+/* It is ours already, by its marker. A copied one has another number and says nothing. */
+static void tell_owner(const struct obs_guest *g, const char *controller)
+{
+	struct marker m;
+	const char *text = kv_get(&g->current, "description");
+	if (!text || marker_find(text, &m) != MARKER_OK)
+		return;
+	if (m.vmid == g->vmid && text_eq(m.controller, controller))
+		fprintf(stderr,
+		    "ramet: note: VM %u is managed already, by the manifest named %s: change that "
+		    "one, a second one of the same VM is refused\n",
+		    g->vmid, m.name);
+	marker_fini(&m);
+}
+
 static int run(const struct cli *c, uint32_t vmid, uint32_t source)
 {
 	_cleanup_setup_ struct setup s = SETUP_NONE;
@@ -39,6 +55,7 @@ static int run(const struct cli *c, uint32_t vmid, uint32_t source)
 		return rc;
 	if (seevm_read(&seen, &s, vmid, &err) != 0)
 		return cli_fail(c, err);
+	tell_owner(&seen.guest, s.config->controller_id);
 	const struct plan_policy policy = {.controller_id = s.config->controller_id,
 	    .env = {.tag = s.config->cluster_tag, .suspend_tag = "ramet-suspend"}};
 	const struct draft_opts o = {.guest = &seen.guest,

@@ -12,6 +12,13 @@ static enum planview_form form(const struct cli *c)
 	return cli_form_is(c, "markdown") ? PLANVIEW_MARKDOWN : PLANVIEW_TEXT;
 }
 
+/* Who reads a form for programs or a comment gets one, whatever the end. */
+static void tell_refused(const struct cli *c, const struct diags *findings)
+{
+	_cleanup_str_ char *text = planview_refused(form(c), findings);
+	(void)cli_put(text);
+}
+
 static int show(const struct cli *c, struct pass *p)
 {
 	_cleanup_err_ struct err *err = pass_problem(p);
@@ -51,7 +58,7 @@ int cmd_plan(const struct cli *c)
 	struct bundle *desired = NULL;
 	if (planview_check_scope(c, &err) != 0)
 		return cli_fail(c, err);
-	int rc = c->n_args > 0 ? desired_load(c, &desired) : CLI_OK;
+	int rc = c->n_args > 0 ? desired_load(c, tell_refused, &desired) : CLI_OK;
 	if (rc == CLI_OK)
 		rc = run(c, desired);
 	bundle_unref(&desired);

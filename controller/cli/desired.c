@@ -5,7 +5,8 @@
 #include "files.h"
 #include "setup.h"
 
-int desired_load(const struct cli *c, struct bundle **ret)
+int desired_load(const struct cli *c,
+    void (*refused)(const struct cli *c, const struct diags *findings), struct bundle **ret)
 {
 	_cleanup_files_ struct files files = {0};
 	_cleanup_err_ struct err *err = NULL;
@@ -15,6 +16,8 @@ int desired_load(const struct cli *c, struct bundle **ret)
 		return cli_fail(c, err);
 	setup_print_diags(c, &b->diags);
 	if (diags_errors(&b->diags) > 0 || b->incomplete) {
+		if (refused)
+			refused(c, &b->diags);
 		(void)err_set(
 		    &err, ERR_INPUT, "the manifests have findings, nothing was looked at");
 		(void)err_hint(&err, "mend them as the findings say; \"ramet validate\" shows them "

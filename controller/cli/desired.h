@@ -17,7 +17,10 @@
 #define DESIRED_REV "working-tree"
 
 /* Loads what the arguments name, tells findings on standard error. CLI_OK, or the exit status when
- * there is a finding that refuses a manifest, or nothing at all. */
-int desired_load(const struct cli *c, struct bundle **ret) MUST_CHECK;
+ * there is a finding that refuses a manifest, or nothing at all. `refused` (may be NULL) is told of
+ * such findings. */
+int desired_load(const struct cli *c,
+    void (*refused)(const struct cli *c, const struct diags *findings),
+    struct bundle **ret) MUST_CHECK;
 
 #endif

@@ -34,6 +34,14 @@ static int add(
 	return 0;
 }
 
+static int add_near(struct files *f, const char *path, struct err **err)
+{
+	if (add(f, path, NULL, NULL, err) != 0)
+		return -1;
+	f->v[f->n - 1].passed_over = true;
+	return 0;
+}
+
 /* Everything up to one byte more than is allowed. */
 static int read_all(int fd, struct buf *out)
 {
@@ -80,17 +88,20 @@ static int load_entry(struct walk *w, int dirfd, const char *folder, const char 
 	_cleanup_str_ char *path = mem_printf(
 	    "%s%s%s", folder, *folder && folder[strlen(folder) - 1] != '/' ? "/" : "", name);
 	bool manifest = bundle_is_manifest_path(name);
+	bool near = bundle_is_near_path(name);
 	if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) != 0) {
 		_cleanup_str_ char *why = mem_printf("it cannot be looked at: %s", strerror(errno));
 		return manifest ? add(f, path, NULL, why, err) : 0;
 	}
-	if (!S_ISDIR(st.st_mode) && !manifest)
+	if (!S_ISDIR(st.st_mode) && !manifest && !near)
 		return 0;
 	bool ignored;
 	if (fileignore_covers(&w->ignore, path, S_ISDIR(st.st_mode), &ignored, err) != 0)
 		return -1;
 	if (ignored)
 		return 0;
+	if (near && !S_ISDIR(st.st_mode))
+		return add_near(f, path, err);
 	if (S_ISLNK(st.st_mode))
 		return add(f, path, NULL, "a symbolic link", err);
 	if (!S_ISDIR(st.st_mode) && !S_ISREG(st.st_mode))
@@ -149,8 +160,11 @@ static int load_path(struct files *f, const char *path, struct err **err)
 	}
 	if (S_ISDIR(st.st_mode))
 		return load_root(f, fd, path, err);
-	if (!S_ISREG(st.st_mode))
-		return err_set(err, ERR_IO, "%s is neither a file nor a folder", path);
+	if (!S_ISREG(st.st_mode)) {
+		(void)err_set(err, ERR_IO, "%s is neither a file nor a folder", path);
+		return err_hint(err, "name a manifest or a folder; \"ramet validate -\" reads "
+				     "standard input");
+	}
 	return load_file(f, fd, path, err);
 }
 

@@ -74,6 +74,26 @@ static const struct resource *manifest_of(struct pass *p, const char *name)
 	return e ? e->res : NULL;
 }
 
+static char *with_findings(
+    const struct render_item *v, size_t n, enum planview_form form, const struct diags *findings)
+{
+	switch (form) {
+	case PLANVIEW_JSON:
+		return render_json(v, n, findings);
+	case PLANVIEW_MARKDOWN:
+		return render_markdown(v, n, findings);
+	case PLANVIEW_TEXT: /* they stand on standard error */
+	case PLANVIEW_FORM__MAX:
+		break;
+	}
+	return mem_strdup("");
+}
+
+char *planview_refused(enum planview_form form, const struct diags *findings)
+{
+	return with_findings(NULL, 0, form, findings);
+}
+
 char *planview_render(struct pass *p, enum planview_form form, bool colors, enum planview_sum *ret)
 {
 	const struct status *s = controller_status(p->controller);
@@ -97,19 +117,9 @@ char *planview_render(struct pass *p, enum planview_form form, bool colors, enum
 		if (sum_of(plan) > *ret)
 			*ret = sum_of(plan);
 	}
-	switch (form) {
-	case PLANVIEW_TEXT:
-		text = render_text(items, n, colors);
-		break;
-	case PLANVIEW_JSON:
-		text = render_json(items, n);
-		break;
-	case PLANVIEW_MARKDOWN:
-		text = render_markdown(items, n);
-		break;
-	case PLANVIEW_FORM__MAX:
-		break;
-	}
+	const struct bundle *b = controller_bundle(p->controller);
+	text = form == PLANVIEW_TEXT ? render_text(items, n, colors)
+				     : with_findings(items, n, form, b ? &b->diags : NULL);
 	free(stand_ins);
 	free(items);
 	return text;

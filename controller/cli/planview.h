@@ -26,6 +26,8 @@ enum planview_sum {
 	PLANVIEW_SUM__MAX
 };
 
+/* Of manifests with findings, for which nothing was planned; "" as text. */
+char *planview_refused(enum planview_form form, const struct diags *findings);
 char *planview_render(struct pass *p, enum planview_form form, bool colors, enum planview_sum *ret);
 
 /* PATH or --rev of plan and apply: 40 hex digits, and not both. */

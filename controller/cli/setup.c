@@ -39,6 +39,7 @@ static int load(const struct cli *c, unsigned *parts, struct config **ret)
 		*parts |= reports_to_files(config) ? SETUP_REPORT : SETUP_GIT;
 	if (rc == 0)
 		rc = config_require(config, needs(*parts), &diags);
+	diags_sort(&diags);
 	if (!(*parts & SETUP_QUIET))
 		setup_print_diags(c, &diags);
 	if (rc == 0) {

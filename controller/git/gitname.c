@@ -79,7 +79,7 @@ bool gitname_has_suffix(const char *name, const char *suffixes)
 		return true;
 	while (*p) {
 		size_t n = strcspn(p, " ");
-		if (len > n && memcmp(name + len - n, p, n) == 0)
+		if (len > n && strncasecmp(name + len - n, p, n) == 0)
 			return true;
 		p += n;
 		p += strspn(p, " ");

@@ -16,7 +16,8 @@
 /* NULL, or why an entry of that name in a folder is refused: control or invisible characters, not
  * UTF-8, marks that some systems store otherwise, a disguise of ".git", "..". */
 const char *gitname_fault(const char *name);
-/* Whether the name ends in one of the suffixes, which stand between blanks; "" = any name. */
+/* Whether the name ends in one of the suffixes, which stand between blanks, in letters of any size:
+ * whoever reads them tells of those that are not quite right. "" = any name. */
 bool gitname_has_suffix(const char *name, const char *suffixes);
 /* Appends the name with every byte that is not printable UTF-8 as \xNN. */
 void gitname_add_printable(struct buf *b, const char *name);

@@ -23,8 +23,9 @@ struct render_item {
 
 /* Worst first, then by name; those that are in sync are only counted, in the last line. */
 char *render_text(const struct render_item *v, size_t n, bool colour);
-/* Below 60,000 characters whatever the size; says what was left out. */
-char *render_markdown(const struct render_item *v, size_t n);
-char *render_json(const struct render_item *v, size_t n);
+/* Both tell the findings about manifests as well (may be NULL), which people at a terminal see on
+ * standard error. Markdown stays below 60,000 characters and says what was left out. */
+char *render_markdown(const struct render_item *v, size_t n, const struct diags *findings);
+char *render_json(const struct render_item *v, size_t n, const struct diags *findings);
 
 #endif

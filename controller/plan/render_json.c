@@ -118,7 +118,7 @@ static struct jsn *vm(const struct render_item *item)
 	return j;
 }
 
-char *render_json(const struct render_item *v, size_t n)
+char *render_json(const struct render_item *v, size_t n, const struct diags *findings)
 {
 	const struct render_item **sorted = renderkit_sort(v, n);
 	struct jsn *top = jsn_new_object(), *vms = jsn_new_array(), *sum = jsn_new_object();
@@ -141,6 +141,8 @@ char *render_json(const struct render_item *v, size_t n)
 		jsn_push(vms, vm(sorted[i]));
 	jsn_put_int(top, "format", FORMAT);
 	jsn_put(top, "summary", sum);
+	jsn_put_int(top, "manifestErrors", findings ? (int64_t)diags_errors(findings) : 0);
+	jsn_put(top, "findings", findings ? diags_to_jsn(findings) : jsn_new_array());
 	jsn_put(top, "vms", vms);
 	char *text = jsn_print(top, true);
 	jsn_free(&top);

@@ -10,6 +10,7 @@
 #define TABLE_MAX 24000
 #define VALUE_CHARS 120
 #define WHY_CHARS 300
+#define FINDINGS_MAX 12000
 
 static void add_value(struct buf *out, const char *s)
 {
@@ -139,7 +140,40 @@ static bool add_within(struct buf *out, struct buf *piece, size_t max)
 	return fits;
 }
 
-char *render_markdown(const struct render_item *v, size_t n)
+static void add_finding(struct buf *out, const struct diag *d)
+{
+	_cleanup_str_ char *at = d->mark.line > 0
+				     ? mem_printf("%s:%u:%u", d->file, d->mark.line, d->mark.col)
+				     : mem_strdup(d->file);
+
+	buf_adds(out, "- ");
+	md_code(out, at, WHY_CHARS);
+	buf_addf(out, " `%s`: ", diag_word(d->code));
+	md_text(out, d->msg, WHY_CHARS);
+	add_next(out, d->hint);
+	buf_addc(out, '\n');
+}
+
+/* What refuses a manifest comes before what is done to the others. */
+static void add_findings(struct buf *out, struct buf *piece, const struct diags *l)
+{
+	size_t left = 0;
+
+	if (!l || l->n == 0)
+		return;
+	size_t errors = diags_errors(l), warnings = diags_warnings(l);
+	buf_addf(out, "**Findings in manifests:** %zu error%s, %zu warning%s.\n\n", errors,
+	    errors == 1 ? "" : "s", warnings, warnings == 1 ? "" : "s");
+	for (size_t i = 0; i < l->n; i++) {
+		add_finding(piece, &l->v[i]);
+		left += !add_within(out, piece, FINDINGS_MAX);
+	}
+	if (left)
+		buf_addf(out, "- … and %zu more; `ramet validate` shows all.\n", left);
+	buf_addc(out, '\n');
+}
+
+char *render_markdown(const struct render_item *v, size_t n, const struct diags *findings)
 {
 	const struct render_item **sorted = renderkit_sort(v, n);
 	struct renderkit_counts counts;
@@ -151,7 +185,10 @@ char *render_markdown(const struct render_item *v, size_t n)
 	renderkit_count(v, n, &counts);
 	_cleanup_str_ char *summary = renderkit_summary(&counts);
 	_cleanup_str_ char *disturbed = renderkit_disturbed(&counts);
-	buf_addf(&out, "**Plan:** %s.\n", summary);
+	add_findings(&out, &piece, findings);
+	bool refused = n == 0 && findings && diags_errors(findings) > 0;
+	buf_addf(&out, "**Plan:** %s.\n",
+	    refused ? "none, as long as the manifests have errors" : summary);
 	if (disturbed)
 		buf_addf(&out, "\n**Guests:** %s.\n", disturbed);
 	for (size_t i = 0; i < n; i++)

@@ -97,7 +97,8 @@ static void files_add(struct source *s, const struct gitport_file *g)
 	f->v[f->n++] = (struct bundle_file){.path = outer_path(s, g->path),
 	    .data = g->data ? mem_strndup(g->data, g->len) : NULL,
 	    .len = g->data ? g->len : 0,
-	    .skipped = mem_strdup(g->skipped)};
+	    .skipped = mem_strdup(g->skipped),
+	    .passed_over = bundle_is_near_path(g->path)};
 }
 
 static void drop_reading(struct source *s)
@@ -284,7 +285,8 @@ static void on_files(void *arg, const struct gitport_result *res)
 	mem_replace(&s->rev, res->rev);
 	mem_replace(&s->new_subject, res->subject);
 	for (size_t i = 0; i < res->n_files; i++)
-		if (bundle_is_manifest_path(res->files[i].path))
+		if (bundle_is_manifest_path(res->files[i].path) ||
+		    bundle_is_near_path(res->files[i].path))
 			files_add(s, &res->files[i]);
 	for (size_t i = 0; i < res->n_gone; i++)
 		strs_add_take(&s->files.gone, outer_path(s, res->gone[i]));

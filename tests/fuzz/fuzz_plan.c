@@ -53,8 +53,8 @@ static void check(const struct plan *p, const struct plan_input *in)
 	_cleanup_str_ char *wrong = plan_check_steps(p, in);
 	struct render_item v = {.name = "web-01", .vmid = 100, .node = "pve1", .plan = p};
 	_cleanup_str_ char *text = render_text(&v, 1, false);
-	_cleanup_str_ char *md = render_markdown(&v, 1);
-	_cleanup_str_ char *json = render_json(&v, 1);
+	_cleanup_str_ char *md = render_markdown(&v, 1, NULL);
+	_cleanup_str_ char *json = render_json(&v, 1, NULL);
 
 	if (p->reason == REASON_BUG)
 		fprintf(stderr, "%s\n", p->message);

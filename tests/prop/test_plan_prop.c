@@ -285,7 +285,7 @@ static void order_does_not_matter(void **state)
 		struct render_item v = {.name = "web-01", .vmid = 1204, .node = "pve1"};
 		world_open(&w, seed);
 		v.plan = look(&w);
-		_cleanup_str_ char *first = render_json(&v, 1);
+		_cleanup_str_ char *first = render_json(&v, 1, NULL);
 		struct resource *r = w.s.want;
 		for (size_t i = r->n_leaves; i > 1; i--) {
 			size_t k = plangen_below((unsigned)i);
@@ -297,7 +297,7 @@ static void order_does_not_matter(void **state)
 		r->slot_marks = NULL;
 		resource_seal(r);
 		v.plan = look(&w);
-		_cleanup_str_ char *second = render_json(&v, 1);
+		_cleanup_str_ char *second = render_json(&v, 1, NULL);
 		if (strcmp(first, second) != 0)
 			fail_msg(
 			    "seed %llu: another plan for another order", (unsigned long long)seed);

@@ -80,6 +80,28 @@ static void test_a_folder_gives_its_manifests_sorted(void **state)
 	}
 }
 
+static void test_almost_a_manifest_is_told_of(void **state)
+{
+	(void)state;
+	folder("vms");
+	folder("vms/c.YAML");
+	put("vms/a.YAML", "a");
+	put("vms/.b.YML", "b");
+	put("vms/c.YAML/d.yaml", "d");
+	static const char *const paths[] = {"vms"};
+	_cleanup_files_ struct files f = load(paths, 1);
+	assert_int_equal(f.n, 2);
+	assert_string_equal(f.v[0].path, "vms/a.YAML");
+	assert_true(f.v[0].passed_over);
+	assert_string_equal(f.v[1].path, "vms/c.YAML/d.yaml");
+	assert_false(f.v[1].passed_over);
+	/* Named, it is a manifest like any other. */
+	static const char *const named[] = {"vms/a.YAML"};
+	_cleanup_files_ struct files one = load(named, 1);
+	assert_false(one.v[0].passed_over);
+	assert_int_equal(one.v[0].len, 1);
+}
+
 static void test_a_file_is_taken_by_any_name_and_once(void **state)
 {
 	(void)state;
@@ -201,6 +223,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(test_ignored, setup, teardown),
 	    cmocka_unit_test_setup_teardown(
 		test_a_folder_gives_its_manifests_sorted, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_almost_a_manifest_is_told_of, setup, teardown),
 	    cmocka_unit_test_setup_teardown(
 		test_a_file_is_taken_by_any_name_and_once, setup, teardown),
 	    cmocka_unit_test_setup_teardown(

@@ -207,6 +207,7 @@ static void test_names(void **state UNUSED)
 	}
 	assert_true(gitname_has_suffix("a.yaml", ".yaml .yml"));
 	assert_true(gitname_has_suffix("a.yml", ".yaml .yml"));
+	assert_true(gitname_has_suffix("a.YmL", ".yaml .yml"));
 	assert_false(gitname_has_suffix("a.yaml.bak", ".yaml .yml"));
 	assert_false(gitname_has_suffix(".yaml", ".yaml .yml"));
 	assert_true(gitname_has_suffix("a", " "));

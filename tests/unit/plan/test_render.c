@@ -78,7 +78,7 @@ static void what_is_destroyed_comes_first(void **state)
 	assert_ptr_equal(strstr(out, "- b (1204 on pve1): destroy, "), out);
 	assert_non_null(strstr(out, "local-lvm:vm-1204-disk-0"));
 	assert_non_null(strstr(out, "\nPlan: 1 to destroy, 1 blocked.\n"));
-	_cleanup_str_ char *md = render_markdown(v, 2);
+	_cleanup_str_ char *md = render_markdown(v, 2, NULL);
 	assert_non_null(
 	    strstr(md, "\n|---|---|---|---|---|\n| `-` | `b` (1204 on pve1) | **destroy**"));
 	scene_close(&a);
@@ -95,7 +95,7 @@ static void nothing_to_do(void **state)
 	assert_string_equal(out, "Plan: 1 in sync.\n");
 	_cleanup_str_ char *none = render_text(NULL, 0, false);
 	assert_string_equal(none, "Plan: no VMs.\n");
-	_cleanup_str_ char *md = render_markdown(&v, 1);
+	_cleanup_str_ char *md = render_markdown(&v, 1, NULL);
 	assert_string_equal(md, "**Plan:** 1 in sync.\n\n");
 	scene_close(&s);
 }
@@ -140,7 +140,7 @@ static void markdown(void **state)
 	scene_open(&s, "cpu.cores = 4\nname = web-02\n");
 	scene_both(&s, "name", "<img>|`x`");
 	struct render_item v = item(&s);
-	_cleanup_str_ char *out = render_markdown(&v, 1);
+	_cleanup_str_ char *out = render_markdown(&v, 1, NULL);
 	assert_ptr_equal(
 	    strstr(out,
 		"**Plan:** 1 to change.\n\n**Guests:** 1 guest sees some of it only after a "
@@ -165,7 +165,7 @@ static void all_leaves_of_a_new_vm(void **state)
 			 "clone.pool_id = lab\ntimeouts.create = 1h\n"
 			 "disk.scsi1.datastore_id = local-lvm\ndisk.scsi1.size_gb = 5\n");
 	struct render_item v = {.name = "web-01", .plan = scene_plan(&s), .want = s.want};
-	_cleanup_str_ char *out = render_json(&v, 1);
+	_cleanup_str_ char *out = render_json(&v, 1, NULL);
 	assert_int_equal(jsn_parse(out, strlen(out), &j, NULL), 0);
 	const struct jsn *given = jsn_get(jsn_at(jsn_get(j, "vms"), 0), "given");
 	static const char *const expected[][3] = {
@@ -187,7 +187,7 @@ static void all_leaves_of_a_new_vm(void **state)
 	/* cpu.sockets and the new disk are changes: they differ from the template */
 	assert_int_equal(v.plan->n_changes, 2);
 	jsn_free(&j);
-	_cleanup_str_ char *md = render_markdown(&v, 1);
+	_cleanup_str_ char *md = render_markdown(&v, 1, NULL);
 	for (size_t i = 0; i < ARRAY_LEN(expected); i++) {
 		_cleanup_str_ char *code = mem_printf("`%s`", expected[i][0]);
 		assert_non_null(strstr(md, code));
@@ -201,7 +201,7 @@ static void blocked_rows_say_where_and_what_next(void **state)
 	(void)state;
 	scene_create(&s, "disk.scsi0.size_gb = 8\n");
 	struct render_item v = {.name = "web-01", .plan = scene_plan(&s), .want = s.want};
-	_cleanup_str_ char *out = render_markdown(&v, 1);
+	_cleanup_str_ char *out = render_markdown(&v, 1, NULL);
 	assert_non_null(
 	    strstr(out, "| `!` | `web-01` (new on pve1) | **not created**<br>1 change, 1 "
 			"blocked |  | `DiskShrink`: "));
@@ -219,7 +219,7 @@ static void markdown_stays_small(void **state)
 	scene_open(&s, "cpu.cores = 4\nname = web-02\nnetwork.net0.tag = 7\n");
 	for (size_t i = 0; i < N; i++)
 		v[i] = item(&s);
-	_cleanup_str_ char *out = render_markdown(v, N);
+	_cleanup_str_ char *out = render_markdown(v, N, NULL);
 	assert_true(strlen(out) < 60000);
 	assert_non_null(strstr(out, "3000 to change"));
 	assert_non_null(strstr(out, "more VMs are left out of this table"));
@@ -235,7 +235,7 @@ static void json(void **state)
 	(void)state;
 	scene_open(&s, "cpu.cores = 4\ndisk.scsi0.size_gb = 8\n");
 	struct render_item v = item(&s);
-	_cleanup_str_ char *out = render_json(&v, 1);
+	_cleanup_str_ char *out = render_json(&v, 1, NULL);
 	assert_int_equal(jsn_parse(out, strlen(out), &j, NULL), 0);
 	assert_int_equal(jsn_get_int(j, "format", 0), 1);
 	assert_int_equal(jsn_get_int(jsn_get(j, "summary"), "change", 0), 1);
@@ -253,6 +253,36 @@ static void json(void **state)
 	const struct jsn *step = jsn_at(jsn_get(vm, "steps"), 0);
 	assert_string_equal(jsn_get_text(step, "kind"), "configure");
 	assert_string_equal(jsn_get_text(jsn_get(step, "set"), "cores"), "4");
+	jsn_free(&j);
+	scene_close(&s);
+}
+
+/* Whoever reads a plan in a program or a comment sees what refused a manifest, too. */
+static void findings(void **state)
+{
+	struct scene s;
+	struct jsn *j = NULL;
+	_cleanup_diags_ struct diags l = {0};
+	(void)state;
+	scene_open(&s, "cpu.cores = 2\n");
+	struct render_item v = item(&s);
+	diag_hint(diags_add(&l, DIAG_UNKNOWN_KEY, "vms/a.yaml", (struct mark){.line = 3, .col = 5},
+		      "cpu has no key %s", "*cors*"),
+	    "did you mean cores?");
+	_cleanup_str_ char *out = render_json(&v, 1, &l);
+	assert_int_equal(jsn_parse(out, strlen(out), &j, NULL), 0);
+	assert_int_equal(jsn_get_int(j, "manifestErrors", 0), 1);
+	const struct jsn *one = jsn_at(jsn_get(j, "findings"), 0);
+	assert_string_equal(jsn_get_text(one, "code"), "UnknownKey");
+	assert_string_equal(jsn_get_text(one, "file"), "vms/a.yaml");
+	assert_int_equal(jsn_get_int(one, "line", 0), 3);
+	_cleanup_str_ char *md = render_markdown(&v, 1, &l);
+	assert_string_equal(md, "**Findings in manifests:** 1 error, 0 warnings.\n\n"
+				"- `vms/a.yaml:3:5` `UnknownKey`: cpu has no key \\*cors\\*. "
+				"**Next:** did you mean cores?\n\n"
+				"**Plan:** 1 in sync.\n\n");
+	_cleanup_str_ char *refused = render_markdown(NULL, 0, &l);
+	assert_non_null(strstr(refused, "**Plan:** none, as long as the manifests have errors.\n"));
 	jsn_free(&j);
 	scene_close(&s);
 }
@@ -302,7 +332,7 @@ static void add_plan(struct scene *s, struct strs *ret)
 {
 	struct render_item v = item(s);
 	struct jsn *j = NULL;
-	_cleanup_str_ char *out = render_json(&v, 1);
+	_cleanup_str_ char *out = render_json(&v, 1, NULL);
 	assert_int_equal(jsn_parse(out, strlen(out), &j, NULL), 0);
 	add_members(j, ret);
 	jsn_free(&j);
@@ -350,6 +380,7 @@ int main(void)
 	    cmocka_unit_test(blocked_rows_say_where_and_what_next),
 	    cmocka_unit_test(markdown_stays_small),
 	    cmocka_unit_test(json),
+	    cmocka_unit_test(findings),
 	    cmocka_unit_test(json_is_documented),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

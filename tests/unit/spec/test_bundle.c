@@ -431,6 +431,39 @@ static void manifest_paths(void **state)
 		assert_true(bundle_is_manifest_path(yes[i]));
 	for (size_t i = 0; i < ARRAY_LEN(no); i++)
 		assert_false(bundle_is_manifest_path(no[i]));
+	static const char *const near[] = {"a.YAML", "a/b.Yml", "../x.yaml/a.YML"};
+	for (size_t i = 0; i < ARRAY_LEN(near); i++)
+		assert_true(bundle_is_near_path(near[i]) && !bundle_is_manifest_path(near[i]));
+	for (size_t i = 0; i < ARRAY_LEN(no); i++)
+		assert_false(bundle_is_near_path(no[i]));
+	for (size_t i = 0; i < ARRAY_LEN(yes); i++)
+		assert_false(bundle_is_near_path(yes[i]));
+	assert_false(bundle_is_near_path(".a.YAML"));
+}
+
+/* It is told of, and hides nothing: what is absent elsewhere is absent. */
+static void passed_over(void **state)
+{
+	(void)state;
+	const struct bundle_file f[] = {
+	    {.path = "a.YAML", .passed_over = true},
+	    {.path = "b.YML", .skipped = "a symbolic link", .passed_over = true},
+	};
+	struct bundle *b = NULL, *next = NULL;
+	assert_int_equal(bundle_build("r1", f, 2, NULL, &b, NULL), 0);
+	assert_int_equal(b->n, 0);
+	assert_false(b->incomplete);
+	assert_int_equal(diags_errors(&b->diags), 0);
+	assert_int_equal(diags_warnings(&b->diags), 2);
+	assert_int_equal(b->diags.v[0].code, DIAG_PASSED_OVER);
+	assert_string_equal(b->diags.v[0].file, "a.YAML");
+	/* Not told anew for the next revision, and gone with the file. */
+	const char *const gone[] = {"b.YML"};
+	const struct bundle_change c = {.gone = gone, .n_gone = 1};
+	assert_int_equal(bundle_update("r2", &c, b, &next, NULL), 0);
+	assert_int_equal(diags_warnings(&next->diags), 1);
+	bundle_unref(&b);
+	bundle_unref(&next);
 }
 
 int main(void)
@@ -453,6 +486,7 @@ int main(void)
 	    cmocka_unit_test(gathering),
 	    cmocka_unit_test(limits),
 	    cmocka_unit_test(manifest_paths),
+	    cmocka_unit_test(passed_over),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -52,6 +52,17 @@ static void excerpt_of_odd_lines(void **state)
 				 "    |        ^\n");
 }
 
+/* A byte that would begin six of UTF-8 takes nothing of what follows with it. */
+static void excerpt_of_another_encoding(void **state)
+{
+	(void)state;
+	static const char text[] = "d: \"gr\xfc\", b: \xc3(";
+	_cleanup_diags_ struct diags l = {0};
+	diags_add(&l, DIAG_ENCODING, "f", (struct mark){.line = 1, .col = 7}, "x");
+	diags_excerpt(&l, 0, "f", text, strlen(text));
+	assert_string_equal(l.v[0].line, "d: \"gr?\", b: ?(");
+}
+
 static void long_line_is_cut(void **state)
 {
 	(void)state;
@@ -165,6 +176,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(excerpt_with_caret),
 	    cmocka_unit_test(excerpt_of_odd_lines),
+	    cmocka_unit_test(excerpt_of_another_encoding),
 	    cmocka_unit_test(long_line_is_cut),
 	    cmocka_unit_test(messages_are_one_bounded_line),
 	    cmocka_unit_test(sorted_by_place),
