@@ -202,6 +202,26 @@ static void numa_nodes(const struct planner *pl, struct change *c)
 	    c->attr->id == ATTR_memory_size ? "numa.*.memory" : "memory.size and numa.*.memory");
 }
 
+/* Which nodes of the host are meant says nothing without how strictly. */
+static void numa_policy(const struct planner *pl, struct change *c)
+{
+	if (!coming_bool(pl, ATTR_cpu_numa))
+		return;
+	for (unsigned i = 0; i < NUMA_NODES; i++) {
+		_cleanup_value_ struct value on = {0}, policy = {0};
+		_cleanup_str_ char *slot = mem_printf("numa%u", i);
+		if ((c->slot && !text_eq(c->slot, slot)) ||
+		    !coming_at(pl, ATTR_numa_hostnodes, slot, &on) || !on.set.n ||
+		    coming_at(pl, ATTR_numa_policy, slot, &policy))
+			continue;
+		change_block(c, REASON_VALUES_CONFLICT,
+		    "%s would name nodes of the host and no policy: the guest could not be started",
+		    slot);
+		change_hint(c, "list numa.%s.policy as well", slot);
+		return;
+	}
+}
+
 /* PVE stores it, and then the guest cannot be started. */
 static void vcpus(const struct planner *pl, struct change *c)
 {
@@ -216,6 +236,28 @@ static void vcpus(const struct planner *pl, struct change *c)
 	    (long long)plugged, (long long)most);
 	change_hint(c, "list %s as well",
 	    is_listed(pl, ATTR_cpu_vcpus) ? "cpu.sockets and cpu.cores" : "cpu.vcpus");
+}
+
+/* PVE looks at it when it starts the guest. */
+bool accord_is_beyond_node(const struct planner *pl, struct change *c)
+{
+	const struct obs_node *n = obs_cluster_node(pl->in->cluster, pl->g->node);
+	int64_t all = coming_int(pl, ATTR_cpu_sockets, 1) * coming_int(pl, ATTR_cpu_cores, 1);
+
+	if (!n || n->cpus <= 0 || all <= n->cpus)
+		return false;
+	if (!c)
+		return true;
+	change_block(c, REASON_NODE_TOO_SMALL,
+	    "cpu.sockets times cpu.cores would be %lld, and node %s has %lld processors: the guest "
+	    "could not be started there",
+	    (long long)all, n->name, (long long)n->cpus);
+	return true;
+}
+
+static void host_cpus(const struct planner *pl, struct change *c)
+{
+	(void)accord_is_beyond_node(pl, c);
 }
 
 static bool comes_q35(const struct planner *pl)
@@ -456,6 +498,11 @@ void accord_leaf(const struct planner *pl, const struct leaf *l, struct change *
 	    {ATTR_cpu_numa, numa_nodes},
 	    {ATTR_numa_cpus, numa_nodes},
 	    {ATTR_numa_memory, numa_nodes},
+	    {ATTR_numa_hostnodes, numa_policy},
+	    {ATTR_numa_policy, numa_policy},
+	    {ATTR_cpu_numa, numa_policy},
+	    {ATTR_cpu_cores, host_cpus},
+	    {ATTR_cpu_sockets, host_cpus},
 	    {ATTR_cpu_vcpus, vcpus},
 	    {ATTR_cpu_cores, vcpus},
 	    {ATTR_cpu_sockets, vcpus},

@@ -18,6 +18,10 @@
  * that is not listed. */
 void accord_leaf(const struct planner *pl, const struct leaf *l, struct change *c);
 
+/* The guest would have more processors than its node, where PVE does not start it: blocks c, which
+ * may be NULL. */
+bool accord_is_beyond_node(const struct planner *pl, struct change *c);
+
 /* After all leaves are: PVE refuses a whole request for a boot order with a device that is not
  * there. */
 void accord_boot_order(struct planner *pl);

@@ -58,6 +58,7 @@ char *obs_guest_lock_text(const struct obs_guest *g, const char *what);
 struct obs_node {
 	char *name;
 	bool online;
+	int64_t cpus; /* 0 = unknown */
 };
 
 struct obs_storage {

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "accord.h"
 #include "barenic.h"
 #include "hostdrive.h"
 #include "policy.h"
@@ -449,6 +450,15 @@ static void space(struct planner *pl)
 	}
 }
 
+/* Nothing of it needs to be listed but that the clone runs. */
+static void node_cpus(struct planner *pl)
+{
+	const struct value *on = planner_value(pl, ATTR_started, NULL);
+
+	if (on && on->b && accord_is_beyond_node(pl, NULL))
+		(void)accord_is_beyond_node(pl, against(pl, ATTR_cpu_cores));
+}
+
 void preflight_clone(struct planner *pl)
 {
 	lists(pl);
@@ -472,4 +482,5 @@ void preflight_clone(struct planner *pl)
 	target_storage(pl);
 	bridges(pl);
 	space(pl);
+	node_cpus(pl);
 }

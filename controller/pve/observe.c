@@ -259,8 +259,9 @@ int observe_nodes(const struct jsn *data, struct obs_cluster *c, struct err **er
 		if (!node)
 			continue;
 		/* `unknown` is what a node shows that just came back: its services answer. */
-		v[k++] = (struct obs_node){
-		    .name = mem_strdup(node), .online = status && strcmp(status, "offline") != 0};
+		v[k++] = (struct obs_node){.name = mem_strdup(node),
+		    .online = status && strcmp(status, "offline") != 0,
+		    .cpus = jsn_get_int(row, "maxcpu", 0)};
 	}
 	for (size_t i = 0; i < c->n_nodes; i++)
 		free(c->nodes[i].name);

@@ -68,6 +68,9 @@ static void set_bool_or_word(struct golden *t, const char *key, const char *v)
 		s->policy.observe_only = on;
 	else if (!strcmp(key, "recreate"))
 		s->policy.recreate_missing = on;
+	else if (!strcmp(key, "node_cpus"))
+		for (size_t i = 0; i < s->cluster.n_nodes; i++)
+			s->cluster.nodes[i].cpus = strtoll(v, NULL, 10);
 	else if (!strcmp(key, "gone"))
 		s->in.guest_gone = on;
 	else if (!strcmp(key, "sized_gb")) {

@@ -188,7 +188,8 @@ static void test_cluster(void **state)
 	    "{\"type\":\"lxc\",\"vmid\":\"100\",\"node\":\"a\"},{\"type\":\"node\",\"node\":\"a\"},"
 	    "{\"type\":\"qemu\",\"vmid\":5,\"node\":\"a\"},{\"type\":\"qemu\",\"vmid\":300},7]");
 	_cleanup_jsn_ struct jsn *nodes = parse(
-	    "[{\"type\":\"node\",\"node\":\"a\",\"status\":\"online\"},{\"node\":\"b\",\"status\":"
+	    "[{\"type\":\"node\",\"node\":\"a\",\"status\":\"online\",\"maxcpu\":4},{\"node\":"
+	    "\"b\",\"status\":"
 	    "\"offline\"},{\"node\":\"c\",\"status\":\"unknown\"}]");
 	_cleanup_jsn_ struct jsn *stores =
 	    parse("[{\"type\":\"storage\",\"storage\":\"s\",\"node\":\"a\",\"plugintype\":\"rbd\","
@@ -207,6 +208,8 @@ static void test_cluster(void **state)
 	assert_null(obs_cluster_row(&c, 300));
 	assert_int_equal(observe_nodes(nodes, &c, NULL), 0);
 	assert_true(obs_cluster_node(&c, "a")->online);
+	assert_int_equal(obs_cluster_node(&c, "a")->cpus, 4);
+	assert_int_equal(obs_cluster_node(&c, "b")->cpus, 0);
 	assert_false(obs_cluster_node(&c, "b")->online);
 	assert_true(obs_cluster_node(&c, "c")->online);
 	assert_int_equal(observe_storages(stores, 5000, &c, NULL), 0);
