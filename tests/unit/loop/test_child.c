@@ -120,6 +120,7 @@ static void init(struct fix *f)
 	assert_int_equal(loop_new(&f->loop, NULL), 0);
 	f->child = child_new(f->loop, &(struct child_opts){.name = "echo",
 					  .word = WORD,
+					  .exe = getenv("FIX_EXE"), /* see gitfix.h */
 					  .frame_max = FRAME_MAX,
 					  .on_frame = on_frame,
 					  .on_end = on_end,
