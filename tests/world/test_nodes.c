@@ -107,6 +107,34 @@ static void test_a_template_of_a_node_that_is_none(void **state)
 	world_free(&w);
 }
 
+/* One that is lost for good and taken out of the cluster while it is off: what it had stays in the
+ * list, on a node that nobody knows. It is neither missing nor made anew. */
+static void test_a_node_that_was_taken_out(void **state)
+{
+	struct world *w = world_new(4, NULL);
+	int64_t vmid;
+	size_t n = 0;
+
+	(void)state;
+	commit(w, "web.yaml", MANIFEST("web-01") "  on_missing: recreate\n");
+	world_start(w, CONTROLLER_RUN);
+	assert_true(world_run(w, HOUR_MS, world_all_ready, NULL));
+	vmid = world_find(w, "web-01", NULL);
+	assert_int_equal(sim_human_migrate(w->sim, vmid, "pve3", NULL), 0);
+	world_run(w, 300000, NULL, NULL);
+	assert_true(world_all_ready(w));
+	assert_int_equal(sim_node_power(w->sim, "pve3", false, NULL), 0);
+	world_run(w, HOUR_MS, NULL, NULL);
+	assert_int_equal(world_vmstat(w, "web-01")->reason, REASON_NODE_OFFLINE);
+	assert_int_equal(sim_node_leave(w->sim, "pve3", NULL), 0);
+	world_run(w, HOUR_MS, NULL, NULL);
+	assert_true(is_told(w));
+	assert_has(world_vmstat(w, "web-01")->hint, "/etc/pve/nodes/pve3/qemu-server/");
+	assert_int_equal(world_find(w, "web-01", &n), vmid);
+	assert_int_equal(n, 1);
+	world_free(&w);
+}
+
 #define FROZEN 24
 
 /* Readings of its VMs hang until they are given up. The others go on, and as soon as the node
@@ -154,6 +182,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_a_vm_of_a_node_that_is_none),
 	    cmocka_unit_test(test_a_template_of_a_node_that_is_none),
+	    cmocka_unit_test(test_a_node_that_was_taken_out),
 	    cmocka_unit_test(test_a_frozen_node),
 	};
 
