@@ -3,6 +3,7 @@
 #include "gitname.h"
 #include "text.h"
 
+#include <curl/curl.h>
 #include <git2.h>
 #include <git2/sys/transport.h>
 #include <stdlib.h>

@@ -1,5 +1,7 @@
 #include "githttpask.h"
 
+#include <curl/curl.h>
+
 static const char *or_null(const char *s)
 {
 	return s && s[0] ? s : NULL;
@@ -60,8 +62,9 @@ static void set_credentials(CURL *e, const struct gitproto_setup *o, const struc
 	}
 }
 
-void githttpask_set(CURL *e, const struct gitproto_setup *o, const struct githttpask_as *as)
+void githttpask_set(void *easy, const struct gitproto_setup *o, const struct githttpask_as *as)
 {
+	CURL *e = easy;
 	long stall = (long)((o->stall_ms + 999) / 1000);
 
 	curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);

@@ -14,8 +14,6 @@
 #include "githttpwords.h"
 #include "gitproto.h"
 
-#include <curl/curl.h>
-
 struct githttpask_as {
 	const char *user;     /* or NULL */
 	const char *password; /* or NULL */
@@ -27,6 +25,7 @@ struct githttpask_as {
  * NULL. */
 struct githttpask_as githttpask_as(const struct gitproto_setup *o, const char *url_user, bool push);
 enum githttpwords_credentials githttpask_kind(const struct githttpask_as *as);
-void githttpask_set(CURL *e, const struct gitproto_setup *o, const struct githttpask_as *as);
+/* easy: a handle of libcurl, a CURL. */
+void githttpask_set(void *easy, const struct gitproto_setup *o, const struct githttpask_as *as);
 
 #endif

@@ -7,7 +7,7 @@
  * The struct is embedded in the worker and borrows the settings for its life. The repository is a
  * cache: it may be deleted at any time and is made anew.
  *
- * The git worker. One of the owners of libgit2 (with gitread, gitwrite, githttp and gitworker).
+ * The git worker. What includes this header works with libgit2 itself.
  */
 #ifndef RAMET_GITREPO_H
 #define RAMET_GITREPO_H

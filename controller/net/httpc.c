@@ -32,8 +32,8 @@ struct transfer {
 	struct httpc *c;
 	struct host *host;
 	TAILQ_ENTRY(transfer) link; /* in the host's queue or in the client's done list */
-	struct httpeasy x;
-	char *label; /* "GET https://host:8006/path", for logs and details */
+	struct httpeasy *x;	    /* NULL when there was nothing to send */
+	char *label;		    /* "GET https://host:8006/path", for logs and details */
 	timer_id deadline;
 	int64_t started;
 	struct httpeasy_end end; /* once TRANSFER_DONE */
@@ -130,7 +130,7 @@ static void transfer_free(struct transfer *t)
 {
 	slots_del(&t->c->transfers, t->id);
 	clock_cancel(t->c->clock, &t->deadline);
-	httpeasy_fini(&t->x);
+	httpeasy_free(&t->x);
 	free(t->label);
 	free(t->end.detail);
 	t->magic = 0;
@@ -159,7 +159,7 @@ static void detach(struct transfer *t)
 		break;
 	case TRANSFER_ACTIVE:
 		TAILQ_REMOVE(&c->active, t, link);
-		curl_multi_remove_handle(c->multi, t->x.easy);
+		curl_multi_remove_handle(c->multi, httpeasy_get_handle(t->x));
 		h->active--;
 		c->n_active--;
 		break;
@@ -218,7 +218,7 @@ static void start(struct transfer *t)
 	c->n_active++;
 	clock_cancel(c->clock, &t->deadline);
 	TAILQ_INSERT_TAIL(&c->active, t, link);
-	MUST(curl_multi_add_handle(c->multi, t->x.easy) == CURLM_OK);
+	MUST(curl_multi_add_handle(c->multi, httpeasy_get_handle(t->x)) == CURLM_OK);
 }
 
 static void start_next(struct httpc *c, struct host *h)
@@ -231,12 +231,12 @@ static void start_next(struct httpc *c, struct host *h)
 	host_drop_if_idle(c, h);
 }
 
-static void complete(struct transfer *t, CURLcode rc)
+static void complete(struct transfer *t, CURLcode code)
 {
 	struct httpc *c = t->c;
 	struct host *h = t->host;
 	struct httpeasy_end end;
-	httpeasy_end(&t->x, rc, t->label, &end);
+	httpeasy_end(t->x, (int)code, t->label, &end);
 	c->distrusts = end.trust != TLSTRUST_FINE;
 	detach(t);
 	t->host = NULL;
@@ -250,12 +250,13 @@ static void complete(struct transfer *t, CURLcode rc)
 static void call_back(struct transfer *t)
 {
 	bool replied = t->end.outcome == HTTPC_REPLIED;
+	const struct buf *body = replied ? httpeasy_get_body(t->x) : NULL;
 	struct httpc_reply reply = {
 	    .outcome = t->end.outcome,
 	    .status = replied ? t->end.status : 0,
-	    .reason = replied ? t->x.reason : "",
-	    .body = replied ? buf_str(&t->x.body) : "",
-	    .body_len = replied ? t->x.body.len : 0,
+	    .reason = replied ? httpeasy_get_reason(t->x) : "",
+	    .body = body ? buf_str(body) : "",
+	    .body_len = body ? body->len : 0,
 	    .date_s = replied ? t->end.date_s : 0,
 	    .trust = t->end.trust,
 	    .timed_out = t->end.timed_out,
@@ -276,10 +277,10 @@ static void advance(struct httpc *c)
 		if (msg->msg != CURLMSG_DONE)
 			continue;
 		struct transfer *t = NULL;
-		CURLcode rc = msg->data.result; /* gone once the handle is removed */
+		CURLcode code = msg->data.result; /* gone once the handle is removed */
 		curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE, &t);
 		CHECK_OBJ(t, TRANSFER_MAGIC);
-		complete(t, rc);
+		complete(t, code);
 	}
 	/* Only what is there now: a callback that submits what fails at once gets its answer in the
 	 * next turn. */
@@ -340,10 +341,10 @@ httpc_id httpc_submit(struct httpc *c, const struct httpc_request *req, httpc_cb
 		return t->id;
 	}
 	t->host = h;
-	httpeasy_init(&t->x, req, &c->opts, c->ca_file, &c->pins);
+	t->x = httpeasy_new(req, &c->opts, c->ca_file, &c->pins);
 	if (c->distrusts)
-		httpeasy_doubt(&t->x);
-	curl_easy_setopt(t->x.easy, CURLOPT_PRIVATE, t);
+		httpeasy_doubt(t->x);
+	curl_easy_setopt(httpeasy_get_handle(t->x), CURLOPT_PRIVATE, t);
 	if (h->active < c->opts.per_host && h->waiting == 0) {
 		start(t);
 		return t->id;

@@ -3,12 +3,27 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <curl/curl.h>
+
 #include "text.h"
 
 #define BODY_MAX_DEFAULT ((size_t)32 << 20)
 #define HEADERS_MAX ((size_t)64 << 10) /* of one answer, all together */
 #define CA_CACHE_S 60L		       /* a renewed CA file counts after this */
 #define CA_DOUBT_S 1L		       /* or after this once a certificate was refused */
+#define REASON_MAX 2048
+
+struct httpeasy {
+	CURL *easy;
+	struct curl_slist *headers;
+	bool secret_last; /* the last header is one to wipe */
+	struct tlspin *pins;
+	struct buf body;
+	size_t header_bytes;
+	bool body_too_large, headers_too_large;
+	char reason[REASON_MAX];
+	char error[CURL_ERROR_SIZE];
+};
 
 static size_t on_body(char *data, size_t size, size_t n, void *arg)
 {
@@ -106,9 +121,9 @@ static int64_t date_of(CURL *easy)
 	return t > 0 ? (int64_t)t : 0;
 }
 
-void httpeasy_end(
-    const struct httpeasy *x, CURLcode rc, const char *label, struct httpeasy_end *ret)
+void httpeasy_end(const struct httpeasy *x, int code, const char *label, struct httpeasy_end *ret)
 {
+	CURLcode rc = (CURLcode)code;
 	long sent = 0, status = 0;
 	curl_easy_getinfo(x->easy, CURLINFO_REQUEST_SIZE, &sent);
 	curl_easy_getinfo(x->easy, CURLINFO_RESPONSE_CODE, &status);
@@ -184,13 +199,15 @@ static void set_headers(struct httpeasy *x, const struct httpc_request *req)
 	curl_easy_setopt(x->easy, CURLOPT_HTTPHEADER, x->headers);
 }
 
-void httpeasy_init(struct httpeasy *x, const struct httpc_request *req,
-    const struct httpc_opts *opts, const char *ca_file, struct tlspin *pins)
+struct httpeasy *httpeasy_new(const struct httpc_request *req, const struct httpc_opts *opts,
+    const char *ca_file, struct tlspin *pins)
 {
-	*x = (struct httpeasy){.easy = curl_easy_init(), .pins = pins};
-	MUST(x->easy && req->timeout_ms > 0);
+	struct httpeasy *x = mem_alloc(sizeof(*x));
+	CURL *e = curl_easy_init();
+	MUST(e && req->timeout_ms > 0);
+	x->easy = e;
+	x->pins = pins;
 	buf_init(&x->body, req->max_body ? req->max_body : BODY_MAX_DEFAULT);
-	CURL *e = x->easy;
 	int64_t connect_ms = opts->connect_timeout_ms;
 	if (connect_ms > req->timeout_ms)
 		connect_ms = req->timeout_ms;
@@ -212,6 +229,7 @@ void httpeasy_init(struct httpeasy *x, const struct httpc_request *req,
 	set_tls(e, ca_file, pins);
 	set_method(e, req);
 	set_headers(x, req);
+	return x;
 }
 
 void httpeasy_doubt(struct httpeasy *x)
@@ -227,16 +245,33 @@ static void wipe_headers(struct httpeasy *x)
 			explicit_bzero(h->data, strlen(h->data));
 	}
 	curl_slist_free_all(x->headers);
-	x->headers = NULL;
 }
 
-void httpeasy_fini(struct httpeasy *x)
+void httpeasy_free(struct httpeasy **xp)
 {
-	if (x->easy)
-		curl_easy_cleanup(x->easy);
-	x->easy = NULL;
+	struct httpeasy *x = *xp;
+	if (!x)
+		return;
+	curl_easy_cleanup(x->easy);
 	wipe_headers(x);
 	buf_fini(&x->body);
+	free(x);
+	*xp = NULL;
+}
+
+void *httpeasy_get_handle(struct httpeasy *x)
+{
+	return x->easy;
+}
+
+const char *httpeasy_get_reason(const struct httpeasy *x)
+{
+	return x->reason;
+}
+
+const struct buf *httpeasy_get_body(const struct httpeasy *x)
+{
+	return &x->body;
 }
 
 int httpeasy_parse_url(const struct httpc_request *req, char **ret_key, char **ret_label)

@@ -3,33 +3,19 @@
  *
  * Not a queue and not a loop (httpc.c, its only user).
  *
- * httpeasy_init copies the request but borrows the CA file's name and the list of fingerprints,
- * which outlive the exchange. The struct must not move between init and fini: libcurl points to it.
+ * httpeasy_new copies the request but borrows the CA file's name and the list of fingerprints,
+ * which outlive the exchange. What it lends out lives as long as the exchange.
  *
  * The controller process.
  */
 #ifndef RAMET_HTTPEASY_H
 #define RAMET_HTTPEASY_H
 
-#include <curl/curl.h>
-
 #include "buf.h"
 #include "httpc.h"
 #include "tlspin.h"
 
-#define HTTPEASY_REASON_MAX 2048
-
-struct httpeasy {
-	CURL *easy;
-	struct curl_slist *headers;
-	bool secret_last; /* the last header is one to wipe */
-	struct tlspin *pins;
-	struct buf body;
-	size_t header_bytes;
-	bool body_too_large, headers_too_large;
-	char reason[HTTPEASY_REASON_MAX];
-	char error[CURL_ERROR_SIZE];
-};
+struct httpeasy;
 
 /* What became of an exchange. */
 struct httpeasy_end {
@@ -45,14 +31,18 @@ struct httpeasy_end {
 int httpeasy_parse_url(
     const struct httpc_request *req, char **ret_key, char **ret_label) MUST_CHECK;
 
-void httpeasy_init(struct httpeasy *x, const struct httpc_request *req,
-    const struct httpc_opts *opts, const char *ca_file, struct tlspin *pins);
+struct httpeasy *httpeasy_new(const struct httpc_request *req, const struct httpc_opts *opts,
+    const char *ca_file, struct tlspin *pins);
+void httpeasy_free(struct httpeasy **xp);
 /* The CA file may be another one by now: it is read again, if it was not just now. */
 void httpeasy_doubt(struct httpeasy *x);
-void httpeasy_fini(struct httpeasy *x);
+/* The handle of libcurl, for whoever adds it to a multi handle: a CURL. */
+void *httpeasy_get_handle(struct httpeasy *x);
 
-/* label begins the detail. */
-void httpeasy_end(
-    const struct httpeasy *x, CURLcode rc, const char *label, struct httpeasy_end *ret);
+/* What the exchange that libcurl ended with code (a CURLcode) came to. label begins the detail. */
+void httpeasy_end(const struct httpeasy *x, int code, const char *label, struct httpeasy_end *ret);
+/* Of the answer, "" without one. */
+const char *httpeasy_get_reason(const struct httpeasy *x);
+const struct buf *httpeasy_get_body(const struct httpeasy *x);
 
 #endif

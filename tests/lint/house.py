@@ -11,17 +11,23 @@ import sys
 FILE_LINES = 600
 FUNCTION_LINES = 100
 
-# One owner per library: the header may be included in these places only.
+# One owner per library: these files only may include its header, by themselves or by a header of ours.
 OWNERS = [
     (r"json-c/", r"controller/base/jsn\.c"),
     (r"yaml\.h", r"spec/ydoc\.c"),
-    (r"curl/", r"controller/net/\w+\.[ch]|controller/git/githttp(ask)?\.[ch]"),
-    (r"git2(/|\.h)", r"controller/git/git(?!port|proto)\w*\.[ch]"),
+    (r"curl/", r"controller/net/http(c|easy)\.c|controller/git/githttp(ask)?\.c"),
+    (r"git2(/|\.h)", r"controller/git/git((http|ssh|worker)\.c|(list|read|repo|sign|write)\.[ch])"),
     (r"event2/", r"controller/loop/\w+\.c|controller/http/httpd\.c|tests/sim/.*\.c|tests/bench/.*\.c"),
     (r"openssl/", r"controller/base/crypt\.c|controller/net/tlspin\.c|tests/.*\.[ch]"),
     (r"zlib\.h", r"tests/sim/sim_head\.c|tests/unit/sim/.*\.c"),
     (r"cmocka\.h", r"tests/.*\.[ch]"),
 ]
+
+# Headers of libc and the kernel: nobody owns them. Every other one in <> has an owner above.
+SYSTEM = re.compile(r"(arpa|linux|netinet|sys)/\w+\.h|(" + "|".join("""
+    ctype dirent dlfcn errno fcntl float fnmatch ftw getopt glob inttypes limits locale malloc math
+    poll regex sched setjmp signal stdarg stdatomic stdbool stddef stdint stdio stdlib string strings
+    time unistd""".split()) + r")\.h")
 
 # Functions, and where they are allowed all the same (None: nowhere).
 FORBIDDEN = [
@@ -74,6 +80,7 @@ class Lint:
         self.tree = tree
         self.found = []
         self.calls, self.made = {}, set()
+        self.includes = {}  # of each file: (line, header)
 
     def say(self, name, line, what):
         self.found.append(f"{name}:{line}: {what}")
@@ -100,6 +107,7 @@ class Lint:
                 self.endpoints(name, text)
         for word in sorted(set(self.calls) - self.made):
             self.say(*self.calls[word], f"{word}: a call that nobody makes, and its privilege is asked for")
+        self.owners(stems)
         return self.found
 
     def endpoints(self, name, text):
@@ -108,6 +116,27 @@ class Lint:
                 if m := re.match(r"ENDPOINT\((\w+),", line):
                     self.calls[f"ENDPOINT_{m.group(1)}"] = (name, n)
         self.made |= set(re.findall(r"\bENDPOINT_\w+", bare(text)))
+
+    def owners(self, stems):
+        reached = {}
+
+        def reach(name):
+            """The headers of libraries that come with a file, by whatever way."""
+            if name not in reached:
+                reached[name] = set()  # ends a circle
+                for _, header in self.includes.get(name, []):
+                    owned = {header} if any(re.match(h, header) for h, _ in OWNERS) else set()
+                    reached[name] |= owned or reach(stems.get(header, ""))
+            return reached[name]
+
+        for name, includes in self.includes.items():
+            for n, header in includes:
+                got = {header} | reach(stems.get(header, ""))
+                for pattern, owner in OWNERS:
+                    theirs = sorted(h for h in got if re.match(pattern, h))
+                    if theirs and not re.fullmatch(owner, name):
+                        by = "" if header in theirs else f" (by {header})"
+                        self.say(name, n, f"{theirs[0]}{by} belongs to other files: {owner}")
 
     def text_rules(self, name, text):
         # A table is read by the row: .def files may be longer.
@@ -127,13 +156,13 @@ class Lint:
 
     def code_rules(self, name, text):
         # In bare code an #include "x.h" would be blank, so it is looked for with strings kept.
+        found = self.includes[name] = []
         for n, line in enumerate(bare(text, keep_strings=True).split("\n"), 1):
-            m = re.match(r'\s*#\s*include\s*[<"]([^>"]+)', line)
-            if not m:
-                continue
-            for header, owner in OWNERS:
-                if re.match(header, m.group(1)) and not re.fullmatch(owner, name):
-                    self.say(name, n, f"{m.group(1)} belongs to other files: {owner}")
+            if m := re.match(r'\s*#\s*include\s*([<"])([^>"]+)', line):
+                found.append((n, m.group(2)))
+                owned = any(re.match(header, m.group(2)) for header, _ in OWNERS)
+                if m.group(1) == "<" and not owned and not SYSTEM.fullmatch(m.group(2)):
+                    self.say(name, n, f"{m.group(2)}: a library without an owner")
         code = bare(text).split("\n")
         self.functions(name, code)
         for n, line in enumerate(code, 1):
