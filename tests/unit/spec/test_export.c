@@ -70,7 +70,8 @@ static void schema_says_what_the_table_says(void **state)
 	/* Nothing is let through anywhere that has keys of ours. */
 	struct jsn_iter it;
 	assert_false(jsn_get_bool(j, "additionalProperties", true));
-	size_t blocks = 0;
+	const struct attr_block *listed;
+	size_t n_listed = schema_blocks(&listed), blocks = 0;
 	for (bool more = jsn_iter_first(go(j, "properties/spec/properties"), &it); more;
 	     more = jsn_iter_next(&it)) {
 		if (!text_eq(jsn_get_text(it.val, "type"), "object"))
@@ -78,7 +79,9 @@ static void schema_says_what_the_table_says(void **state)
 		assert_false(jsn_get_bool(it.val, "additionalProperties", true));
 		blocks++;
 	}
-	assert_int_equal(blocks, 30);
+	for (size_t i = 0; i < n_listed; i++)
+		blocks -= schema_block_is_in(&listed[i], "", NULL);
+	assert_int_equal(blocks, 0);
 }
 
 int main(void)

@@ -56,9 +56,7 @@ static const struct {
 	"write an ordinary blank"},
     {"", "cpu.cores", "write it as blocks: cpu: { cores: 4 }"},
     {"", "network.net3.tag", "write it as blocks: network: { net3: { tag: 100 } }"},
-    {"network.*", "",
-	"possible: bridge, model, mac_address, tag, trunks, firewall, link_down, "
-	"rate_limit, mtu, queues"},
+    {"rng", "", "possible: source, max_bytes, period"},
     /* nothing fits */
     {"initialization.dns", "zzzzzz", "possible: domain, servers"},
     {"delete", "cpu",
