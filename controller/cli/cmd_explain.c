@@ -91,7 +91,7 @@ static void on_watch(void *arg)
 	w->timer = 0;
 	if (unseen && waited >= UNSEEN_MS)
 		w->late = "the cluster cannot be reached: no endpoint has answered within 4 s "
-			  "(check cluster.endpoints and the network)";
+			  "(check cluster.endpoints, as https://HOST:8006, and the network)";
 	else if (waited >= UNREAD_MS)
 		w->late = c && controller_bundle(c)
 			      ? "it could not be read within 30 s"

@@ -103,8 +103,8 @@ static void fail(struct inventory *i, const struct pvereq_result *a)
 				  "page for people",
 		    state_names[i->state], a->text);
 	else if (i->down)
-		text = mem_printf("the cluster cannot be reached: %s; check cluster.endpoints and "
-				  "the network",
+		text = mem_printf("the cluster cannot be reached: %s; check cluster.endpoints, as "
+				  "https://HOST:8006, and the network",
 		    a->text);
 	else
 		text = mem_printf(

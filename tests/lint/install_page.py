@@ -46,6 +46,8 @@ WORDS = {
     "ramet plan --output markdown vms": (E2E, "`ramet plan --output markdown vms`"),
     "ramet status web-01": (E2E, "`ramet (status|explain) web-01`"),
     "ramet explain web-01": (E2E, "`ramet (status|explain) web-01`"),
+    "ramet run --observe-only": ("tests/e2e/scenarios/observe-only.scn", "start controller --observe-only"),
+    "apt remove ramet": ("tests/deploy/package", "inside_sh 'apt remove ramet'"),
     "ramet import VMID": ("tests/e2e/scenarios/import.scn", "import"),
     "ramet check": (E2E, 'block "5 Is everything" sh | step'),
     "ramet plan": ("tests/e2e/commands", 'self.ramet("plan"'),
