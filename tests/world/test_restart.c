@@ -179,12 +179,75 @@ static void a_call_that_comes_late(void **state)
 	call_is_late(0, true);
 }
 
+static void order(struct world *w, bool on, const char *what)
+{
+	_cleanup_kv_ struct kv files = {0};
+
+	kv_setf(&files, "web.yaml", MANIFEST "  started: %s\n", on ? "true" : "false");
+	memgit_commit(w->git, &files, what);
+}
+
+static unsigned switched(struct world *w, size_t since, const char *effect)
+{
+	unsigned n = 0;
+
+	for (size_t i = since; i < sim_journal_len(w->sim); i++) {
+		struct sim_entry e;
+
+		sim_journal_at(w->sim, i, &e);
+		n += e.vmid == vmid(w) && strcmp(e.effect, effect) == 0;
+	}
+	return n;
+}
+
+/* The same of a start or a shutdown. Nobody can call it back when the order is taken back
+ * meanwhile: when it comes, the guest is set right at once, once, and is as the last order says. */
+static void order_is_late(bool on, bool taken_back)
+{
+	struct world *w = world_new(13, NULL);
+	struct sim_fault f = {.kind = SIM_FAULT_DELAY,
+	    .path = on ? "*/status/start" : "*/status/shutdown",
+	    .nth = 1,
+	    .times = 1,
+	    .delay_ms = 8 * MINUTE};
+	size_t since;
+
+	orders = (struct orders){.w = w};
+	order(w, !on, "first");
+	world_start(w, CONTROLLER_RUN);
+	assert_true(world_run(w, 60 * MINUTE, world_all_ready, NULL));
+	world_run(w, MINUTE, NULL, NULL);
+	assert_int_equal(is_up(w), !on);
+	since = sim_journal_len(w->sim);
+	sim_fault_add(w->sim, &f);
+	order(w, on, "the order");
+	world_run(w, 3 * MINUTE, NULL, NULL);
+	if (taken_back)
+		order(w, !on, "and back");
+	world_run(w, 60 * MINUTE, NULL, NULL);
+	assert_true(world_all_ready(w));
+	assert_int_equal(is_up(w), on != taken_back);
+	assert_in_range(switched(w, since, "start"), on, 2);
+	assert_in_range(switched(w, since, "stop"), !on, 2);
+	world_free(&w);
+}
+
+static void an_order_that_comes_late(void **state)
+{
+	(void)state;
+	order_is_late(true, false);
+	order_is_late(true, true);
+	order_is_late(false, false);
+	order_is_late(false, true);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(a_guest_that_goes_down_late),
 	    cmocka_unit_test(a_guest_that_is_stopped_by_a_person),
 	    cmocka_unit_test(a_call_that_comes_late),
+	    cmocka_unit_test(an_order_that_comes_late),
 	};
 	wire_watch(RAMET_SOURCE_DIR "/../shared/pve");
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);

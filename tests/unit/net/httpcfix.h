@@ -14,7 +14,7 @@
 #include "httpc.h"
 #include "tlsserver.h"
 
-#define WAIT_MS 20000 /* no test waits that long unless it fails */
+#define WAIT_MS 90000 /* no test waits that long unless it fails */
 
 struct fixture {
 	char dir[64];

@@ -248,9 +248,7 @@ static UNUSED void serve(SSL_CTX *ctx, int fd, struct tlsserver_shared *sh)
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	SSL *ssl = SSL_new(ctx);
 	SSL_set_fd(ssl, fd);
-	if (SSL_accept(ssl) != 1)
-		return;
-	bool more = true;
+	bool more = SSL_accept(ssl) == 1;
 	while (more && read_request(ssl, request, sizeof(request))) {
 		bool status = strstr(request, "/cluster/status ") != NULL;
 		atomic_fetch_add(status ? &sh->status_calls : &sh->requests, 1);
@@ -266,6 +264,7 @@ static UNUSED void serve(SSL_CTX *ctx, int fd, struct tlsserver_shared *sh)
 		atomic_fetch_sub(&sh->in_flight, 1);
 	}
 	SSL_shutdown(ssl);
+	SSL_free(ssl);
 	close(fd);
 }
 
