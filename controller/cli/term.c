@@ -8,7 +8,8 @@
 #include "text.h"
 
 #define CELL_CHARS 2000
-#define LAST_LEAST 20 /* the last column is never cut shorter */
+#define LAST_LEAST 20  /* the last column is never cut shorter */
+#define FIRST_LEAST 16 /* nor does the first one make more room */
 
 static bool window(int fd, struct winsize *w)
 {
@@ -156,7 +157,13 @@ static void put_row(const struct term_table *t, const struct term_cell *row, con
 	size_t last = t->columns;
 	while (last > 0 && !*row[last - 1].text)
 		last--;
-	for (size_t i = 0; i < last; i++) {
+	/* A name is never cut: what is too long for its column has a line of its own. */
+	bool above = last > 1 && term_width(row[0].text) > widths[0];
+	if (above) {
+		term_put(out, row[0].color, colors, row[0].text);
+		buf_addf(out, "\n%*s", (int)widths[0] + 2, "");
+	}
+	for (size_t i = above; i < last; i++) {
 		_cleanup_str_ char *fit = term_fit(row[i].text, widths[i]);
 		term_put(out, row[i].color, colors, fit);
 		if (i + 1 < last)
@@ -177,6 +184,12 @@ void term_table_print(const struct term_table *t, bool colors, size_t width, str
 	size_t *end = &widths[t->columns - 1];
 	for (size_t i = 0; i + 1 < t->columns; i++)
 		sum += widths[i] + 2;
+	size_t least = *end < LAST_LEAST ? *end : LAST_LEAST;
+	if (width > 0 && sum + least > width && widths[0] > FIRST_LEAST) {
+		size_t over = sum + least - width, most = widths[0] - FIRST_LEAST;
+		widths[0] -= over < most ? over : most;
+		sum -= over < most ? over : most;
+	}
 	if (width > 0 && sum + *end > width)
 		*end = sum + LAST_LEAST > width ? LAST_LEAST : width - sum;
 	for (size_t i = 0; i < t->n; i += t->columns)

@@ -53,7 +53,8 @@ void term_table_fini(struct term_table *t);
 /* The next cell, from left to right; what is not printable becomes a blank, NULL is empty. */
 void term_cell(struct term_table *t, enum term_color color, const char *text);
 /* Two blanks between columns; the last column is cut so that a row fits into `width` (0 = no
- * limit). Blanks at the ends of rows are left out. */
+ * limit), and what is long in the first one gets a line of its own before all others make room for
+ * it. Blanks at the ends of rows are left out. */
 void term_table_print(const struct term_table *t, bool colors, size_t width, struct buf *out);
 
 #endif

@@ -4,6 +4,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <string.h>
 
 #include "term.h"
 
@@ -57,6 +58,28 @@ static void test_table_lines_up(void **state)
 	term_table_fini(&t);
 }
 
+/* One long name leaves the rows of all others as they are, and can be copied whole. */
+static void test_a_long_name_stands_alone(void **state)
+{
+	(void)state;
+	static const char name[] = "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx";
+	static const char *const cells[] = {"NAME", "STATE", "WHAT", "a", "Ready", "", name,
+	    "Ready", "a long text that does not fit"};
+	struct term_table t = {.columns = 3};
+	for (size_t i = 0; i < ARRAY_LEN(cells); i++)
+		term_cell(&t, TERM_PLAIN, cells[i]);
+	_cleanup_buf_ struct buf out = {0}, whole = {0};
+	term_table_print(&t, false, 60, &out);
+	/* 60 less 20 for the last, 5+2 for the second and 2: 31 for the first. */
+	_cleanup_str_ char *expected = mem_printf("%-33sSTATE  WHAT\n%-33sReady\n%s\n%-33sReady  "
+						  "a long text that do…\n",
+	    "NAME", "a", name, "");
+	assert_string_equal(buf_str(&out), expected);
+	term_table_print(&t, false, 0, &whole);
+	assert_non_null(strstr(buf_str(&whole), "xxx  Ready  a long text that does not fit\n"));
+	term_table_fini(&t);
+}
+
 static void test_colour_takes_no_room(void **state)
 {
 	(void)state;
@@ -87,6 +110,7 @@ int main(void)
 	    cmocka_unit_test(test_columns_are_not_bytes),
 	    cmocka_unit_test(test_cutting),
 	    cmocka_unit_test(test_table_lines_up),
+	    cmocka_unit_test(test_a_long_name_stands_alone),
 	    cmocka_unit_test(test_colour_takes_no_room),
 	    cmocka_unit_test(test_wrapping),
 	};
