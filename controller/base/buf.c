@@ -9,16 +9,35 @@ void buf_init(struct buf *b, size_t max)
 	*b = (struct buf){.max = max};
 }
 
+void buf_init_secret(struct buf *b, size_t max)
+{
+	*b = (struct buf){.max = max, .secret = true};
+}
+
 void buf_fini(struct buf *b)
 {
+	if (b->data && b->secret)
+		explicit_bzero(b->data, b->len);
 	free(b->data);
-	*b = (struct buf){.max = b->max};
+	*b = (struct buf){.max = b->max, .secret = b->secret};
 }
 
 void buf_reset(struct buf *b)
 {
 	b->overflow = false;
 	buf_cut(b, 0);
+}
+
+/* realloc would leave a copy behind. */
+static void move_secret(struct buf *b, size_t cap)
+{
+	char *to = mem_grow(NULL, cap, 1);
+	if (b->data) {
+		memcpy(to, b->data, b->len + 1);
+		explicit_bzero(b->data, b->len);
+	}
+	free(b->data);
+	b->data = to;
 }
 
 /* Room for len more bytes and a NUL, or false and `overflow`. */
@@ -35,7 +54,10 @@ static bool make_room(struct buf *b, size_t len)
 	size_t cap = b->cap ? b->cap : 64;
 	while (cap < need)
 		cap = cap > SIZE_MAX / 2 ? need : cap * 2;
-	b->data = mem_grow(b->data, cap, 1);
+	if (b->secret)
+		move_secret(b, cap);
+	else
+		b->data = mem_grow(b->data, cap, 1);
 	b->cap = cap;
 	return true;
 }
@@ -91,6 +113,8 @@ void buf_cut(struct buf *b, size_t len)
 {
 	if (len >= b->len)
 		return;
+	if (b->secret)
+		explicit_bzero(b->data + len, b->len - len);
 	b->len = len;
 	b->data[len] = '\0';
 }
@@ -103,6 +127,6 @@ const char *buf_str(const struct buf *b)
 char *buf_take(struct buf *b)
 {
 	char *s = b->data ? b->data : mem_strdup("");
-	*b = (struct buf){.max = b->max};
+	*b = (struct buf){.max = b->max, .secret = b->secret};
 	return s;
 }

@@ -20,12 +20,14 @@ struct buf {
 	size_t cap;
 	size_t max; /* bytes; 0 = BUF_DEFAULT_MAX */
 	bool overflow;
+	bool secret; /* what it held is wiped when it moves, is cut off or goes */
 };
 
 #define BUF_DEFAULT_MAX ((size_t)64 << 20)
 #define _cleanup_buf_ _cleanup_(buf_fini)
 
 void buf_init(struct buf *b, size_t max);
+void buf_init_secret(struct buf *b, size_t max);
 void buf_fini(struct buf *b);
 void buf_reset(struct buf *b); /* empty again, memory kept, overflow cleared */
 void buf_add(struct buf *b, const void *data, size_t len);

@@ -14,20 +14,17 @@ static bool is_hardware(const char *text)
 {
 	const char *from = strstr(text, OPENSSH_BEGIN);
 	const char *to = from ? strstr(from, OPENSSH_END) : NULL;
-	struct buf raw;
+	_cleanup_buf_ struct buf raw = {0};
 	bool found = false;
 
 	if (!to)
 		return false;
 	from += strlen(OPENSSH_BEGIN);
-	_cleanup_str_ char *body = mem_strndup(from, (size_t)(to - from));
-	buf_init(&raw, KEY_BYTES);
+	_cleanup_(mem_free_secret) char *body = mem_strndup(from, (size_t)(to - from));
+	buf_init_secret(&raw, KEY_BYTES);
 	if (crypt_base64_decode(body, &raw) && raw.len)
 		found = memmem(raw.data, raw.len, "sk-ssh-", 7) ||
 			memmem(raw.data, raw.len, "sk-ecdsa-", 9);
-	if (raw.data)
-		explicit_bzero(raw.data, raw.len);
-	buf_fini(&raw);
 	return found;
 }
 
@@ -54,15 +51,11 @@ static enum gitkey_kind look(const char *text, size_t len)
 
 enum gitkey_kind gitkey_kind(const char *path)
 {
-	struct buf text;
+	_cleanup_buf_ struct buf text = {0};
 
 	if (gitprog_read(path, KEY_BYTES, &text, NULL) != 0)
 		return GITKEY_OTHER;
-	enum gitkey_kind kind = look(buf_str(&text), text.len);
-	if (text.data)
-		explicit_bzero(text.data, text.len);
-	buf_fini(&text);
-	return kind;
+	return look(buf_str(&text), text.len);
 }
 
 int gitkey_blame_hardware(const char *setting, struct err **err)

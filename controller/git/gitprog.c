@@ -138,10 +138,11 @@ int gitprog_read(const char *path, size_t max, struct buf *ret, struct err **err
 	ssize_t n = -1;
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 
-	buf_init(ret, max);
+	buf_init_secret(ret, max);
 	while (fd >= 0 && (n = read(fd, chunk, sizeof(chunk))) > 0)
 		buf_add(ret, chunk, (size_t)n);
 	int saved = errno;
+	explicit_bzero(chunk, sizeof(chunk));
 	if (fd >= 0)
 		close(fd);
 	if (n == 0 && !ret->overflow)

@@ -470,7 +470,7 @@ int gitwork_new(
 	w->files.max_files = opts->setup.max_files;
 	w->files.max_bytes = opts->setup.max_total_bytes;
 	memcpy(w->deadline_ms, opts->deadline_ms, sizeof(w->deadline_ms));
-	buf_init(&w->setup, GITPROTO_FRAME_MAX);
+	buf_init_secret(&w->setup, GITPROTO_FRAME_MAX);
 	w->child = child_new(loop, &(struct child_opts){
 				       .name = "git worker",
 				       .word = GITWORKER_WORD,
@@ -503,8 +503,6 @@ void gitwork_free(struct gitwork **wp)
 		gitjob_free(&j);
 	}
 	gitfiles_drop(&w->files);
-	if (w->setup.data)
-		explicit_bzero(w->setup.data, w->setup.len);
 	buf_fini(&w->setup);
 	w->magic = 0;
 	free(w);

@@ -365,7 +365,7 @@ static int take_setup(struct worker *w, struct buf *frame, struct err **err)
 	w->ready = true;
 	/* The settings borrow from the frame: it stays. */
 	w->setup_frame = *frame;
-	buf_init(frame, frame->max);
+	buf_init_secret(frame, frame->max);
 	if (gitproto_decode(w->setup_frame.data, w->setup_frame.len, &w->setup, err) != 0)
 		return -1;
 	const struct gitproto_setup *s = &w->setup.setup;
@@ -458,7 +458,7 @@ int gitworker_main(int fd)
 
 	child_worker_init();
 	gitwrite_init(&w.write, &w.repo);
-	buf_init(&frame, GITPROTO_FRAME_MAX);
+	buf_init_secret(&frame, GITPROTO_FRAME_MAX);
 	while ((r = child_worker_read(fd, GITPROTO_FRAME_MAX, &frame, &err)) > 0) {
 		if (serve(&w, &frame, &err) != 0) {
 			r = -1;
@@ -471,8 +471,6 @@ int gitworker_main(int fd)
 	gitwrite_fini(&w.write);
 	if (w.repo_open)
 		gitrepo_close(&w.repo);
-	if (w.setup_frame.data)
-		explicit_bzero(w.setup_frame.data, w.setup_frame.len);
 	buf_fini(&w.setup_frame);
 	err_free(&w.setup_err);
 	return r < 0 ? 1 : 0;

@@ -31,8 +31,8 @@ struct child {
 	pid_t pid; /* 0 = none */
 	int fd;	   /* -1 = none */
 	struct loop_io *io;
-	struct buf in; /* received, not yet a whole frame */
-	struct buf out;
+	struct buf in;	 /* received, not yet a whole frame */
+	struct buf out;	 /* what was not sent yet; may hold secrets */
 	size_t out_done; /* of out */
 	timer_id deadline, reap;
 	enum child_end why;  /* of the process that is ending */
@@ -51,7 +51,7 @@ struct child *child_new(struct loop *loop, const struct child_opts *opts)
 	c->fd = -1;
 	c->pause_ms = PAUSE_MIN_MS;
 	buf_init(&c->in, opts->frame_max + HEAD_BYTES + READ_CHUNK);
-	buf_init(&c->out, OUT_MAX);
+	buf_init_secret(&c->out, OUT_MAX);
 	return c;
 }
 
@@ -63,8 +63,6 @@ static void close_socket(struct child *c)
 	c->fd = -1;
 	buf_fini(&c->in);
 	buf_fini(&c->out);
-	buf_init(&c->in, c->opts.frame_max + HEAD_BYTES + READ_CHUNK);
-	buf_init(&c->out, OUT_MAX);
 	c->out_done = 0;
 }
 
@@ -227,11 +225,7 @@ static void writable(struct child *c)
 		}
 		c->out_done += (size_t)n;
 	}
-	/* Requests may hold secrets and be large: neither stays. */
-	if (c->out.data)
-		explicit_bzero(c->out.data, c->out.len);
-	buf_fini(&c->out);
-	buf_init(&c->out, OUT_MAX);
+	buf_fini(&c->out); /* may be large: not kept */
 	c->out_done = 0;
 	loop_io_set(c->io, LOOP_READ);
 }

@@ -28,6 +28,24 @@ static void grows(void **state UNUSED)
 	assert_memory_equal(b.data, "x=12\0z", 7);
 }
 
+static void a_secret_is_wiped(void **state UNUSED)
+{
+	static const char none[200];
+	_cleanup_buf_ struct buf b;
+	buf_init_secret(&b, 1000);
+	for (int i = 0; i < 25; i++)
+		buf_adds(&b, "password");
+	assert_int_equal(b.len, 200);
+	assert_memory_equal(b.data + 192, "password", 9);
+	buf_cut(&b, 4);
+	assert_string_equal(buf_str(&b), "pass");
+	assert_memory_equal(b.data + 4, none, 196);
+	buf_reset(&b);
+	assert_memory_equal(b.data, none, 200);
+	buf_fini(&b);
+	assert_true(b.secret); /* and so is what it holds next */
+}
+
 static void ceiling_drops_whole_and_stays(void **state UNUSED)
 {
 	_cleanup_buf_ struct buf b;
@@ -68,6 +86,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(grows),
+	    cmocka_unit_test(a_secret_is_wiped),
 	    cmocka_unit_test(ceiling_drops_whole_and_stays),
 	    cmocka_unit_test(cut_and_take),
 	};
