@@ -91,7 +91,8 @@ static int gather(const struct cli *c, struct files *files, struct buf *input,
 static void tell_names(const struct files *f)
 {
 	for (size_t i = 0; i < f->n; i++)
-		if (!text_ends(f->v[i].path, ".yaml") && !text_ends(f->v[i].path, ".yml"))
+		if (!f->v[i].passed_over && !text_ends(f->v[i].path, ".yaml") &&
+		    !text_ends(f->v[i].path, ".yml"))
 			fprintf(stderr,
 			    "ramet: note: %s was checked because it is named; of the watched "
 			    "folder only *.yaml and *.yml are read\n",

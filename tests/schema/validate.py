@@ -109,8 +109,13 @@ class Validate(unittest.TestCase):
             done = run("validate", str(self.path / name))
             self.assertEqual((done.returncode, done.stdout), (0, b"1 manifest in 1 file: all valid\n"))
             self.assertIn(f"{name} was checked because it is named".encode(), done.stderr)
-            done = run("validate", str(self.path))
-            self.assertEqual(done.stdout, b"no manifests found\n")
+        # In a folder it is told of when only the size of the letters is wrong, and never taken.
+        done = run("validate", str(self.path))
+        self.assertEqual((done.returncode, done.stderr), (0, b""))
+        self.assertIn(b"/a.YAML: warning: the file is passed over", done.stdout)
+        self.assertIn(b"0 errors, 1 warning in 1 file; 0 manifests valid\n", done.stdout)
+        (self.path / "a.YAML").unlink()
+        self.assertEqual(run("validate", str(self.path)).stdout, b"no manifests found\n")
         self.put("a.yml", GOOD % "a")
         self.assertEqual(run("validate", str(self.path / "a.yml")).stderr, b"")
 
