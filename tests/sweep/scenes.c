@@ -320,8 +320,10 @@ static char *right(struct trial *t)
 
 static char *gone_wrong(struct trial *t)
 {
-	return t->unconfirmed || sim_volumes_of(t->w->sim, t->number) == 0 ? NULL
-									   : mem_strdup("volumes");
+	bool free = t->unconfirmed || sim_volumes_of(t->w->sim, t->number) == 0;
+
+	/* Of what could not be freed is judged at the end whether it is told. */
+	return free || t->fault == FAULT_STUCK ? NULL : mem_strdup("volumes");
 }
 
 static const struct scene scenes[] = {

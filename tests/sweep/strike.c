@@ -5,6 +5,7 @@
 
 #define LOCK_MS 120000
 #define NO_QUORUM_MS 60000
+#define STUCK_MS 60000
 #define STOP_MS 300000 /* until somebody looks at a task that hangs */
 #define REBORN_MS 5000
 #define LATE_MS 180000
@@ -56,7 +57,8 @@ bool fault_fits(enum fault f, enum touch kind, const char *what, const char *whe
 		if (strchr(t, 'L'))
 			return strcmp(what, "GET") == 0 && strcmp(where, "/cluster/resources") == 0;
 		return strchr(t, 'C') || (strchr(t, 'W') && strcmp(what, "GET") != 0) ||
-		       (strchr(t, 'T') && begins_task(what, where));
+		       (strchr(t, 'T') && begins_task(what, where)) ||
+		       (strchr(t, 'D') && strcmp(what, "DELETE") == 0);
 	case TOUCH_GIT:
 		return strchr(t, 'G');
 	case TOUCH_JOURNAL:
@@ -138,6 +140,15 @@ static void quorum(struct trial *t, bool on)
 	_cleanup_err_ struct err *e = NULL;
 
 	must(t, sim_node_quorum(t->w->sim, NULL, on, &e), "quorum", e);
+}
+
+static void stick(struct trial *t, bool on)
+{
+	static const char *const stores[] = {"shared", "fast"};
+	_cleanup_err_ struct err *e = NULL;
+
+	for (size_t i = 0; i < ARRAY_LEN(stores); i++)
+		must(t, sim_store_stuck(t->w->sim, stores[i], on, &e), stores[i], e);
 }
 
 /* The number that the VM gets undisturbed goes to somebody else. */
@@ -290,6 +301,8 @@ static enum fate fate_of(struct trial *t, enum touch kind, const char *what, con
 		return FATE_NORMAL;
 	if (t->fault == FAULT_NO_QUORUM)
 		quorum(t, false);
+	else if (t->fault == FAULT_STUCK)
+		stick(t, true);
 	else if (kind == TOUCH_CLUSTER)
 		in_cluster(t, what, where);
 	else if (kind == TOUCH_GIT)
@@ -445,6 +458,8 @@ void strike_over(struct trial *t)
 		quorum(t, true);
 		t->struck_at = INT64_MAX / 2; /* once */
 	}
+	if (t->fault == FAULT_STUCK && since >= STUCK_MS)
+		stick(t, false);
 	if (t->fault == FAULT_TASK_HANG && since >= STOP_MS && sim_human_stop_tasks(t->w->sim))
 		world_tell(t->w, "somebody stops the task that hangs");
 }
