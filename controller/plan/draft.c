@@ -301,6 +301,11 @@ static void print_head(struct draft *d)
 	}
 	d->line++;
 	buf_addf(d->out, "# VM %u on %s as \"ramet import\" found it.\n", g->vmid, g->node);
+	if (d->ours) {
+		add_line(d, "# It carries the marker of this name already: where the manifest of "
+			    "that name is merged,");
+		add_line(d, "# compare with it, and merge no second one.");
+	}
 	if (comments) {
 		add_line(d, "# What is a comment is not managed: it stays as it is, whoever "
 			    "changes it. Take the sign");

@@ -8,6 +8,7 @@
 #include "effect.h"
 #include "hostdrive.h"
 #include "policy.h"
+#include "rootcmd.h"
 #include "spare.h"
 
 /* Which rows a drive is planned by; NONE where it has no such row. */
@@ -195,10 +196,11 @@ static bool may_be_there(struct slot *s, struct change *c)
 	_cleanup_str_ char *all = strs_join(&names, ", ");
 	change_block(c, REASON_DISK_MISSING,
 	    "whether its disk was made before is not on record, and %s may be it", all);
+	_cleanup_str_ char *word = rootcmd_word(first);
 	change_hint(c,
 	    "if it is, attach it: qm set %u --%s %s as root on %s; if it is not, name it in the "
 	    "annotation ramet.dev/leave-unused: \"%s\", and a new disk is made",
-	    s->pl->g->vmid, s->name, first, s->pl->g->node, first);
+	    s->pl->g->vmid, s->name, word ? word : "…", s->pl->g->node, first);
 	return true;
 }
 

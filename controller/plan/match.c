@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "destroy.h"
+#include "rootcmd.h"
 
 static enum match done(struct planner *pl, enum plan_verdict v, enum reason r, const char *fmt, ...)
     PRINTF(4, 5);
@@ -188,9 +189,8 @@ static enum match whose(struct planner *pl)
 		done(pl, PLAN_STALLED, REASON_DEBRIS,
 		    "VM %u was being destroyed, and that broke off: its configuration is left",
 		    g->vmid);
-		pl->out->hint = mem_printf("as root on %s, after making sure that no task destroys "
-					   "it: `qm unlock %u && qm destroy %u`",
-		    g->node, g->vmid, g->vmid);
+		pl->out->hint = rootcmd_clear(g->node, g->vmid, "task destroys it",
+		    resource_bool(pl->want, ATTR_purge_on_destroy));
 		return MATCH_DONE;
 	}
 	if (pl->in->record && pl->in->record->vmid && pl->in->record->vmid != g->vmid)

@@ -8,6 +8,7 @@
 #include "hostdrive.h"
 #include "policy.h"
 #include "pvekeys.h"
+#include "rootcmd.h"
 
 #define SHOWN_CHARS 72
 
@@ -257,13 +258,8 @@ static void hint_root(const struct planner *pl, struct change *c)
 	if (!l || !key ||
 	    pvecodec_put(c->attr, c->slot, &l->value, &conf, &pl->policy->env, NULL) < 0)
 		return;
-	const char *text = kv_get(&conf, key);
-	if (!text)
-		change_hint(
-		    c, "as root on %s: `qm set %u --delete %s`", pl->g->node, pl->g->vmid, key);
-	else if (!strpbrk(text, "'`\r\n"))
-		change_hint(
-		    c, "as root on %s: `qm set %u --%s '%s'`", pl->g->node, pl->g->vmid, key, text);
+	free(c->hint);
+	c->hint = rootcmd_set(pl->g->node, pl->g->vmid, key, kv_get(&conf, key));
 }
 
 bool planner_may(struct planner *pl, struct change *c)

@@ -1,6 +1,7 @@
 /* What earlier lives left: the last report, the journal, guests that carry our marker. */
 #include "controller_int.h"
 #include "log.h"
+#include "rootcmd.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -25,10 +26,8 @@ static const char *unclear(struct controller *c, uint32_t vmid, const char *node
 				"cannot be read: it may be one of ours",
 	    why_looked_for(c), vmid, node);
 	free(c->unclear_hint);
-	c->unclear_hint =
-	    mem_printf("make it readable; if it is locked by a clone and no clone task "
-		       "runs there, as root on %s: `qm unlock %u && qm destroy %u --purge`",
-		node, vmid, vmid);
+	_cleanup_str_ char *command = rootcmd_clear(node, vmid, "clone task runs there", true);
+	c->unclear_hint = mem_printf("make it readable; if it is locked by a clone, %s", command);
 	*hint = c->unclear_hint;
 	return c->unclear;
 }

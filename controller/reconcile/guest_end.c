@@ -3,6 +3,7 @@
 #include "guest_int.h"
 #include "log.h"
 #include "parting.h"
+#include "rootcmd.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -107,13 +108,13 @@ void guest_stay(struct guest *g)
 void guest_note_left(struct guest *g, const struct op_result *r)
 {
 	for (size_t i = 0; r->left && i < r->left->n; i++) {
-		const char *volume = r->left->v[i], *node = g->rec.node ? g->rec.node : "its node";
+		const char *volume = r->left->v[i];
 		_cleanup_err_ struct err *e = NULL;
-		_cleanup_str_ char *shown = text_oneline(volume, 120);
-		_cleanup_str_ char *text = mem_printf(
-		    "%s of VM %u (%s), which was destroyed, could not be removed; as root on %s: "
-		    "pvesm free %s",
-		    shown, g->rec.vmid, g->name, node, shown);
+		_cleanup_str_ char *shown = text_oneline(volume, GUEST_VOLUME_CHARS);
+		_cleanup_str_ char *command = rootcmd_free(g->rec.node, volume);
+		_cleanup_str_ char *text =
+		    mem_printf("%s of VM %u (%s), which was destroyed, could not be removed; %s",
+			shown, g->rec.vmid, g->name, command);
 
 		log_warn(g->name, "%s", text);
 		if (journal_leave(g->env->journal, text, text, &e) < 0)

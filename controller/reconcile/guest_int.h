@@ -14,6 +14,7 @@
 #include "look.h"
 
 #define GUEST_MAGIC 0x47554553u
+#define GUEST_VOLUME_CHARS 1000	 /* of a name, whole: whoever looks for it reads it there */
 #define GUEST_LOCK_WAIT_MS 15000 /* until a lock is looked at again */
 
 /* One look and the plan made from it, kept until the next: what a step taught is learnt by

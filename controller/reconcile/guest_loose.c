@@ -3,6 +3,7 @@
 #include "drive.h"
 #include "guest_int.h"
 #include "log.h"
+#include "rootcmd.h"
 
 #include <string.h>
 
@@ -62,11 +63,11 @@ static void forget_named(struct guest *g)
 static void tell(struct guest *g, const char *volume)
 {
 	_cleanup_err_ struct err *e = NULL;
-	_cleanup_str_ char *shown = text_oneline(volume, 120);
-	_cleanup_str_ char *text = mem_printf(
-	    "%s of VM %u (%s) is named by no configuration; when nothing needs it, as root on %s: "
-	    "pvesm free %s",
-	    shown, g->rec.vmid, g->name, g->turn->guest.node, shown);
+	_cleanup_str_ char *shown = text_oneline(volume, GUEST_VOLUME_CHARS);
+	_cleanup_str_ char *command = rootcmd_free(g->turn->guest.node, volume);
+	_cleanup_str_ char *text =
+	    mem_printf("%s of VM %u (%s) is named by no configuration; when nothing needs it, %s",
+		shown, g->rec.vmid, g->name, command);
 
 	if (kv_has(journal_leftovers(g->env->journal), text))
 		return;

@@ -1,5 +1,6 @@
 #include "guest_int.h"
 #include "log.h"
+#include "rootcmd.h"
 
 #define GONE_LOOKS 2 /* views of the cluster, one after the other, before "gone" is believed */
 #define HIDDEN_LOOKS 3
@@ -161,10 +162,13 @@ static bool is_nowhere(struct guest *g, const struct obs_row *row, const char *w
 	    "%s %u lies under %s, which is no node of the cluster: it was removed, or has another "
 	    "name now",
 	    what, row->vmid, row->node);
+	_cleanup_str_ char *path =
+	    mem_printf("/etc/pve/nodes/%s/qemu-server/%u.conf", row->node, row->vmid);
+	_cleanup_str_ char *word = rootcmd_word(path);
 	_cleanup_str_ char *hint =
-	    mem_printf("as root, for a NODE of the cluster that reaches its disks: mv "
-		       "/etc/pve/nodes/%s/qemu-server/%u.conf /etc/pve/nodes/NODE/qemu-server/",
-		row->node, row->vmid);
+	    mem_printf("as root, for a NODE of the cluster that reaches its disks: mv %s "
+		       "/etc/pve/nodes/NODE/qemu-server/",
+		word ? word : "…");
 	guest_stall(g, REASON_NODE_UNKNOWN, text, hint);
 	return true;
 }

@@ -2,6 +2,7 @@
 #include "marker.h"
 #include "ops_int.h"
 #include "provenance.h"
+#include "rootcmd.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -69,10 +70,10 @@ static void debris(struct op *op)
 	_cleanup_str_ char *text =
 	    mem_printf("the clone under VMID %u on node %s broke off and left a locked guest",
 		op->intent.vmid, op->node);
-	_cleanup_str_ char *hint = mem_printf(
-	    "as root on %s, after making sure that no clone task runs: `qm unlock %u && qm destroy "
-	    "%u --purge`; then look for leftover volumes vm-%u-*",
-	    op->node, op->intent.vmid, op->intent.vmid, op->intent.vmid);
+	_cleanup_str_ char *command =
+	    rootcmd_clear(op->node, op->intent.vmid, "clone task runs", true);
+	_cleanup_str_ char *hint =
+	    mem_printf("%s; then look for leftover volumes vm-%u-*", command, op->intent.vmid);
 
 	op_finish_stuck(op, REASON_DEBRIS, text, hint);
 }

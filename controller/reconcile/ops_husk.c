@@ -1,6 +1,7 @@
 /* Whether a clone whose task failed has its disks all the same. */
 #include "drive.h"
 #include "ops_int.h"
+#include "rootcmd.h"
 
 #include <string.h>
 
@@ -17,9 +18,9 @@ static void missing(struct op *op, const char *why)
 {
 	_cleanup_str_ char *text = mem_printf("VM %u on node %s was left without its disks: %s",
 	    op->intent.vmid, op->node, op->task_text);
-	_cleanup_str_ char *hint = mem_printf("%s; if they are gone, as root on %s: qm destroy %u "
-					      "--purge; then it is cloned anew",
-	    why, op->node, op->intent.vmid);
+	_cleanup_str_ char *command = rootcmd_destroy(op->node, op->intent.vmid);
+	_cleanup_str_ char *hint =
+	    mem_printf("%s; if they are gone, %s; then it is cloned anew", why, command);
 
 	op_finish_stuck(op, REASON_DEBRIS, text, hint);
 }

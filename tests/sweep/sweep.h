@@ -78,9 +78,9 @@ struct trial {
 	int64_t stranger;	/* VMID that a stranger took */
 	int64_t leftover;	/* VMID of one of another attempt */
 	char *stranger_conf;
-	bool edited, cleaned, attached; /* by people */
-	bool intended;			/* the number stands in the journal */
-	bool unconfirmed;		/* it waits for a person to say whose the VM is */
+	bool edited, attached; /* by people */
+	bool intended;	       /* the number stands in the journal */
+	bool unconfirmed;      /* it waits for a person to say whose the VM is */
 	int64_t locked;
 	char *unseen;  /* path of the call that may have had its effect, until somebody looks */
 	unsigned life; /* in which it was sent */

@@ -27,25 +27,6 @@ static void each(struct world *w)
 	judge_look(&trying->judge, w);
 }
 
-/* A person who reads the report does what it says. */
-static void clean_up(struct trial *t)
-{
-	int64_t ids[100];
-	size_t n = sim_guests(t->w->sim, ids, ARRAY_LEN(ids));
-	_cleanup_err_ struct err *e = NULL;
-
-	for (size_t i = 0; i < n && i < ARRAY_LEN(ids); i++) {
-		if (!text_eq(sim_guest_get(t->w->sim, ids[i], "lock"), "clone"))
-			continue;
-		world_tell(t->w, "root: qm unlock %lld && qm destroy %lld", (long long)ids[i],
-		    (long long)ids[i]);
-		if (sim_human_lock(t->w->sim, ids[i], NULL, &e) < 0 ||
-		    sim_human_delete(t->w->sim, ids[i], "root@pam", &e) < 0)
-			world_violation(t->w, "debris: %s", err_msg(e));
-		t->cleaned = true;
-	}
-}
-
 /* Nobody remembers whose the volume is that hangs unused, and the report says how to attach it. */
 static void attach_back(struct trial *t)
 {
@@ -65,14 +46,6 @@ static void attach_back(struct trial *t)
 	if (sim_human_edit(t->w->sim, vmid, "root@pam", &set, NULL, &e) < 0)
 		world_violation(t->w, "attach: %s", err_msg(e));
 	t->attached = true;
-}
-
-static bool reported_debris(const struct status *s)
-{
-	for (size_t i = 0; i < s->n_vms; i++)
-		if (s->vms[i]->reason == REASON_DEBRIS)
-			return true;
-	return false;
 }
 
 /* With every record lost nobody destroys it before a person has said whose it is, and nobody knows
@@ -142,9 +115,7 @@ static bool is_done(struct world *w)
 	struct trial *t = trying;
 	_cleanup_str_ char *why = NULL;
 
-	if (w->controller && reported_debris(controller_status(w->controller)) &&
-	    sim_tasks_running(w->sim) == 0)
-		clean_up(t);
+	world_clean_up(w);
 	if (t->at && t->scene->makes)
 		attach_back(t);
 	if (t->locked || (t->at && !t->struck))
@@ -168,7 +139,7 @@ static void compare(struct trial *t, const struct trial *undisturbed)
 
 	if (t->edited && !edit_is_kept(t))
 		world_violation(t->w, "what was changed by hand in net0 is lost");
-	if (orphans && !t->cleaned)
+	if (orphans)
 		world_violation(t->w, "left over and not reported: %s", orphans);
 	if (strcmp(now, then) == 0)
 		return;

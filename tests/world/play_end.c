@@ -77,27 +77,6 @@ static char *wrong(struct play *p, const struct manifest *m)
 	return NULL;
 }
 
-/* A person who reads the report does what it says: root removes what a broken clone left, or a
- * broken removal. */
-static void clean_up(struct world *w)
-{
-	int64_t ids[1000];
-	size_t n = sim_guests(w->sim, ids, ARRAY_LEN(ids));
-	_cleanup_err_ struct err *e = NULL;
-
-	for (size_t i = 0; i < n && i < ARRAY_LEN(ids); i++) {
-		const char *lock = sim_guest_get(w->sim, ids[i], "lock");
-
-		if (!text_eq(lock, "clone") && !text_eq(lock, "destroyed"))
-			continue;
-		world_tell(w, "root: qm unlock %lld && qm destroy %lld", (long long)ids[i],
-		    (long long)ids[i]);
-		if (sim_human_lock(w->sim, ids[i], NULL, &e) < 0 ||
-		    sim_human_delete(w->sim, ids[i], "root@pam", &e) < 0)
-			world_violation(w, "debris: %s", err_msg(e));
-	}
-}
-
 /* Nobody remembers that it was destroyed as ordered, and the order was taken back since: whether it
  * is made anew is for a person to say. */
 static bool may_be_missing(struct world *w, const struct manifest *m, const struct vmstat *v)
@@ -177,17 +156,13 @@ static bool converged(struct world *w)
 {
 	struct play *p = playing;
 	const struct status *s;
-	bool debris = false;
 
 	if (!w->controller)
 		return false;
 	s = controller_status(w->controller);
-	for (size_t i = 0; i < s->n_vms; i++)
-		debris |= s->vms[i]->reason == REASON_DEBRIS;
 	drop_snapshots(p, s);
 	unlock(p, s);
-	if (debris && sim_tasks_running(w->sim) == 0)
-		clean_up(w);
+	world_clean_up(w);
 	if (!text_eq(s->rev_wanted, memgit_head(w->git)) || s->report_problem)
 		return false;
 	for (size_t i = 0; i < PLAY_VMS; i++)

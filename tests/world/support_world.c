@@ -366,3 +366,34 @@ void world_add_fault(
 
 	sim_fault_add(w->sim, &f);
 }
+
+/* What is told of one VM. */
+static void clean_up(struct world *w, const char *hint)
+{
+	const char *command = hint ? strstr(hint, "`qm unlock ") : NULL;
+	_cleanup_err_ struct err *e = NULL;
+	_cleanup_str_ char *want = NULL;
+	int64_t vmid;
+
+	if (!command)
+		return;
+	vmid = strtoll(command + strlen("`qm unlock "), NULL, 10);
+	want = mem_printf("`qm unlock %lld && qm destroy %lld", (long long)vmid, (long long)vmid);
+	if (!text_starts(command, want))
+		world_violation(w, "debris: no command for VM %lld: %s", (long long)vmid, hint);
+	if (!sim_guest_exists(w->sim, vmid) || !sim_guest_get(w->sim, vmid, "lock"))
+		return;
+	world_tell(w, "root: %s", want + 1);
+	if (sim_human_lock(w->sim, vmid, NULL, &e) < 0 ||
+	    sim_human_delete(w->sim, vmid, "root@pam", &e) < 0)
+		world_violation(w, "debris: %s", err_msg(e));
+}
+
+void world_clean_up(struct world *w)
+{
+	const struct status *s = w->controller ? controller_status(w->controller) : NULL;
+
+	for (size_t i = 0; s && i < s->n_vms && sim_tasks_running(w->sim) == 0; i++)
+		if (s->vms[i]->reason == REASON_DEBRIS)
+			clean_up(w, s->vms[i]->hint);
+}

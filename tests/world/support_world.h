@@ -111,6 +111,9 @@ void world_merge_web(struct world *w, const char *more, const char *message);
 void world_add_fault(
     struct world *w, size_t i, const char *method, const char *path, unsigned times);
 
+/* A person who reads the report does what it says: root removes what a broken clone or removal
+ * left, with the very commands. */
+void world_clean_up(struct world *w);
 /* The VM that carries the marker of the manifest with its own number; 0 = none. *ret_n (may be
  * NULL) gets how many there are. */
 int64_t world_find(struct world *w, const char *name, size_t *ret_n);

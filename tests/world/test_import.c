@@ -120,7 +120,15 @@ static void unsee(struct seen *s)
 	obs_guest_fini(&s->guest);
 }
 
-static struct bundle *import(struct world *w, uint32_t vmid)
+/* As the text says at its head. */
+static void expect_remark(const char *text, bool managed)
+{
+	bool said = strstr(text, "marker of this name already") != NULL;
+
+	assert_int_equal(said, managed);
+}
+
+static struct bundle *import(struct world *w, uint32_t vmid, bool managed)
 {
 	const struct plan_policy policy = {.controller_id = WORLD_ID,
 	    .env = {.tag = w->config->cluster_tag, .suspend_tag = "ramet-suspend"}};
@@ -137,6 +145,7 @@ static struct bundle *import(struct world *w, uint32_t vmid)
 	if (draft_make(&o, &text, &err) < 0)
 		fail_msg("seed %llu: %s", (unsigned long long)w->seed, err_msg(err));
 	world_tell(w, "%s", text);
+	expect_remark(text, managed);
 	const struct bundle_file f = {.path = "a.yaml", .data = text, .len = strlen(text)};
 	assert_int_equal(bundle_build("r", &f, 1, NULL, &b, NULL), 0);
 	assert_int_equal(diags_errors(&b->diags), 0);
@@ -194,7 +203,7 @@ static void import_and_adopt(uint64_t seed, uint32_t vmid)
 	struct world *w = world_new(seed, NULL);
 	_cleanup_kv_ struct kv before = {0};
 	vary(w, vmid);
-	struct bundle *b = import(w, vmid);
+	struct bundle *b = import(w, vmid, false), *again = NULL;
 	kv_copy(&before, sim_guest_conf(w->sim, vmid));
 	const char *name = b->v[0].res->name;
 	assert_true(b->v[0].res->n_leaves > 6);
@@ -214,6 +223,9 @@ static void import_and_adopt(uint64_t seed, uint32_t vmid)
 	for (size_t i = 0; i < p->n_changes; i++) /* of the running guest: not even begun by us */
 		assert_int_equal(p->changes[i].state, CHANGE_PENDING);
 	assert_true(world_vmstat(w, name)->record.proven);
+	again = import(w, vmid, true);
+	assert_string_equal(again->v[0].res->name, name);
+	bundle_unref(&again);
 	bundle_unref(&b);
 	world_free(&w);
 }
