@@ -1,11 +1,10 @@
 #include "githttp.h"
 #include "githttpask.h"
 #include "gitname.h"
+#include "gitsub.h"
 #include "text.h"
 
 #include <curl/curl.h>
-#include <git2.h>
-#include <git2/sys/transport.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -30,7 +29,7 @@ struct githttp {
 	char *base;   /* URL of the repository, without user, as redirects left it */
 	char *user;   /* of that URL, or NULL */
 	char *origin; /* scheme://host:port of base */
-	git_smart_subtransport_definition def;
+	struct gitsub_kind kind;
 };
 
 struct stream {
@@ -50,11 +49,6 @@ struct stream {
 	bool started, done, send_paused, recv_paused, judged, refused;
 	unsigned redirects;
 	CURLcode result;
-};
-
-struct sub {
-	git_smart_subtransport parent; /* first */
-	struct githttp *h;
 };
 
 static const struct {
@@ -483,7 +477,7 @@ static int sub_action(git_smart_subtransport_stream **ret, git_smart_subtranspor
 	s->parent.read = stream_read;
 	s->parent.write = stream_write;
 	s->parent.free = stream_free;
-	s->h = ((struct sub *)sub)->h;
+	s->h = ((struct gitsub *)sub)->transport;
 	s->service = service;
 	buf_init(&s->detail, DETAIL_MAX);
 	*ret = &s->parent;
@@ -495,22 +489,6 @@ static int sub_close(git_smart_subtransport *sub UNUSED)
 	return 0;
 }
 
-static void sub_free(git_smart_subtransport *sub)
-{
-	free(sub);
-}
-
-static int sub_new(git_smart_subtransport **ret, git_transport *owner UNUSED, void *param)
-{
-	struct sub *sub = mem_alloc(sizeof(*sub));
-	sub->parent.action = sub_action;
-	sub->parent.close = sub_close;
-	sub->parent.free = sub_free;
-	sub->h = param;
-	*ret = &sub->parent;
-	return 0;
-}
-
 int githttp_new(
     struct githttp **ret, const struct gitproto_setup *setup, struct err **cause, struct err **err)
 {
@@ -518,11 +496,11 @@ int githttp_new(
 	h->magic = HTTP_MAGIC;
 	h->setup = setup;
 	h->cause = cause;
-	h->def = (git_smart_subtransport_definition){sub_new, 1, h};
+	h->kind = (struct gitsub_kind){
+	    .transport = h, .rpc = true, .action = sub_action, .close = sub_close};
 	*ret = h;
 	if (curl_global_init(CURL_GLOBAL_DEFAULT) != 0 || !(h->multi = curl_multi_init()) ||
-	    git_transport_register("http", git_transport_smart, &h->def) != 0 ||
-	    git_transport_register("https", git_transport_smart, &h->def) != 0) {
+	    gitsub_register(&h->kind, "http") != 0 || gitsub_register(&h->kind, "https") != 0) {
 		githttp_free(ret);
 		return err_set(err, ERR_INTERNAL, "libcurl cannot be set up");
 	}

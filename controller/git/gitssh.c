@@ -4,13 +4,12 @@
 #include "gitprog.h"
 #include "gitsshproc.h"
 #include "gitsshwords.h"
+#include "gitsub.h"
 #include "log.h"
 #include "text.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <git2.h>
-#include <git2/sys/transport.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -27,7 +26,7 @@ struct gitssh {
 	char *write_askpass; /* the same of the key for pushing, when it has one of its own */
 	char *without;	     /* types of host keys that turned out changed, as ssh wants them */
 	char *changed;	     /* what ssh said of the first of them */
-	git_smart_subtransport_definition def;
+	struct gitsub_kind kind;
 };
 
 struct stream {
@@ -37,12 +36,6 @@ struct stream {
 	struct gitsshproc proc;
 	bool running, moved; /* moved: bytes went over it */
 	int64_t received;
-};
-
-struct sub {
-	git_smart_subtransport parent; /* first */
-	struct gitssh *h;
-	struct stream *stream; /* of the LS, used again for what follows */
 };
 
 static int refuse(struct stream *s)
@@ -304,7 +297,7 @@ static void stream_stop(struct stream *s)
 static void stream_free(git_smart_subtransport_stream *stream)
 {
 	struct stream *s = (struct stream *)stream;
-	struct sub *sub = (struct sub *)stream->subtransport;
+	struct gitsub *sub = (struct gitsub *)stream->subtransport;
 	stream_stop(s);
 	if (sub->stream == s)
 		sub->stream = NULL;
@@ -316,14 +309,14 @@ static void stream_free(git_smart_subtransport_stream *stream)
 static int sub_action(git_smart_subtransport_stream **ret, git_smart_subtransport *parent,
     const char *url UNUSED, git_smart_service_t service)
 {
-	struct sub *sub = (struct sub *)parent;
+	struct gitsub *sub = (struct gitsub *)parent;
 
 	if (service == GIT_SERVICE_UPLOADPACK || service == GIT_SERVICE_RECEIVEPACK) {
 		if (!sub->stream) {
 			git_error_set_str(GIT_ERROR_SSH, "no connection to go on with");
 			return -1;
 		}
-		*ret = &sub->stream->parent;
+		*ret = sub->stream;
 		return 0;
 	}
 	struct stream *s = mem_alloc(sizeof(*s));
@@ -331,7 +324,7 @@ static int sub_action(git_smart_subtransport_stream **ret, git_smart_subtranspor
 	s->parent.read = stream_read;
 	s->parent.write = stream_write;
 	s->parent.free = stream_free;
-	s->h = sub->h;
+	s->h = sub->transport;
 	s->push = service == GIT_SERVICE_RECEIVEPACK_LS;
 	sub->stream = s;
 	*ret = &s->parent;
@@ -340,25 +333,9 @@ static int sub_action(git_smart_subtransport_stream **ret, git_smart_subtranspor
 
 static int sub_close(git_smart_subtransport *parent)
 {
-	struct sub *sub = (struct sub *)parent;
+	struct gitsub *sub = (struct gitsub *)parent;
 	if (sub->stream)
 		stream_stop(sub->stream);
-	return 0;
-}
-
-static void sub_free(git_smart_subtransport *parent)
-{
-	free(parent);
-}
-
-static int sub_new(git_smart_subtransport **ret, git_transport *owner UNUSED, void *param)
-{
-	struct sub *sub = mem_alloc(sizeof(*sub));
-	sub->parent.action = sub_action;
-	sub->parent.close = sub_close;
-	sub->parent.free = sub_free;
-	sub->h = param;
-	*ret = &sub->parent;
 	return 0;
 }
 
@@ -407,9 +384,9 @@ int gitssh_new(struct gitssh **ret, const struct gitproto_setup *setup, const st
 	h->setup = setup;
 	h->addr = addr;
 	h->cause = cause;
-	h->def = (git_smart_subtransport_definition){sub_new, 0, h};
+	h->kind = (struct gitsub_kind){.transport = h, .action = sub_action, .close = sub_close};
 	*ret = h;
-	if (git_transport_register("ssh", git_transport_smart, &h->def) != 0)
+	if (gitsub_register(&h->kind, "ssh") != 0)
 		err_set(err, ERR_INTERNAL, "ssh cannot be set up");
 	else if (check_files(setup, err) == 0 &&
 		 write_askpass(h, setup->ssh_passphrase_file, "askpass", &h->askpass, err) == 0 &&

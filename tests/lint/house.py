@@ -16,7 +16,7 @@ OWNERS = [
     (r"json-c/", r"controller/base/jsn\.c"),
     (r"yaml\.h", r"spec/ydoc\.c"),
     (r"curl/", r"controller/net/http(c|easy)\.c|controller/git/githttp(ask)?\.c"),
-    (r"git2(/|\.h)", r"controller/git/git((http|ssh|worker)\.c|(list|read|repo|sign|write)\.[ch])"),
+    (r"git2(/|\.h)", r"controller/git/git((http|ssh|worker)\.c|(list|read|repo|sign|sub|write)\.[ch])"),
     (r"event2/", r"controller/loop/\w+\.c|controller/http/httpd\.c|tests/sim/.*\.c|tests/bench/.*\.c"),
     (r"openssl/", r"controller/base/crypt\.c|controller/net/tlspin\.c|tests/.*\.[ch]"),
     (r"zlib\.h", r"tests/sim/sim_head\.c|tests/unit/sim/.*\.c"),
