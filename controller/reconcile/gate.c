@@ -16,10 +16,16 @@ struct holder {
 
 struct waiter {
 	uint64_t id;
-	enum gate_kind kind;
-	char *node, *storage;
 	gate_cb cb;
 	void *arg;
+	struct waiter *next;
+};
+
+/* Those who wait for the same: whether one of them may begin is asked once for all of them. */
+struct line {
+	enum gate_kind kind;
+	char *node, *storage;
+	struct waiter *first, *last; /* oldest first; never empty */
 };
 
 struct storage {
@@ -34,8 +40,8 @@ struct gate {
 	struct gate_limits limits;
 	struct holder *held;
 	size_t n_held, cap_held;
-	struct waiter *queue;
-	size_t n_queue, cap_queue;
+	struct line *lines;
+	size_t n_lines, cap_lines;
 	struct storage *storages;
 	size_t n_storages, cap_storages;
 	struct strs slow; /* nodes */
@@ -54,6 +60,25 @@ struct gate *gate_new(struct clock *clock, const struct gate_limits *limits)
 	return g;
 }
 
+/* Who waits behind `before` (NULL: the first) leaves its line, and the line goes with the last. */
+static void drop_waiter(struct gate *g, struct line *l, struct waiter *before)
+{
+	struct waiter *w = before ? before->next : l->first;
+
+	if (before)
+		before->next = w->next;
+	else
+		l->first = w->next;
+	if (l->last == w)
+		l->last = before;
+	free(w);
+	if (l->first)
+		return;
+	free(l->node);
+	free(l->storage);
+	*l = g->lines[--g->n_lines];
+}
+
 void gate_free(struct gate **gp)
 {
 	struct gate *g = *gp;
@@ -66,14 +91,12 @@ void gate_free(struct gate **gp)
 		free(g->held[i].node);
 		free(g->held[i].storage);
 	}
-	for (size_t i = 0; i < g->n_queue; i++) {
-		free(g->queue[i].node);
-		free(g->queue[i].storage);
-	}
+	while (g->n_lines)
+		drop_waiter(g, &g->lines[g->n_lines - 1], NULL);
 	for (size_t i = 0; i < g->n_storages; i++)
 		free(g->storages[i].id);
 	free(g->held);
-	free(g->queue);
+	free(g->lines);
 	free(g->storages);
 	strs_fini(&g->slow);
 	g->magic = 0;
@@ -149,14 +172,14 @@ static gate_ticket hold(struct gate *g, enum gate_kind kind, const char *node, c
 }
 
 /* Of those who read, only one that may at once. */
-static bool goes_first(const struct gate *g, const struct waiter *w, enum gate_kind kind,
+static bool goes_first(const struct gate *g, const struct line *l, enum gate_kind kind,
     const char *node, const char *storage)
 {
-	if (w->kind != kind)
+	if (l->kind != kind)
 		return false;
 	if (kind == GATE_READ)
-		return read_fits(g, w->node);
-	return text_eq(w->node, node) && text_eq(w->storage, storage);
+		return read_fits(g, l->node);
+	return text_eq(l->node, node) && text_eq(l->storage, storage);
 }
 
 gate_ticket gate_try(struct gate *g, enum gate_kind kind, const char *node, const char *storage)
@@ -164,8 +187,8 @@ gate_ticket gate_try(struct gate *g, enum gate_kind kind, const char *node, cons
 	CHECK_OBJ(g, MAGIC);
 	if (!fits(g, kind, node, storage))
 		return 0;
-	for (size_t i = 0; i < g->n_queue; i++)
-		if (goes_first(g, &g->queue[i], kind, node, storage))
+	for (size_t i = 0; i < g->n_lines; i++)
+		if (goes_first(g, &g->lines[i], kind, node, storage))
 			return 0;
 	return hold(g, kind, node, storage);
 }
@@ -176,61 +199,81 @@ static void wake(struct gate *g, int64_t delay)
 {
 	int64_t at = clock_now(g->clock) + delay;
 
-	if (!g->n_queue || (g->timer && g->timer_at <= at))
+	if (!g->n_lines || (g->timer && g->timer_at <= at))
 		return;
 	clock_cancel(g->clock, &g->timer);
 	g->timer_at = at;
 	g->timer = clock_timer(g->clock, delay, on_timer, g);
 }
 
-static void drop_waiter(struct gate *g, size_t i)
-{
-	free(g->queue[i].node);
-	free(g->queue[i].storage);
-	for (g->n_queue--; i < g->n_queue; i++)
-		g->queue[i] = g->queue[i + 1];
-}
-
 static void on_timer(void *arg)
 {
 	struct gate *g = arg;
+	struct line *l = NULL;
 
 	g->timer = 0;
-	for (size_t i = 0; i < g->n_queue; i++) {
-		struct waiter w = g->queue[i];
+	for (size_t i = 0; i < g->n_lines; i++) {
+		struct line *m = &g->lines[i];
 
-		if (!fits(g, w.kind, w.node, w.storage))
-			continue;
-		gate_ticket t = hold(g, w.kind, w.node, w.storage);
-
-		drop_waiter(g, i);
-		wake(g, 0); /* one at a time: the callback may change the queue */
-		w.cb(w.arg, t);
+		if ((!l || m->first->id < l->first->id) && fits(g, m->kind, m->node, m->storage))
+			l = m;
+	}
+	if (!l) {
+		wake(g, 5000); /* pauses of storages end without an event */
 		return;
 	}
-	wake(g, 5000); /* pauses of storages end without an event */
+	struct waiter w = *l->first;
+	gate_ticket t = hold(g, l->kind, l->node, l->storage);
+
+	drop_waiter(g, l, NULL);
+	wake(g, 0); /* one at a time: the callback may change the queue */
+	w.cb(w.arg, t);
+}
+
+static struct line *find_line(
+    struct gate *g, enum gate_kind kind, const char *node, const char *storage)
+{
+	struct line *l;
+
+	for (size_t i = 0; i < g->n_lines; i++) {
+		l = &g->lines[i];
+		if (l->kind == kind && text_eq(l->node, node) && text_eq(l->storage, storage))
+			return l;
+	}
+	MEM_PUSH_ROOM(g->lines, g->n_lines, g->cap_lines);
+	l = &g->lines[g->n_lines++];
+	*l = (struct line){.kind = kind, .node = mem_strdup(node), .storage = mem_strdup(storage)};
+	return l;
 }
 
 uint64_t gate_wait(struct gate *g, enum gate_kind kind, const char *node, const char *storage,
     gate_cb cb, void *arg)
 {
-	MEM_PUSH_ROOM(g->queue, g->n_queue, g->cap_queue);
-	g->queue[g->n_queue++] = (struct waiter){.id = ++g->last_id,
-	    .kind = kind,
-	    .node = mem_strdup(node),
-	    .storage = mem_strdup(storage),
-	    .cb = cb,
-	    .arg = arg};
+	struct line *l = find_line(g, kind, node, storage);
+	struct waiter *w = mem_alloc(sizeof(*w));
+
+	*w = (struct waiter){.id = ++g->last_id, .cb = cb, .arg = arg};
+	if (l->last)
+		l->last->next = w;
+	else
+		l->first = w;
+	l->last = w;
 	wake(g, 0);
 	return g->last_id;
 }
 
 void gate_leave(struct gate *g, uint64_t *waiter)
 {
-	for (size_t i = 0; *waiter && i < g->n_queue; i++) {
-		if (g->queue[i].id == *waiter) {
-			drop_waiter(g, i);
-			break;
+	for (size_t i = 0; *waiter && i < g->n_lines; i++) {
+		struct waiter *before = NULL;
+
+		for (struct waiter *w = g->lines[i].first; w && w->id <= *waiter; w = w->next) {
+			if (w->id == *waiter) {
+				drop_waiter(g, &g->lines[i], before);
+				*waiter = 0;
+				return;
+			}
+			before = w;
 		}
 	}
 	*waiter = 0;

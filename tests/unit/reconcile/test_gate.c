@@ -92,6 +92,49 @@ static void test_queue_in_order(void **state)
 	gate_free(&g);
 }
 
+static void on_number(void *arg, gate_ticket t)
+{
+	got.order[got.n++] = *(const int *)arg;
+	got.last = t;
+}
+
+/* Those of several nodes stand in one queue: the oldest that may go first does. */
+static void test_oldest_that_may(void **state)
+{
+	_cleanup_vclock_ struct vclock *v = vclock_new(1, 0);
+	struct gate *g = gate_new(vclock_clock(v), &limits);
+	const int number[] = {1, 2, 3, 4, 5, 6};
+	static const char *const nodes[] = {"pve1", "pve2", "pve1", "pve2", "pve1", "pve3"};
+	gate_ticket held[4];
+	uint64_t w[6];
+
+	(void)state;
+	got = (struct got){0};
+	for (size_t i = 0; i < 4; i++)
+		held[i] = gate_try(g, GATE_OP, i < 2 ? "pve1" : "pve2", NULL);
+	for (size_t i = 0; i < 6; i++)
+		w[i] = gate_wait(g, GATE_OP, nodes[i], NULL, on_number, (void *)&number[i]);
+	gate_leave(g, &w[0]); /* the first of its node, the last, the only one */
+	gate_leave(g, &w[4]);
+	gate_leave(g, &w[5]);
+	w[4] = gate_wait(g, GATE_OP, "pve1", NULL, on_number, (void *)&number[4]);
+	gate_give(g, &held[3]);
+	vclock_run_until(v, 1);
+	assert_int_equal(got.n, 1);
+	assert_int_equal(got.order[0], 2);
+	gate_give(g, &held[0]);
+	gate_give(g, &got.last);
+	vclock_run_until(v, 2);
+	assert_int_equal(got.n, 3);
+	assert_int_equal(got.order[1], 3);
+	assert_int_equal(got.order[2], 4);
+	gate_give(g, &held[1]);
+	vclock_run_until(v, 3);
+	assert_int_equal(got.n, 4);
+	assert_int_equal(got.order[3], 5);
+	gate_free(&g);
+}
+
 static void test_storage_in_trouble(void **state)
 {
 	_cleanup_vclock_ struct vclock *v = vclock_new(1, 0);
@@ -258,6 +301,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_limits),
 	    cmocka_unit_test(test_queue_in_order),
+	    cmocka_unit_test(test_oldest_that_may),
 	    cmocka_unit_test(test_storage_in_trouble),
 	    cmocka_unit_test(test_slow_node),
 	    cmocka_unit_test(test_who),
