@@ -498,6 +498,29 @@ static void test_publish(void **state UNUSED)
 	fix_close(&f);
 }
 
+/* Of the files that stay none is opened, so their number costs a report of one nothing: it is made
+ * also while one of them is out of reach. */
+static void test_report_opens_no_other_file(void **state UNUSED)
+{
+	fix_run("git init -q --bare alone.git");
+	_cleanup_str_ char *url = mem_printf("file://%s/alone.git", fix_dir);
+	struct fix f;
+	fix_init(&f, url);
+	fix_open(&f);
+	fix_publish(&f, "", "vms/b.yaml", "b\n");
+	fix_ok(&f);
+	_cleanup_str_ char *one = mem_strdup(f.new_head);
+	fix_run("cd alone.git; o=$(git rev-parse ramet/status:vms/b.yaml); "
+		"mv objects/${o%%\"${o#??}\"}/${o#??} ../b; echo objects/${o%%\"${o#??}\"}/${o#??} "
+		">../at");
+	fix_publish(&f, one, "vms/a.yaml", "a\n");
+	fix_ok(&f);
+	fix_run("cd alone.git; mv ../b $(cat ../at); git fsck --strict");
+	fix_read_status(&f);
+	fix_has(&f, "vms/b.yaml", "b\n");
+	fix_close(&f);
+}
+
 static void test_checked_out(void **state UNUSED)
 {
 	fix_run(
@@ -570,4 +593,5 @@ FIX_MAIN(fix_run_tests, cmocka_unit_test(test_list_read), cmocka_unit_test(test_
     cmocka_unit_test(test_forged_tree), cmocka_unit_test(test_limits),
     cmocka_unit_test(test_compare), cmocka_unit_test(test_ignored),
     cmocka_unit_test(test_very_many), cmocka_unit_test(test_publish),
-    cmocka_unit_test(test_checked_out), cmocka_unit_test(test_queue))
+    cmocka_unit_test(test_report_opens_no_other_file), cmocka_unit_test(test_checked_out),
+    cmocka_unit_test(test_queue))
