@@ -92,6 +92,7 @@ static void apply_bundle(struct controller *c)
 {
 	struct bundle *b = c->bundle;
 
+	journal_gather(c->journal); /* a merge may change the record of every VM */
 	for (size_t i = 0; i < b->n; i++)
 		if (controller_in_scope(c, b->v[i].res->name))
 			controller_make_guest(c, b->v[i].res->name);
@@ -103,6 +104,7 @@ static void apply_bundle(struct controller *c)
 		if (e || (!b->incomplete && !c->o.desired))
 			guest_want(c->guests[i], b, e);
 	}
+	controller_settle_journal(c);
 }
 
 static void on_bundle(void *arg)

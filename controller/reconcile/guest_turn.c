@@ -56,7 +56,9 @@ static void take_learned(struct guest *g)
 	record_copy(&g->rec, l);
 	mem_replace(&g->rec.good_rev, rev);
 	mem_replace(&g->rec.good_path, path);
-	guest_save_record(g);
+	/* Who is in sync has more to write in this very turn, and a write is waited for. */
+	if (g->turn->plan.verdict != PLAN_IN_SYNC)
+		guest_save_record(g);
 }
 
 static void fill_status(struct guest *g)
@@ -100,8 +102,8 @@ static void in_sync(struct guest *g)
 	if (!was || !g->rec.synced_rev) {
 		memcpy(g->rec.synced_hash, hash, sizeof(g->rec.synced_hash));
 		mem_replace(&g->rec.synced_rev, g->entry ? g->entry->rev : NULL);
-		guest_save_record(g);
 	}
+	guest_save_record(g);
 	guest_set_status(g, PLAN_IN_SYNC, p->reason, p->message, p->hint);
 	guest_settle(g);
 }

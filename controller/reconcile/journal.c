@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define COMPACT_SLACK 2000 /* lines beyond what is needed before the file is rewritten */
+#define GATHER_LINES 16	   /* more than so many at once are written by rewriting the file */
 
 void intent_fini(struct intent *in)
 {
@@ -305,6 +306,7 @@ void journal_free(struct journal **jp)
 	free(j->fallen);
 	kv_fini(&j->left);
 	strs_fini(&j->doubts);
+	strs_fini(&j->gathered);
 	free(j->history);
 	free(j->cluster);
 	free(j->problem);
@@ -369,19 +371,33 @@ static int note_writing(struct journal *j, int rc, struct err *e, struct err **e
 	return err_pass(err, &e);
 }
 
+/* Takes the line over. */
+static void gather_line(struct journal *j, char *line)
+{
+	j->lines++;
+	if (!j->behind && j->gathered.n < GATHER_LINES) {
+		strs_add_take(&j->gathered, line);
+		return;
+	}
+	j->behind = true;
+	free(line);
+}
+
 int journal_add_line(struct journal *j, char *line, struct err **err)
 {
 	struct err *e = NULL;
 	int rc = j->behind && !j->gathering ? compact(j, &e) : 0;
 
-	if (j->gathering)
-		j->behind = true;
-	else if (rc == 0 && !j->readonly)
+	if (j->gathering) {
+		gather_line(j, line);
+		return 0;
+	}
+	if (rc == 0 && !j->readonly)
 		rc = j->store->ops->append(j->store, line, &e);
 	free(line);
 	if (rc == 0)
 		j->lines++;
-	return j->gathering ? 0 : note_writing(j, rc, e, err);
+	return note_writing(j, rc, e, err);
 }
 
 const char *journal_problem(const struct journal *j)
@@ -406,15 +422,30 @@ void journal_gather(struct journal *j)
 	j->gathering = true;
 }
 
+/* One by one: a few records are not worth a file of megabytes. */
+static int append_gathered(struct journal *j, struct err **err)
+{
+	for (size_t i = 0; !j->readonly && i < j->gathered.n; i++)
+		if (j->store->ops->append(j->store, j->gathered.v[i], err) < 0)
+			return -1;
+	return 0;
+}
+
 int journal_settle(struct journal *j, struct err **err)
 {
 	struct err *e = NULL;
-	int rc;
+	int rc = 0;
 
 	j->gathering = false;
-	if (!j->behind)
+	if (!j->behind && !j->gathered.n)
 		return 0;
-	rc = compact(j, &e);
+	if (!j->behind && append_gathered(j, &e) < 0) {
+		j->behind = true;
+		rc = -1;
+	} else if (j->behind) {
+		rc = compact(j, &e);
+	}
+	strs_fini(&j->gathered);
 	return note_writing(j, rc, e, err);
 }
 

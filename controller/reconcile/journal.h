@@ -97,8 +97,8 @@ int journal_upid(
 /* The clone is there and proven (rec), or the number is given up (NULL). */
 int journal_end(
     struct journal *j, const char *name, const struct record *rec, struct err **err) MUST_CHECK;
-/* Between these two nothing is written, and the second writes all of it at once: what changes
- * thousands of records costs one write, not thousands. Nothing that must be remembered may go out
+/* Between these two nothing is written, and the second writes all of it: what changes thousands of
+ * records costs one write, not thousands. Nothing that must be remembered may go out
  * in between. When that write fails, the next call that changes something repeats it, and fails as
  * long as it fails. */
 void journal_gather(struct journal *j);

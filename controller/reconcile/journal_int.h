@@ -29,9 +29,10 @@ struct journal {
 	struct store *store;
 	char *controller_id, *instance;
 	bool readonly, scanned;
-	bool gathering; /* nothing is written until journal_settle */
-	bool behind;	/* the file lacks something: rewrite it before adding to it */
-	struct item *v; /* sorted by name */
+	bool gathering;	      /* nothing is written until journal_settle */
+	bool behind;	      /* the file lacks something: rewrite it before adding to it */
+	struct strs gathered; /* lines of the gathering, as long as they are few */
+	struct item *v;	      /* sorted by name */
 	size_t n, cap;
 	struct fallen *fallen; /* oldest first */
 	size_t n_fallen, cap_fallen;

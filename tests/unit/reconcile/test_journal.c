@@ -14,7 +14,7 @@ struct lines {
 	struct store base;
 	struct strs l;
 	bool broken;
-	unsigned writes;
+	unsigned writes, rewrites;
 };
 
 static int line_append(struct store *s, const char *line, struct err **err)
@@ -42,6 +42,7 @@ static int line_rewrite(struct store *s, const struct strs *lines, struct err **
 	if (m->broken)
 		return err_set(err, ERR_IO, "the disk is full");
 	m->writes++;
+	m->rewrites++;
 	strs_fini(&m->l);
 	strs_copy(&m->l, lines);
 	return 0;
@@ -251,6 +252,33 @@ static void test_gathered_changes_are_one_write(void **state)
 	strs_fini(&m.l);
 }
 
+/* A merge of one file among ten thousand does not write ten thousand records. */
+static void test_few_gathered_changes_are_added(void **state)
+{
+	struct lines m = {0};
+	struct journal *j = must_open(&m);
+	struct record rec = {.vmid = 2000, .uuid = (char *)"u", .proven = true};
+	unsigned before = m.writes, rewrites = m.rewrites;
+
+	(void)state;
+	journal_gather(j);
+	assert_int_equal(journal_record(j, "db-01", &rec, NULL), 0);
+	assert_int_equal(journal_use(j, 4000, NULL), 0);
+	assert_int_equal(m.writes, before);
+	assert_int_equal(journal_settle(j, NULL), 0);
+	assert_int_equal(m.writes, before + 2);
+	assert_int_equal(m.rewrites, rewrites);
+	/* And not once more. */
+	assert_int_equal(journal_settle(j, NULL), 0);
+	assert_int_equal(m.writes, before + 2);
+	journal_free(&j);
+	j = must_open(&m);
+	assert_int_equal(journal_find(j, "db-01")->vmid, 2000);
+	assert_true(journal_is_used(j, 4000));
+	journal_free(&j);
+	strs_fini(&m.l);
+}
+
 /* What was gathered is not on disk: an intent must not get there before it. */
 static void test_failed_settling_holds_up_what_follows(void **state)
 {
@@ -418,6 +446,7 @@ int main(void)
 	    cmocka_unit_test(test_equal_record_writes_nothing),
 	    cmocka_unit_test(test_failed_write_changes_nothing),
 	    cmocka_unit_test(test_gathered_changes_are_one_write),
+	    cmocka_unit_test(test_few_gathered_changes_are_added),
 	    cmocka_unit_test(test_failed_settling_holds_up_what_follows),
 	    cmocka_unit_test(test_other_controller_is_refused),
 	    cmocka_unit_test(test_nonsense_is_left_out),
