@@ -89,6 +89,8 @@ struct guest {
 	bool restart_down;	  /* PVE says that it went down for it */
 	int64_t restart_boot;	  /* wall seconds: when the guest began to run that was told to
 				     restart; 0 = none was */
+	int64_t
+	    restart_recalled; /* when it was learnt of a call of an earlier life; -1 = it was not */
 	int64_t restart_at, down_since; /* when it was told; when it was first seen to be down, or
 					   -1 */
 	unsigned vain;			/* how often in a row it was, without an effect */

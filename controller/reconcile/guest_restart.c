@@ -22,6 +22,7 @@ void guest_note_restart(struct guest *g)
 	g->restart_down = false;
 	g->restart_at = clock_now(g->env->clock);
 	g->restart_boot = g->turn->guest.started_s;
+	g->restart_recalled = -1;
 	g->down_since = -1;
 }
 
@@ -43,6 +44,7 @@ void guest_recall_restart(struct guest *g, const struct doing *d)
 	g->restart_down = false;
 	g->restart_at = clock_now(g->env->clock) - (age < 0 ? 0 : age);
 	g->restart_boot = d->boot;
+	g->restart_recalled = clock_now(g->env->clock);
 	g->down_since = -1;
 }
 
@@ -57,13 +59,21 @@ static void restart_ended(struct guest *g)
 		log_warn(g->name, "%s, ignoring", err_msg(e));
 }
 
+/* A call that nobody answered. Of one of an earlier life nobody knows for sure when it was made. */
+static bool may_come(const struct guest *g)
+{
+	int64_t since = g->restart_recalled >= 0 ? g->restart_recalled : g->restart_at;
+
+	return g->restart_boot && clock_now(g->env->clock) - since < UNANSWERED_MS;
+}
+
 bool guest_awaits_restart(struct guest *g, const struct plan *p)
 {
 	const struct doing *d = journal_doing(g->env->journal, g->name);
 
 	if (!d || !d->boot || d->upid || p->destroy)
 		return false;
-	if (!g->restart_boot || clock_now(g->env->clock) - g->restart_at >= UNANSWERED_MS) {
+	if (!may_come(g)) {
 		restart_ended(g);
 		return false;
 	}
@@ -72,20 +82,31 @@ bool guest_awaits_restart(struct guest *g, const struct plan *p)
 	return true;
 }
 
+/* By the clock of an earlier life, which may have been set since: then a restart has come when
+ * nothing waits for one any more. */
+static bool is_booted(const struct guest *g, const struct obs_guest *o)
+{
+	if (o->power != OBS_POWER_RUNNING)
+		return false;
+	if (g->restart_down)
+		return true;
+	return o->started_s > g->restart_boot + CLOCKS_S &&
+	       (g->restart_recalled < 0 || !o->pending_keys.n);
+}
+
 bool guest_is_restarting(struct guest *g)
 {
 	const struct obs_guest *o = g->turn->has_guest ? &g->turn->guest : NULL;
 	int64_t now = clock_now(g->env->clock);
-	bool booted = o && o->power == OBS_POWER_RUNNING &&
-		      (g->restart_down || o->started_s > g->restart_boot + CLOCKS_S);
 
 	if (!g->restart_boot || !o)
 		return false;
-	if (booted || now - g->restart_at > RESTART_MS) {
+	bool over = now - g->restart_at > RESTART_MS;
+	if (is_booted(g, o) || (over && !may_come(g))) {
 		restart_ended(g);
 		return false;
 	}
-	if (o->power != OBS_POWER_STOPPED) {
+	if (over || o->power != OBS_POWER_STOPPED) {
 		g->down_since = -1;
 		return false;
 	}

@@ -129,7 +129,7 @@ static unsigned restarts(struct world *w)
 /* PVE carries the call out when nobody waits for its answer any more: there is no second one
  * before, not even of a controller that was killed meanwhile. What was never carried out is asked
  * for again. */
-static void call_is_late(int minutes, bool dies)
+static void call_is_late(int minutes, bool dies, int64_t jump)
 {
 	struct world *w = world_new(12, NULL);
 	struct sim_fault f = {.kind = minutes ? SIM_FAULT_DELAY : SIM_FAULT_RESET_BEFORE,
@@ -151,6 +151,7 @@ static void call_is_late(int minutes, bool dies)
 	assert_int_equal(orders.reboots, 1);
 	if (dies) {
 		world_kill(w);
+		vclock_jump_wall(w->vclock, jump);
 		world_start(w, CONTROLLER_RUN);
 		simport_set_hook(w->port, before, &orders);
 	}
@@ -173,10 +174,20 @@ static void call_is_late(int minutes, bool dies)
 static void a_call_that_comes_late(void **state)
 {
 	(void)state;
-	call_is_late(8, false);
-	call_is_late(8, true);
-	call_is_late(0, false);
-	call_is_late(0, true);
+	call_is_late(8, false, 0);
+	call_is_late(8, true, 0);
+	call_is_late(0, false, 0);
+	call_is_late(0, true, 0);
+}
+
+/* The clock was set while it was dead. */
+static void a_call_that_comes_late_by_another_clock(void **state)
+{
+	static const int64_t jumps[] = {20000, 60 * MINUTE, -20000, -60 * MINUTE};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(jumps); i++)
+		call_is_late(8, true, jumps[i]);
 }
 
 static void order(struct world *w, bool on, const char *what)
@@ -247,6 +258,7 @@ int main(void)
 	    cmocka_unit_test(a_guest_that_goes_down_late),
 	    cmocka_unit_test(a_guest_that_is_stopped_by_a_person),
 	    cmocka_unit_test(a_call_that_comes_late),
+	    cmocka_unit_test(a_call_that_comes_late_by_another_clock),
 	    cmocka_unit_test(an_order_that_comes_late),
 	};
 	wire_watch(RAMET_SOURCE_DIR "/../shared/pve");
