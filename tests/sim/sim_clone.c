@@ -144,6 +144,7 @@ static void clone_abort(struct job *j, const char *msg)
 /* --- the phases --- */
 
 static void disk_begin(struct job *j);
+static void debris_stays(struct job *j, const char *msg);
 
 /* A pool that is gone by now is left out without a word. */
 static void clone_enter_pool(struct job *j)
@@ -172,6 +173,14 @@ static void clone_move(struct job *j)
 	struct guest *g = guest_find(j->sim, c->newid);
 	struct node *to = c->target ? node_find(j->sim, c->target) : NULL;
 
+	if (to && !j->node->quorate) {
+		_cleanup_str_ char *why = mem_printf("Failed to move config to node '%s' - rename "
+						     "failed: Permission denied",
+		    to->name);
+
+		debris_stays(j, why);
+		return;
+	}
 	if (g && to)
 		guest_move(j->sim, g, to);
 	if (c->pool)

@@ -124,23 +124,16 @@ void fault_held(struct job *j)
 		j->sim->held(j->sim->held_arg, j->method, j->path);
 }
 
-/* A task hangs once it has its files locked, and before it has looked at anything: a clone locks
- * two. One that locks none hangs where it would take its time. */
-static bool hangs(struct job *j, int64_t ms)
-{
-	bool locked = j->nlocks >= (strcmp(j->task->type, "qmclone") ? 1 : 2);
-
-	return ++j->fault_steps > STEPS_BEFORE_WORK && (locked || (ms > 0 && !j->nlocks));
-}
-
+/* A task stands still where it would take its time: in the middle of its work, its files locked. */
 bool fault_stands(struct job *j, int64_t ms)
 {
-	if (!j->task || !j->faulty)
+	bool hangs = j->fault == SIM_FAULT_TASK_HANG;
+
+	if (!j->task || !j->faulty || (!hangs && j->fault != SIM_FAULT_TASK_HOLD) ||
+	    ++j->fault_steps <= STEPS_BEFORE_WORK || ms <= 0)
 		return false;
-	if (j->fault == SIM_FAULT_TASK_HANG)
-		return hangs(j, ms);
-	if (j->fault != SIM_FAULT_TASK_HOLD || ++j->fault_steps <= STEPS_BEFORE_WORK || ms <= 0)
-		return false;
+	if (hangs) /* until it is stopped */
+		return true;
 	j->standing = true;
 	j->faulty = false; /* only once */
 	fault_held(j);

@@ -173,7 +173,7 @@ static void guard_own(struct play *p, const struct sim_entry *e)
 	    p->ever[m - p->m].ceiling != CEILING_REBOOT)
 		world_violation(p->w, "VM %lld of %s was started, which no manifest asks for",
 		    (long long)e->vmid, m->name);
-	if (strcmp(e->effect, "destroy") == 0)
+	if (strcmp(e->effect, "destroy") == 0 && !text_ends(e->path, "/clone"))
 		guard_end(p, m);
 	guard_disruption(p, v, m, e);
 }

@@ -113,6 +113,31 @@ static void no_quorum_for_the_pool(void **state)
 	assert_int_equal(sim_volumes_of(c->sim, 500), 0);
 }
 
+/* move_config_to_node: the quorum goes between the last write and the rename. What was made stays
+ * under the source's node, whole if its disks lie where freeing them takes a lock of the cluster.
+ */
+static void no_quorum_for_the_rename(void **state)
+{
+	struct client *c = *state;
+	_cleanup_str_ char *task = NULL;
+	struct err *e = NULL;
+
+	assert_int_equal(call(c, "POST", CLONE(900), "newid=500&full=1&target=n2&pool=red"), 200);
+	task = task_path(c);
+	while (!sim_guest_exists(c->sim, 500) || sim_guest_get(c->sim, 500, "lock"))
+		sim_run_until(c->sim, sim_next_event(c->sim));
+	assert_string_equal(sim_guest_node(c->sim, 500), "n1");
+	assert_int_equal(sim_node_quorum(c->sim, "n1", false, &e), 0);
+	later(c, 60000);
+	assert_string_equal(ended(c, task),
+	    "clone failed: Failed to move config to node 'n2' - rename failed: Permission denied");
+	assert_string_equal(sim_guest_node(c->sim, 500), "n1");
+	assert_string_equal(sim_guest_get(c->sim, 500, "name"), "Copy-of-VM-t");
+	assert_null(sim_guest_get(c->sim, 500, "lock"));
+	assert_null(sim_guest_pool(c->sim, 500));
+	assert_int_equal(sim_volumes_of(c->sim, 500), 1);
+}
+
 /* clone_vmfw_conf comes after the first file and before anything is made good again. */
 static void firewall_that_cannot_be_copied(void **state)
 {
@@ -267,9 +292,9 @@ int main(void)
 {
 #define T(fn) cmocka_unit_test_setup_teardown(fn, setup, client_done)
 	const struct CMUnitTest tests[] = {T(no_pool_and_no_disks), T(pool_that_is_gone),
-	    T(no_quorum_for_the_pool), T(firewall_that_cannot_be_copied),
-	    T(source_that_was_started), T(stopped_work), T(no_room_for_a_copy),
-	    T(no_room_for_a_zvol), T(emptied_file)};
+	    T(no_quorum_for_the_pool), T(no_quorum_for_the_rename),
+	    T(firewall_that_cannot_be_copied), T(source_that_was_started), T(stopped_work),
+	    T(no_room_for_a_copy), T(no_room_for_a_zvol), T(emptied_file)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
