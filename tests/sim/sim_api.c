@@ -263,6 +263,13 @@ static void not_implemented(struct job *j)
 	job_oops(j, &o);
 }
 
+bool api_since_9(struct job *j)
+{
+	if (!j->sim->v9)
+		not_implemented(j);
+	return j->sim->v9;
+}
+
 static bool read_vmid(struct job *j)
 {
 	const char *v = kv_get(&j->params, "vmid");

@@ -38,6 +38,8 @@ struct route {
 /* The request arrives (an event of the clock). */
 void api_arrive(void *job);
 void routes_free(void);
+/* For calls that came with 9: otherwise the answer is that there is none. */
+bool api_since_9(struct job *j);
 char *percent_decode(const char *s, size_t len); /* owned */
 
 #define ROUTE(method, path, flags, rights, fn, params) void fn(struct job *j);

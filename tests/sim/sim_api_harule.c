@@ -214,18 +214,6 @@ void api_ha_group_delete(struct job *j)
 #define NODE_KEYS "affinity,comment,disable,nodes,resources,strict"
 #define GUEST_KEYS "affinity,comment,disable,resources"
 
-/* They came with 9. */
-static bool rules_known(struct job *j)
-{
-	_cleanup_oops_ struct oops o = {0};
-
-	if (j->sim->v9)
-		return true;
-	oops_http(&o, 501, "Method '%s %s' not implemented", j->method, j->path);
-	job_oops(j, &o);
-	return false;
-}
-
 static struct jsn *rule_json(
     const struct sim *s, const struct ha_rules *all, const struct ha_rule *r)
 {
@@ -253,7 +241,7 @@ void api_ha_rules(struct job *j)
 	struct jsn *a;
 	struct ha_rules all;
 
-	if (!rules_known(j))
+	if (!api_since_9(j))
 		return;
 	a = jsn_new_array();
 	ha_rules_all(j->sim, &all);
@@ -271,7 +259,7 @@ void api_ha_rule(struct job *j)
 	const struct ha_rule *r;
 	struct ha_rules all;
 
-	if (!rules_known(j))
+	if (!api_since_9(j))
 		return;
 	ha_rules_all(j->sim, &all);
 	r = ha_rule_find(&all, id);
@@ -394,7 +382,7 @@ void api_ha_rule_set(struct job *j)
 	bool create = !strcmp(j->method, "POST");
 	_cleanup_oops_ struct oops o = {0};
 
-	if (!rules_known(j))
+	if (!api_since_9(j))
 		return;
 	if (!create && r)
 		type = kv_get(&r->conf, "type");
@@ -416,6 +404,6 @@ static void rule_remove(struct job *j)
 
 void api_ha_rule_delete(struct job *j)
 {
-	if (rules_known(j))
+	if (api_since_9(j))
 		job_lock_cfs(j, "domain-ha", NULL, rule_remove);
 }

@@ -94,26 +94,15 @@ static void bulk(struct job *j, bool start)
 	job_fork(j, start ? "bulk-start" : "bulk-shutdown", "", bulk_next);
 }
 
-static bool known(struct job *j)
-{
-	_cleanup_oops_ struct oops o = {0};
-
-	if (j->sim->v9)
-		return true;
-	oops_http(&o, 501, "Method '%s %s' not implemented", j->method, j->path);
-	job_oops(j, &o);
-	return false;
-}
-
 void api_bulk_start(struct job *j)
 {
-	if (known(j))
+	if (api_since_9(j))
 		bulk(j, true);
 }
 
 void api_bulk_shutdown(struct job *j)
 {
-	if (known(j))
+	if (api_since_9(j))
 		bulk(j, false);
 }
 
@@ -122,7 +111,7 @@ void api_bulk_index(struct job *j)
 	static const char *const names[] = {"start", "shutdown", "migrate", "suspend"};
 	struct jsn *a;
 
-	if (!known(j))
+	if (!api_since_9(j))
 		return;
 	a = jsn_new_array();
 	for (size_t i = 0; i < ARRAY_LEN(names); i++) {

@@ -87,16 +87,20 @@ static void create_undo(struct job *j, const struct oops *o)
 	job_die(j, "unable to create VM %" PRId64 " - %s", j->vmid, why);
 }
 
-static void add_to_ha(struct job *j, struct guest *g)
+/* Right after it was made, or restored over what may be one already. */
+static void ask_ha(struct job *j, struct guest *g, const char *verb)
 {
 	const char *state = job_param_bool(j, "start") ? "started" : "stopped";
 	_cleanup_str_ char *cmd =
-	    mem_printf("ha-manager add vm:%" PRId64 " --state %s", j->vmid, state);
+	    mem_printf("ha-manager %s vm:%" PRId64 " --state %s", verb, j->vmid, state);
 
-	job_log(j, "Add as HA resource");
 	if (!j->sim->no_ha) {
 		note(j->sim, g, "ha", "", NULL, state);
-		ha_manage(j->sim, g, state);
+		if (g->ha) {
+			g->ha_want = ha_word(state);
+			ha_kick(j->sim);
+		} else
+			ha_manage(j->sim, g, state);
 		return;
 	}
 	job_log(j,
@@ -122,13 +126,45 @@ static bool create_fits(struct job *j, struct guest *g, struct oops *o)
 	return !tags || !j->sim->v9 || conf_may_new_tags(j, tags, o);
 }
 
+static void settle(struct job *j, struct guest *g)
+{
+	const char *pool = job_param(j, "pool");
+
+	guest_unset(j->sim, g, "lock");
+	if (pool && pool_find(j->sim, pool))
+		guest_pool(j->sim, g, pool);
+	job_unlock_all(j);
+}
+
+static int64_t autostart(struct job *j)
+{
+	if (!job_param_bool(j, "start"))
+		return 0;
+	job_log(j, "Execute autostart");
+	power_start_too(j);
+	return j->sim->timing[TIMING_FORK];
+}
+
+void create_restored(struct job *j, struct guest *g)
+{
+	int64_t wait;
+
+	settle(j, g);
+	wait = autostart(j);
+	if (job_param_bool(j, "ha-managed")) {
+		job_log(j, "%s HA resource with request-state '%s'", g->ha ? "Set" : "Add",
+		    job_param_bool(j, "start") ? "started" : "stopped");
+		ask_ha(j, g, g->ha ? "set" : "add");
+	}
+	job_next(j, wait, job_done);
+}
+
 static void create_make(struct job *j)
 {
 	struct confop *op = j->data;
 	struct sim *s = j->sim;
 	struct guest *g = guest_find(s, j->vmid);
 	_cleanup_oops_ struct oops o = {0};
-	const char *pool = job_param(j, "pool");
 
 	KV_FOREACH (i, &op->set) {
 		_cleanup_str_ char *v = NULL;
@@ -152,19 +188,13 @@ static void create_make(struct job *j)
 		return;
 	}
 	fill_in(s, g);
-	guest_unset(s, g, "lock");
 	cloudinit_write(j, g);
-	if (pool && pool_find(s, pool))
-		guest_pool(s, g, pool);
-	job_unlock_all(j);
-	if (job_param_bool(j, "ha-managed"))
-		add_to_ha(j, g);
-	if (job_param_bool(j, "start")) {
-		job_log(j, "Execute autostart");
-		power_start_too(j);
-		job_next(j, s->timing[TIMING_FORK], job_done);
-	} else
-		job_done(j);
+	settle(j, g);
+	if (job_param_bool(j, "ha-managed")) {
+		job_log(j, "Add as HA resource");
+		ask_ha(j, g, "add");
+	}
+	job_next(j, autostart(j), job_done);
 }
 
 static void create_locked(struct job *j)

@@ -250,7 +250,6 @@ static void copied(struct job *j)
 	struct sim *s = j->sim;
 	struct guest *g = guest_find(s, j->vmid);
 	const struct saved *v = archive_of(j);
-	const char *pool = job_param(j, "pool");
 	_cleanup_oops_ struct oops o = {0};
 
 	if (!g || !v) {
@@ -263,16 +262,7 @@ static void copied(struct job *j)
 		job_oops(j, &o);
 		return;
 	}
-	guest_unset(s, g, "lock");
-	if (pool && pool_find(s, pool))
-		guest_pool(s, g, pool);
-	job_unlock_all(j);
-	if (job_param_bool(j, "start")) {
-		job_log(j, "Execute autostart");
-		power_start_too(j);
-		job_next(j, s->timing[TIMING_FORK], job_done);
-	} else
-		job_done(j);
+	create_restored(j, g);
 }
 
 static void locked(struct job *j)

@@ -28,5 +28,7 @@ bool restore_over(
     struct job *j, struct guest *g, const struct saved *v, const struct kv *set, struct oops *o);
 /* Who may make or overwrite the guest (sim_life.c). */
 bool create_may(struct job *j, struct oops *o);
+/* The last steps of a restore that went well: lock, pool, start, HA (sim_life.c). */
+void create_restored(struct job *j, struct guest *g);
 
 #endif

@@ -137,6 +137,23 @@ static void as_a_new_one(void **state)
 	assert_string_equal(sim_guest_pool(c->sim, 561), "team");
 }
 
+/* restorefn: the HA manager is asked last, to take the guest or to want something else of it. */
+static void looked_after_from_then_on(void **state)
+{
+	struct client *c = *state;
+	_cleanup_str_ char *archive = save(c, "540");
+
+	assert_string_equal(restore(c, archive, "vmid=562&start=1&ha-managed=1"), "OK");
+	assert_int_equal(call(c, "GET", "/cluster/ha/resources/vm:562", NULL), 200);
+	assert_string_equal(jsn_get_text(c->a.data, "state"), "started");
+	assert_int_equal(
+	    call(c, "POST", "/cluster/ha/resources", "sid=vm:540&state=ignored&comment=mine"), 200);
+	assert_string_equal(restore(c, archive, "vmid=540&force=1&ha-managed=1"), "OK");
+	assert_int_equal(call(c, "GET", "/cluster/ha/resources/vm:540", NULL), 200);
+	assert_string_equal(jsn_get_text(c->a.data, "state"), "stopped");
+	assert_string_equal(jsn_get_text(c->a.data, "comment"), "mine");
+}
+
 static void what_is_refused(void **state)
 {
 	struct client *c = *state;
@@ -192,6 +209,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    BOTH(over_a_guest),
 	    BOTH(as_a_new_one),
+	    cmocka_unit_test_setup_teardown(looked_after_from_then_on, setup, client_done),
 	    BOTH(what_is_refused),
 	    BOTH(by_a_person),
 	};
