@@ -154,6 +154,26 @@ int observe_snapshots(const struct jsn *data, struct obs_guest *g, struct err **
 	return 0;
 }
 
+int observe_snapshot_config(const struct jsn *data, struct kv *ret, struct err **err)
+{
+	static const char *const kept[] = {"digest", "description", "lock", "parent", "snapshots",
+	    "snapstate", "snaptime", "vmstate"};
+	struct jsn_iter it;
+
+	if (!jsn_is_object(data) || jsn_len(data) > OBSERVE_KEYS_MAX)
+		return err_set(err, ERR_PROTOCOL, "the snapshot came without its configuration");
+	JSN_FOREACH (it, data) {
+		const char *value = jsn_get_text(data, it.key);
+		bool own = value == NULL || text_starts(it.key, "running");
+
+		for (size_t i = 0; !own && i < ARRAY_LEN(kept); i++)
+			own = text_eq(it.key, kept[i]);
+		if (!own)
+			kv_set(ret, it.key, value);
+	}
+	return 0;
+}
+
 static int by_vmid(const void *a, const void *b)
 {
 	const struct obs_row *x = a, *y = b;

@@ -27,6 +27,9 @@ int observe_status(
 /* GET …/qemu/N/snapshot. */
 int observe_snapshots(const struct jsn *data, struct obs_guest *g, struct err **err) MUST_CHECK;
 
+/* GET …/qemu/N/config?snapshot=…: what a clone of it begins with, *ret is added to. */
+int observe_snapshot_config(const struct jsn *data, struct kv *ret, struct err **err) MUST_CHECK;
+
 /* GET /cluster/resources by type. Each replaces what c has of that kind. The guests, who may be
  * thousands, come from an answer that was left unread. */
 int observe_rows(const char *list, size_t len, struct obs_cluster *c, struct err **err) MUST_CHECK;

@@ -259,8 +259,10 @@ static void read_source(struct guest *g)
 		node_away(g, "the template's node is not reachable");
 	} else if (!is_nowhere(g, row, "the template")) {
 		guest_enter(g, GUEST_SOURCE);
-		bool brief = !resource_str(g->want, ATTR_clone_snapshot_name);
-		g->look = look_start(g->env->pve, vmid, row->node, brief, on_source, g);
+		const char *snapshot = resource_str(g->want, ATTR_clone_snapshot_name);
+		g->look = look_start(g->env->pve, vmid, row->node, !snapshot, on_source, g);
+		if (snapshot)
+			look_at_snapshot(g->look, snapshot);
 	}
 }
 

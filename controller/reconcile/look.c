@@ -14,6 +14,8 @@ struct look {
 	look_cb cb;
 	void *arg;
 	pvereq_id call;
+	char *snapshot; /* NULL: as it is now */
+	struct kv then; /* the configuration that it has */
 };
 
 void look_cancel(struct look **lp)
@@ -25,6 +27,8 @@ void look_cancel(struct look **lp)
 	CHECK_OBJ(l, MAGIC);
 	pvereq_cancel(l->pve, &l->call);
 	obs_guest_fini(&l->g);
+	free(l->snapshot);
+	kv_fini(&l->then);
 	l->magic = 0;
 	free(l);
 	*lp = NULL;
@@ -58,12 +62,30 @@ static void nonsense(struct look *l, const struct err *e)
 
 static void get(struct look *l, enum endpoint_id endpoint, pvereq_cb cb)
 {
+	_cleanup_kv_ struct kv params = {0};
 	struct pvereq_spec q = {.endpoint = endpoint,
 	    .args = {.node = l->g.node, .vmid = l->g.vmid},
+	    .params = &params,
 	    .unread = endpoint == ENDPOINT_GUEST_PENDING,
 	    .timeout_ms = READ_TIMEOUT_MS};
 
+	if (endpoint == ENDPOINT_GUEST_CONFIG)
+		kv_set(&params, "snapshot", l->snapshot);
 	l->call = pvereq_send(l->pve, &q, cb, l);
+}
+
+/* What PVE clones; its notes are those of the guest, and not of the snapshot. */
+static void go_back(struct look *l)
+{
+	const char *notes = kv_get(&l->g.current, "description");
+
+	if (notes)
+		kv_set(&l->then, "description", notes);
+	kv_fini(&l->g.current);
+	kv_fini(&l->g.pending);
+	kv_copy(&l->g.current, &l->then);
+	kv_copy(&l->g.pending, &l->then);
+	strs_fini(&l->g.pending_keys);
 }
 
 static void on_pending(void *arg, const struct pvereq_result *a)
@@ -73,10 +95,23 @@ static void on_pending(void *arg, const struct pvereq_result *a)
 
 	if (failed(l, a))
 		return;
-	if (observe_pending(a->list, a->list_len, &l->g, &e) < 0)
+	if (observe_pending(a->list, a->list_len, &l->g, &e) < 0) {
 		nonsense(l, e);
-	else
-		l->cb(l->arg, LOOK_OK, &l->g, a);
+		return;
+	}
+	if (l->then.n)
+		go_back(l);
+	l->cb(l->arg, LOOK_OK, &l->g, a);
+}
+
+static void on_config(void *arg, const struct pvereq_result *a)
+{
+	struct look *l = arg;
+
+	l->call = 0;
+	if (a->outcome != PVE_DONE || observe_snapshot_config(a->data, &l->then, NULL) < 0)
+		kv_fini(&l->then);
+	get(l, ENDPOINT_GUEST_PENDING, on_pending);
 }
 
 static void on_snapshots(void *arg, const struct pvereq_result *a)
@@ -88,6 +123,8 @@ static void on_snapshots(void *arg, const struct pvereq_result *a)
 		return;
 	if (observe_snapshots(a->data, &l->g, &e) < 0)
 		nonsense(l, e);
+	else if (l->snapshot && strs_has(&l->g.snapshot_names, l->snapshot))
+		get(l, ENDPOINT_GUEST_CONFIG, on_config);
 	else
 		get(l, ENDPOINT_GUEST_PENDING, on_pending);
 }
@@ -121,4 +158,10 @@ struct look *look_start(
 	else
 		get(l, ENDPOINT_GUEST_STATUS, on_status);
 	return l;
+}
+
+void look_at_snapshot(struct look *l, const char *name)
+{
+	CHECK_OBJ(l, MAGIC);
+	mem_replace(&l->snapshot, name);
 }

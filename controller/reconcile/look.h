@@ -30,6 +30,9 @@ struct look;
 /* brief: the configuration alone (templates, strangers). */
 struct look *look_start(
     struct pvereq *pve, uint32_t vmid, const char *node, bool brief, look_cb cb, void *arg);
+/* Right after look_start, not of a brief one: the guest is read as this snapshot has it, and as it
+ * is now where nobody knows that. */
+void look_at_snapshot(struct look *l, const char *name);
 void look_cancel(struct look **l);
 
 #endif
