@@ -10,7 +10,7 @@
 #ifndef RAMET_TEXT_H
 #define RAMET_TEXT_H
 
-#include "mem.h"
+#include "strs.h"
 
 /* Whole string, decimal, optional minus, no blanks, within [min,max]. Output only on success. */
 int text_to_int(const char *s, int64_t min, int64_t max, int64_t *ret) MUST_CHECK;
@@ -67,24 +67,9 @@ char *text_time(int64_t wall_ms);
 /* Percent-encoding of everything but the unreserved characters of RFC 3986. */
 char *text_url_encode(const char *s);
 
-/* A list of owned strings. */
-struct strs {
-	char **v;
-	size_t n, cap;
-};
-#define _cleanup_strs_ _cleanup_(strs_fini)
-void strs_fini(struct strs *l);
-void strs_add(struct strs *l, const char *s);
-void strs_add_take(struct strs *l, char *s);
-bool strs_has(const struct strs *l, const char *s);
-bool strs_has_sorted(const struct strs *l, const char *s); /* of a list that is sorted by bytes */
-void strs_sort_unique(struct strs *l);			   /* by bytes */
-void strs_copy(struct strs *dst, const struct strs *src);  /* dst is overwritten as if empty */
-bool strs_eq(const struct strs *a, const struct strs *b);  /* same order */
 /* Parts between separators (any byte of seps); ret is overwritten as if empty; empty parts are left
  * out when skip_empty. More than max parts fail. */
 int text_split(
     const char *s, const char *seps, bool skip_empty, size_t max, struct strs *ret) MUST_CHECK;
-char *strs_join(const struct strs *l, const char *sep);
 
 #endif
