@@ -39,7 +39,8 @@ NOT_EXPRESSIBLE = {
     "hugepages-size",
     "renamed-to-itself", "tag-twice", "too-many-vcpus", "adopt-without-id",
     # rules inside a text
-    "escaped-nul", "marker-in-description", "reserved-tag", "time-impossible", "address-impossible", "volume-allocates",
+    "escaped-nul", "marker-in-description", "reserved-tag", "time-impossible", "address-impossible",
+    "prefix-short-4", "prefix-short-6", "volume-allocates",
     # rules between documents
     "dependency-cycle", "duplicate-mac", "duplicate-name", "duplicate-vmid", "rename-clash",
     # only warnings
