@@ -346,6 +346,18 @@ static const char *format_of(const struct slot *s)
 	return "";
 }
 
+/* Of a stopped guest: it names the volume, and the next write by anybody puts it in force, also
+ * after that volume is gone. So it is put in force first. */
+static bool settle_pending(struct slot *s)
+{
+	if (s->pl->running || !s->has_next || text_eq(s->now_text, s->next_text))
+		return false;
+	struct step *st = step_push(&s->pl->early, &s->pl->n_early, &s->pl->cap_early, STEP_CONFIG);
+	kv_set(&st->set, s->name, s->next_text);
+	st->text = mem_printf("put in force what is pending for %s, before it is moved", s->name);
+	return true;
+}
+
 static void move(struct slot *s)
 {
 	struct planner *pl = s->pl;
@@ -369,7 +381,7 @@ static void move(struct slot *s)
 			step = true;
 		}
 	}
-	if (!step)
+	if (!step || settle_pending(s))
 		return;
 	struct step *st = step_push(&pl->early, &pl->n_early, &pl->cap_early, STEP_MOVE);
 	st->slot = mem_strdup(s->name);
@@ -388,14 +400,11 @@ static void refuse_shrink(struct slot *s, struct change *c, int64_t want, uint64
 	bool by_hand = !s->pl->foretold && reached &&
 		       text_to_int(reached, 0, INT64_MAX, &before) == 0 && before == want;
 
-	if (by_hand)
-		change_block(c, REASON_DISK_GROWN,
-		    "somebody grew the disk to %llu GiB, and disks cannot shrink",
-		    (unsigned long long)have);
-	else
-		change_block(c, REASON_DISK_SHRINK,
-		    "the disk%s has %llu GiB, and disks cannot shrink",
-		    s->pl->foretold ? " of the template" : "", (unsigned long long)have);
+	change_block(c, by_hand ? REASON_DISK_GROWN : REASON_DISK_SHRINK,
+	    by_hand	      ? "somebody grew the disk to %llu GiB, and disks cannot shrink"
+	    : s->pl->foretold ? "the disk of the template has %llu GiB, and disks cannot shrink"
+			      : "the disk has %llu GiB, and disks cannot shrink",
+	    (unsigned long long)have);
 	change_hint(c, "write size_gb: %llu for %s", (unsigned long long)have, s->name);
 }
 
@@ -441,9 +450,8 @@ static void resize(struct slot *s)
 	st->text = mem_printf("grow %s to %llu GiB", s->name, (unsigned long long)want);
 }
 
-/* A pending text holds the slot's whole string as it was when it was written. When the disk was
- * moved or grown since, that string still names the freed volume or the old size, and the next
- * start would put it in force. */
+/* A pending text holds the slot's whole string as it was. When the disk was moved or grown since,
+ * it names the freed volume or the old size, and the next start would put it in force. */
 static void mend_pending(struct slot *s)
 {
 	struct planner *pl = s->pl;
