@@ -112,6 +112,8 @@ void controller_on_instance(void *arg, const char *instance, bool observes);
 void controller_watch_lease(struct controller *c);
 void controller_lease_reported(struct controller *c, bool well);
 enum reason controller_held(void *arg);
+bool controller_rivalled(void *arg);
+bool controller_may(void *arg, const char *name, bool creates);
 
 /* controller_end.c */
 void controller_peril(void *arg, const struct guest *g, struct plan_peril *ret);

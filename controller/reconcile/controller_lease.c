@@ -196,3 +196,24 @@ enum reason controller_held(void *arg)
 		lease_fail(&c->lease, clock_now(c->clock));
 	return lease_may(&c->lease, clock_now(c->clock)) ? REASON_IN_SYNC : REASON_TAKING_OVER;
 }
+
+bool controller_rivalled(void *arg)
+{
+	const struct controller *c = arg;
+
+	return lease_is_rivalled(&c->lease);
+}
+
+/* What was read before a call may be minutes old when its turn comes: a merge, another instance or
+ * a VM of that name may have come since. */
+bool controller_may(void *arg, const char *name, bool creates)
+{
+	struct controller *c = arg;
+	const struct guest *g = controller_find_guest(c, name);
+	const struct intent *open = journal_intent(c->journal, name);
+	const struct claim *there = creates ? claims_find(c->claims, name) : NULL;
+
+	if (!g || !guest_is_current(g) || controller_held(c) != REASON_IN_SYNC)
+		return false;
+	return !there || (open && open->vmid == there->vmid);
+}

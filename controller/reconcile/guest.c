@@ -564,6 +564,11 @@ const struct plan *guest_plan(const struct guest *g)
 	return g->last && g->last->planned ? &g->last->plan : NULL;
 }
 
+bool guest_is_current(const struct guest *g)
+{
+	return g->current;
+}
+
 bool guest_is_quiet(const struct guest *g)
 {
 	return g->current && !g->due &&

@@ -55,6 +55,8 @@ struct guest_env {
 	const char *(*lookalike)(void *arg, const struct guest *g);
 	/* Why nothing may be changed just now: TAKING_OVER, REPLACED; IN_SYNC = nothing. */
 	enum reason (*held)(void *arg);
+	/* Another instance acted until a moment ago, or may have: what is gone may be its work. */
+	bool (*rivalled)(void *arg);
 	/* What speaks against destroying the VM of g. The texts are good until the next call. */
 	void (*peril)(void *arg, const struct guest *g, struct plan_peril *ret);
 	/* The status changed. event: one line for the commit message, or NULL; it replaces an
@@ -110,6 +112,8 @@ bool guest_is_missed(const struct guest *g);
 bool guest_is_linked_to(const struct guest *g, uint32_t vmid);
 /* The manifest in force, NULL = it is gone. Borrowed. */
 const struct resource *guest_manifest(const struct guest *g);
+/* The manifest in force is still the one that was planned for. */
+bool guest_is_current(const struct guest *g);
 /* An operation is under way. */
 bool guest_is_acting(const struct guest *g);
 

@@ -122,6 +122,16 @@ void guest_note_left(struct guest *g, const struct op_result *r)
 	}
 }
 
+/* Ordered to go, and not by a call of this instance: it counts for the budget as if it had been. */
+static void count_as_fallen(struct guest *g)
+{
+	_cleanup_err_ struct err *e = NULL;
+
+	if (journal_add_fallen(
+		g->env->journal, g->name, g->rec.vmid, clock_wall(g->env->clock), &e) < 0)
+		log_warn(g->name, "%s, ignoring", err_msg(e));
+}
+
 /* The VM was seen to be gone. */
 void guest_forget(struct guest *g)
 {
@@ -129,6 +139,8 @@ void guest_forget(struct guest *g)
 	_cleanup_err_ struct err *e = NULL;
 	_cleanup_str_ char *event = NULL;
 
+	if (!d && guest_is_leaving(g) && g->env->rivalled(g->env->arg))
+		count_as_fallen(g);
 	if (journal_forget(g->env->journal, g->name, &e) < 0) {
 		log_error(g->name, "%s", err_msg(e));
 		guest_wait_state(g, err_msg(e));

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #define RETRIES 4
+#define HELD_MS 1000
 
 static void on_progress(void *arg, int percent)
 {
@@ -20,7 +21,7 @@ static void note_result(struct guest *g, const struct op_result *r)
 
 	mem_replace(&g->st.last_upid, r->upid);
 	mem_replace(&g->st.last_result, text);
-	if (r->end == OP_FREE)
+	if (r->end == OP_FREE || r->end == OP_HELD)
 		return;
 	g->env->note(g->env->arg, NOTE_DONE, g->name, text, -1);
 	log_info(g->name, "%s: %s", g->st.last_op ? g->st.last_op : "", text);
@@ -199,6 +200,10 @@ static void on_op(void *arg, const struct op_result *r)
 		g->intent_free = true;
 		guest_enter(g, GUEST_WAIT);
 		guest_begin(g);
+		break;
+	case OP_HELD:
+		inventory_poke(g->env->inventory);
+		guest_wait(g, REASON_RETRYING, r->text, HELD_MS, true);
 		break;
 	case OP_ABANDONED:
 		guest_meet(g, r->text);

@@ -418,12 +418,28 @@ static bool take_claim(struct guest *g)
 	return g->rec.vmid != 0;
 }
 
+/* Another instance, or a life that was forgotten, is making it. */
+static bool awaits_maker(struct guest *g)
+{
+	const struct claim *c = claims_find(g->env->claims, g->name);
+	_cleanup_str_ char *text = NULL;
+
+	if (!c || !c->locked || g->rec.vmid || journal_intent(g->env->journal, g->name))
+		return false;
+	text = mem_printf("VM %u on %s carries its marker and is locked (clone): it is being made",
+	    c->vmid, c->node);
+	guest_wait(g, REASON_LOCKED, text, GUEST_LOCK_WAIT_MS, true);
+	return true;
+}
+
 static void begin_new(struct guest *g)
 {
 	const char *hint = NULL, *missing = g->env->not_ready(g->env->arg, &hint);
 	const char *old = g->want->renamed_from;
 
 	if (take_claim(g))
+		return;
+	if (awaits_maker(g))
 		return;
 	if (missing && hint)
 		guest_stall(g, REASON_DEBRIS, missing, hint);

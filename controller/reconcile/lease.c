@@ -70,12 +70,18 @@ bool lease_is_rivalled(const struct lease *l)
 	return l->before || l->unsure;
 }
 
+/* Who cannot announce itself acts from then on, as long as nobody else is seen. */
+static int64_t unannounced_until(const struct lease *l)
+{
+	return l->failed_at + (l->before ? LEASE_PATIENCE_MS : l->hold_ms);
+}
+
 bool lease_is_taking_over(const struct lease *l, int64_t now)
 {
 	if (l->lost)
 		return false;
 	if (!l->claimed)
-		return !l->failed || (l->before && now < l->failed_at + LEASE_PATIENCE_MS);
+		return !l->failed || now < unannounced_until(l);
 	return lease_is_rivalled(l) && now < l->claimed_at + l->hold_ms;
 }
 
@@ -85,7 +91,7 @@ int64_t lease_alone_since(const struct lease *l)
 		return 0;
 	if (l->claimed)
 		return l->claimed_at + l->hold_ms;
-	return l->failed ? l->failed_at + LEASE_PATIENCE_MS : 0;
+	return l->failed ? unannounced_until(l) : 0;
 }
 
 bool lease_is_late_possible(const struct lease *l, int64_t now, int64_t late_ms)

@@ -40,8 +40,8 @@ bool lease_look(struct lease *l, const char *seen);
 void lease_yield(struct lease *l);
 /* Our instance stands in the report. */
 void lease_claim(struct lease *l, int64_t now);
-/* It could not be written: whoever cannot report goes on all the same, a successor after
- * LEASE_PATIENCE_MS. */
+/* It could not be written: whoever cannot report goes on all the same, after hold_ms, in which
+ * another one that began at the same time would be seen; a successor after LEASE_PATIENCE_MS. */
 void lease_fail(struct lease *l, int64_t now);
 /* Another instance acted until now, or may have. */
 bool lease_is_rivalled(const struct lease *l);

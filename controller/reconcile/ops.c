@@ -231,6 +231,14 @@ void op_ask_quorum(struct op *op, void (*next)(struct op *op))
 	op->call = pvereq_send(op->env.pve, &q, on_quorum, op);
 }
 
+bool op_is_held(struct op *op)
+{
+	if (!op->env.may || op->env.may(op->env.arg, op->name, op->create))
+		return false;
+	op_finish(op, OP_HELD, PVE_NONE, "not sent: it may not act any more");
+	return true;
+}
+
 void op_send(struct op *op, pvereq_cb cb)
 {
 	struct pvereq_spec q = {.endpoint = op->endpoint,
@@ -238,6 +246,8 @@ void op_send(struct op *op, pvereq_cb cb)
 	    .params = &op->params,
 	    .patience_ms = -1}; /* what was read would be old: better read again */
 
+	if (op_is_held(op))
+		return;
 	op->call = pvereq_send(op->env.pve, &q, cb, op);
 }
 

@@ -30,6 +30,7 @@ enum op_end {
 	OP_FAILED,    /* without effect: why, text */
 	OP_CREATED,   /* the clone is there and ours: record */
 	OP_FREE,      /* resolve: the number is free, the clone may be asked for */
+	OP_HELD,      /* nothing was sent: it may not act any more; read and plan again */
 	OP_ABANDONED, /* the number belongs to a stranger: the intent is closed */
 	OP_STUCK,     /* a person is needed: reason, text, hint */
 	OP_END__MAX
@@ -56,6 +57,10 @@ struct op_env {
 	uint32_t vmid_min, vmid_max; /* 0 = no range configured */
 	/* The number belongs to a manifest (another one than this). */
 	bool (*is_reserved)(void *arg, uint32_t vmid, const char *name);
+	/* Asked right before each call that changes something, for what is read before it may take
+	 * minutes: nothing has come up that forbids it. creates: it is a clone. NULL = nothing can.
+	 */
+	bool (*may)(void *arg, const char *name, bool creates);
 	void *arg;
 };
 

@@ -423,6 +423,8 @@ static void post(struct op *op)
 	    .vmid = op->intent.vmid,
 	    .nonce = op->intent.nonce};
 
+	if (op_is_held(op))
+		return;
 	if (marker_join(op->text, &m, &desc, &e) < 0) {
 		op_finish_stuck(op, REASON_SOURCE_UNSUITABLE, err_msg(e),
 		    "shorten the template's description, or list one in the manifest");

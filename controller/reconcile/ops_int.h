@@ -75,7 +75,9 @@ struct op {
 
 void op_finish(struct op *op, enum op_end end, enum pve_reason why, const char *text);
 void op_finish_stuck(struct op *op, enum reason reason, const char *text, const char *hint);
-/* The request itself, answered to cb. */
+/* True when it may not act any more: then it has ended. */
+bool op_is_held(struct op *op);
+/* The request itself, answered to cb; none when it is held. */
 void op_send(struct op *op, pvereq_cb cb);
 /* Something durable failed: without a journal nothing is sent. */
 void op_unwritable(struct op *op, const struct err *e);

@@ -89,7 +89,7 @@ static void take(struct op *op)
 		op_number(op); /* another clone was quicker */
 		return;
 	}
-	if (!use(op, vmid))
+	if (op_is_held(op) || !use(op, vmid))
 		return;
 	op->intent.vmid = vmid;
 	op_clone_numbered(op);

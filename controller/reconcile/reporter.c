@@ -511,12 +511,14 @@ void reporter_seen(struct reporter *r, const char *head)
 {
 	if (note_pace(r))
 		reporter_dirty(r, NULL);
-	if (r->o.readonly || !r->o.git || r->o.outdir || r->state != REPORTER_IDLE ||
-	    text_eq(head, r->head))
+	/* Who waits for its turn looks all the same: another instance may have taken over. */
+	if (r->o.readonly || !r->o.git || r->o.outdir ||
+	    (r->state != REPORTER_IDLE && r->state != REPORTER_DIRTY) || text_eq(head, r->head))
 		return;
 	log_info("report", "the status branch is not what was published, looking at it");
+	if (!r->dirty)
+		r->dirty_since = clock_now(r->o.clock);
 	r->dirty = true;
-	r->dirty_since = clock_now(r->o.clock);
 	enter(r, REPORTER_REREAD);
 }
 

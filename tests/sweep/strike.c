@@ -364,7 +364,7 @@ enum fate strike_ask(void *arg, enum touch kind, const char *what, const char *w
 	struct trial *t = arg;
 
 	if (kind == TOUCH_CLUSTER && t->rival.controller && strcmp(what, "GET") != 0)
-		rival_asks(&t->rival, t->w->since, what, where);
+		rival_asks(&t->rival, t->w->controller, t->w->since, what, where);
 	if (!t->armed)
 		return FATE_NORMAL;
 	t->count++;

@@ -100,6 +100,7 @@ static void rival_comes_or_goes(struct play *p)
 {
 	if (p->rival.controller) {
 		rival_stop(&p->rival);
+		guard_doubt(p);	  /* what it destroyed at last it has told nobody */
 		world_kill(p->w); /* perhaps it only looks on, until somebody starts it again */
 		p->reborn_at = 0;
 		return;

@@ -100,6 +100,8 @@ void guard_look(struct play *p);
 void guard_request(struct play *p, const char *method, const char *path);
 /* What is remembered of earlier lives is lost. */
 void guard_forget(struct play *p);
+/* Orders to destroy may have been carried out by one who did not come to tell it. */
+void guard_doubt(struct play *p);
 void guard_ha(struct play *p, int64_t vmid, bool on);
 
 /* play_faults.c */

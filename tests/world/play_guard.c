@@ -229,16 +229,22 @@ void guard_look(struct play *p)
 		g->follows = clock_now(w->clock);
 }
 
-void guard_forget(struct play *p)
+void guard_doubt(struct play *p)
 {
-	judge_forget(&p->judge, p->w);
 	for (size_t i = 0; i < PLAY_VMS; i++) {
 		bool ordered = p->m[i].absent || (p->prune && !p->m[i].there);
 
-		p->ever[i].stays_gone = false;
 		/* The order may have been taken back, and nobody has seen that yet. */
 		p->m[i].doubtful |= ordered || strs_has(&p->judge.may_destroy, p->m[i].name);
 	}
+}
+
+void guard_forget(struct play *p)
+{
+	judge_forget(&p->judge, p->w);
+	guard_doubt(p);
+	for (size_t i = 0; i < PLAY_VMS; i++)
+		p->ever[i].stays_gone = false;
 }
 
 static bool is_suspended(struct play *p, int64_t vmid)
@@ -259,7 +265,7 @@ void guard_request(struct play *p, const char *method, const char *path)
 		return;
 	if (p->w->observe_only)
 		world_violation(p->w, "%s %s, and it is to observe only", method, path);
-	rival_asks(&p->rival, p->w->since, method, path);
+	rival_asks(&p->rival, p->w->controller, p->w->since, method, path);
 	if (!vmid)
 		return;
 	judge_request(&p->judge, p->w, method, path);

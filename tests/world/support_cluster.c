@@ -1,8 +1,6 @@
 /* The cluster of all worlds: three nodes, shared and local storage, three templates, strangers. */
 #include "support_world.h"
 
-extern const char world_cluster_yaml[];
-
 const char world_cluster_yaml[] =
     "cluster: { name: world }\n"
     "timing: { bandwidth: 200M }\n"

@@ -32,7 +32,7 @@ struct manifest {
 	unsigned source, node, cores, memory, tag, size, edits;
 	int64_t vmid; /* where a person saw its VM last */
 	bool absent, protect;
-	bool doubtful; /* the journal was lost while it was to be destroyed */
+	bool doubtful; /* whoever was to destroy it could not tell whether it did */
 	bool full, started, no_net1, recreate;
 	bool suspended, pin;
 	enum manifest_ceiling ceiling;

@@ -7,20 +7,30 @@ static void on_request(void *arg, const char *method, const char *path)
 	struct rival *r = arg;
 
 	if (strcmp(method, "GET") != 0)
-		rival_asks(r, r->since, method, path);
+		rival_asks(r, r->controller, r->since, method, path);
 }
 
 /* Who was not answered by Git asks it again after two minutes at most, and knows nothing before. */
 #define UNTOLD_MS 150000
 
-void rival_asks(struct rival *r, uint64_t since, const char *method, const char *path)
+/* It began before the other one, and announced itself after it: then it is the one that acts. */
+static bool is_announced(const struct world *w, struct controller *c)
+{
+	const char *told = memgit_status_file(w->git, "summary.json");
+	const char *at = told ? strstr(told, "\"instance\"") : NULL;
+
+	return at && strncmp(strchr(at + 10, '"') + 1, controller_status(c)->instance, 16) == 0;
+}
+
+void rival_asks(
+    struct rival *r, struct controller *asks, uint64_t since, const char *method, const char *path)
 {
 	if (since >= r->newest) {
 		r->newest = since; /* of all, also before there is a rival */
 		return;
 	}
 	int64_t failed = memgit_failed_at(r->w->git);
-	if (!failed || clock_now(r->w->clock) - failed > UNTOLD_MS)
+	if ((!failed || clock_now(r->w->clock) - failed > UNTOLD_MS) && !is_announced(r->w, asks))
 		world_violation(
 		    r->w, "%s %s by an instance that a newer one has replaced", method, path);
 }

@@ -30,6 +30,7 @@ void rival_stop(struct rival *r);
 void rival_free(struct rival *r);
 /* Somebody's life that began then asks for a change. Once a newer one has, an older one must not.
  */
-void rival_asks(struct rival *r, uint64_t since, const char *method, const char *path);
+void rival_asks(
+    struct rival *r, struct controller *asks, uint64_t since, const char *method, const char *path);
 
 #endif

@@ -11,8 +11,6 @@
 #define IDLE_MS 1000 /* with nothing to happen, time goes by in such steps */
 #define STORY_MAX ((size_t)4 << 20)
 
-extern const char world_cluster_yaml[];
-
 static const char config_yaml[] =
     "controller: { id: " WORLD_ID ", state_dir: /nonexistent }\n"
     "git: { url: \"https://git.example.org/vms.git\", interval: 60s }\n"

@@ -75,6 +75,7 @@ struct world {
 /* extra: lines of configuration in place of the usual ones, or NULL. */
 struct world *world_new(uint64_t seed, const char *extra);
 /* The same on another cluster. */
+extern const char world_cluster_yaml[]; /* of world_new */
 struct world *world_new_on(uint64_t seed, const char *extra, const char *cluster_yaml);
 void world_free(struct world **w);
 /* No lines of the log on standard error: the story has what counts. */

@@ -397,8 +397,6 @@ static void test_jump_is_no_restart(void **state)
 
 /* ---- another cluster ---- */
 
-extern const char world_cluster_yaml[];
-
 /* The endpoints of a configuration lead elsewhere: nothing is missing there, nothing is made. */
 static void test_another_cluster(void **state)
 {

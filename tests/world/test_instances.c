@@ -207,6 +207,58 @@ static void test_late_clone_of_the_other(void **state)
 	}
 }
 
+static bool own_says_replaced(struct world *w)
+{
+	return strstr(buf_str(&w->story), "a newer instance (");
+}
+
+/* Of the older one: whether it asked for a number, and what it asked for after it said that another
+ * one acts. */
+static unsigned numbers, late_calls;
+
+static void note_call(void *arg, const char *method, const char *path)
+{
+	struct world *w = arg;
+
+	numbers += text_ends(path, "/nextid");
+	late_calls += strcmp(method, "GET") != 0 && own_says_replaced(w);
+}
+
+static bool asks_for_a_number(struct world *w)
+{
+	(void)w;
+	return numbers > 0;
+}
+
+/* What it asks before it asks for the clone is answered so slowly that another one has taken over
+ * by then. */
+static void test_replaced_while_it_asks(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 60; seed < 70; seed++) {
+		struct world *w = world_new(seed, NULL);
+		struct sim_fault f = {.kind = SIM_FAULT_DELAY_ANSWER,
+		    .method = "GET",
+		    .probability = 1,
+		    .delay_ms = 25000};
+		_cleanup_kv_ struct kv none = {0};
+
+		kv_set(&none, "README", "nothing");
+		memgit_commit(w->git, &none, "begin");
+		world_start(w, CONTROLLER_RUN);
+		world_run(w, 120000, NULL, NULL);
+		simport_set_hook(w->port, note_call, w);
+		sim_fault_add(w->sim, &f);
+		commit(w, 2);
+		numbers = 0;
+		assert_true(world_run(w, HOUR_MS, asks_for_a_number, NULL));
+		rival_start(&other, w, false);
+		world_run(w, 1800000, NULL, NULL);
+		end(w);
+	}
+	assert_int_equal(late_calls, 0);
+}
+
 static bool is_told_as_begun(struct world *w)
 {
 	const char *told = memgit_status_file(w->git, "vms/web-01.yaml");
@@ -398,6 +450,82 @@ static void test_observer_on_an_empty_directory(void **state)
 	end(w);
 }
 
+static void merge_two(struct world *w, const char *first, const char *second)
+{
+	_cleanup_kv_ struct kv files = {0};
+
+	for (size_t i = 0; i < 2; i++) {
+		_cleanup_str_ char *path = mem_printf("web-%zu.yaml", i);
+
+		kv_setf(&files, path,
+		    "apiVersion: ramet.dev/v1\nkind: ClonedVM\nmetadata: { name: web-0%zu "
+		    "}\nspec:\n"
+		    "  node_name: pve2\n  clone: { source_vm_id: 9001, full: false }\n%s",
+		    i + 1, i ? second : first);
+	}
+	memgit_commit(w->git, &files, "both");
+}
+
+static bool other_is_ready(struct world *w)
+{
+	const struct status *s = controller_status(other.controller);
+
+	(void)w;
+	return s->n_vms == 2 && s->vms[0]->verdict == PLAN_IN_SYNC &&
+	       s->vms[1]->verdict == PLAN_IN_SYNC;
+}
+
+/* What the older one destroyed in the moment in which it was replaced stands in no report, and
+ * counts for the budget. */
+static void test_budget_of_both(void **state)
+{
+	static const char absent[] = "  state: absent\n";
+
+	(void)state;
+	for (int64_t at = 2000; at < 60000; at += 6000) {
+		struct world *w = world_new(70,
+		    "policy: { vmid_range: 1000-1099, destroy_budget: { count: 1, percent: 50, "
+		    "window: 10m } }\n");
+
+		merge_two(w, "", "");
+		rival_start(&other, w, false);
+		assert_true(world_run(w, HOUR_MS, other_is_ready, NULL));
+		world_run(w, 120000, NULL, NULL);
+		merge_two(w, absent, "");
+		world_run(w, at, NULL, NULL);
+		world_start(w, CONTROLLER_RUN);
+		assert_true(world_run(w, HOUR_MS, is_gone, NULL));
+		world_run(w, 180000, NULL, NULL);
+		merge_two(w, absent, absent);
+		world_run(w, 300000, NULL, NULL);
+		assert_int_not_equal(world_find(w, "web-02", NULL), 0);
+		assert_int_equal(world_vmstat(w, "web-02")->reason, REASON_DESTROY_BUDGET);
+		end(w);
+	}
+}
+
+/* With something to report that has to wait for its turn: that another one has taken over is seen
+ * all the same. */
+static void test_seen_while_a_report_waits(void **state)
+{
+	struct world *w =
+	    world_new(44, "policy: { vmid_range: 1000-1099 }\nreport: { interval: 30m }\n");
+
+	(void)state;
+	commit(w, 2);
+	world_start(w, CONTROLLER_RUN);
+	assert_true(world_run(w, HOUR_MS, world_all_ready, NULL));
+	world_run(w, HOUR_MS, NULL, NULL);
+	commit(w, 3);
+	assert_true(world_run(w, HOUR_MS, has_three, NULL));
+	world_run(w, HOUR_MS / 4, NULL, NULL);
+	commit(w, 5);
+	assert_true(world_run(w, HOUR_MS, has_five, NULL));
+	rival_start(&other, w, false);
+	assert_true(world_run(w, 150000, own_says_replaced, NULL));
+	end(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -406,7 +534,10 @@ int main(void)
 	    cmocka_unit_test(test_older_comes_back_without_a_report),
 	    cmocka_unit_test(test_destroyed_by_the_other),
 	    cmocka_unit_test(test_late_clone_of_the_other),
+	    cmocka_unit_test(test_replaced_while_it_asks),
 	    cmocka_unit_test(test_end_seen_by_the_other),
+	    cmocka_unit_test(test_budget_of_both),
+	    cmocka_unit_test(test_seen_while_a_report_waits),
 	    cmocka_unit_test(test_at_the_same_moment),
 	    cmocka_unit_test(test_observer_beside),
 	    cmocka_unit_test(test_observer_first),

@@ -1,4 +1,5 @@
 /* What is remembered of VMs is lost, in part or whole, or people edit what a VM is known by. */
+#include "marker.h"
 #include "support_world.h"
 
 #include <setjmp.h>
@@ -404,6 +405,83 @@ static void test_a_clone_that_nobody_remembers(void **state)
 	world_free(&w);
 }
 
+static bool is_between_disks(struct world *w)
+{
+	for (int64_t vmid = 100; vmid < 10000; vmid++) {
+		const char *lock = sim_guest_get(w->sim, vmid, "lock"),
+			   *text = sim_guest_get(w->sim, vmid, "description");
+
+		if (lock && strcmp(lock, "clone") == 0 && text && strstr(text, "ramet"))
+			return true;
+	}
+	return false;
+}
+
+/* Of several disks one is copied, so that the new VM carries the marker and is locked still, when
+ * everything is forgotten: it is waited for, as long as it takes. */
+static void test_a_clone_between_its_disks(void **state)
+{
+	static const char one[] = "scsi0: \"fast:4\"";
+	static const char full_yaml[] =
+	    "apiVersion: ramet.dev/v1\nkind: ClonedVM\nmetadata: { name: web-01 }\n"
+	    "spec:\n  node_name: pve2\n  clone: { source_vm_id: 9001, full: true }\n";
+	const char *at = strstr(world_cluster_yaml, one);
+	_cleanup_str_ char *yaml = NULL;
+	_cleanup_kv_ struct kv files = {0};
+	struct world *w;
+	size_t n = 0;
+
+	(void)state;
+	assert_non_null(at);
+	yaml = mem_printf("%.*s%s, scsi1: \"fast:200\"%s", (int)(at - world_cluster_yaml),
+	    world_cluster_yaml, one, at + strlen(one));
+	w = world_new_on(24, NULL, yaml);
+	kv_set(&files, "web.yaml", full_yaml);
+	memgit_commit(w->git, &files, "first");
+	world_start(w, CONTROLLER_RUN);
+	assert_true(world_run(w, HOUR_MS, is_between_disks, NULL));
+	world_kill(w);
+	memstore_drop(w->store);
+	memgit_drop_status(w->git);
+	world_start(w, CONTROLLER_RUN);
+	must_be_ready(w);
+	world_run(w, HOUR_MS, NULL, NULL);
+	world_find(w, "web-01", &n);
+	assert_int_equal(n, 1);
+	world_free(&w);
+}
+
+/* Long after everything was looked at, a VM turns up that carries the marker and is locked still:
+ * somebody else makes it, and no second one is cloned. */
+static void test_a_clone_that_another_makes(void **state)
+{
+	struct world *w = world_new(25, NULL);
+	char name[] = "web-01", id[] = "world", nonce[] = "0123456789abcdef";
+	struct marker m = {.controller = id, .name = name, .vmid = 1005, .nonce = nonce};
+	_cleanup_kv_ struct kv files = {0}, none = {0}, conf = {0};
+	_cleanup_str_ char *text = NULL;
+	size_t n = 0;
+
+	(void)state;
+	kv_set(&none, "README", "nothing");
+	memgit_commit(w->git, &none, "begin");
+	world_start(w, CONTROLLER_RUN);
+	world_run(w, HOUR_MS, NULL, NULL);
+	assert_int_equal(marker_join("", &m, &text, NULL), 0);
+	kv_set(&conf, "name", "web-01");
+	kv_set(&conf, "description", text);
+	assert_int_equal(sim_human_create(w->sim, 1005, "pve2", "root@pam", &conf, NULL), 0);
+	assert_int_equal(sim_human_lock(w->sim, 1005, "clone", NULL), 0);
+	world_run(w, 300000, NULL, NULL);
+	kv_set(&files, "web.yaml", web_yaml);
+	memgit_commit(w->git, &files, "first");
+	world_run(w, HOUR_MS, NULL, NULL);
+	world_find(w, "web-01", &n);
+	assert_int_equal(n, 1);
+	assert_int_equal(world_vmstat(w, "web-01")->reason, REASON_LOCKED);
+	world_free(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -419,6 +497,8 @@ int main(void)
 	    cmocka_unit_test(test_a_clone_that_comes_late),
 	    cmocka_unit_test(test_a_late_clone_of_what_is_absent),
 	    cmocka_unit_test(test_a_clone_that_nobody_remembers),
+	    cmocka_unit_test(test_a_clone_between_its_disks),
+	    cmocka_unit_test(test_a_clone_that_another_makes),
 	};
 
 	world_quiet();

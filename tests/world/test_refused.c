@@ -44,8 +44,6 @@ static void test_no_task_of_a_refused_call(void **state)
 	world_free(&w);
 }
 
-extern const char world_cluster_yaml[];
-
 /* The cluster of all worlds with options of the datacenter. */
 static struct world *world_with(uint64_t seed, const char *options)
 {

@@ -62,13 +62,14 @@ static void test_report_is_lost(void **state)
 	assert_true(lease_look(&l, "two"));
 	assert_false(lease_may(&l, 1000000));
 	lease_fini(&l);
-	/* Whoever cannot report goes on all the same: nobody else is known. */
+	/* Whoever cannot report goes on all the same: nobody else is known, or was seen since. */
 	lease_init(&l, "one", HOLD);
 	lease_begin(&l, NULL, false, 1000);
 	lease_doubt(&l);
 	assert_false(lease_may(&l, 2000));
 	lease_fail(&l, 3000);
-	assert_true(lease_may(&l, 3000));
+	assert_false(lease_may(&l, 3000 + HOLD - 1));
+	assert_true(lease_may(&l, 3000 + HOLD));
 	lease_fini(&l);
 }
 
@@ -136,7 +137,8 @@ static void test_cannot_report(void **state)
 	lease_init(&l, "one", HOLD);
 	lease_begin(&l, NULL, false, 1000);
 	lease_fail(&l, 2000);
-	assert_true(lease_may(&l, 2000));
+	assert_false(lease_may(&l, 2000 + HOLD - 1)); /* two may have begun at the same time */
+	assert_true(lease_may(&l, 2000 + HOLD));
 	lease_fini(&l);
 }
 
