@@ -55,6 +55,8 @@ static bool depart(struct op *op, bool deleting)
 	struct departure d = {
 	    .vmid = op->vmid, .deleting = deleting, .wall_ms = clock_wall(op->env.clock)};
 
+	if (op_is_held(op))
+		return false;
 	if (journal_depart(op->env.journal, op->name, &d, &e) == 0)
 		return true;
 	op_unwritable(op, e);

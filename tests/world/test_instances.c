@@ -259,6 +259,42 @@ static void test_replaced_while_it_asks(void **state)
 	assert_int_equal(late_calls, 0);
 }
 
+static void note_unwanted(void *arg, const char *method, const char *path)
+{
+	struct world *w = arg;
+	const struct bundle *b = controller_bundle(w->controller);
+
+	numbers += text_ends(path, "/nextid");
+	(void)method;
+	late_calls += text_ends(path, "/clone") && b && text_eq(b->rev, memgit_head(w->git));
+}
+
+/* The same, and it is not wanted any more when the answer comes. */
+static void test_unwanted_while_it_asks(void **state)
+{
+	(void)state;
+	late_calls = 0;
+	for (uint64_t seed = 60; seed < 65; seed++) {
+		struct world *w = world_new(seed, NULL);
+		struct sim_fault f = {.kind = SIM_FAULT_DELAY_ANSWER,
+		    .method = "GET",
+		    .probability = 1,
+		    .delay_ms = 25000};
+
+		commit(w, 2);
+		sim_fault_add(w->sim, &f);
+		numbers = 0;
+		world_start(w, CONTROLLER_RUN);
+		simport_set_hook(w->port, note_call, w);
+		assert_true(world_run(w, HOUR_MS, asks_for_a_number, NULL));
+		commit_absent(w);
+		simport_set_hook(w->port, note_unwanted, w);
+		world_run(w, 600000, NULL, NULL);
+		world_free(&w);
+	}
+	assert_int_equal(late_calls, 0);
+}
+
 static bool is_told_as_begun(struct world *w)
 {
 	const char *told = memgit_status_file(w->git, "vms/web-01.yaml");
@@ -535,6 +571,7 @@ int main(void)
 	    cmocka_unit_test(test_destroyed_by_the_other),
 	    cmocka_unit_test(test_late_clone_of_the_other),
 	    cmocka_unit_test(test_replaced_while_it_asks),
+	    cmocka_unit_test(test_unwanted_while_it_asks),
 	    cmocka_unit_test(test_end_seen_by_the_other),
 	    cmocka_unit_test(test_budget_of_both),
 	    cmocka_unit_test(test_seen_while_a_report_waits),
