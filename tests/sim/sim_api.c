@@ -265,9 +265,11 @@ static void not_implemented(struct job *j)
 
 bool api_since_9(struct job *j)
 {
-	if (!j->sim->v9)
-		not_implemented(j);
-	return j->sim->v9;
+	bool since = j->sim->v9;
+
+	if (!since)
+		not_implemented(j); /* frees it */
+	return since;
 }
 
 static bool read_vmid(struct job *j)

@@ -401,10 +401,10 @@ static void a_task_that_never_ends_is_late(void **state)
 static void a_log_that_cannot_be_read_changes_nothing(void **state)
 {
 	(void)state;
-	static const struct fake_answer script[] = {
-	    STOPPED("VM is locked (backup)"), {.transport = CLUSTER_CUT}};
+	static const struct fake_answer script[] = {STOPPED("VM is locked (backup)"),
+	    {.transport = CLUSTER_CUT}, {.transport = CLUSTER_CUT}}; /* it is asked for once more */
 	struct bench b;
-	start(&b, script, 2, &(struct pvetask_opts){0});
+	start(&b, script, 3, &(struct pvetask_opts){0});
 	vclock_run_until(b.v, 60000);
 	assert_int_equal(b.s.res.end, PVETASK_FAILED);
 	assert_int_equal(b.s.res.reason, PVE_LOCKED);
