@@ -426,6 +426,8 @@ static int put_part(const struct attr *a, const struct value *want, struct kv *c
 	} else if (a->codec == CODEC_PART || a->codec == CODEC_PART_LIST ||
 		   a->codec == CODEC_BASE64) {
 		if (text)
+			pvepart_make_room(&p, name);
+		if (text)
 			propstr_set(&p, name, text);
 		else
 			propstr_del(&p, name);

@@ -59,3 +59,20 @@ void pvepart_put_base64(struct propstr *p, const char *part, const char *text)
 	_cleanup_str_ char *code = is_base64(p) ? pvetext_base64_encode(text) : mem_strdup(text);
 	propstr_set(p, part, code);
 }
+
+void pvepart_make_room(struct propstr *p, const char *part)
+{
+	static const char *const limits[] = {"mbps", "mbps_rd", "mbps_wr"};
+	bool limit = false;
+
+	for (size_t i = 0; i < ARRAY_LEN(limits); i++)
+		limit |= text_eq(part, limits[i]);
+	for (size_t i = 0; limit && i < ARRAY_LEN(limits); i++) {
+		const char *text = propstr_get(p, limits[i]);
+		double v;
+
+		propstr_del(p, limits[i] + 1);
+		if (text && text_to_num(text, &v) == 0 && v == 0)
+			propstr_set(p, limits[i], "0");
+	}
+}

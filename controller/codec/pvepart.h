@@ -20,4 +20,8 @@ char *pvepart_get_base64(const struct propstr *p, const char *part);
 /* The others are recoded with the first that needs it. */
 void pvepart_put_base64(struct propstr *p, const char *part, const char *text);
 
+/* Before a limit of a drive's speed is put: PVE takes limits in bytes for none at all, and neither
+ * these nor a none that it wrote as 0.000 beside the new one. Other parts: nothing. */
+void pvepart_make_room(struct propstr *p, const char *part);
+
 #endif

@@ -53,6 +53,23 @@ static bool has_codec(const struct resource *r, const char *slot, enum attr_code
 	return false;
 }
 
+/* A limit of a drive's speed that is none to PVE: in bytes, or a zero. Beside one that is listed it
+ * goes, or is written as PVE reads it. */
+static bool is_no_limit(const struct resource *r, const char *key, const char *part)
+{
+	static const char *const old[] = {"bps=", "bps_rd=", "bps_wr="};
+	static const char *const names[] = {"mbps", "mbps_rd", "mbps_wr"};
+	bool listed = false, none = false;
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		const char *value = text_after(part, names[i]);
+		listed |= leaf_of(r, key, names[i]) != NULL;
+		none |= text_starts(part, old[i]) ||
+			(value && *value == '=' && !value[1 + strspn(value + 1, "0.")]);
+	}
+	return listed && none;
+}
+
 /* A part that stood there and does not stand there any more is one that is listed, or one that
  * follows from the disk itself. */
 static char *check_part(
@@ -67,7 +84,7 @@ static char *check_part(
 	if (strs_has(&parts, part))
 		return NULL;
 	bool device = lists_slot(r, key, false);
-	if (eq && leaf_of(r, key, name))
+	if (eq && (leaf_of(r, key, name) || is_no_limit(r, key, part)))
 		return NULL;
 	/* A mark says for all parts but one whether they are in base64. */
 	const struct leaf *coded = leaf_of(r, key, NULL);
