@@ -60,6 +60,8 @@ enum attr_format {
 	FMT_PCI_ID,
 	FMT_MAPPING,
 	FMT_WORD, /* no blank, comma or equals sign */
+	FMT_MDEV,
+	FMT_ROM,
 	FMT_WWN,
 	FMT_PRODUCT,
 	FMT_SHM_NAME,
