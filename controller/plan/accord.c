@@ -3,56 +3,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "accorddev.h"
+#include "accordmem.h"
 #include "barenic.h"
+#include "coming.h"
 #include "effect.h"
 #include "pvetext.h"
 #include "speeds.h"
 
-#define DEFAULT_MIB 512	    /* of memory, by PVE */
-#define PLUG_FIRST_MIB 1024 /* what a guest has before memory is plugged */
-#define NUMA_NODES 8
-#define PCI_SLOTS 16
-#define USB_SLOTS 14
-#define USB_FEW 5
 #define SMBIOS_BYTES 512 /* of the whole key */
-
-/* The value that the VM will have: as listed, else as it is. False: PVE's default, *ret untouched.
- */
-static bool coming_at(
-    const struct planner *pl, enum attr_id id, const char *slot, struct value *ret)
-{
-	const struct leaf *l = resource_find(pl->want, id, slot);
-
-	if (l && l->value.type == VALUE_NULL)
-		return false;
-	if (l)
-		value_copy(ret, &l->value);
-	else if (pvecodec_get(schema_attr(id), slot, &pl->goal, NULL, ret, NULL) < 0)
-		return false;
-	return ret->type != VALUE_ABSENT;
-}
-
-static bool coming(const struct planner *pl, enum attr_id id, struct value *ret)
-{
-	return coming_at(pl, id, NULL, ret);
-}
-
-static bool coming_bool(const struct planner *pl, enum attr_id id)
-{
-	_cleanup_value_ struct value v = {0};
-	return coming(pl, id, &v) && v.type == VALUE_BOOL && v.b;
-}
-
-static int64_t coming_int(const struct planner *pl, enum attr_id id, int64_t deflt)
-{
-	_cleanup_value_ struct value v = {0};
-	return coming(pl, id, &v) && v.type == VALUE_INT ? v.i : deflt;
-}
-
-static bool is_listed(const struct planner *pl, enum attr_id id)
-{
-	return resource_find(pl->want, id, NULL) != NULL;
-}
 
 /* ---- the rules; c is the change of one of the rows ---- */
 
@@ -63,10 +22,11 @@ static void balloon_in_force(const struct planner *pl, struct change *c)
 	const struct attr *row = schema_attr(ATTR_memory_balloon);
 	_cleanup_value_ struct value now = {0};
 
-	if (c->attr->id != ATTR_memory_size || is_listed(pl, row->id) ||
+	if (c->attr->id != ATTR_memory_size || coming_is_listed(pl, row->id) ||
 	    coming_int(pl, row->id, 1) != 0 ||
 	    pvecodec_get(row, NULL, &pl->g->current, NULL, &now, NULL) < 0 ||
-	    now.type != VALUE_INT || now.i <= coming_int(pl, ATTR_memory_size, DEFAULT_MIB))
+	    now.type != VALUE_INT ||
+	    now.i <= coming_int(pl, ATTR_memory_size, ACCORDMEM_DEFAULT_MIB))
 		return;
 	change_block(c, REASON_VALUES_CONFLICT,
 	    "PVE allows no balloon larger than the memory, and until the next restart it is %lld",
@@ -79,147 +39,15 @@ static void balloon(const struct planner *pl, struct change *c)
 {
 	enum attr_id other =
 	    c->attr->id == ATTR_memory_size ? ATTR_memory_balloon : ATTR_memory_size;
-	int64_t size = coming_int(pl, ATTR_memory_size, DEFAULT_MIB);
+	int64_t size = coming_int(pl, ATTR_memory_size, ACCORDMEM_DEFAULT_MIB);
 
 	balloon_in_force(pl, c);
-	if (coming_int(pl, ATTR_memory_balloon, 0) <= size || is_listed(pl, other))
+	if (coming_int(pl, ATTR_memory_balloon, 0) <= size || coming_is_listed(pl, other))
 		return;
 	change_block(c, REASON_VALUES_CONFLICT,
 	    "PVE allows no balloon larger than the memory, and %s is %lld",
-	    schema_attr(other)->path, (long long)coming_int(pl, other, DEFAULT_MIB));
+	    schema_attr(other)->path, (long long)coming_int(pl, other, ACCORDMEM_DEFAULT_MIB));
 	change_hint(c, "list %s as well", schema_attr(other)->path);
-}
-
-/* ---- memory that is plugged while the guest runs ---- */
-
-/* Whether somebody lists a device of such slots, or the VM keeps one. */
-static bool has_slots(const struct planner *pl, enum attr_id core)
-{
-	const struct attr_block *b = schema_slot_block(schema_attr(core));
-	_cleanup_value_ struct value v = {0};
-
-	KV_FOREACH (item, &pl->goal)
-		if (form_check(b->slot_format, item->key, NULL, NULL) &&
-		    coming_at(pl, core, item->key, &v))
-			return true;
-	for (size_t i = 0; i < pl->want->n_leaves; i++)
-		if (pl->want->leaves[i].attr->id == core &&
-		    pl->want->leaves[i].value.type != VALUE_NULL)
-			return true;
-	return false;
-}
-
-/* The least size of at least this many MiB that the guest can have: so much from the start, then 32
- * modules of each size, each size twice the one before. */
-static int64_t plugged_size(int64_t size, int64_t module, int64_t least, int64_t *ret_before)
-{
-	*ret_before = size;
-	for (int round = 0; round < 8 && size < least; round++, module *= 2) {
-		for (int i = 0; i < 32 && size < least; i++) {
-			*ret_before = size;
-			size += module;
-		}
-	}
-	return size;
-}
-
-static void plugged_memory(const struct planner *pl, struct change *c)
-{
-	_cleanup_value_ struct value pages = {0};
-	bool giant = coming(pl, ATTR_memory_hugepages, &pages) && text_eq(pages.s, "1024");
-	int64_t wish = coming_int(pl, ATTR_memory_size, DEFAULT_MIB), before;
-	int64_t fit =
-	    plugged_size(PLUG_FIRST_MIB * (giant ? coming_int(pl, ATTR_cpu_sockets, 1) : 1),
-		giant ? PLUG_FIRST_MIB : PLUG_FIRST_MIB / 2, wish, &before);
-
-	if (wish == fit)
-		return;
-	change_block(c, REASON_VALUES_CONFLICT,
-	    "memory can be plugged, which PVE does in modules, and memory.size would be %lld MiB: "
-	    "the guest could not be started, or gets another size",
-	    (long long)wish);
-	if (wish < before || before == fit)
-		change_hint(c, "write memory.size: %lld or more", (long long)fit);
-	else
-		change_hint(
-		    c, "write memory.size: %lld or %lld", (long long)before, (long long)fit);
-}
-
-/* PVE stores what these come to, and then the guest cannot be started. */
-static void memory(const struct planner *pl, struct change *c)
-{
-	_cleanup_value_ struct value words = {0}, pages = {0};
-	bool numa = coming_bool(pl, ATTR_cpu_numa);
-	bool plugs = coming(pl, ATTR_hotplug, &words) && words.type == VALUE_SET &&
-		     strs_has(&words.set, "memory");
-	const char *lacks = NULL, *hint = "cpu.numa";
-
-	if (plugs && !numa)
-		lacks = "hotplug contains memory, and cpu.numa is off";
-	else if (plugs && has_slots(pl, ATTR_numa_cpus))
-		lacks = "hotplug contains memory, and there are NUMA nodes of one's own";
-	else if (plugs && has_slots(pl, ATTR_virtiofs_mapping))
-		lacks = "hotplug contains memory, and there is a directory of the host";
-	else if (!numa && coming(pl, ATTR_memory_hugepages, &pages))
-		lacks = "there are huge pages, and cpu.numa is off";
-	if (lacks) {
-		if (numa || c->attr->id == ATTR_cpu_numa)
-			hint = plugs ? "hotplug without memory" : "memory.hugepages: null";
-		change_block(
-		    c, REASON_VALUES_CONFLICT, "%s: the guest could not be started", lacks);
-		change_hint(c, "list %s as well", hint);
-	} else if (plugs || (pl->running && effect_hotplugs(&pl->g->current, "memory"))) {
-		plugged_memory(pl, c);
-	}
-}
-
-/* All nodes together have the memory, when there are any. */
-static void numa_nodes(const struct planner *pl, struct change *c)
-{
-	_cleanup_strs_ struct strs slots = {0};
-	double sum = 0;
-	bool known = true;
-
-	if (!coming_bool(pl, ATTR_cpu_numa))
-		return;
-	for (unsigned i = 0; i < NUMA_NODES; i++) {
-		_cleanup_value_ struct value cpus = {0}, mib = {0};
-		_cleanup_str_ char *slot = mem_printf("numa%u", i);
-		if (!coming_at(pl, ATTR_numa_cpus, slot, &cpus))
-			continue;
-		strs_add(&slots, slot);
-		known &= coming_at(pl, ATTR_numa_memory, slot, &mib);
-		sum += mib.type == VALUE_NUM ? mib.n : mib.type == VALUE_INT ? (double)mib.i : 0;
-	}
-	int64_t size = coming_int(pl, ATTR_memory_size, DEFAULT_MIB);
-	if (!slots.n || (known && sum == (double)size))
-		return;
-	_cleanup_str_ char *names = strs_join(&slots, ", "), *all = text_from_num(sum);
-	change_block(c, REASON_VALUES_CONFLICT,
-	    "memory.size would be %lld and that of %s together %s: the guest could not be started",
-	    (long long)size, names, all);
-	change_hint(c, "list %s as well",
-	    c->attr->id == ATTR_memory_size ? "numa.*.memory" : "memory.size and numa.*.memory");
-}
-
-/* Which nodes of the host are meant says nothing without how strictly. */
-static void numa_policy(const struct planner *pl, struct change *c)
-{
-	if (!coming_bool(pl, ATTR_cpu_numa))
-		return;
-	for (unsigned i = 0; i < NUMA_NODES; i++) {
-		_cleanup_value_ struct value on = {0}, policy = {0};
-		_cleanup_str_ char *slot = mem_printf("numa%u", i);
-		if ((c->slot && !text_eq(c->slot, slot)) ||
-		    !coming_at(pl, ATTR_numa_hostnodes, slot, &on) || !on.set.n ||
-		    coming_at(pl, ATTR_numa_policy, slot, &policy))
-			continue;
-		change_block(c, REASON_VALUES_CONFLICT,
-		    "%s would name nodes of the host and no policy: the guest could not be started",
-		    slot);
-		change_hint(c, "list numa.%s.policy as well", slot);
-		return;
-	}
 }
 
 /* PVE stores it, and then the guest cannot be started. */
@@ -235,7 +63,7 @@ static void vcpus(const struct planner *pl, struct change *c)
 	    "started",
 	    (long long)plugged, (long long)most);
 	change_hint(c, "list %s as well",
-	    is_listed(pl, ATTR_cpu_vcpus) ? "cpu.sockets and cpu.cores" : "cpu.vcpus");
+	    coming_is_listed(pl, ATTR_cpu_vcpus) ? "cpu.sockets and cpu.cores" : "cpu.vcpus");
 }
 
 /* PVE looks at it when it starts the guest. */
@@ -260,64 +88,6 @@ static void host_cpus(const struct planner *pl, struct change *c)
 	(void)accord_is_beyond_node(pl, c);
 }
 
-static bool comes_q35(const struct planner *pl)
-{
-	_cleanup_value_ struct value type = {0};
-	return coming(pl, ATTR_machine, &type) && strstr(type.s, "q35");
-}
-
-/* A device shown as PCI Express, of any slot. */
-static void express(const struct planner *pl, struct change *c)
-{
-	if (comes_q35(pl))
-		return;
-	for (unsigned i = 0; i < PCI_SLOTS; i++) {
-		_cleanup_str_ char *slot = mem_printf("hostpci%u", i);
-		_cleanup_value_ struct value pcie = {0};
-		if ((c->slot && !text_eq(c->slot, slot)) ||
-		    !coming_at(pl, ATTR_hostpci_pcie, slot, &pcie) || !pcie.b)
-			continue;
-		change_block(c, REASON_VALUES_CONFLICT,
-		    "%s is shown as PCI Express, which takes a machine of type q35: the guest "
-		    "could not be started",
-		    slot);
-		change_hint(c, "list %s as well",
-		    c->slot ? schema_attr(ATTR_machine)->path : "hostpci.*.pcie");
-		return;
-	}
-}
-
-/* Guests that PVE takes not to understand it, and older machines, have five slots. */
-static void many_usb(const struct planner *pl, struct change *c)
-{
-	static const enum attr_id rows[] = {ATTR_usb_host, ATTR_usb_mapping};
-	_cleanup_value_ struct value system = {0}, type = {0};
-	bool old =
-	    coming(pl, ATTR_machine, &type) && effect_machine_before(type.s, EFFECT_USB_MACHINE);
-
-	if (!old && coming(pl, ATTR_operating_system_type, &system) && effect_knows_usb(system.s))
-		return;
-	for (unsigned i = USB_FEW; i < USB_SLOTS; i++) {
-		_cleanup_str_ char *slot = mem_printf("usb%u", i);
-		bool there = false;
-		for (size_t k = 0; k < ARRAY_LEN(rows); k++) {
-			_cleanup_value_ struct value v = {0};
-			there |= coming_at(pl, rows[k], slot, &v);
-		}
-		if (!there || (c->slot && !text_eq(c->slot, slot)))
-			continue;
-		change_block(c, REASON_VALUES_CONFLICT,
-		    "%s is for %s: the guest could not be started", slot,
-		    old ? "machines of version 7.1 and later"
-			: "guests of type l26 and Windows from 8 on");
-		change_hint(c, "%s",
-		    !c->slot ? "take that device away as well"
-		    : old    ? "use a slot up to usb4, or list the machine as well"
-			     : "use a slot up to usb4, or list the type as well");
-		return;
-	}
-}
-
 static void viommu(const struct planner *pl, struct change *c)
 {
 	_cleanup_value_ struct value kind = {0}, type = {0};
@@ -325,7 +95,7 @@ static void viommu(const struct planner *pl, struct change *c)
 	if (!coming(pl, ATTR_viommu, &kind) || !text_eq(kind.s, "intel"))
 		return;
 	bool known = coming(pl, ATTR_machine, &type);
-	if (comes_q35(pl))
+	if (coming_q35(pl))
 		return;
 	change_block(c, REASON_VALUES_CONFLICT,
 	    "PVE has this kind of IOMMU for machines of type q35 only, and machine is %s",
@@ -489,29 +259,62 @@ void accord_leaf(const struct planner *pl, const struct leaf *l, struct change *
 	} rules[] = {
 	    {ATTR_memory_size, balloon},
 	    {ATTR_memory_balloon, balloon},
-	    {ATTR_memory_size, memory},
-	    {ATTR_hotplug, memory},
-	    {ATTR_cpu_numa, memory},
-	    {ATTR_numa_cpus, memory},
-	    {ATTR_virtiofs_mapping, memory},
-	    {ATTR_memory_size, numa_nodes},
-	    {ATTR_cpu_numa, numa_nodes},
-	    {ATTR_numa_cpus, numa_nodes},
-	    {ATTR_numa_memory, numa_nodes},
-	    {ATTR_numa_hostnodes, numa_policy},
-	    {ATTR_numa_policy, numa_policy},
-	    {ATTR_cpu_numa, numa_policy},
+	    {ATTR_memory_size, accordmem_plugged},
+	    {ATTR_hotplug, accordmem_plugged},
+	    {ATTR_cpu_numa, accordmem_plugged},
+	    {ATTR_memory_hugepages, accordmem_plugged},
+	    {ATTR_numa_cpus, accordmem_plugged},
+	    {ATTR_virtiofs_mapping, accordmem_plugged},
+	    {ATTR_cpu_type, accordmem_most},
+	    {ATTR_memory_size, accordmem_most},
+	    {ATTR_hotplug, accordmem_most},
+	    {ATTR_memory_size, accordmem_nodes},
+	    {ATTR_cpu_numa, accordmem_nodes},
+	    {ATTR_numa_cpus, accordmem_nodes},
+	    {ATTR_numa_memory, accordmem_nodes},
+	    {ATTR_numa_hostnodes, accordmem_policy},
+	    {ATTR_numa_policy, accordmem_policy},
+	    {ATTR_cpu_numa, accordmem_policy},
+	    {ATTR_numa_cpus, accordmem_cpus},
+	    {ATTR_cpu_cores, accordmem_cpus},
+	    {ATTR_cpu_sockets, accordmem_cpus},
+	    {ATTR_cpu_numa, accordmem_cpus},
+	    {ATTR_memory_hugepages, accordmem_pages},
+	    {ATTR_memory_size, accordmem_pages},
+	    {ATTR_cpu_sockets, accordmem_pages},
+	    {ATTR_cpu_numa, accordmem_pages},
+	    {ATTR_numa_cpus, accordmem_pages},
+	    {ATTR_numa_memory, accordmem_pages},
+	    {ATTR_numa_hostnodes, accordmem_pages},
 	    {ATTR_cpu_cores, host_cpus},
 	    {ATTR_cpu_sockets, host_cpus},
 	    {ATTR_cpu_vcpus, vcpus},
 	    {ATTR_cpu_cores, vcpus},
 	    {ATTR_cpu_sockets, vcpus},
-	    {ATTR_hostpci_pcie, express},
-	    {ATTR_machine, express},
-	    {ATTR_usb_host, many_usb},
-	    {ATTR_usb_mapping, many_usb},
-	    {ATTR_operating_system_type, many_usb},
-	    {ATTR_machine, many_usb},
+	    {ATTR_hostpci_pcie, accorddev_express},
+	    {ATTR_machine, accorddev_express},
+	    {ATTR_usb_host, accorddev_many_usb},
+	    {ATTR_usb_mapping, accorddev_many_usb},
+	    {ATTR_operating_system_type, accorddev_many_usb},
+	    {ATTR_machine, accorddev_many_usb},
+	    {ATTR_usb_host, accorddev_named_twice},
+	    {ATTR_usb_mapping, accorddev_named_twice},
+	    {ATTR_hostpci_id, accorddev_named_twice},
+	    {ATTR_hostpci_mapping, accorddev_named_twice},
+	    {ATTR_hostpci_mdev, accorddev_mediated},
+	    {ATTR_hostpci_id, accorddev_mediated},
+	    {ATTR_hostpci_legacy_igd, accorddev_legacy_graphics},
+	    {ATTR_hostpci_rombar, accorddev_legacy_graphics},
+	    {ATTR_hostpci_xvga, accorddev_legacy_graphics},
+	    {ATTR_hostpci_mdev, accorddev_legacy_graphics},
+	    {ATTR_hostpci_id, accorddev_legacy_graphics},
+	    {ATTR_machine, accorddev_legacy_graphics},
+	    {ATTR_vga_type, accorddev_legacy_graphics},
+	    {ATTR_virtiofs_expose_acl, accorddev_directory},
+	    {ATTR_operating_system_type, accorddev_directory},
+	    {ATTR_rng_source, accorddev_rng},
+	    {ATTR_rng_max_bytes, accorddev_rng},
+	    {ATTR_rng_period, accorddev_rng},
 	    {ATTR_viommu, viommu},
 	    {ATTR_machine, viommu},
 	    {ATTR_aw_bits, aw_bits},
