@@ -478,6 +478,19 @@ static void take_reverts(struct update *u)
 	}
 }
 
+void conf_old_names(struct sim *s, struct guest *g)
+{
+	_cleanup_str_ char *smp = mem_strdup(kv_get(&g->conf, "smp"));
+
+	if (!smp)
+		return;
+	if (!kv_has(&g->conf, "sockets")) {
+		guest_set(s, g, "sockets", smp);
+		guest_unset(s, g, "cores");
+	}
+	guest_unset(s, g, "smp");
+}
+
 void conf_say(struct job *j, struct confop *op)
 {
 	if (!op->said)
@@ -508,6 +521,7 @@ bool conf_apply(struct job *j, struct confop *op, struct oops *o)
 			ok = pending_apply_running(j, u.g, &u.modified, o);
 		else
 			ok = pending_apply_stopped(j, u.g, o);
+		conf_old_names(j->sim, u.g);
 	}
 	strs_fini(&u.order);
 	strs_fini(&u.modified);

@@ -38,6 +38,9 @@ void conf_say(struct job *j, struct confop *op);
 /* All changes, at once. The guest exists. */
 bool conf_apply(struct job *j, struct confop *op, struct oops *o);
 
+/* What was called otherwise once becomes what it is called now, whenever the file is written. */
+void conf_old_names(struct sim *s, struct guest *g);
+
 /* On this node, or the complaint about a missing file. */
 struct guest *conf_load(struct job *j, int64_t vmid, struct oops *o);
 bool conf_unlocked(const struct guest *g, struct oops *o);

@@ -42,11 +42,22 @@ static void conf_to_be(const struct guest *g, struct kv *ret)
 		kv_del(ret, i->key);
 }
 
+/* One of the two: what is, or what was. */
+static bool one_of_them(struct job *j, struct oops *o)
+{
+	static const char *const why = "cannot use 'snapshot' parameter with 'current'";
+
+	if (!job_param(j, "snapshot") || !job_param_bool(j, "current"))
+		return true;
+	oops_param(o, "snapshot", "%s", why);
+	return oops_param(o, "current", "%s", why);
+}
+
 void api_config_get(struct job *j)
 {
 	struct sim *s = j->sim;
 	_cleanup_oops_ struct oops o = {0};
-	struct guest *g = conf_load(j, j->vmid, &o);
+	struct guest *g = one_of_them(j, &o) ? conf_load(j, j->vmid, &o) : NULL;
 	const char *snap = job_param(j, "snapshot");
 	int64_t snaptime = 0;
 	_cleanup_kv_ struct kv conf = {0};

@@ -85,7 +85,7 @@ static bool is_cidr(const char *s, bool v6)
 	_cleanup_str_ char *ip = slash ? mem_strndup(s, (size_t)(slash - s)) : NULL;
 	int64_t bits;
 
-	return ip && !text_to_int(slash + 1, v6 ? 8 : 0, v6 ? 128 : 32, &bits) &&
+	return ip && !text_to_int(slash + 1, 8, v6 ? 128 : 32, &bits) &&
 	       (v6 ? is_ip6(ip) : is_ip4(ip));
 }
 
@@ -176,12 +176,18 @@ static bool percent_ok(const char *s)
 	return matches("^([a-zA-Z0-9_.!~*'()-]|%[0-9a-fA-F]{2})*$", s);
 }
 
+/* pve_parse_startup_order: to Perl "0" is nothing, though "order=0" is a place; empty parts count
+ * for nothing, and of what is said twice the last one holds. */
 static bool startup_ok(const char *s)
 {
-	return matches(
-	    "^((order=)?[0-9]+|up=[0-9]+|down=[0-9]+)(,((order=)?[0-9]+|up=[0-9]+|down=[0-"
-	    "9]+))*$",
-	    s);
+	_cleanup_strs_ struct strs parts = {0};
+
+	if (!*s || !strcmp(s, "0") || text_split(s, ",", true, 4096, &parts) < 0)
+		return false;
+	for (size_t i = 0; i < parts.n; i++)
+		if (!matches("^([ \t\r\n]*|((order|up|down)=)?[0-9]+)$", parts.v[i]))
+			return false;
+	return true;
 }
 
 struct format {
@@ -198,12 +204,12 @@ static bool vmid_ok(const char *s)
 
 static bool ip4conf_ok(const char *s)
 {
-	return !strcmp(s, "dhcp") || is_cidr(s, false);
+	return !strcmp(s, "dhcp") || !strcmp(s, "manual") || is_cidr(s, false);
 }
 
 static bool ip6conf_ok(const char *s)
 {
-	return !strcmp(s, "dhcp") || !strcmp(s, "auto") || is_cidr(s, true);
+	return !strcmp(s, "dhcp") || !strcmp(s, "auto") || !strcmp(s, "manual") || is_cidr(s, true);
 }
 
 static bool address_ok(const char *s)

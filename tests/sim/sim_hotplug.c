@@ -95,6 +95,7 @@ bool pending_apply_stopped(struct job *j, struct guest *g, struct oops *o)
 	if (ci)
 		cloudinit_write(j, g);
 	drive_drop_unused(s, g);
+	conf_old_names(s, g);
 	return !o->status;
 }
 

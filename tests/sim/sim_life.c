@@ -188,6 +188,7 @@ static void create_make(struct job *j)
 		return;
 	}
 	fill_in(s, g);
+	conf_old_names(s, g);
 	cloudinit_write(j, g);
 	settle(j, g);
 	if (job_param_bool(j, "ha-managed")) {

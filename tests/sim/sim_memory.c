@@ -103,14 +103,70 @@ bool memory_plug(
 	return true;
 }
 
+/* hugepages_size, on a host that has pages of both sizes; the memory is a number of MiB as text. */
+static bool pages_fit(const struct guest *g, const char *memory, struct oops *o)
+{
+	const char *pages = kv_get(&g->conf, "hugepages");
+	int64_t size = strtoll(memory, NULL, 10), page = pages ? strtoll(pages, NULL, 10) : 0;
+
+	if (pages && (size <= 0 || size & 1))
+		return oops_die(o,
+		    "memory size '%s' is not a positive even integer; cannot use for hugepages",
+		    memory);
+	if (page && size % page)
+		return oops_die(o,
+		    "Memory size %s is not a multiple of the requested hugepages size %s", memory,
+		    pages);
+	return true;
+}
+
+/* print_numa_hostnodes: "0;2-3" names nodes of the host, of which each socket is one. */
+static bool hosts_there(const struct guest *g, const char *list, struct buf *shown, struct oops *o)
+{
+	_cleanup_strs_ struct strs ranges = {0};
+
+	if (text_split(list, ";", true, 64, &ranges) < 0)
+		return oops_die(o, "unable to parse hostnodes");
+	for (size_t i = 0; i < ranges.n; i++) {
+		const char *dash = strchr(ranges.v[i], '-');
+		int64_t first = strtoll(ranges.v[i], NULL, 10),
+			last = dash ? strtoll(dash + 1, NULL, 10) : first;
+
+		buf_addf(shown, "%s%s", i ? "," : "", ranges.v[i]);
+		if (last >= first && last >= g->node->sockets)
+			return oops_die(o, "host NUMA node%" PRId64 " doesn't exist",
+			    first > g->node->sockets ? first : (int64_t)g->node->sockets);
+	}
+	return true;
+}
+
+/* On which nodes of the host one of the guest's lies. Huge pages are taken from one of them. */
+static bool hosts_fit(const struct guest *g, const struct kv *n, struct oops *o)
+{
+	const char *list = kv_get(n, "hostnodes");
+	bool huge = kv_has(&g->conf, "hugepages"), ok;
+	struct buf shown;
+
+	if (!list)
+		return !huge || oops_die(o, "numa hostnodes need to be defined to use hugepages at "
+					    "/usr/share/perl5/PVE/QemuServer/Memory.pm line 445.");
+	buf_init(&shown, 0);
+	ok = hosts_there(g, list, &shown, o);
+	if (ok && !kv_has(n, "policy"))
+		ok = oops_die(o, "you need to define a policy for hostnode %s", buf_str(&shown));
+	buf_fini(&shown);
+	return ok;
+}
+
 /* The NUMA nodes that somebody laid out. */
 static bool nodes_fit(const struct sim *s, const struct guest *g, int64_t memory, struct oops *o)
 {
+	bool several = false;
 	int64_t sum = 0;
 
 	for (int i = 0; i < NUMA_MAX; i++) {
 		_cleanup_str_ char *key = mem_printf("numa%d", i);
-		const char *value = kv_get(&g->conf, key);
+		const char *value = kv_get(&g->conf, key), *hosts;
 		_cleanup_kv_ struct kv n = {0};
 
 		if (!value)
@@ -118,13 +174,42 @@ static bool nodes_fit(const struct sim *s, const struct guest *g, int64_t memory
 		parts_of(&SCHEMA_OF("numa", s->v9), value, &n);
 		if (!kv_has(&n, "memory") || text_eq(kv_get(&n, "memory"), "0"))
 			return oops_die(o, "missing NUMA node%d memory value", i);
-		if (kv_has(&n, "hostnodes") && !kv_has(&n, "policy"))
-			return oops_die(o, "you need to define a policy for hostnode %s",
-			    kv_get(&n, "hostnodes"));
+		if (!pages_fit(g, kv_get(&n, "memory"), o) || !hosts_fit(g, &n, o))
+			return false;
+		hosts = kv_get(&n, "hostnodes");
+		several = several || (hosts && strpbrk(hosts, ";-"));
 		sum += strtoll(kv_get(&n, "memory"), NULL, 10);
 	}
-	return !sum || sum == memory ||
-	       oops_die(o, "total memory for NUMA nodes must be equal to vm static memory");
+	if (sum && sum != memory)
+		return oops_die(o, "total memory for NUMA nodes must be equal to vm static memory");
+	return !several || !kv_has(&g->conf, "hugepages") ||
+	       oops_die(o, "more than 1 hostnode value in numa node is not supported when "
+			   "hugepages are enabled at "
+			   "/usr/share/perl5/PVE/QemuServer/Memory.pm line 644.");
+}
+
+/* Without them each socket is one, as large as the others. */
+static bool sockets_fit(const struct guest *g, int64_t memory, struct oops *o)
+{
+	int64_t sockets = number(g, "sockets", 1);
+	_cleanup_str_ char *each = mem_printf("%" PRId64, memory / sockets);
+
+	if (!kv_has(&g->conf, "hugepages"))
+		return true;
+	if (sockets > g->node->sockets && pages_fit(g, each, o))
+		return oops_die(o, "host NUMA node%d doesn't exist", g->node->sockets);
+	return !o->status && pages_fit(g, each, o);
+}
+
+static bool laid_out(const struct guest *g)
+{
+	for (int i = 0; i < NUMA_MAX; i++) {
+		_cleanup_str_ char *key = mem_printf("numa%d", i);
+
+		if (kv_has(&g->conf, key))
+			return true;
+	}
+	return false;
 }
 
 static bool has_virtiofs(const struct guest *g)
@@ -141,13 +226,8 @@ static bool hot_start(const struct sim *s, const struct guest *g, int64_t memory
 		return oops_die(o, "NUMA needs to be enabled for memory hotplug");
 	if (memory > most(s, g))
 		return oops_die(o, "Total memory is bigger than %" PRId64 "MB", most(s, g));
-	for (int i = 0; i < NUMA_MAX; i++) {
-		_cleanup_str_ char *key = mem_printf("numa%d", i);
-
-		if (kv_has(&g->conf, key))
-			return oops_die(
-			    o, "cannot enable memory hotplugging with custom NUMA topology");
-	}
+	if (laid_out(g))
+		return oops_die(o, "cannot enable memory hotplugging with custom NUMA topology");
 	if (memory < soldered(g))
 		return oops_die(o, "minimum memory must be %" PRId64 "MB", soldered(g));
 	return true;
@@ -169,7 +249,8 @@ bool memory_starts(const struct sim *s, const struct guest *g, struct oops *o)
 				   "/usr/share/perl5/PVE/QemuServer/Memory.pm line 403.");
 	if (hot && has_virtiofs(g))
 		return oops_die(o, "Memory hotplug does not work in combination with virtio-fs.");
-	if (numa && !nodes_fit(s, g, hot ? soldered(g) : memory, o))
+	if (numa && !(laid_out(g) ? nodes_fit(s, g, hot ? soldered(g) : memory, o)
+				  : sockets_fit(g, hot ? soldered(g) : memory, o)))
 		return false;
 	if (!hot)
 		return true;

@@ -73,9 +73,11 @@ static bool bridges_there(struct guest *g, struct sim *s, struct oops *o)
 static bool hardware_fits(const struct sim *s, const struct guest *g, struct oops *o)
 {
 	const char *cores = kv_get(&g->conf, "cores"), *sockets = kv_get(&g->conf, "sockets");
-	int64_t most =
-	    (cores ? strtoll(cores, NULL, 10) : 1) * (sockets ? strtoll(sockets, NULL, 10) : 1);
+	int64_t most;
 
+	if (!sockets) /* as it was called once */
+		sockets = kv_get(&g->conf, "smp");
+	most = (cores ? strtoll(cores, NULL, 10) : 1) * (sockets ? strtoll(sockets, NULL, 10) : 1);
 	if (most > g->node->maxcpu)
 		return oops_die(o, "MAX %d vcpus allowed per VM on this node", g->node->maxcpu);
 	return memory_starts(s, g, o);
