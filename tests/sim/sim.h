@@ -233,5 +233,7 @@ size_t sim_journal_len(const struct sim *sim);
 void sim_journal_at(const struct sim *sim, size_t i, struct sim_entry *ret);
 /* Each entry as one JSON line, as it happens. The path is opened by the caller. */
 void sim_journal_fd(struct sim *sim, int fd);
+/* errno of the first entry that could not be written there, after which none is; or 0. */
+int sim_journal_failed(const struct sim *sim);
 
 #endif

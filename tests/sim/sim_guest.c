@@ -1,4 +1,5 @@
 /* Changes of guests and the journal of them; what the other nodes hear; the configuration file. */
+#include <errno.h>
 #include <inttypes.h>
 #include <openssl/evp.h>
 #include <stdarg.h>
@@ -16,11 +17,13 @@
 
 /* --- the journal --- */
 
-static void entry_write(int fd, const struct sim_entry *e)
+/* 0, or the errno of what could not be written whole. */
+static int entry_write(int fd, const struct sim_entry *e)
 {
 	struct jsn *j = jsn_new_object();
 	char *text;
 	size_t len, off = 0;
+	int failed;
 
 	jsn_put_int(j, "seq", (int64_t)e->seq);
 	jsn_put_int(j, "time_ms", e->wall_ms);
@@ -45,11 +48,15 @@ static void entry_write(int fd, const struct sim_entry *e)
 	while (off < len + 1) {
 		ssize_t n = write(fd, text + off, len + 1 - off);
 
-		if (n <= 0)
-			break; /* a full disk must not stop the cluster */
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			break;
 		off += (size_t)n;
 	}
+	failed = off < len + 1 ? errno : 0;
 	free(text);
+	return failed;
 }
 
 void note(struct sim *s, const struct guest *g, const char *effect, const char *key,
@@ -76,8 +83,9 @@ void note(struct sim *s, const struct guest *g, const char *effect, const char *
 	    .after = mem_strdup(after && secret ? "<hidden>" : after),
 	};
 
-	if (s->journal_fd >= 0)
-		entry_write(s->journal_fd, &e);
+	/* A full disk does not stop the cluster; a journal with a gap would tell what is not so. */
+	if (s->journal_fd >= 0 && !s->journal_failed)
+		s->journal_failed = entry_write(s->journal_fd, &e);
 	MEM_PUSH_ROOM(s->journal, s->njournal, s->journalcap);
 	s->journal[s->njournal++] = e;
 	if (!s->journal_on)
@@ -111,6 +119,11 @@ void sim_journal_at(const struct sim *s, size_t i, struct sim_entry *ret)
 void sim_journal_fd(struct sim *s, int fd)
 {
 	s->journal_fd = fd;
+}
+
+int sim_journal_failed(const struct sim *s)
+{
+	return s->journal_failed;
 }
 
 /* --- what the others hear --- */

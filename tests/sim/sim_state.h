@@ -383,6 +383,7 @@ struct sim {
 	bool journal_on;
 	uint64_t journal_seq;
 	int journal_fd;
+	int journal_failed; /* errno of the first line that could not be written there, or 0 */
 	const struct job *acting;      /* whose doing a change is */
 	const struct job *interrupted; /* the one before a person's */
 	const char *acting_user;       /* without a job */

@@ -50,7 +50,7 @@ static const char help[] =
     "…\"\n"
     "and \"ready\". On SIGHUP certificate and key are read again, and \"fingerprint …\" is "
     "printed.\n"
-    "Ends on SIGTERM and SIGINT with status 0.\n";
+    "Ends on SIGTERM and SIGINT with status 0, or 1 when the journal could not be written whole.\n";
 
 struct options {
 	const char *seed, *pve, *cert, *key, *tls_dir, *journal, *control;
@@ -69,6 +69,31 @@ static int complain(const struct err *e)
 	if (e && e->hint)
 		fprintf(stderr, "  %s\n", e->hint);
 	return e && e->code == ERR_USAGE ? 2 : 1;
+}
+
+/* A place that is not open would be taken by the next file that is opened. */
+static int take_places(struct err **err)
+{
+	bool heard = fcntl(STDOUT_FILENO, F_GETFD) >= 0;
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	close(fd);
+	if (heard)
+		return 0;
+	err_set(err, ERR_IO, "standard output is closed");
+	return err_hint(err, "open it, to /dev/null at least");
+}
+
+/* Whoever waits for a line that cannot be written waits for ever. */
+static int said(struct err **err)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return 0;
+	err_set(err, ERR_IO, "cannot write to standard output: %s", strerror(errno));
+	return err_hint(err, "make room there, or let somebody read it");
 }
 
 static int parse_listen(const char *arg, struct options *o, struct err **err)
@@ -186,13 +211,17 @@ static int read_file(const char *path, char **ret, size_t *ret_len, struct err *
 {
 	FILE *f = fopen(path, "re");
 	_cleanup_str_ char *text = NULL;
+	int failed;
 	size_t n;
 
 	if (!f)
 		return err_set(err, ERR_IO, "%s: %s", path, strerror(errno));
 	text = mem_alloc(SEED_MAX + 1);
 	n = fread(text, 1, SEED_MAX + 1, f);
+	failed = ferror(f) ? errno : 0;
 	fclose(f);
+	if (failed)
+		return err_set(err, ERR_IO, "%s: %s", path, strerror(failed));
 	if (n > SEED_MAX)
 		return err_set(err, ERR_LIMIT, "%s: is larger than 16 MiB", path);
 	*ret = TAKE(text);
@@ -258,10 +287,10 @@ static void announce_cert(const struct options *o, struct sim *sim)
 		printf("fingerprint %s\n", print);
 		sim_certificate(sim, print);
 	}
-	fflush(stdout);
 }
 
-static void announce(const struct options *o, const struct sim_http *h, struct sim *sim)
+static int announce(
+    const struct options *o, const struct sim_http *h, struct sim *sim, struct err **err)
 {
 	bool v6 = strchr(o->address, ':');
 
@@ -273,7 +302,7 @@ static void announce(const struct options *o, const struct sim_http *h, struct s
 		printf("ca %s/ca.pem\n", o->tls_dir);
 	announce_cert(o, sim);
 	puts("ready");
-	fflush(stdout);
+	return said(err);
 }
 
 static void on_signal(evutil_socket_t sig, short what, void *arg)
@@ -284,6 +313,8 @@ static void on_signal(evutil_socket_t sig, short what, void *arg)
 }
 
 struct server {
+	struct event_base *base;
+	int failed; /* errno of a line that somebody may wait for */
 	const struct options *o;
 	struct sim *sim;
 	struct sim_http *http;
@@ -306,6 +337,8 @@ static void on_hup(evutil_socket_t sig, short what, void *arg)
 		SSL_CTX_free(*s->tls);
 		*s->tls = fresh;
 		announce_cert(s->o, s->sim);
+		if (said(&err) < 0)
+			complain(err);
 	}
 	err_free(&err);
 }
@@ -318,18 +351,37 @@ static int64_t real_us(void)
 	return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
 }
 
-/* For whoever waits for it at the other end of a pipe. */
+/* For whoever waits for it at the other end of a pipe; there may be nobody any more. */
 static void on_held(void *arg, const char *method, const char *path)
 {
-	(void)arg;
+	struct server *s = arg;
+
 	printf("held %s %s\n", method, path);
-	fflush(stdout);
+	if (fflush(stdout) < 0 && errno != EPIPE) {
+		s->failed = errno;
+		event_base_loopexit(s->base, NULL);
+	}
+}
+
+/* What was lost is said at the end at the latest: a test must not believe a journal with a gap. */
+static int ended(const struct options *o, const struct server *s, struct err **err)
+{
+	int failed = sim_journal_failed(s->sim);
+
+	if (s->failed)
+		return err_set(
+		    err, ERR_IO, "cannot write to standard output: %s", strerror(s->failed));
+	if (!failed)
+		return 0;
+	err_set(
+	    err, ERR_IO, "%s: %s: changes are missing from there on", o->journal, strerror(failed));
+	return err_hint(err, "make room for the journal, and run again");
 }
 
 static int run(const struct options *o, struct sim *sim, SSL_CTX **tls, struct err **err)
 {
 	struct event_base *base = event_base_new();
-	struct server server = {.o = o, .sim = sim, .tls = tls};
+	struct server server = {.base = base, .o = o, .sim = sim, .tls = tls};
 	struct event *hup = evsignal_new(base, SIGHUP, on_hup, &server);
 	struct event *term = evsignal_new(base, SIGTERM, on_signal, base);
 	struct event *intr = evsignal_new(base, SIGINT, on_signal, base);
@@ -350,9 +402,12 @@ static int run(const struct options *o, struct sim *sim, SSL_CTX **tls, struct e
 		event_add(hup, NULL);
 		event_add(term, NULL);
 		event_add(intr, NULL);
-		announce(o, h, sim);
-		sim_fault_watch(sim, on_held, NULL);
+		r = announce(o, h, sim, err);
+	}
+	if (r == 0) {
+		sim_fault_watch(sim, on_held, &server);
 		event_base_dispatch(base);
+		r = ended(o, &server, err);
 	}
 	control_free(&control);
 	sim_http_free(&h);
@@ -363,25 +418,38 @@ static int run(const struct options *o, struct sim *sim, SSL_CTX **tls, struct e
 	return r;
 }
 
-int main(int argc, char **argv)
+/* Reads the seed and serves it, or only says whether it is good. */
+static int serve(const struct options *o, struct err **err)
 {
-	struct options o;
 	struct sim *sim = NULL;
 	SSL_CTX *tls = NULL;
-	struct err *err = NULL;
-	int r = parse_options(argc, argv, &o, &err);
+	int r = start_sim(o, &sim, err);
 
-	if (r == 0) {
-		/* A client that goes away must not end the cluster. */
-		signal(SIGPIPE, SIG_IGN);
-		r = start_sim(&o, &sim, &err);
-		if (r == 0 && o.check)
-			printf("%s: good, %zu guests\n", o.seed, sim_guests(sim, NULL, 0));
-		else if (r == 0 && (r = start_tls(&o, &tls, &err)) == 0)
-			r = run(&o, sim, &tls, &err);
-	}
+	if (r == 0 && o->check) {
+		printf("%s: good, %zu guests\n", o->seed, sim_guests(sim, NULL, 0));
+		r = said(err);
+	} else if (r == 0 && (r = start_tls(o, &tls, err)) == 0)
+		r = run(o, sim, &tls, err);
 	sim_free(&sim);
 	SSL_CTX_free(tls);
+	return r;
+}
+
+int main(int argc, char **argv)
+{
+	struct options o = {0};
+	struct err *err = NULL;
+	int r = take_places(&err);
+
+	if (r == 0)
+		r = parse_options(argc, argv, &o, &err);
+	if (r == 1) {
+		r = said(&err);
+	} else if (r == 0) {
+		/* A client that goes away must not end the cluster. */
+		signal(SIGPIPE, SIG_IGN);
+		r = serve(&o, &err);
+	}
 	free(o.address);
 	r = r < 0 ? complain(err) : 0;
 	err_free(&err);
