@@ -153,7 +153,8 @@ size_t sim_human_stop_tasks(struct sim *sim);
 int sim_human_pool(
     struct sim *sim, int64_t vmid, const char *pool_or_null, struct err **err) MUST_CHECK;
 
-/* Two things that the API of the simulation does not make: a replication job, an HA resource. */
+/* Job 0 of this guest, to the next node whatever its disks are on, and its end at once; an HA
+ * resource that has long been one. */
 int sim_human_replicate(struct sim *sim, int64_t vmid, bool on, struct err **err) MUST_CHECK;
 int sim_human_ha(struct sim *sim, int64_t vmid, bool on, struct err **err) MUST_CHECK;
 /* The HA manager clears this node of what it looks after, or brings it back. */

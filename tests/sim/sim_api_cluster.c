@@ -42,28 +42,6 @@ void api_index(struct job *j)
 	job_ok(j, index_of("subdir", v, ARRAY_LEN(v)));
 }
 
-void api_replication(struct job *j)
-{
-	struct jsn *a = jsn_new_array();
-
-	for (size_t i = 0; i < j->sim->nguests; i++) {
-		const struct guest *g = j->sim->guests[i];
-		_cleanup_str_ char *path = mem_printf("/vms/%" PRId64, g->vmid);
-		_cleanup_str_ char *id = mem_printf("%" PRId64 "-0", g->vmid);
-		struct jsn *o;
-
-		if (!g->replicated || !auth_has(j->sim, &j->who, path, PRIV_BIT(VM_AUDIT)))
-			continue;
-		o = jsn_new_object();
-		jsn_put_str(o, "id", id);
-		jsn_put_int(o, "guest", g->vmid);
-		jsn_put_int(o, "jobnum", 0);
-		jsn_put_str(o, "type", "local");
-		jsn_push(a, o);
-	}
-	job_ok(j, a);
-}
-
 void api_cluster_status(struct job *j)
 {
 	struct sim *s = j->sim;

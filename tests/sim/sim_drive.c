@@ -8,6 +8,7 @@
 #include "sim_auth.h"
 #include "sim_conf.h"
 #include "sim_mutant.h"
+#include "sim_repl.h"
 #include "sim_volume.h"
 
 #define CLOUDINIT_SIZE ((int64_t)4 << 20)
@@ -52,7 +53,7 @@ bool drive_clean(struct job *j, struct confop *op, const char *key, struct drive
 		op->copies += v->size;
 	if (strstr(d->file, ":iso/") && !text_eq(kv_get(&d->opts, "media"), "cdrom"))
 		return oops_param(o, key, "explicit 'media=cdrom' is required for iso images");
-	return true;
+	return op->fresh || repl_takes(j, d, o);
 }
 
 /* QemuConfig->has_cloudinit: one that only waits for its removal is still there. */

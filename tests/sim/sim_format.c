@@ -270,6 +270,8 @@ static const struct format formats[] = {
 	"value does not look like a valid ha resource id"},
     {"pve-ha-group-node", "^[a-zA-Z0-9]([a-zA-Z0-9-]*[a-zA-Z0-9])?(:[0-9]+)?$", NULL,
 	"value does not look like a valid ha group node"},
+    {"pve-replication-job-id", "^0*[1-9][0-9]{2,}-[0-9]+$", NULL,
+	"invalid replication job id '%s'"},
     {"CIDR", NULL, cidr_ok, "value does not look like a valid CIDR network"},
 };
 

@@ -363,16 +363,6 @@ int sim_human_pool(struct sim *s, int64_t vmid, const char *pool, struct err **e
 	return 0;
 }
 
-int sim_human_replicate(struct sim *s, int64_t vmid, bool on, struct err **err)
-{
-	struct guest *g = find(s, vmid, err);
-
-	if (!g)
-		return -1;
-	g->replicated = on;
-	return 0;
-}
-
 int sim_human_ha(struct sim *s, int64_t vmid, bool on, struct err **err)
 {
 	struct guest *g = find(s, vmid, err);

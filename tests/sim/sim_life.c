@@ -10,6 +10,7 @@
 #include "sim_harule.h"
 #include "sim_mutant.h"
 #include "sim_power.h"
+#include "sim_repl.h"
 #include "sim_restore.h"
 #include "sim_volume.h"
 
@@ -418,6 +419,7 @@ static void forgotten(struct job *j)
 	guest_forget(s, j->vmid);
 	if (job_param_bool(j, "purge")) {
 		job_log(j, "purging VM %" PRId64 " from related configurations..", j->vmid);
+		repls_forget(s, j->vmid);
 		backups_forget(s, j->vmid);
 		if (ha) {
 			_cleanup_str_ char *sid = mem_printf("vm:%" PRId64, j->vmid);
@@ -499,6 +501,7 @@ static int64_t destroy_waits(struct job *j, const struct guest *g)
 static struct guest *destroy_check(struct job *j, struct oops *o)
 {
 	struct guest *g = conf_load(j, j->vmid, o);
+	const struct repl *r = repl_of(j->sim, j->vmid, NULL);
 	bool purge = job_param_bool(j, "purge");
 
 	if (!g)
@@ -510,11 +513,11 @@ static struct guest *destroy_check(struct job *j, struct oops *o)
 		    "unable to remove VM %" PRId64 " - used in HA resources and purge parameter "
 		    "not set.",
 		    j->vmid);
-	else if (g->replicated && !purge)
+	else if (r && !purge)
 		oops_die(o,
-		    "There is a replication job '%" PRId64 "-0' for guest '%" PRId64
+		    "There is a replication job '%s' for guest '%" PRId64
 		    "' - Please remove that first.",
-		    j->vmid, j->vmid);
+		    r->id, j->vmid);
 	else if (g->running)
 		oops_die(o, "VM %" PRId64 " is running - destroy failed", j->vmid);
 	return o->status ? NULL : g;

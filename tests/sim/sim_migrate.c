@@ -11,6 +11,7 @@
 #include "sim_ha.h"
 #include "sim_harule.h"
 #include "sim_nic.h"
+#include "sim_repl.h"
 #include "sim_volume.h"
 
 /* --- migrate --- */
@@ -151,6 +152,7 @@ static void migrate_move(struct job *j)
 		return;
 	}
 	move_volumes(j, g, to);
+	repls_turn(s, j->vmid, g->node, to);
 	guest_move(s, g, to);
 	if (g->running)
 		nic_moved(s, g);
@@ -163,11 +165,18 @@ static void migrate_locked(struct job *j)
 	_cleanup_oops_ struct oops o = {0};
 	struct guest *g = conf_load(j, j->vmid, &o);
 	const struct node *to = node_find(s, job_param(j, "target"));
+	const struct repl *marked;
 	bool disk, iso;
 
 	if (!g) {
 		said(j, "attempt to clean up left-over fleecing images failed - %s", o.msg);
 		aborted(j, o.msg);
+		return;
+	}
+	marked = repl_of(s, j->vmid, to->name);
+	if (marked && kv_has(&marked->conf, "remove_job")) {
+		aborted(j, "refusing to migrate replicated VM whose replication job is marked for "
+			   "removal");
 		return;
 	}
 	if (!conf_unlocked(g, &o)) {
@@ -272,7 +281,8 @@ void api_migrate(struct job *j)
 	}
 	if (g->running && !job_param_bool(j, "online"))
 		oops_die(&o, "can't migrate running VM without --online");
-	else if (g->running && g->replicated && !job_param_bool(j, "force"))
+	else if (g->running && repl_of(s, j->vmid, NULL) && !repl_of(s, j->vmid, target) &&
+		 !job_param_bool(j, "force"))
 		oops_die(&o,
 		    "Cannot live-migrate replicated VM to node '%s' - not a replication target. "
 		    "Use 'force' to override.",

@@ -181,9 +181,7 @@ static void back_begin(struct job *j)
 
 static void back_task(struct job *j)
 {
-	clog_add(j->sim, j->node, j->who.full, 6, "rollback snapshot VM %" PRId64 ": %s", j->vmid,
-	    job_param(j, "snapname"));
-	job_lock_guest(j, j->vmid, true, back_begin);
+	snap_begin(j, "rollback snapshot", back_begin);
 }
 
 void api_snapshot_rollback(struct job *j)

@@ -16,6 +16,7 @@
 #include "sim_human.h"
 #include "sim_nic.h"
 #include "sim_past.h"
+#include "sim_repl.h"
 #include "sim_schema.h"
 #include "sim_volume.h"
 
@@ -367,6 +368,22 @@ static int load_inside(const struct seed *c, const struct ynode *map, struct gue
 	return 0;
 }
 
+static int load_replicate(const struct seed *c, const struct ynode *map, const struct guest *g)
+{
+	const char *target = field_str(map, "replicate", NULL);
+	const struct node *to = target ? node_find(c->s, target) : NULL;
+	_cleanup_kv_ struct kv conf = {0};
+	_cleanup_oops_ struct oops o = {0};
+
+	if (!target)
+		return 0;
+	if (!to || to == g->node)
+		return field_bad(c, map, "\"replicate\" names another node");
+	kv_set(&conf, "target", target);
+	kv_set(&conf, "source", g->node->name);
+	return repl_add(c->s, g->vmid, 0, &conf, &o) ? 0 : field_bad(c, map, "%s", o.msg);
+}
+
 static int load_one_guest(
     const struct seed *c, const struct ynode *map, int64_t vmid, int64_t nth, struct node *node)
 {
@@ -417,6 +434,8 @@ static int load_one_guest(
 		guest_run(c->s, g, true);
 		nic_plug_all(c->s, g);
 	}
+	if (load_replicate(c, map, g) < 0)
+		return -1;
 	g->deaf = field_flag(map, "blank", false);
 	g->fresh = field_flag(map, "new", false);
 	return haseed_guest(c, ynode_get(map, "ha"), g) < 0
@@ -430,7 +449,8 @@ static int load_guest(const struct seed *c, const struct ynode *map)
 	int64_t vmid, count;
 
 	if (field_known(c, map,
-		"|id|count|node|template|running|pool|blank|bare|new|inside|ha|config|") < 0)
+		"|id|count|node|template|running|pool|blank|bare|new|inside|ha|replicate|config|") <
+	    0)
 		return -1;
 	vmid = field_number(map, "id", 0);
 	count = field_number(map, "count", 0);

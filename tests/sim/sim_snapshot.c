@@ -286,11 +286,16 @@ static void prepare(struct job *j)
 	job_next(j, j->sim->timing[TIMING_SNAPSHOT], commit_lock);
 }
 
+void snap_begin(struct job *j, const char *doing, void (*fn)(struct job *j))
+{
+	clog_add(j->sim, j->node, j->who.full, 6, "%s VM %" PRId64 ": %s", doing, j->vmid,
+	    job_param(j, "snapname"));
+	job_lock_guest(j, j->vmid, true, fn);
+}
+
 static void take_task(struct job *j)
 {
-	clog_add(j->sim, j->node, j->who.full, 6, "snapshot VM %" PRId64 ": %s", j->vmid,
-	    job_param(j, "snapname"));
-	job_lock_guest(j, j->vmid, true, prepare);
+	snap_begin(j, "snapshot", prepare);
 }
 
 void api_snapshot_post(struct job *j)
@@ -399,9 +404,7 @@ static void drop_begin(struct job *j)
 
 static void drop_task(struct job *j)
 {
-	clog_add(j->sim, j->node, j->who.full, 6, "delete snapshot VM %" PRId64 ": %s", j->vmid,
-	    job_param(j, "snapname"));
-	job_lock_guest(j, j->vmid, true, drop_begin);
+	snap_begin(j, "delete snapshot", drop_begin);
 }
 
 void api_snapshot_delete(struct job *j)

@@ -15,5 +15,7 @@
 
 /* The guest, which has the snapshot that the request names. */
 struct snap *snap_named(struct job *j, struct guest **ret, struct oops *o);
+/* The task's first step: the cluster's log hears of it, then fn runs in the guest's file lock. */
+void snap_begin(struct job *j, const char *doing, void (*fn)(struct job *j));
 
 #endif

@@ -8,6 +8,7 @@
 
 #include "sim_backup.h"
 #include "sim_harule.h"
+#include "sim_repl.h"
 #include "sim_restore.h"
 
 /* --- a map from text --- */
@@ -505,6 +506,7 @@ static void nodes_free(struct node **v, size_t n)
 void state_free(struct sim *s)
 {
 	backups_free(s);
+	repls_free(s);
 	ha_rules_free(&s->ha_rules);
 	ha_rules_free(&s->ha_groups);
 	for (size_t i = 0; i < s->nguests; i++)

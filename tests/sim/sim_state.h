@@ -184,7 +184,6 @@ struct guest {
 	char digest[41]; /* "" = to be computed */
 	bool running;
 	const char *qmp;      /* "running", "paused", …, when it runs */
-	bool replicated;      /* a replication job copies its disks */
 	bool ha;	      /* a resource of the HA manager */
 	const char *ha_want;  /* "started", "stopped", "disabled", "ignored" */
 	const char *ha_state; /* what the manager makes of it; NULL before its first round */
@@ -256,6 +255,12 @@ struct sacl {
 
 struct backup { /* a job for guests, see sim_backup.h */
 	char *id;
+	struct kv conf;
+};
+
+struct repl { /* a replication job, see sim_repl.h */
+	char *id;
+	int64_t guest, number;
 	struct kv conf;
 };
 
@@ -355,6 +360,8 @@ struct sim {
 	size_t nacls, aclcap;
 	struct backup *backups;
 	size_t nbackups, backupcap;
+	struct repl *repls; /* by id */
+	size_t nrepls, replcap;
 	struct kv options;	/* datacenter.cfg */
 	struct strs cpu_models; /* of its own, beside QEMU's */
 	struct kv files;	/* images outside of storages: path -> size */

@@ -319,7 +319,6 @@ static void clone_needs_the_mapping(void **state)
 static void migration_asks_before_the_fork(void **state)
 {
 	struct client *c = *state;
-	struct err *e = NULL;
 
 	no(c, "POST", G(112) "/migrate", "target=n2",
 	    "storage 'here' is not available on node 'n2'");
@@ -327,10 +326,6 @@ static void migration_asks_before_the_fork(void **state)
 	assert_string_equal(param_error(c, "force"), "Only root may use this option.");
 	no(c, "POST", G(112) "/migrate", "target=n2&targetstorage=media",
 	    "storage 'media' does not support vm images");
-	assert_int_equal(sim_human_replicate(c->sim, 111, true, &e), 0);
-	no(c, "POST", G(111) "/migrate", "target=n2&online=1",
-	    "Cannot live-migrate replicated VM to node 'n2' - not a replication target. Use "
-	    "'force' to override.");
 	assert_string_equal(call_task(c, "POST", G(110) "/migrate", "target=n2"), "OK");
 	assert_string_equal(sim_guest_node(c->sim, 110), "n2");
 }
