@@ -93,6 +93,7 @@ static void apply_bundle(struct controller *c)
 	struct bundle *b = c->bundle;
 
 	journal_gather(c->journal); /* a merge may change the record of every VM */
+	controller_note_renames(c);
 	for (size_t i = 0; i < b->n; i++)
 		if (controller_in_scope(c, b->v[i].res->name))
 			controller_make_guest(c, b->v[i].res->name);
@@ -415,6 +416,7 @@ static void make_machines(struct controller *c)
 	    .held = controller_held,
 	    .rivalled = controller_rivalled,
 	    .lookalike = controller_lookalike,
+	    .renamed = controller_renamed,
 	    .peril = controller_peril,
 	    .changed = on_changed,
 	    .note = on_note,
@@ -495,6 +497,7 @@ void controller_free(struct controller **cp)
 	lease_fini(&c->lease);
 	free(c->seen_instance);
 	free(c->lookalike);
+	free(c->renamed);
 	c->magic = 0;
 	free(c);
 	*cp = NULL;

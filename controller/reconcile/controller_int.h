@@ -47,6 +47,7 @@ struct controller {
 	bool has_only, source_started;
 	bool blank;	 /* began without any memory: no journal, no report */
 	char *lookalike; /* text of controller_lookalike */
+	char *renamed;	 /* of controller_renamed */
 	bool wide;	 /* records may have been lost: every guest is looked at once */
 	uint32_t *known; /* VMIDs on record, ascending; made anew for each view */
 	size_t n_known;
@@ -91,6 +92,8 @@ void controller_on_restoring(void *arg);
 void controller_settle_journal(struct controller *c);
 const char *controller_lookalike(void *arg, const struct guest *g);
 const char *controller_not_ready(void *arg, const char **ret_hint);
+/* A guest that may be ours stays unreadable, and what a person can do; NULL = none does. */
+const char *controller_unclear(struct controller *c, const char **ret_hint);
 void controller_on_vm(void *arg, const struct vmstat *v);
 void controller_on_used(void *arg, uint32_t vmid);
 void controller_on_summary(void *arg, const struct status *s);
@@ -98,6 +101,12 @@ const char *controller_followed(void *arg);
 /* Why the cluster is not the one whose VMs are on record; NULL = it is. */
 char *controller_alien(void *arg, const char *name, const struct obs_cluster *view);
 void controller_on_followed(void *arg, const char *rev);
+
+/* controller_rename.c */
+/* A new revision is about to be in force: which of its old names nobody knows. */
+void controller_note_renames(struct controller *c);
+bool controller_is_renamed_unclear(struct controller *c, const struct resource *r);
+const char *controller_renamed(void *arg, const struct guest *g);
 
 /* controller_left.c */
 void controller_watch_left(struct controller *c);

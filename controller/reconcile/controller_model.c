@@ -70,6 +70,37 @@ static void add_copies(struct controller *c)
 	strs_sort_unique(&c->status.copies);
 }
 
+static void add_unclear(struct controller *c)
+{
+	const char *hint = NULL, *text = controller_unclear(c, &hint);
+
+	if (text)
+		strs_add_take(&c->status.unclaimed, mem_printf("%s; %s", text, hint));
+}
+
+/* What was restored after its end, what nobody remembers, and what may be ours and cannot be read:
+ * whoever has no manifest has no row in the table. */
+static void add_unclaimed(struct controller *c)
+{
+	const struct claim *m;
+
+	add_unclear(c);
+	if (!c->bundle || c->bundle->incomplete || c->o.desired || c->has_only ||
+	    (c->wide && !claims_is_complete(c->claims)))
+		return;
+	for (size_t i = 0; (m = claims_next(c->claims, &i));) {
+		if (m->copy || bundle_find(c->bundle, m->name) || vmid_of_name(c, m->name))
+			continue;
+		strs_add_take(&c->status.unclaimed,
+		    mem_printf("VM %u on %s carries the marker of %s, and no manifest of that name "
+			       "is there: it is left as it is; merge one to have it managed again, "
+			       "or take the line \"ramet: …\" out of its notes, or destroy it in "
+			       "PVE",
+			m->vmid, m->node, m->name));
+	}
+	strs_sort_unique(&c->status.unclaimed);
+}
+
 static void add_fallen(struct controller *c)
 {
 	struct status_fallens *to = &c->status.fallen;
@@ -131,6 +162,7 @@ const struct status *controller_build_status(struct controller *c)
 	s->report_problem = mem_strdup(reporter_problem(c->reporter));
 	s->state_problem = mem_strdup(c->state_problem);
 	add_copies(c);
+	add_unclaimed(c);
 	add_fallen(c);
 	return s;
 }

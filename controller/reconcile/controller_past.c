@@ -41,22 +41,35 @@ static bool is_unseen_since(const struct controller *c)
 	return since && clock_now(c->clock) >= since && !inventory_is_newer(c->inventory, since);
 }
 
-const char *controller_not_ready(void *arg, const char **ret_hint)
+/* What lay there is not on record here. */
+static bool is_forgetful(const struct controller *c)
 {
-	struct controller *c = arg;
+	return c->wide || lease_is_late_possible(&c->lease, clock_now(c->clock), OPS_LATE_MS);
+}
+
+const char *controller_unclear(struct controller *c, const char **ret_hint)
+{
 	const char *node;
 	int64_t ms = 0;
 	uint32_t vmid = claims_unclear(c->claims, &node, &ms);
-	bool late = lease_is_late_possible(&c->lease, clock_now(c->clock), OPS_LATE_MS);
+
+	return is_forgetful(c) && vmid && ms > UNCLEAR_MS ? unclear(c, vmid, node, ret_hint) : NULL;
+}
+
+const char *controller_not_ready(void *arg, const char **ret_hint)
+{
+	struct controller *c = arg;
+	const char *text;
 
 	if (!reporter_is_restored(c->reporter))
 		return "the last report was not read yet, which may hold its record";
-	if ((c->wide || late) && vmid && ms > UNCLEAR_MS)
-		return unclear(c, vmid, node, ret_hint);
+	text = controller_unclear(c, ret_hint);
+	if (text)
+		return text;
 	bool unseen = is_unseen_since(c);
 	if (unseen)
 		inventory_poke(c->inventory);
-	else if (!(c->wide || late) || claims_is_complete(c->claims))
+	else if (!is_forgetful(c) || claims_is_complete(c->claims))
 		return NULL;
 	free(c->unclear);
 	c->unclear = mem_printf("%s: guests are being read for markers first", why_looked_for(c));

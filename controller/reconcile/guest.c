@@ -95,6 +95,7 @@ void guest_free(struct guest **gp)
 	strs_fini(&g->tags_refused);
 	free(g->tag_rules);
 	record_fini(&g->rec);
+	record_fini(&g->told);
 	vmstat_fini(&g->st);
 	free(g->name);
 	free(g->storage);
@@ -157,6 +158,10 @@ static void restore_record(struct guest *g, const struct record *r)
 	const struct intent *in = journal_intent(g->env->journal, g->name);
 	bool whole = r->uuid && r->uuid[0];
 
+	if (whole && r->vmid == g->rec.vmid && !text_eq_nocase(r->uuid, g->rec.uuid)) {
+		record_fini(&g->told);
+		record_copy(&g->told, r);
+	}
 	if (g->rec.vmid || guest_was_destroyed(g, r->vmid) ||
 	    (in && !(whole && restore_end(g, in, r))))
 		return;

@@ -53,6 +53,8 @@ struct guest_env {
 	/* A VM may be the one that g is to clone: who it is; NULL = none. Good until the next call.
 	 */
 	const char *(*lookalike)(void *arg, const struct guest *g);
+	/* The same of one whose old name nobody knows: why it may be there under a third one. */
+	const char *(*renamed)(void *arg, const struct guest *g);
 	/* Why nothing may be changed just now: TAKING_OVER, REPLACED; IN_SYNC = nothing. */
 	enum reason (*held)(void *arg);
 	/* Another instance acted until a moment ago, or may have: what is gone may be its work. */

@@ -42,9 +42,15 @@ bool guest_is_held(struct guest *g)
 
 bool guest_has_lookalike(struct guest *g)
 {
-	const char *who = g->env->lookalike(g->env->arg, g);
+	const char *who = NULL, *renamed = g->env->renamed(g->env->arg, g);
 	_cleanup_str_ char *text = NULL;
 
+	if (renamed) {
+		text = mem_printf("not cloned: %s", renamed);
+		guest_stall(g, REASON_OLD_NAME_UNKNOWN, text, NULL);
+		return true;
+	}
+	who = g->env->lookalike(g->env->arg, g);
 	if (!who)
 		return false;
 	text = mem_printf("not cloned: %s, and nothing is remembered of earlier lives", who);

@@ -53,6 +53,7 @@ struct guest {
 	const struct resource *want;
 	char hash[CRYPT_HEX_LEN]; /* of the manifest in force */
 	struct record rec;
+	struct record told; /* by the last report, of another VM under the number on record */
 	struct vmstat st;
 	struct turn *turn; /* the one under way or the last one */
 	struct turn *last; /* the one whose step was carried out, to learn from */

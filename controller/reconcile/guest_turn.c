@@ -1,5 +1,7 @@
 /* One turn: what was read is planned, and what the plan says comes next. */
 #include "guest_int.h"
+#include "log.h"
+#include "marker.h"
 #include "secretfile.h"
 
 #include <stdlib.h>
@@ -205,6 +207,38 @@ static bool take_newer(struct guest *g)
 	return true;
 }
 
+/* Another instance made it under the number that another VM had, as its report says and its marker
+ * shows. Of two records that contradict each other none is a proof, so a person confirms it before
+ * it is destroyed. */
+static bool take_told(struct guest *g)
+{
+	const struct obs_guest *o = &g->turn->guest;
+	const char *desc = kv_get(&o->current, "description");
+	bool same = false;
+	struct marker m;
+
+	if (g->turn->plan.reason != REASON_FOREIGN_VM || !g->turn->has_guest ||
+	    g->told.vmid != o->vmid || !text_eq_nocase(g->told.uuid, o->uuid) ||
+	    guest_is_departing(g) || journal_intent(g->env->journal, g->name) ||
+	    marker_find(desc ? desc : "", &m) != MARKER_OK)
+		return false;
+	same = strcmp(m.controller, g->env->policy->controller_id) == 0 &&
+	       strcmp(m.name, g->name) == 0 && m.vmid == o->vmid && text_eq(m.nonce, g->told.nonce);
+	marker_fini(&m);
+	if (!same)
+		return false;
+	record_fini(&g->rec);
+	g->rec = g->told;
+	g->told = (struct record){0};
+	g->rec.proven = g->rec.whole = false;
+	log_warn(g->name, "VM %u is the one of the last report, not the one on record here",
+	    g->rec.vmid);
+	guest_save_record(g);
+	guest_enter(g, GUEST_WAIT);
+	guest_begin(g);
+	return true;
+}
+
 void guest_plan_turn(struct guest *g)
 {
 	const struct plan *p;
@@ -236,7 +270,7 @@ void guest_plan_turn(struct guest *g)
 	g->turn->planned = true;
 	g->current = true;
 	p = &g->turn->plan;
-	if (take_newer(g))
+	if (take_newer(g) || take_told(g))
 		return;
 	take_learned(g);
 	fill_status(g);

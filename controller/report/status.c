@@ -219,6 +219,7 @@ void status_fini(struct status *s)
 	free(s->vms);
 	diags_fini(&s->findings);
 	strs_fini(&s->copies);
+	strs_fini(&s->unclaimed);
 	for (size_t i = 0; i < s->fallen.n; i++)
 		free(s->fallen.v[i].name);
 	free(s->fallen.v);

@@ -110,6 +110,7 @@ struct status {
 	size_t n_vms;
 	struct diags findings; /* of the whole bundle: those about no VM in particular as well */
 	struct strs copies;    /* one line for each VM that carries a marker that is not its own */
+	struct strs unclaimed; /* the same of ours that no manifest and no record names */
 	struct status_fallens {
 		struct status_fallen {
 			char *name;

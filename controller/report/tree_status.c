@@ -267,6 +267,7 @@ char *tree_status_md(const struct status *s)
 	put_stalled(&out, v, s->n_vms);
 	put_findings(&out, &s->findings);
 	put_lines(&out, "Copies of managed VMs", &s->copies);
+	put_lines(&out, "VMs of ours that nobody asks for", &s->unclaimed);
 	put_lines(&out, "Volumes that were left", &s->leftovers);
 	put_table(&out, v, s->n_vms, s->cluster_problem != NULL);
 	free(v);

@@ -102,6 +102,7 @@ static void setup(struct model *m)
 		      (struct mark){12, 5, 0}, "unknown key croes"),
 	    "did you mean cores?");
 	strs_add(&m->s.copies, "1050 on pve2 carries the marker of web");
+	strs_add(&m->s.unclaimed, "1051 on pve2 is nobody's");
 	strs_add(&m->s.used_vmids, "1001");
 	strs_add(&m->s.used_vmids, "1020");
 	strs_add(&m->s.leftovers, "ceph:vm-1020-disk-0 could not be removed");
@@ -145,6 +146,10 @@ static const char status_md[] =
     "## Copies of managed VMs\n"
     "\n"
     "- 1050 on pve2 carries the marker of web.\n"
+    "\n"
+    "## VMs of ours that nobody asks for\n"
+    "\n"
+    "- 1051 on pve2 is nobody's.\n"
     "\n"
     "## Volumes that were left\n"
     "\n"
