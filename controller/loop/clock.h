@@ -22,6 +22,9 @@ struct clock_ops {
 	timer_id (*timer_set)(struct clock *c, int64_t delay_ms, clock_cb cb, void *arg);
 	void (*timer_cancel)(struct clock *c, timer_id id);
 	uint64_t (*random)(struct clock *c); /* for jitter and nonces; seeded in simulations */
+	/* Names the start of the machine from which `now` counts, the same for every process on it;
+	 * NULL = unknown. May be absent. */
+	const char *(*boot)(struct clock *c);
 };
 
 struct clock {
@@ -50,6 +53,11 @@ static inline void clock_cancel(struct clock *c, timer_id *id)
 	if (*id)
 		c->ops->timer_cancel(c, *id);
 	*id = 0;
+}
+
+static inline const char *clock_boot(struct clock *c)
+{
+	return c->ops->boot ? c->ops->boot(c) : NULL;
 }
 
 static inline uint64_t clock_random(struct clock *c)

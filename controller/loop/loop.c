@@ -1,11 +1,13 @@
 #include "loop.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <event2/event.h>
 
@@ -32,9 +34,12 @@ struct loop_timer {
 	void *arg;
 };
 
+#define BOOT_ID_LEN 36
+
 struct loop {
 	uint32_t magic;
 	struct clock clock;
+	char boot[BOOT_ID_LEN + 1]; /* "" = unknown */
 	struct event_base *base;
 	struct slots timers;
 	struct loop_timer *first_timer;
@@ -152,12 +157,30 @@ static void real_timer_cancel(struct clock *c, timer_id id)
 		timer_free(t);
 }
 
+static const char *real_boot(struct clock *c)
+{
+	const char *id = of_clock(c)->boot;
+
+	return *id ? id : NULL;
+}
+
+static void read_boot(struct loop *l)
+{
+	int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, l->boot, BOOT_ID_LEN);
+
+	l->boot[n == BOOT_ID_LEN ? n : 0] = '\0';
+	if (fd >= 0)
+		close(fd);
+}
+
 static const struct clock_ops real_ops = {
     .now = real_now,
     .wall = real_wall,
     .timer_set = real_timer_set,
     .timer_cancel = real_timer_cancel,
     .random = real_random,
+    .boot = real_boot,
 };
 
 int loop_new(struct loop **ret, struct err **err)
@@ -178,6 +201,7 @@ int loop_new(struct loop **ret, struct err **err)
 	l->magic = LOOP_MAGIC;
 	l->clock.ops = &real_ops;
 	l->base = base;
+	read_boot(l);
 	*ret = l;
 	return 0;
 }

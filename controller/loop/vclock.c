@@ -136,12 +136,19 @@ static uint64_t virt_random(struct clock *c)
 	return z ^ (z >> 31);
 }
 
+static const char *virt_boot(struct clock *c)
+{
+	of_clock(c);
+	return "virtual";
+}
+
 static const struct clock_ops virtual_ops = {
     .now = virt_now,
     .wall = virt_wall,
     .timer_set = virt_timer_set,
     .timer_cancel = virt_timer_cancel,
     .random = virt_random,
+    .boot = virt_boot,
 };
 
 struct vclock *vclock_new(uint64_t seed, int64_t wall_ms)

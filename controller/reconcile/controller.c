@@ -440,6 +440,7 @@ int controller_new(const struct controller_opts *o, struct controller **ret, str
 		controller_free(&c);
 		return -1;
 	}
+	journal_set_boot(c->journal, clock_boot(c->clock));
 	c->wide = !journal_is_scanned(c->journal);
 	controller_open_lease(c);
 	c->blank = c->wide;

@@ -38,15 +38,17 @@ static bool is_fallen(const struct controller *c, const char *name, uint32_t vmi
 	return false;
 }
 
-static size_t count_fallen(const struct controller *c)
+static size_t count_fallen(const struct controller *c, bool *ret_unsure)
 {
 	const struct fallen *f;
 	size_t n, count = 0;
 
 	journal_date(c->journal, clock_now(c->clock), clock_wall(c->clock));
 	n = journal_fallen(c->journal, &f);
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
 		count += counts(c, &f[i]);
+		*ret_unsure |= counts(c, &f[i]) && f[i].unsure && !c->o.destroy_budget;
+	}
 	return count;
 }
 
@@ -81,7 +83,8 @@ static size_t budget(const struct controller *c, size_t managed)
 
 static const char *ask_budget(struct controller *c, const struct guest *asking)
 {
-	size_t fallen = count_fallen(c), orders = count_orders(c, asking);
+	bool unsure = false;
+	size_t fallen = count_fallen(c, &unsure), orders = count_orders(c, asking);
 	size_t may = budget(c, managed_now(c) + fallen);
 	_cleanup_str_ char *window = NULL;
 
@@ -90,8 +93,11 @@ static const char *ask_budget(struct controller *c, const struct guest *asking)
 	window = value_print_duration(c->o.config->policy_destroy_budget_window);
 	free(c->peril[PERIL_BUDGET]);
 	c->peril[PERIL_BUDGET] = mem_printf(
-	    "%zu VM%s to be destroyed and %zu %s within %s, and the budget is %zu", orders,
-	    orders == 1 ? " is" : "s are", fallen, fallen == 1 ? "was" : "were", window, may);
+	    "%zu VM%s to be destroyed and %zu %s within %s%s, and the budget is %zu", orders,
+	    orders == 1 ? " is" : "s are", fallen, fallen == 1 ? "was" : "were", window,
+	    unsure ? " (or earlier: the machine was started since, and its clock may have been set)"
+		   : "",
+	    may);
 	return c->peril[PERIL_BUDGET];
 }
 
@@ -121,6 +127,13 @@ static const char *ask_named(struct controller *c, const struct guest *g)
 	for (size_t i = 0; b && !guest_manifest(g) && i < b->n; i++) {
 		const struct resource *r = b->v[i].res;
 
+		if (r->renamed_from && controller_is_renamed_unclear(c, r)) {
+			free(c->peril[PERIL_NAMED]);
+			c->peril[PERIL_NAMED] = mem_printf(
+			    "the manifest is gone, and %s was called %s before, which nobody knows",
+			    r->name, r->renamed_from);
+			return c->peril[PERIL_NAMED];
+		}
 		if (!text_eq(r->renamed_from, guest_name(g)) &&
 		    resource_int(r, ATTR_id) != (int64_t)guest_vmid(g))
 			continue;

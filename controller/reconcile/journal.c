@@ -249,7 +249,8 @@ static int compact(struct journal *j, struct err **err)
 		if (j->v[i].has_record)
 			strs_add_take(&l, journal_line_record(j->v[i].name, &j->v[i].record));
 		if (j->v[i].departs)
-			strs_add_take(&l, journal_line_depart(j->v[i].name, &j->v[i].departure));
+			strs_add_take(
+			    &l, journal_line_depart(j->v[i].name, &j->v[i].departure, NULL));
 		if (j->v[i].steps)
 			strs_add_take(&l, journal_line_step(j->v[i].name, &j->v[i].doing));
 		if (j->v[i].has_intent)
@@ -302,12 +303,13 @@ void journal_free(struct journal **jp)
 	for (size_t i = 0; i < j->n; i++)
 		item_fini(&j->v[i]);
 	for (size_t i = 0; i < j->n_fallen; i++)
-		free(j->fallen[i].name);
+		journal_clear_fallen(&j->fallen[i]);
 	free(j->fallen);
 	kv_fini(&j->left);
 	strs_fini(&j->doubts);
 	strs_fini(&j->gathered);
 	free(j->history);
+	free(j->boot);
 	free(j->cluster);
 	free(j->problem);
 	free(j->v);
@@ -516,7 +518,8 @@ int journal_record(struct journal *j, const char *name, const struct record *rec
 
 	if (old == rec || (old && record_eq(old, rec)))
 		return 0;
-	if ((!old || old->vmid != rec->vmid) && journal_is_there_again(j, name, rec->vmid, err) < 0)
+	bool other = !old || old->vmid != rec->vmid || !text_eq(old->uuid, rec->uuid);
+	if (other && journal_is_there_again(j, name, rec->vmid, err) < 0)
 		return -1;
 	if (journal_add_line(j, journal_line_record(name, rec), err) < 0)
 		return -1;

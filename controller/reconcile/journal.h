@@ -39,6 +39,7 @@ struct departure {
 	bool deleting;	 /* false: only shut down so far */
 	char *upid;	 /* NULL = no answer yet, or none was seen */
 	int64_t wall_ms; /* of the request */
+	int64_t now_ms;	 /* the same by the clock that does not jump; 0 = not known */
 };
 
 /* A step of a VM that is there, which was about to be asked for. */
@@ -55,11 +56,16 @@ struct doing {
 struct fallen {
 	uint32_t vmid;
 	char *name;
-	int64_t wall_ms;
+	int64_t wall_ms; /* of the first request */
+	/* Of the last one, by the wall and by the clock that does not jump, and the start of the
+	 * machine from which that counts; NULL = not known. */
+	int64_t last_ms, now_ms;
+	char *boot;
 	/* By the clock that does not jump, once it was dated; by this process; see journal_date. */
 	int64_t at_ms;
 	bool dated, own;
-	bool past; /* since then a VM of that name had that number again */
+	bool unsure; /* it may be longer ago than that */
+	bool past;   /* since then a VM of that name had that number again */
 };
 
 #define JOURNAL_FALLEN_MAX 1000 /* the newest are kept */
@@ -117,8 +123,12 @@ int journal_depart_upid(
 const struct departure *journal_departure(const struct journal *j, const char *name); /* or NULL */
 /* The VM stays after all. */
 int journal_stay(struct journal *j, const char *name, struct err **err) MUST_CHECK;
-/* Puts what fell on the clock that does not jump, as far as it is not there yet: what seems to have
- * happened in the future happened now. */
+/* From which start of the machine the clock counts that does not jump; NULL = not known. */
+void journal_set_boot(struct journal *j, const char *boot);
+/* Puts what fell on the clock that does not jump, as far as it is not there yet. Since the same
+ * start of the machine that is exact. Else the wall clock says it, which may have been set since:
+ * what seems to have happened in the future happened now, and what seems to have happened before
+ * the machine was started happened right after that. */
 void journal_date(struct journal *j, int64_t now_ms, int64_t wall_ms);
 /* Oldest first. */
 size_t journal_fallen(const struct journal *j, const struct fallen **ret);

@@ -33,7 +33,7 @@ static void fallen_add(struct journal *j, const char *name, uint32_t vmid, int64
 	if (fallen_find(j, name, vmid, wall_ms))
 		return;
 	if (j->n_fallen >= JOURNAL_FALLEN_MAX) {
-		free(j->fallen[0].name);
+		journal_clear_fallen(&j->fallen[0]);
 		memmove(&j->fallen[0], &j->fallen[1], --j->n_fallen * sizeof(*j->fallen));
 	}
 	MEM_PUSH_ROOM(j->fallen, j->n_fallen, j->cap_fallen);
@@ -41,7 +41,25 @@ static void fallen_add(struct journal *j, const char *name, uint32_t vmid, int64
 	    (struct fallen){.vmid = vmid, .name = mem_strdup(name), .wall_ms = wall_ms};
 }
 
-static void set_departure(struct journal *j, struct item *it, const struct departure *d)
+void journal_clear_fallen(struct fallen *f)
+{
+	free(f->name);
+	free(f->boot);
+}
+
+/* It was asked for again: that is when it fell, if it does. */
+static void fallen_touch(struct fallen *f, int64_t wall_ms, int64_t now_ms, const char *boot)
+{
+	if (f->boot && !boot && wall_ms <= f->last_ms)
+		return; /* the same, by who knows less of it */
+	f->last_ms = wall_ms > f->last_ms ? wall_ms : f->last_ms;
+	f->now_ms = now_ms;
+	mem_replace(&f->boot, boot);
+	f->dated = false;
+}
+
+static void set_departure(
+    struct journal *j, struct item *it, const struct departure *d, const char *boot)
 {
 	char *upid = mem_strdup(d->upid); /* before the old one goes: d may be it */
 
@@ -49,8 +67,10 @@ static void set_departure(struct journal *j, struct item *it, const struct depar
 	it->departure = *d;
 	it->departure.upid = upid;
 	it->departs = true;
-	if (d->deleting)
-		fallen_add(j, it->name, d->vmid, d->wall_ms);
+	if (!d->deleting)
+		return;
+	fallen_add(j, it->name, d->vmid, d->wall_ms);
+	fallen_touch(fallen_find(j, it->name, d->vmid, d->wall_ms), d->wall_ms, d->now_ms, boot);
 }
 
 static void set_doubt(struct journal *j, const char *name, bool doubted)
@@ -80,6 +100,8 @@ int journal_replay_end(struct journal *j, const struct jsn *o, const char *kind,
 		fallen_add(j, name, (uint32_t)vmid, wall_ms);
 		struct fallen *f = fallen_find(j, name, (uint32_t)vmid, wall_ms);
 		f->past |= jsn_get_bool(o, "past", false);
+		fallen_touch(f, jsn_get_int(o, "last_ms", wall_ms), jsn_get_int(o, "now_ms", 0),
+		    jsn_get_text(o, "boot"));
 	} else if (strcmp(kind, "left") == 0) {
 		const char *text = jsn_get_text(o, "text");
 
@@ -93,11 +115,12 @@ int journal_replay_end(struct journal *j, const struct jsn *o, const char *kind,
 		struct departure d = {.vmid = it->record.vmid,
 		    .deleting = jsn_get_bool(o, "deleting", false),
 		    .upid = (char *)jsn_get_text(o, "upid"),
-		    .wall_ms = jsn_get_int(o, "wall_ms", 0)};
+		    .wall_ms = jsn_get_int(o, "wall_ms", 0),
+		    .now_ms = jsn_get_int(o, "now_ms", 0)};
 
 		if (jsn_get_int(o, "vmid", 0) != (int64_t)d.vmid)
 			return -1;
-		set_departure(j, it, &d);
+		set_departure(j, it, &d, jsn_get_text(o, "boot"));
 	} else if (strcmp(kind, "depart-upid") == 0 && it && it->departs) {
 		mem_replace(&it->departure.upid, jsn_get_text(o, "upid"));
 	} else if (strcmp(kind, "stay") == 0 && it) {
@@ -122,9 +145,9 @@ int journal_depart(struct journal *j, const char *name, const struct departure *
 	struct item *it = journal_item(j, name);
 
 	MUST(it && it->has_record && it->record.vmid == d->vmid);
-	if (journal_add_line(j, journal_line_depart(name, d), err) < 0)
+	if (journal_add_line(j, journal_line_depart(name, d, j->boot), err) < 0)
 		return -1;
-	set_departure(j, it, d);
+	set_departure(j, it, d, j->boot);
 	for (size_t i = 0; d->deleting && i < j->n_fallen; i++)
 		j->fallen[i].own |= j->fallen[i].vmid == d->vmid && !j->fallen[i].past &&
 				    strcmp(j->fallen[i].name, name) == 0;
@@ -162,13 +185,31 @@ int journal_stay(struct journal *j, const char *name, struct err **err)
 	return 0;
 }
 
+static void date(const struct journal *j, struct fallen *f, int64_t now_ms, int64_t wall_ms)
+{
+	int64_t last = f->last_ms > f->wall_ms ? f->last_ms : f->wall_ms, age = wall_ms - last;
+
+	if (f->boot && text_eq(f->boot, j->boot) && f->now_ms <= now_ms) {
+		f->at_ms = f->now_ms;
+		f->unsure = false;
+		return;
+	}
+	f->unsure = age < 0 || age > now_ms;
+	f->at_ms = age < 0 ? now_ms : age > now_ms ? 0 : now_ms - age;
+}
+
+void journal_set_boot(struct journal *j, const char *boot)
+{
+	mem_replace(&j->boot, boot);
+}
+
 void journal_date(struct journal *j, int64_t now_ms, int64_t wall_ms)
 {
 	for (size_t i = 0; i < j->n_fallen; i++) {
 		struct fallen *f = &j->fallen[i];
 
 		if (!f->dated)
-			f->at_ms = f->wall_ms < wall_ms ? now_ms - (wall_ms - f->wall_ms) : now_ms;
+			date(j, f, now_ms, wall_ms);
 		f->dated = true;
 	}
 }

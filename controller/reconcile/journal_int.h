@@ -38,7 +38,7 @@ struct journal {
 	size_t n_fallen, cap_fallen;
 	struct kv left;
 	struct strs doubts;
-	char *history, *cluster;
+	char *history, *cluster, *boot;
 	uint32_t *used; /* ascending */
 	size_t n_used, cap_used;
 	size_t lines;
@@ -55,6 +55,7 @@ void journal_maybe_compact(struct journal *j);
 
 /* journal_end.c: the end of VMs */
 void journal_clear_departure(struct item *it);
+void journal_clear_fallen(struct fallen *f);
 /* A VM of that name has the number: what fell under it is another one. */
 int journal_is_there_again(
     struct journal *j, const char *name, uint32_t vmid, struct err **err) MUST_CHECK;

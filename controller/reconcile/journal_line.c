@@ -101,7 +101,15 @@ char *journal_line_scanned(bool scanned)
 	return print_line(line_new(scanned ? "scanned" : "unscanned", NULL));
 }
 
-char *journal_line_depart(const char *name, const struct departure *d)
+static void put_boot(struct jsn *o, int64_t now_ms, const char *boot)
+{
+	if (!boot)
+		return;
+	jsn_put_int(o, "now_ms", now_ms);
+	jsn_put_str(o, "boot", boot);
+}
+
+char *journal_line_depart(const char *name, const struct departure *d, const char *boot)
 {
 	struct jsn *o = line_new("depart", name);
 
@@ -109,6 +117,7 @@ char *journal_line_depart(const char *name, const struct departure *d)
 	jsn_put_bool(o, "deleting", d->deleting);
 	jsn_put_str(o, "upid", d->upid);
 	jsn_put_int(o, "wall_ms", d->wall_ms);
+	put_boot(o, d->now_ms, boot);
 	return print_line(o);
 }
 
@@ -160,6 +169,9 @@ char *journal_line_fallen(const struct fallen *f)
 
 	jsn_put_int(o, "vmid", f->vmid);
 	jsn_put_int(o, "wall_ms", f->wall_ms);
+	if (f->last_ms > f->wall_ms)
+		jsn_put_int(o, "last_ms", f->last_ms);
+	put_boot(o, f->now_ms, f->boot);
 	if (f->past)
 		jsn_put_bool(o, "past", true);
 	return print_line(o);

@@ -21,7 +21,8 @@ char *journal_line_record(const char *name, const struct record *rec);
 char *journal_line_forget(const char *name);
 char *journal_line_used(uint32_t vmid);
 char *journal_line_scanned(bool scanned);
-char *journal_line_depart(const char *name, const struct departure *d);
+/* boot: from which d->now_ms counts; NULL = not known. */
+char *journal_line_depart(const char *name, const struct departure *d, const char *boot);
 char *journal_line_depart_upid(const char *name, const char *upid);
 char *journal_line_stay(const char *name);
 char *journal_line_step(const char *name, const struct doing *d);

@@ -52,8 +52,10 @@ static char *who_is_it(const struct op *op, const struct obs_guest *g)
 static bool depart(struct op *op, bool deleting)
 {
 	_cleanup_err_ struct err *e = NULL;
-	struct departure d = {
-	    .vmid = op->vmid, .deleting = deleting, .wall_ms = clock_wall(op->env.clock)};
+	struct departure d = {.vmid = op->vmid,
+	    .deleting = deleting,
+	    .wall_ms = clock_wall(op->env.clock),
+	    .now_ms = clock_now(op->env.clock)};
 
 	if (op_is_held(op))
 		return false;

@@ -28,6 +28,8 @@ struct guard {
 		bool running;
 		int64_t started_at; /* by somebody else; an answer under way may be older */
 		int64_t ha_at;	    /* since when HA manages it; -1 = it does not */
+		int64_t source;	    /* a clone of it that the life asked for which began then */
+		uint64_t life;
 	} v[GUARD_VMS];
 	size_t n, answers;
 	int64_t

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define SETTLED_MS 120000 /* after this nothing of before is under way any more */
+#define CLONES_MAX 2	  /* reconcile.clones_per_storage, as it is by default */
 #define ANSWER_MS 62000	  /* as late as an answer may come that the faults delay */
 
 static struct guard_vm new_vm(int64_t vmid)
@@ -195,6 +196,36 @@ static void note_power(struct play *p, const struct sim_entry *e)
 	v->started_at = v->running && !own ? clock_now(p->w->clock) : -ANSWER_MS;
 }
 
+static int64_t vmid_in(const char *path)
+{
+	const char *at = strstr(path, "/qemu/");
+
+	return at ? strtoll(at + strlen("/qemu/"), NULL, 10) : 0;
+}
+
+static void note_clone(struct play *p, const struct sim_entry *e)
+{
+	struct guard_vm *v = vm_of(p, e->vmid);
+
+	v->source = text_ends(e->path, "/clone") ? vmid_in(e->path) : 0;
+	v->life = p->w->since;
+}
+
+/* What this life asked for, and knows the answer to. */
+static void guard_clones(struct play *p, int64_t source, const char *path)
+{
+	unsigned n = 0;
+
+	for (size_t i = 0; i < p->guard.n; i++) {
+		const struct guard_vm *v = &p->guard.v[i];
+
+		n += v->source == source && v->life == p->w->since &&
+		     text_eq(sim_guest_get(p->w->sim, v->vmid, "lock"), "clone");
+	}
+	if (n >= CLONES_MAX && !p->faulty && !p->rivals)
+		world_violation(p->w, "POST %s while %u clones go to its storage", path, n);
+}
+
 void guard_look(struct play *p)
 {
 	struct guard *g = &p->guard;
@@ -209,6 +240,8 @@ void guard_look(struct play *p)
 			continue;
 		if (strcmp(e.user, WORLD_USER) == 0)
 			guard_own(p, &e);
+		if (strcmp(e.user, WORLD_USER) == 0 && strcmp(e.effect, "create") == 0)
+			note_clone(p, &e);
 		if (strcmp(e.effect, "start") == 0 || strcmp(e.effect, "stop") == 0)
 			note_power(p, &e);
 		if (strcmp(e.effect, "destroy") == 0 && strcmp(e.user, WORLD_USER) != 0)
@@ -257,8 +290,7 @@ static bool is_suspended(struct play *p, int64_t vmid)
 
 void guard_request(struct play *p, const char *method, const char *path)
 {
-	const char *at = strstr(path, "/qemu/");
-	int64_t vmid = at ? strtoll(at + strlen("/qemu/"), NULL, 10) : 0;
+	int64_t vmid = vmid_in(path);
 	const struct manifest *m;
 
 	if (strcmp(method, "GET") == 0)
@@ -269,6 +301,8 @@ void guard_request(struct play *p, const char *method, const char *path)
 	if (!vmid)
 		return;
 	judge_request(&p->judge, p->w, method, path);
+	if (text_ends(path, "/clone"))
+		guard_clones(p, vmid, path);
 	if (is_suspended(p, vmid))
 		world_violation(p->w, "%s %s, and the VM has the tag", method, path);
 	/* PVE would hand it to the HA manager, and that does it. */

@@ -457,14 +457,13 @@ static void test_restored_after_its_end(void **state)
 }
 
 /* The budget counts each end, also of two VMs that had one name and number one after the other, and
- * over a restart. */
-static void test_two_ends_of_one_number(void **state)
+ * over a restart, with the journal or without. */
+static void two_ends(bool lost, int64_t jump)
 {
 	static const char there[] = HEAD("web-01") CLONE "  id: 1040\n",
 			  absent[] = HEAD("web-01") CLONE "  id: 1040\n  state: absent\n";
 	struct world *w = new_world(there, NULL);
 
-	(void)state;
 	judge_allow_destroy(&judge, "web-01");
 	judge.budget = 1; /* a tenth of few */
 	judge.budget_ms = HOUR_MS;
@@ -474,7 +473,11 @@ static void test_two_ends_of_one_number(void **state)
 	merge(w, there, NULL);
 	world_run(w, 120000, NULL, look);
 	must_be_ready(w);
+	world_run(w, 60000, NULL, look); /* until it is told */
 	world_kill(w);
+	if (lost)
+		memstore_drop(w->store);
+	vclock_jump_wall(w->vclock, jump);
 	world_start(w, CONTROLLER_RUN);
 	must_be_ready(w);
 	merge(w, absent, NULL);
@@ -484,6 +487,22 @@ static void test_two_ends_of_one_number(void **state)
 	/* An hour after the first one. */
 	assert_true(world_run(w, 2 * (int64_t)HOUR_MS, is_gone, look));
 	end_world(w, NULL);
+}
+
+static void test_two_ends_of_one_number(void **state)
+{
+	(void)state;
+	two_ends(false, 0);
+	two_ends(true, 0);
+}
+
+/* Also when the clock is set while it is dead. */
+static void test_two_ends_and_another_clock(void **state)
+{
+	(void)state;
+	two_ends(false, 3 * (int64_t)HOUR_MS);
+	two_ends(false, -3 * (int64_t)HOUR_MS);
+	two_ends(true, -3 * (int64_t)HOUR_MS);
 }
 
 static int64_t first;
@@ -549,6 +568,7 @@ int main(void)
 	    cmocka_unit_test(test_copy_without_the_log),
 	    cmocka_unit_test(test_restored_after_its_end),
 	    cmocka_unit_test(test_two_ends_of_one_number),
+	    cmocka_unit_test(test_two_ends_and_another_clock),
 	    cmocka_unit_test(test_two_of_one_name),
 	};
 

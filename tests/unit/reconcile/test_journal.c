@@ -193,6 +193,68 @@ static void test_two_ends(void **state)
 	strs_fini(&m.l);
 }
 
+static int64_t date_of(struct journal *j, const char *boot, int64_t now_ms, int64_t wall_ms)
+{
+	const struct fallen *f;
+
+	journal_set_boot(j, boot);
+	journal_date(j, now_ms, wall_ms);
+	assert_int_equal(journal_fallen(j, &f), 1);
+	return f[0].at_ms;
+}
+
+#define AT 1790000000000
+#define HOUR 3600000
+
+/* When a VM fell is known to a later life on the same machine whatever its clock was set to; of an
+ * earlier start of the machine only that it was before it. Whatever is in doubt is later. */
+static void test_dating(void **state)
+{
+	static const struct {
+		const char *boot;
+		int64_t now, wall, at;
+	} rows[] = {
+	    {"one", 5000 + HOUR, AT + HOUR, 5000},
+	    {"one", 5000 + HOUR, AT + 50 * HOUR, 5000}, /* the clock was set forward */
+	    {"one", 5000 + HOUR, AT - 50 * HOUR, 5000}, /* and back */
+	    {"two", 60000, AT + 50 * HOUR, 0},		/* not longer ago than the start */
+	    {"two", 60000, AT + 20000, 40000},
+	    {"two", 60000, AT - HOUR, 60000}, /* in the future is now */
+	    {NULL, 2 * HOUR, AT + HOUR, HOUR},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		for (int lives = 1; lives < 4; lives++) {
+			struct lines m = {0};
+			struct journal *j = must_open(&m);
+			struct record rec = {.vmid = 1204};
+			struct departure d = {.vmid = 1204,
+			    .deleting = true,
+			    .wall_ms = AT - 90 * (int64_t)HOUR,
+			    .now_ms = 1000};
+
+			journal_set_boot(j, "one");
+			assert_int_equal(journal_record(j, "web-01", &rec, NULL), 0);
+			assert_int_equal(journal_depart(j, "web-01", &d, NULL), 0);
+			assert_int_equal(journal_stay(j, "web-01", NULL), 0);
+			/* Asked for again much later: that is when it fell. */
+			d.wall_ms = AT;
+			d.now_ms = 5000;
+			assert_int_equal(journal_depart(j, "web-01", &d, NULL), 0);
+			assert_int_equal(date_of(j, "one", 6000, AT + 1000), 5000);
+			for (int k = 0; k < lives; k++) {
+				journal_free(&j);
+				j = must_open(&m);
+			}
+			assert_int_equal(
+			    date_of(j, rows[i].boot, rows[i].now, rows[i].wall), rows[i].at);
+			journal_free(&j);
+			strs_fini(&m.l);
+		}
+	}
+}
+
 static void test_equal_record_writes_nothing(void **state)
 {
 	struct lines m = {0};
@@ -443,6 +505,7 @@ int main(void)
 	    cmocka_unit_test(test_end_closes_and_keeps_the_record),
 	    cmocka_unit_test(test_given_up_number),
 	    cmocka_unit_test(test_two_ends),
+	    cmocka_unit_test(test_dating),
 	    cmocka_unit_test(test_equal_record_writes_nothing),
 	    cmocka_unit_test(test_failed_write_changes_nothing),
 	    cmocka_unit_test(test_gathered_changes_are_one_write),
