@@ -118,7 +118,9 @@ bool rowcase_is_too_new(const struct attr *a)
 /* What the row's device is nothing without. */
 static const struct attr *core_of(const struct attr *a)
 {
-	if (text_starts(a->path, "hostpci.") && a->id != ATTR_hostpci_id)
+	if (a->flags & ATTR_CORE)
+		return a; /* a device is one thing or another */
+	if (text_starts(a->path, "hostpci."))
 		return schema_attr(ATTR_hostpci_mapping); /* the token may not touch others */
 	size_t block = (size_t)(schema_key(a) - a->path);
 	for (int i = 0; block && i < ATTR_ID__MAX; i++) {
@@ -139,8 +141,14 @@ static void add_companion_keys(struct kv *conf, const struct rowcase *c)
 		kv_set(conf, c->slot, "ip=10.9.0.2/24");
 	else if (c->a->id == ATTR_init_ipv6_gateway)
 		kv_set(conf, c->slot, "ip6=fd09::2/64");
+	else if (c->a->id == ATTR_rng_period) /* may be 0 beside no limit */
+		kv_set(conf, "rng0", "/dev/urandom,max_bytes=0");
 	else if (text_starts(c->a->path, "rng."))
 		kv_set(conf, "rng0", "/dev/urandom");
+	else if (c->a->id == ATTR_memory_hugepages)
+		kv_set(conf, "numa", "1");
+	else if (c->a->id == ATTR_hostpci_legacy_igd) /* beside no other display */
+		kv_set(conf, "vga", "none");
 	else if (c->a->id == ATTR_viommu ||
 		 c->a->id ==
 		     ATTR_hostpci_pcie) /* one of its two kinds goes with no other machine */
