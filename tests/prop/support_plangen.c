@@ -179,6 +179,20 @@ const char *plangen_limits_beside(enum attr_id id)
 static const char *const nets[] = {"net0", "net1", "net5"};
 static const char *const disks[] = {"scsi0", "scsi1", "virtio2", "sata3", "ide0"};
 static const char *const drives[] = {"ide2", "sata5"};
+/* Devices of which a property string says all, and parts that nobody here knows. */
+static const struct device {
+	const char *block, *slot, *unknown;
+} devices[] = {
+    {"usb.", "usb0", ",zz=1"},
+    {"usb.", "usb1", ""},
+    {"hostpci.", "hostpci0", ",zz=1"},
+    {"hostpci.", "hostpci1", ""},
+    {"numa.", "numa0", ",zz=1"},
+    {"virtiofs.", "virtiofs0", ",writeback=1"},
+    {"initialization.ip_config.", "ipconfig0", ",zz=1"},
+    {"serial_device.", "serial1", ""},
+    {"parallel.", "parallel0", ""},
+};
 
 static bool is_core_of(const struct attr *core, const struct attr *a)
 {
@@ -186,7 +200,8 @@ static bool is_core_of(const struct attr *core, const struct attr *a)
 	return block && (core->flags & ATTR_CORE) && !strncmp(core->path, a->path, block);
 }
 
-/* What is nothing without another part is drawn when that is there. */
+/* What is nothing without another part is drawn when that is there, and one that a device can be
+ * beside no other. */
 static bool stands_alone(const struct attr *a)
 {
 	for (unsigned i = 0; i < ATTR_ID__MAX; i++)
@@ -217,6 +232,12 @@ static bool has_core_in_list(const struct resource *r, const struct attr *a, con
 	return false;
 }
 
+/* No token clones a guest with these, nor changes them. */
+static bool is_of_host(const struct attr *a)
+{
+	return a->id == ATTR_usb_host || a->id == ATTR_hostpci_id;
+}
+
 /* Rows of a block, as a random part of them. */
 static void random_rows(struct kv *conf, const char *block, const char *slot, unsigned percent)
 {
@@ -224,12 +245,23 @@ static void random_rows(struct kv *conf, const char *block, const char *slot, un
 		const struct attr *a = schema_attr(i);
 		_cleanup_value_ struct value v = {0};
 		if (!plangen_is_leaf_of_guest(a) || !text_starts(a->path, block) ||
-		    !plangen_chance(percent) || (!slot && strchr(a->path, '*')) ||
-		    (!stands_alone(a) && !has_core_in_conf(conf, a, slot)))
+		    !plangen_chance(is_of_host(a) ? percent / 4 : percent) ||
+		    (!slot && strchr(a->path, '*')) ||
+		    stands_alone(a) == has_core_in_conf(conf, a, slot))
 			continue;
 		plangen_value(a, &v);
 		assert_int_equal(pvecodec_put(a, slot, &v, conf, NULL, NULL), 0);
 	}
+}
+
+/* Nothing where no core was drawn: such a text is no device. */
+static void random_device(struct kv *conf, const struct device *d)
+{
+	random_rows(conf, d->block, d->slot, 40);
+	const char *text = kv_get(conf, d->slot);
+	_cleanup_str_ char *all = text ? mem_printf("%s%s", text, d->unknown) : NULL;
+	if (all)
+		kv_set(conf, d->slot, all);
 }
 
 void plangen_conf(struct kv *conf, unsigned vmid)
@@ -259,6 +291,9 @@ void plangen_conf(struct kv *conf, unsigned vmid)
 			kv_set(conf, drives[i],
 			    plangen_chance(50) ? "none,media=cdrom"
 					       : "local:iso/a.iso,media=cdrom");
+	for (size_t i = 0; i < ARRAY_LEN(devices); i++)
+		if (plangen_chance(40))
+			random_device(conf, &devices[i]);
 	kv_set(conf, "zork", "keep, this = too");
 	kv_set(conf, "boot", "order=scsi0");
 	if (plangen_chance(20))
@@ -281,7 +316,9 @@ static bool is_left_out(const struct attr *a)
 {
 	static const enum attr_id choosy[] = {ATTR_boot_order, ATTR_cpu_vcpus, ATTR_viommu,
 	    ATTR_aw_bits, ATTR_memory_balloon, ATTR_init_ipv4_gateway, ATTR_init_ipv6_gateway,
-	    ATTR_init_ipv4_address, ATTR_init_ipv6_address};
+	    ATTR_init_ipv4_address, ATTR_init_ipv6_address, ATTR_memory_hugepages,
+	    ATTR_hostpci_pcie, ATTR_hostpci_legacy_igd, ATTR_hostpci_id, ATTR_usb_host,
+	    ATTR_serial_device_device, ATTR_parallel_device};
 
 	if (schema_is_in(a, "disk.*.speed"))
 		return plangen_chance(95);
@@ -297,7 +334,7 @@ static void list_rows(struct resource *r, const char *block, const char *slot, u
 		const struct attr *a = schema_attr(i);
 		if (plangen_is_leaf_of_guest(a) && text_starts(a->path, block) &&
 		    plangen_chance(percent) && (slot || !strchr(a->path, '*')) &&
-		    (stands_alone(a) || has_core_in_list(r, a, slot)) && !is_left_out(a))
+		    stands_alone(a) != has_core_in_list(r, a, slot) && !is_left_out(a))
 			list_leaf(r, a, slot);
 	}
 }
@@ -360,6 +397,9 @@ struct resource *plangen_manifest(void)
 	for (size_t i = 0; i < ARRAY_LEN(drives); i++)
 		if (plangen_chance(40))
 			list_device(r, "cdrom.", drives[i]);
+	for (size_t i = 0; i < ARRAY_LEN(devices); i++)
+		if (plangen_chance(15))
+			list_device(r, devices[i].block, devices[i].slot);
 	_cleanup_str_ char *n = strs_join(&no_nets, ", "), *d = strs_join(&no_disks, ", ");
 	_cleanup_str_ char *ns = mem_printf("[%s]", n), *ds = mem_printf("[%s]", d);
 	if (no_nets.n)
