@@ -31,6 +31,11 @@ static int setup(void **state)
 	return client_of_seed(state, seed, "9.2", ROOT);
 }
 
+static int setup_8(void **state)
+{
+	return client_of_seed(state, seed, "8.4", ROOT);
+}
+
 static const char *conf(struct client *c, const char *key)
 {
 	return sim_guest_get(c->sim, 500, key);
@@ -113,12 +118,67 @@ static void volumes_are_made_of_units(void **state)
 	assert_non_null(strstr(conf(c, "efidisk0"), "size=4M"));
 }
 
+/* clone_image of each plugin: what a linked clone's volume is called; a storage without such clones
+ * leaves a template's disk under its own name, and is refused. */
+static void each_storage_has_its_clones(void **state)
+{
+	static const struct {
+		const char *disk, *base, *linked, *full;
+	} kinds[] = {
+	    {"files:1,format=qcow2", "files:510/base-510-disk-0.qcow2",
+		"files:510/base-510-disk-0.qcow2/610/vm-610-disk-0.qcow2",
+		"files:710/vm-710-disk-0.qcow2"},
+	    {"files:1", "files:511/base-511-disk-0.raw",
+		"files:511/base-511-disk-0.raw/611/vm-611-disk-0.qcow2",
+		"files:711/vm-711-disk-0.raw"},
+	    {"thin:1", "thin:base-512-disk-0", "thin:vm-612-disk-0", "thin:vm-712-disk-0"},
+	    {"pool:1", "pool:base-513-disk-0", "pool:base-513-disk-0/vm-613-disk-0",
+		"pool:vm-713-disk-0"},
+	    {"ceph:1", "ceph:base-514-disk-0", "ceph:base-514-disk-0/vm-614-disk-0",
+		"ceph:vm-714-disk-0"},
+	    {"group:1", "group:vm-515-disk-0", NULL, "group:vm-715-disk-0"},
+	};
+	struct client *c = *state;
+
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+		int id = 510 + (int)i;
+		_cleanup_str_ char *make = mem_printf("vmid=%d&scsi0=%s", id, kinds[i].disk);
+		_cleanup_str_ char *tmpl = mem_printf("/nodes/n/qemu/%d/template", id);
+		_cleanup_str_ char *clone = mem_printf("/nodes/n/qemu/%d/clone", id);
+		_cleanup_str_ char *linked = mem_printf("newid=%d", id + 100);
+		_cleanup_str_ char *full = mem_printf("newid=%d&full=1", id + 200);
+		_cleanup_str_ char *file = NULL;
+
+		assert_string_equal(call_task(c, "POST", "/nodes/n/qemu", make), "OK");
+		assert_string_equal(call_task(c, "POST", tmpl, NULL), "OK");
+		file = mem_printf("%s,size=1G", kinds[i].base);
+		assert_string_equal(sim_guest_get(c->sim, id, "scsi0"), file);
+		assert_string_equal(call_task(c, "POST", clone, full), "OK");
+		mem_free_str(&file);
+		file = mem_printf("%s,size=1G", kinds[i].full);
+		assert_string_equal(sim_guest_get(c->sim, id + 200, "scsi0"), file);
+		mem_free_str(&file);
+		if (kinds[i].linked) {
+			assert_string_equal(call_task(c, "POST", clone, linked), "OK");
+			file = mem_printf("%s,size=1G", kinds[i].linked);
+			assert_string_equal(sim_guest_get(c->sim, id + 100, "scsi0"), file);
+		} else {
+			file = mem_printf("Linked clone feature is not supported for '%s' (scsi0)",
+			    kinds[i].base);
+			assert_int_equal(call(c, "POST", clone, linked), 500);
+			assert_string_equal(c->a.reason, file);
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(luns_are_used_as_they_are, setup, client_done),
 	    cmocka_unit_test_setup_teardown(nothing_is_made_on_a_target, setup, client_done),
 	    cmocka_unit_test_setup_teardown(volumes_are_made_of_units, setup, client_done),
+	    cmocka_unit_test_setup_teardown(each_storage_has_its_clones, setup, client_done),
+	    cmocka_unit_test_setup_teardown(each_storage_has_its_clones, setup_8, client_done),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
