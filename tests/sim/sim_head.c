@@ -1,6 +1,9 @@
 #include "sim_head.h"
 
+#include <ctype.h>
 #include <event2/buffer.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -8,7 +11,8 @@
 
 #include "text.h"
 
-#define HEAD_LINES 64
+#define HEAD_LINES 64 /* so many are too many, the empty one at the end among them */
+#define READ_MAX ((size_t)64 << 10)
 #define GZIP_FROM 1024	    /* shorter answers go as they are */
 #define GZIP_BITS (15 + 16) /* the largest window; with the head of a gzip file */
 
@@ -21,13 +25,23 @@ void head_fini(struct head *h)
 	mem_free_secret(&h->cookie);
 	mem_free_str(&h->csrf);
 	mem_free_str(&h->host);
+	mem_free_str(&h->refuse_reason);
 	*h = (struct head){.keep_alive = h->keep_alive};
 }
 
-static void refuse(struct head *h, int status, const char *reason)
+/* The first thing that is wrong counts. */
+static void refuse(struct head *h, int status, const char *fmt, ...) PRINTF(3, 4);
+static void refuse(struct head *h, int status, const char *fmt, ...)
 {
+	va_list ap;
+
+	if (h->refuse)
+		return;
 	h->refuse = status;
-	h->refuse_reason = reason;
+	va_start(ap, fmt);
+	if (vasprintf(&h->refuse_reason, fmt, ap) < 0)
+		h->refuse_reason = NULL;
+	va_end(ap);
 }
 
 static void content_length(struct head *h, const char *v)
@@ -48,63 +62,116 @@ static void header(struct head *h, char *line)
 	} texts[] = {{"host", &h->host}, {"content-type", &h->type},
 	    {"authorization", &h->authorization}, {"cookie", &h->cookie},
 	    {"csrfpreventiontoken", &h->csrf}};
-	char *v = strchr(line, ':');
+	size_t len = strcspn(line, ": \t");
+	char *v = line + len + strspn(line + len, " \t");
 
-	if (!v)
+	if (*line == ' ' || *line == '\t') /* the one before goes on, which is none of ours */
 		return;
-	*v++ = '\0';
+	if (!len || *v != ':') {
+		refuse(h, 506, "unable to parse request header");
+		return;
+	}
+	line[len] = '\0';
+	v++;
 	v += strspn(v, " \t");
 	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
 		if (text_eq_nocase(line, texts[i].name))
 			mem_replace(texts[i].text, v);
 	if (text_eq_nocase(line, "content-length"))
 		content_length(h, v);
-	else if (text_eq_nocase(line, "transfer-encoding"))
+	else if (text_eq_nocase(line, "transfer-encoding") && text_eq_nocase(v, "chunked"))
 		refuse(h, 501, "chunked transfer encoding not supported");
+	else if (text_eq_nocase(line, "transfer-encoding"))
+		refuse(h, 501, "Unknown transfer encoding '%s'", v);
 	else if (text_eq_nocase(line, "connection"))
-		h->keep_alive = !text_eq_nocase(v, "close");
+		h->keep_alive = !strcasestr(v, "close");
 	else if (text_eq_nocase(line, "expect"))
 		h->expects = true;
 	else if (text_eq_nocase(line, "accept-encoding"))
 		h->gzip = strstr(v, "gzip") != NULL;
 }
 
+/* "METHOD TARGET HTTP/1.x"; anything else is answered at once, whatever follows. */
 static bool first_line(struct head *h, char *line)
 {
-	char *sp = strchr(line, ' '), *sp2 = sp ? strchr(sp + 1, ' ') : NULL;
+	char *sp = strchr(line, ' '), *sp2 = sp ? strchr(sp + 1, ' ') : NULL, *end;
+	const char *version = sp2 ? text_after(sp2 + 1, "HTTP/") : NULL;
+	long major = version ? strtol(version, &end, 10) : 0;
 
-	if (!sp2 || !text_starts(sp2 + 1, "HTTP/1."))
+	if (!version || sp == line || sp2 == sp + 1 || !isdigit((unsigned char)*version) ||
+	    *end != '.' || !isdigit((unsigned char)end[1]))
+		refuse(h, 400, "bad request");
+	else if (major != 1)
+		refuse(h, 506, "http protocol version %s not supported", version);
+	else if (strcspn(sp + 1, "@/") < strcspn(sp + 1, "/ "))
+		refuse(h, 400, "invalid url");
+	if (h->refuse) {
+		mem_replace(&h->method, "");
 		return false;
+	}
 	*sp = *sp2 = '\0';
-	h->method = mem_strdup(line);
-	h->target = mem_strdup(sp + 1);
-	h->keep_alive = sp2[8] == '1';
+	mem_replace(&h->method, line);
+	mem_replace(&h->target, sp + 1);
+	h->keep_alive = strtol(end + 1, NULL, 10) >= 1;
 	return true;
 }
 
+/* The next line from there on, its end taken off; NULL if it is not all there. Owned. */
+static char *line_at(struct evbuffer *in, size_t at, size_t *ret_next)
+{
+	struct evbuffer_ptr from, end;
+	size_t eol, len;
+	char *line;
+
+	if (evbuffer_ptr_set(in, &from, at, EVBUFFER_PTR_SET) < 0)
+		return NULL;
+	end = evbuffer_search_eol(in, &from, &eol, EVBUFFER_EOL_CRLF);
+	if (end.pos < 0)
+		return NULL;
+	len = (size_t)end.pos - at;
+	line = mem_alloc(len + 1);
+	evbuffer_copyout_from(in, &from, line, len);
+	*ret_next = (size_t)end.pos + eol;
+	return line;
+}
+
+/* unshift_read_header: whoever sends too much of a head is not answered and not read any more. */
 enum head_state head_read(struct evbuffer *in, struct head *ret)
 {
-	struct evbuffer_ptr end = evbuffer_search(in, "\r\n\r\n", 4, NULL);
-	_cleanup_str_ char *head = NULL;
-	char *rest, *line;
-	unsigned n = 0;
+	size_t at = 0, size = 0;
+	unsigned lines = 0;
+	char *line;
 
-	if (end.pos < 0 || (size_t)end.pos > HEAD_MAX)
-		return evbuffer_get_length(in) > HEAD_MAX ? HEAD_BROKEN : HEAD_WAIT;
-	head = mem_alloc((size_t)end.pos + 5);
-	evbuffer_remove(in, head, (size_t)end.pos + 4);
-	rest = head;
-	while ((line = strsep(&rest, "\n")) && *line && *line != '\r') {
-		line[strcspn(line, "\r")] = '\0';
-		if (n++ == 0) {
-			if (!first_line(ret, line))
-				return HEAD_BROKEN;
-		} else if (n > HEAD_LINES)
-			refuse(ret, 501, "too many header lines");
-		else
-			header(ret, line);
+	do { /* empty lines before a request do not count */
+		line = line_at(in, 0, &at);
+		if (!line)
+			return evbuffer_get_length(in) > READ_MAX ? HEAD_BROKEN : HEAD_WAIT;
+		if (!*line)
+			evbuffer_drain(in, at);
+		else if (!first_line(ret, line))
+			at = 0;
+		size = strlen(line);
+		free(line);
+	} while (!size);
+	if (ret->refuse) {
+		evbuffer_drain(in, evbuffer_get_length(in));
+		return HEAD_WHOLE;
 	}
-	return ret->method ? HEAD_WHOLE : HEAD_BROKEN;
+	for (size = 0; (line = line_at(in, at, &at));) {
+		bool last = !*line;
+
+		size += strlen(line);
+		if (!last)
+			header(ret, line);
+		free(line);
+		if (++lines >= HEAD_LINES || size >= HEAD_MAX)
+			return HEAD_MUTE;
+		if (last) {
+			evbuffer_drain(in, at);
+			return HEAD_WHOLE;
+		}
+	}
+	return evbuffer_get_length(in) > READ_MAX ? HEAD_BROKEN : HEAD_WAIT;
 }
 
 /* The body as pveproxy compresses it; NULL = it goes as it is. */

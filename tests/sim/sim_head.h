@@ -23,10 +23,10 @@ struct head {
 	bool expects; /* 100 Continue */
 	bool gzip;    /* the client takes compressed answers */
 	int refuse;   /* status to be answered instead */
-	const char *refuse_reason;
+	char *refuse_reason;
 };
 
-enum head_state { HEAD_WAIT, HEAD_WHOLE, HEAD_BROKEN };
+enum head_state { HEAD_WAIT, HEAD_WHOLE, HEAD_BROKEN, HEAD_MUTE };
 
 /* Takes it out of the buffer once it is all there. */
 enum head_state head_read(struct evbuffer *in, struct head *ret);

@@ -48,6 +48,7 @@ struct conn {
 	bool have_head;
 	struct head head;
 	bool insecure; /* plain HTTP where TLS is spoken */
+	bool mute;     /* nothing is read or answered any more until it is idle for long enough */
 };
 
 struct sim_http {
@@ -237,8 +238,13 @@ static void submit(struct conn *c, const char *body)
 /* Whether the head is all there; if not, more is waited for, or the connection is gone. */
 static bool read_head(struct conn *c)
 {
+	const struct timeval idle = {IDLE_S, 0};
 	enum head_state st = head_read(bufferevent_get_input(c->bev), &c->head);
 
+	if (st == HEAD_MUTE) {
+		c->mute = true;
+		bufferevent_set_timeouts(c->bev, &idle, NULL);
+	}
 	if (st == HEAD_BROKEN)
 		conn_free(c);
 	if (st != HEAD_WHOLE)
@@ -250,12 +256,25 @@ static bool read_head(struct conn *c)
 	return true;
 }
 
-/* To the same place, with TLS. */
+/* The head itself is wrong, or what it announces is too much. */
+static void refuse_head(struct conn *c)
+{
+	if (c->head.refuse)
+		refuse(c, c->head.refuse, c->head.refuse_reason ? c->head.refuse_reason : "");
+	else
+		refuse(c, 501, "for data too large");
+}
+
+/* To the same place, with TLS; who writes is to write there. */
 static void redirect(struct conn *c)
 {
-	static const char why[] = "Moved Permanently";
-	const struct sim_reply r = {
-	    .status = 301, .reason = why, .body = why, .len = strlen(why), .plain = true};
+	bool get = !strcmp(c->head.method, "GET");
+	const char *why = get ? "Moved Permanently" : "Permanent Redirect";
+	const struct sim_reply r = {.status = get ? 301 : 308,
+	    .reason = why,
+	    .body = why,
+	    .len = strlen(why),
+	    .plain = true};
 
 	if (!c->head.host)
 		c->head.host = mem_strdup("localhost");
@@ -275,13 +294,9 @@ static void conn_next(struct conn *c)
 		return;
 	if (!c->have_head && !read_head(c))
 		return;
-	if (c->insecure) {
-		redirect(c);
-		return;
-	}
-	for (size_t i = 0; i < ARRAY_LEN(methods); i++)
+	for (size_t i = 0; i < ARRAY_LEN(methods) && *c->head.method; i++)
 		known = known || !strcmp(c->head.method, methods[i]);
-	if (!known) {
+	if (!known && *c->head.method) {
 		_cleanup_str_ char *why = mem_printf("method '%s' not available", c->head.method);
 		const struct sim_reply r = {
 		    .status = 501, .reason = why, .body = "", .close = true};
@@ -289,10 +304,12 @@ static void conn_next(struct conn *c)
 		send_answer(c, &r);
 		return;
 	}
-	if (c->head.body_len > BODY_MAX)
-		c->head.refuse = 501, c->head.refuse_reason = "for data too large";
-	if (c->head.refuse) {
-		refuse(c, c->head.refuse, c->head.refuse_reason);
+	if (c->insecure && !c->head.refuse) {
+		redirect(c);
+		return;
+	}
+	if (c->head.refuse || c->head.body_len > BODY_MAX) {
+		refuse_head(c);
 		return;
 	}
 	if (evbuffer_get_length(in) < c->head.body_len) {
@@ -313,6 +330,8 @@ static void on_read(struct bufferevent *bev, void *arg)
 		conn_free(c);
 		return;
 	}
+	if (c->mute)
+		return;
 	conn_next(c);
 }
 

@@ -1,5 +1,6 @@
 /* The program ramet-sim over the wire: what pveproxy does with connections, and TLS. */
 #include <arpa/inet.h>
+#include <errno.h>
 #include <netinet/in.h>
 #include <openssl/ssl.h>
 #include <signal.h>
@@ -9,6 +10,7 @@
 #include <unistd.h>
 #include <zlib.h>
 
+#include "buf.h"
 #include "sim_client.h"
 
 #define PROGRAM RAMET_BINARY_DIR "/ramet-sim"
@@ -213,6 +215,93 @@ static void what_is_not_taken(void **state)
 	}
 }
 
+/* A request with so many lines in its head that it ends in the n-th; the length of one of them. */
+static char *request_of(int lines, int length)
+{
+	struct buf b;
+
+	buf_init(&b, 0);
+	buf_adds(&b, "GET /api2/json/version HTTP/1.1\r\n" AUTH); /* two of them */
+	for (int i = 3; i < lines; i++)
+		buf_addf(&b, "X-%d: %0*d\r\n", i, i == 3 ? length : 1, 0);
+	buf_adds(&b, "\r\n");
+	return buf_take(&b);
+}
+
+/* Nothing has come, and nothing will: what was asked later elsewhere is answered already. */
+static void stays_silent(int fd)
+{
+	char buf[8192];
+	int other = connect_to(0);
+
+	assert_true(
+	    ask(other, "GET /api2/json/version HTTP/1.1\r\n" AUTH "\r\n", buf, sizeof(buf)));
+	assert_int_equal(recv(fd, buf, sizeof(buf), MSG_DONTWAIT), -1);
+	assert_int_equal(errno, EAGAIN);
+	close(other);
+}
+
+/* unshift_read_header: 64 lines, the empty one among them, or 8 KiB are too many; then there is no
+ * answer, and the connection ends as one on which nothing is asked for five seconds. */
+static void a_head_has_limits(void **state)
+{
+	static const struct {
+		int lines, length;
+		bool answered;
+	} cases[] = {{63, 1, true}, {64, 1, false}, {10, 7000, true}, {10, 8200, false}};
+	char buf[8192];
+	int open[ARRAY_LEN(cases)];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		_cleanup_str_ char *request = request_of(cases[i].lines, cases[i].length);
+
+		open[i] = connect_to(0);
+		if (cases[i].answered) {
+			assert_true(ask(open[i], request, buf, sizeof(buf)));
+			assert_first_line(buf, "HTTP/1.1 200 OK");
+		} else {
+			assert_int_equal(send(open[i], request, strlen(request), MSG_NOSIGNAL),
+			    (ssize_t)strlen(request));
+			stays_silent(open[i]);
+		}
+	}
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		assert_int_equal(recv(open[i], buf, sizeof(buf), 0), 0);
+		close(open[i]);
+	}
+}
+
+/* push_request_header, process_header */
+static void a_head_has_a_form(void **state)
+{
+	static const struct {
+		const char *request, *line;
+	} cases[] = {
+	    {"GARBAGE\r\n", "HTTP/1.1 400 bad request"},
+	    {"GET /api2/json/version HTTP/2.0\r\n",
+		"HTTP/1.1 506 http protocol version 2.0 not supported"},
+	    {"GET me@pve/x HTTP/1.1\r\n", "HTTP/1.1 400 invalid url"},
+	    {"GET /api2/json/version HTTP/1.1\r\nno colon\r\n\r\n",
+		"HTTP/1.1 506 unable to parse request header"},
+	    {"POST /api2/json/version HTTP/1.1\r\n" AUTH "Transfer-Encoding: gzip\r\n\r\n",
+		"HTTP/1.1 501 Unknown transfer encoding 'gzip'"},
+	    {"\r\n\r\nGET /api2/json/version?x=a@b HTTP/1.1\r\n" AUTH "\r\n",
+		"HTTP/1.1 400 Parameter verification failed."},
+	    {"GET /api2/json/version HTTP/1.1\n" AUTH "X-Long: a\n  b\n\n", "HTTP/1.1 200 OK"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		char buf[8192];
+		int fd = connect_to(0);
+
+		assert_true(ask(fd, cases[i].request, buf, sizeof(buf)));
+		assert_first_line(buf, cases[i].line);
+		close(fd);
+	}
+}
+
 static void semicolons_separate(void **state)
 {
 	char buf[16384];
@@ -346,6 +435,12 @@ static void plain_http_where_tls_is_spoken(void **state)
 	assert_non_null(
 	    strstr(buf, "\r\nLocation: https://pve.example:8006/api2/json/nodes?x=1\r\n"));
 	close(fd);
+	fd = connect_to(0);
+	assert_true(ask(fd,
+	    "POST /api2/json/nodes HTTP/1.1\r\nHost: pve.example\r\nContent-Length: 0\r\n\r\n", buf,
+	    sizeof(buf)));
+	assert_first_line(buf, "HTTP/1.1 308 Permanent Redirect");
+	close(fd);
 }
 
 int main(void)
@@ -354,6 +449,8 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(connection_is_kept_and_ends, start_plain, stop),
 	    cmocka_unit_test_setup_teardown(errors_close, start_plain, stop),
 	    cmocka_unit_test_setup_teardown(what_is_not_taken, start_plain, stop),
+	    cmocka_unit_test_setup_teardown(a_head_has_limits, start_plain, stop),
+	    cmocka_unit_test_setup_teardown(a_head_has_a_form, start_plain, stop),
 	    cmocka_unit_test_setup_teardown(semicolons_separate, start_plain, stop),
 	    cmocka_unit_test_setup_teardown(long_answers_are_compressed, start_plain, stop),
 	    cmocka_unit_test_setup_teardown(each_node_has_its_port, start_plain, stop),
