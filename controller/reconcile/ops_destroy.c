@@ -124,6 +124,10 @@ static void on_last_look(
 
 	if (end == LOOK_OK)
 		wrong = who_is_it(op, g);
+	/* Disks that were hung in since the plan was made go with it, a tag of a person may have
+	 * come, and an HA resource would be removed with it. */
+	bool changed =
+	    end == LOOK_OK && !wrong && (!text_eq(op->end.digest, g->digest) || g->ha_managed);
 	look_cancel(&op->look);
 	if (end != LOOK_OK) {
 		op_finish(op, OP_FAILED, end == LOOK_NO_CONFIG ? PVE_NOT_HERE : word, text);
@@ -135,6 +139,11 @@ static void on_last_look(
 		op_finish(op, OP_FAILED, PVE_DIGEST, wrong);
 		return;
 	}
+	if (changed) {
+		op_finish(op, OP_FAILED, PVE_DIGEST,
+		    "not destroyed: somebody changed the VM since it was read; reading it again");
+		return;
+	}
 	op->endpoint = ENDPOINT_DESTROY;
 	op_send(op, on_end_sent);
 }
@@ -143,7 +152,8 @@ static void look_last(struct op *op)
 {
 	if (!depart(op, true))
 		return;
-	op->look = look_start(op->env.pve, op->vmid, op->node, true, on_last_look, op);
+	/* In full, for what the configuration does not say: whether HA manages it. */
+	op->look = look_start(op->env.pve, op->vmid, op->node, false, on_last_look, op);
 }
 
 /* ---- clones that need it ---- */
@@ -299,6 +309,7 @@ void op_end_start(struct op *op, const struct op_job *job)
 	op->want_log = true;
 	op->end.uuid = mem_strdup(job->record->uuid);
 	op->end.nonce = mem_strdup(job->record->nonce);
+	op->end.digest = mem_strdup(job->guest->digest);
 	op->end.renamed_from = mem_strdup(job->want->renamed_from);
 	op->end.power = s->kind != STEP_DESTROY;
 	op->end.refused = job->record->vmid == op->vmid && job->record->proven
@@ -342,6 +353,7 @@ void op_end_fini(struct op *op)
 {
 	free(op->end.uuid);
 	free(op->end.nonce);
+	free(op->end.digest);
 	free(op->end.renamed_from);
 	free(op->end.refused);
 	strs_fini(&op->end.stores);

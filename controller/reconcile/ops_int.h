@@ -20,6 +20,7 @@
 struct op_end_state {
 	bool power;			   /* shut down or stopped first */
 	char *uuid, *nonce, *renamed_from; /* who it has to be; of steps without digest too */
+	char *digest;			   /* of its configuration that the plan was made from */
 	char *refused;			   /* why nothing is sent, or NULL */
 	struct strs stores;		   /* where clones of a template may lie */
 	size_t at_store;

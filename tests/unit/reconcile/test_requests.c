@@ -262,8 +262,12 @@ static void test_shutdown_has_its_time(void **state)
 
 /* ---- the end ---- */
 
-static const struct fake_answer end_script[] = {
+static const struct fake_answer destroy_script[] = {
     {.transport = CLUSTER_REPLIED, .status = 200, .body = "{\"data\":[]}"}, CONFIRMED,
+    {.transport = CLUSTER_REPLIED,
+	.status = 200,
+	.body = "{\"data\":{\"status\":\"stopped\",\"qmpstatus\":\"stopped\"}}"},
+    {.transport = CLUSTER_REPLIED, .status = 200, .body = "{\"data\":[]}"},
     {.transport = CLUSTER_REPLIED, .status = 200, .body = PENDING}, REFUSED};
 
 static void assert_destroy(bool purge, bool unreferenced, const char *p, const char *u)
@@ -276,16 +280,17 @@ static void assert_destroy(bool purge, bool unreferenced, const char *p, const c
 	    .text = (char *)"destroy"};
 	struct desk d;
 
-	open_desk(&d, "", end_script, ARRAY_LEN(end_script));
+	open_desk(&d, "", destroy_script, ARRAY_LEN(destroy_script));
 	d.record.proven = true;
 	const struct fake_seen *r = send(&d, &s);
 	assert_string_equal(r->method, "DELETE");
 	assert_string_equal(r->path, "/nodes/pve1/qemu/1204");
 	assert_asked(r, want, ARRAY_LEN(want));
-	/* Jobs that copy it, the node's quorum, and at the very last who it is. */
+	/* Jobs that copy it, the node's quorum, HA, and at the very last who it is. */
 	assert_string_equal(d.port.seen[0].path, "/cluster/replication");
 	assert_string_equal(d.port.seen[1].path, "/cluster/status");
-	assert_string_equal(d.port.seen[2].path, "/nodes/pve1/qemu/1204/pending");
+	assert_string_equal(d.port.seen[2].path, "/nodes/pve1/qemu/1204/status/current");
+	assert_string_equal(d.port.seen[4].path, "/nodes/pve1/qemu/1204/pending");
 	close_desk(&d);
 }
 
