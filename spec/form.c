@@ -341,6 +341,8 @@ static const struct form forms[FMT__MAX] = {
     [FMT_MAPPING] = {"a resource mapping", "[A-Za-z][A-Za-z0-9_-]+",
 	"use the mapping's ID as PVE shows it", NULL},
     [FMT_WORD] = {"a word", "[!-+.-<>-~-]+", "leave out blanks, commas and equals signs", NULL},
+    [FMT_SNIPPET] = {"a snippet", STORE ":snippets/[!-+.0-~-]+",
+	"write STORAGE:snippets/FILE, for example local:snippets/user.yaml", NULL},
     [FMT_MDEV] = {"a type of mediated devices", "[!-+0-9;<>-~-]+",
 	"write it as PVE shows it, such as nvidia-35", NULL},
     [FMT_ROM] = {"a file", "[!-+.-:<>-~-]+",

@@ -59,7 +59,8 @@ enum attr_format {
 	FMT_PCI_HOST,
 	FMT_PCI_ID,
 	FMT_MAPPING,
-	FMT_WORD, /* no blank, comma or equals sign */
+	FMT_WORD,    /* no blank, comma or equals sign */
+	FMT_SNIPPET, /* a volume that PVE reads as a file */
 	FMT_MDEV,
 	FMT_ROM,
 	FMT_WWN,

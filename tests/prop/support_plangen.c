@@ -71,6 +71,8 @@ static const char *text_of_form(enum attr_format f)
 	    [FMT_PCI_ID] = {"0x10de", "0x1234", "0xABCD", "0x0001"},
 	    [FMT_MAPPING] = {"gpu1", "share-1", "key_1", "gpu2"},
 	    [FMT_WORD] = {"admin", "a.b", "a:b", "x"},
+	    [FMT_SNIPPET] = {"local:snippets/a.yaml", "local:snippets/b.yaml", "ceph:snippets/c",
+		"local:snippets/a.yaml"},
 	    [FMT_MDEV] = {"nvidia-35", "i915-GVTg_V5_4", "nvidia-36", "x"},
 	    [FMT_ROM] = {"vbios.bin", "a/b.rom", "x", "a:b"},
 	    [FMT_WWN] = {"0x5000000000000001", "0x5000000000000002", "0x500a07511234abcd",
