@@ -14,6 +14,13 @@ const char *guest_hint(enum pve_reason why, const char *text)
 		"cluster.tag to another one or to \"\""},
 	    {PVE_NO_SHUTDOWN, "",
 		"shut it down yourself; it needs ACPI, or its agent, to do so when it is asked"},
+	    {PVE_NO_VOLUME, "",
+		"put it there (pvesm list STORAGE on the node tells what is), or name another one "
+		"in "
+		"the manifest"},
+	    {PVE_PARAMETER, "Custom cputype '",
+		"make that CPU model on the cluster (/etc/pve/virtual-guest/cpu-models.conf), or "
+		"list another cpu.type"},
 	    /* Drives of cloud-init have one name for each VMID. */
 	    {PVE_OTHER, "-cloudinit",
 		"if it says that the volume exists: it was left by an earlier VM of that number; "

@@ -31,6 +31,13 @@ static void hints(void **state)
 	    "clone failed: lvcreate 'pve/vm-105-cloudinit' error:   Logical Volume "
 	    "\"vm-105-cloudinit\" already exists in volume group \"pve\"",
 	    "pvesm free");
+	assert_says(PVE_NO_VOLUME, "volume 'local:iso/debian-13.iso' does not exist", "pvesm list");
+	assert_says(PVE_NO_VOLUME, "volume 'local:snippets/user.yaml' does not exist", "manifest");
+	assert_says(PVE_PARAMETER,
+	    "Parameter verification failed. (cpu: invalid format - Custom cputype 'custom-web' not "
+	    "found)",
+	    "cpu-models.conf");
+	assert_says(PVE_PARAMETER, "Parameter verification failed. (cores: ...)", NULL);
 	assert_says(PVE_OTHER, "clone failed: copy failed: exit code 1", NULL);
 	assert_says(PVE_LOCKED, "VM is locked (backup)", NULL);
 }
