@@ -235,8 +235,8 @@ static void smbios(const struct planner *pl, const struct leaf *l, struct change
 	change_hint(c, "shorten them: in PVE four characters stand for three");
 }
 
-/* A medium on a storage that the node has not. Whether the medium itself is there is not looked at:
- * storages may have very many. */
+/* A medium, or a snippet, on a storage that the node has not. Whether the medium itself is there is
+ * not looked at: storages may have very many. */
 static void medium(const struct planner *pl, const struct leaf *l, struct change *c)
 {
 	const struct obs_cluster *cl = pl->in->cluster;
@@ -326,7 +326,7 @@ void accord_leaf(const struct planner *pl, const struct leaf *l, struct change *
 	for (size_t i = 0; i < ARRAY_LEN(rules); i++)
 		if (rules[i].row == l->attr->id)
 			rules[i].rule(pl, c);
-	if (l->attr->codec == CODEC_CDROM)
+	if (l->attr->codec == CODEC_CDROM || l->attr->format == FMT_SNIPPET)
 		medium(pl, l, c);
 	speeds(pl, l, c);
 	gateway(pl, l, c);
