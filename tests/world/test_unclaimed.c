@@ -79,6 +79,8 @@ static void all_lost_and_no_manifest(void **state)
 	world_start(w, CONTROLLER_RUN);
 	world_run(w, HOUR_MS, NULL, NULL);
 	must_be_told(w, vmid);
+	assert_int_equal(world_vmstat(w, "web-01")->reason, REASON_ORPHANED);
+	assert_non_null(vmstat_next(world_vmstat(w, "web-01")));
 	assert_int_equal(sim_journal_len(w->sim), entries);
 	world_free(&w);
 }
