@@ -328,7 +328,10 @@ void guest_resolve(struct guest *g)
 	}
 	if (guest_is_held(g))
 		return;
-	guest_set_status(g, PLAN_ACT, REASON_CREATING, NULL, NULL);
-	guest_note_op(g, mem_strdup("clone: looking for what came of it"));
+	/* What a person was asked to do stays in view until it is found done. */
+	if (g->st.verdict != PLAN_STALLED) {
+		guest_set_status(g, PLAN_ACT, REASON_CREATING, NULL, NULL);
+		guest_note_op(g, mem_strdup("clone: looking for what came of it"));
+	}
 	guest_start_op(g, &job);
 }

@@ -94,6 +94,22 @@ static void hidden(struct op *op, const char *text)
 	    "grant the token VM.Audit on the new VM, for example on /vms");
 }
 
+/* How long ago the clone was asked for. What seems to lie in the future was asked for before the
+ * clock was set back: as if it had been now, once. Else it stayed young until the clock is there
+ * again. */
+static int64_t intent_age(struct op *op)
+{
+	_cleanup_err_ struct err *e = NULL;
+	int64_t age = clock_wall(op->env.clock) - op->intent.wall_ms;
+
+	if (age >= 0)
+		return age;
+	op->intent.wall_ms = clock_wall(op->env.clock);
+	if (journal_begin(op->env.journal, op->name, &op->intent, &e) < 0)
+		log_warn(op->name, "%s, ignoring", err_msg(e));
+	return 0;
+}
+
 static void on_poll(void *arg)
 {
 	struct op *op = arg;
@@ -280,20 +296,10 @@ static void find_it(struct op *op)
 	look_next(op);
 }
 
-/* The answer to the last call may still come. A call that seems to lie in the future was made
- * before the clock was set back: as if it had been made now, once. */
+/* The answer to the last call may still come. */
 static bool is_late_possible(struct op *op)
 {
-	int64_t age = clock_wall(op->env.clock) - op->intent.wall_ms;
-
-	if (age < 0) {
-		_cleanup_err_ struct err *e = NULL;
-
-		op->intent.wall_ms = clock_wall(op->env.clock);
-		if (journal_begin(op->env.journal, op->name, &op->intent, &e) < 0)
-			log_warn(op->name, "%s, ignoring", err_msg(e));
-	}
-	return age < OPS_LATE_MS;
+	return intent_age(op) < OPS_LATE_MS;
 }
 
 /* The number is free: no guest came of the calls that were made, so far. */
@@ -537,24 +543,24 @@ static void on_resolve(void *arg)
 
 /* Of the time for the clone that an earlier life asked for, or this one some time ago. The wall
  * clock may have jumped since: never more than all of it, and never so little that nobody looks. */
-static int64_t time_left(const struct op *op, const struct intent *open)
+static int64_t time_left(struct op *op, bool open)
 {
-	int64_t age = open ? clock_wall(op->env.clock) - open->wall_ms : 0;
-	int64_t left = op->task_ms - (age < 0 ? 0 : age);
+	int64_t left = op->task_ms - (open ? intent_age(op) : 0);
 
 	return left > LEAST_MS || op->task_ms < LEAST_MS ? left : LEAST_MS;
 }
 
 void op_create_start(struct op *op, const struct op_job *job)
 {
-	const struct intent *open = journal_intent(op->env.journal, job->name);
+	const struct intent *intent = journal_intent(op->env.journal, job->name);
+	bool open = intent != NULL;
 
 	op->create = true;
 	op->has_want = job->want != NULL;
 	op->met = job->met;
 	op->task_ms = job->want ? resource_int(job->want, ATTR_timeouts_create) : 1800000;
 	if (open)
-		intent_copy(&op->intent, open);
+		intent_copy(&op->intent, intent);
 	op->deadline = clock_now(op->env.clock) + time_left(op, open);
 	if (job->step) {
 		MUST(job->source && job->want);
@@ -562,8 +568,8 @@ void op_create_start(struct op *op, const struct op_job *job)
 		return;
 	}
 	MUST(open);
-	op->node = mem_strdup(or_empty(open->source_node));
-	mem_replace(&op->upid, open->upid);
+	op->node = mem_strdup(or_empty(op->intent.source_node));
+	mem_replace(&op->upid, op->intent.upid);
 	if (job->want)
 		op->fixed_id = (uint32_t)resource_int(job->want, ATTR_id);
 	op->timer = clock_timer(op->env.clock, 0, on_resolve, op);

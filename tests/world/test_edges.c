@@ -15,6 +15,7 @@
 /* What the outside was asked, and what became of it. */
 static struct {
 	bool disk_full;
+	unsigned calls;
 	unsigned posts;	     /* calls that change something */
 	unsigned unwritten;  /* of them: without a line of their own in the journal before */
 	const char *kill_at; /* the process dies right after this call has its effect */
@@ -32,6 +33,7 @@ static enum fate on_touch(void *arg, enum touch kind, const char *what, const ch
 			    (int)strcspn(t + 5, "\""), t + 5);
 		return seen.disk_full ? FATE_FAIL : FATE_NORMAL;
 	}
+	seen.calls += kind == TOUCH_CLUSTER;
 	if (kind != TOUCH_CLUSTER || strcmp(what, "GET") == 0)
 		return FATE_NORMAL;
 	seen.posts++;
@@ -259,6 +261,55 @@ static void test_jump_in_clone(void **state)
 	}
 }
 
+static bool is_debris(struct world *w)
+{
+	return reason_of(w) == REASON_DEBRIS;
+}
+
+/* The power goes in the middle of a clone whose answer was lost, and the clock is set: what is left
+ * of it is told, and stays in view however often it is looked at again. Returns how many calls
+ * the looking took. */
+static unsigned looks_at_debris(uint64_t seed, int64_t by)
+{
+	struct world *w = new_world(seed, "");
+	unsigned calls;
+	int64_t end;
+
+	seen.kill_at = "/clone";
+	world_start(w, CONTROLLER_RUN);
+	while (seen.posts == 0 || sim_tasks_running(w->sim) == 0)
+		world_step(w);
+	world_run(w, 5000, NULL, NULL);
+	assert_int_equal(sim_node_power(w->sim, "pve2", false, NULL), 0);
+	world_run(w, 60000, NULL, NULL);
+	assert_int_equal(sim_node_power(w->sim, "pve2", true, NULL), 0);
+	jump(w, by);
+	world_start(w, CONTROLLER_RUN);
+	if (!world_run(w, HOUR_MS, is_debris, NULL))
+		fail_msg("no debris: %s", buf_str(&w->story));
+	calls = seen.calls;
+	for (end = clock_now(w->clock) + 3 * HOUR_MS; clock_now(w->clock) < end;) {
+		world_step(w);
+		assert_int_equal(reason_of(w), REASON_DEBRIS);
+	}
+	calls = seen.calls - calls;
+	world_clean_up(w);
+	must_be_ready(w);
+	assert_int_equal(w->violations, 0);
+	world_free(&w);
+	return calls;
+}
+
+/* A clone that seems to be asked for in the future is not young until then. */
+static void test_jump_and_debris(void **state)
+{
+	unsigned usual = looks_at_debris(80, 0);
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(jumps); i++)
+		assert_in_range(looks_at_debris(81 + i, jumps[i]), 1, usual + usual / 4);
+}
+
 static bool is_forgotten(struct world *w)
 {
 	return !world_vmstat(w, "web-01");
@@ -434,6 +485,7 @@ int main(void)
 	    cmocka_unit_test(test_record_is_saved_later),
 	    cmocka_unit_test(test_step_is_handed_over),
 	    cmocka_unit_test(test_jump_in_clone),
+	    cmocka_unit_test(test_jump_and_debris),
 	    cmocka_unit_test(test_intent_of_the_future),
 	    cmocka_unit_test(test_jump_and_drift),
 	    cmocka_unit_test(test_jump_and_budget),
