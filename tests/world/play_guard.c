@@ -211,6 +211,13 @@ static void note_clone(struct play *p, const struct sim_entry *e)
 	v->life = p->w->since;
 }
 
+/* A task was ended from outside: what it left keeps the lock and is no clone under way. */
+void guard_clones_ended(struct play *p)
+{
+	for (size_t i = 0; i < p->guard.n; i++)
+		p->guard.v[i].source = 0;
+}
+
 /* What this life asked for, and knows the answer to. */
 static void guard_clones(struct play *p, int64_t source, const char *path)
 {
