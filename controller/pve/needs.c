@@ -10,6 +10,8 @@
 #define HWRNG "/dev/hwrng"
 #define ZONES "/sdn/zones/"
 #define BRIDGES ZONES "localnetwork/"
+/* Never more than half full. */
+#define INDEX_SIZE ((size_t)NEEDS_MAX * 2)
 
 static void need_fini(struct need *n)
 {
@@ -24,18 +26,53 @@ void needs_fini(struct needs *l)
 	for (size_t i = 0; i < l->n; i++)
 		need_fini(&l->v[i]);
 	free(l->v);
+	free(l->index);
 	*l = (struct needs){0};
+}
+
+/* ---- finding one: each leaf of each manifest asks whether its need is there already ---- */
+
+static uint32_t hash_word(uint32_t h, const char *s)
+{
+	/* FNV-1a; the end counts, so that words do not run into each other. */
+	for (; s && *s; s++)
+		h = (h ^ (unsigned char)*s) * 16777619u;
+	return (h ^ (s ? 0u : 1u)) * 16777619u;
+}
+
+/* Its place in the index, or the free one where it would be. */
+static uint32_t *place(
+    const struct needs *l, const char *privilege, const char *path, const char *or_path)
+{
+	uint32_t h = hash_word(hash_word(hash_word(2166136261u, privilege), path), or_path);
+
+	for (size_t i = h % INDEX_SIZE;; i = (i + 1) % INDEX_SIZE) {
+		const struct need *n = l->index[i] ? &l->v[l->index[i] - 1] : NULL;
+
+		if (!n || (text_eq(n->privilege, privilege) && text_eq(n->path, path) &&
+			      text_eq(n->or_path, or_path)))
+			return &l->index[i];
+	}
+}
+
+/* Whoever sorts drops it. */
+static void ensure_index(struct needs *l)
+{
+	if (l->index)
+		return;
+	l->index = mem_calloc(INDEX_SIZE, sizeof(*l->index));
+	for (size_t i = 0; i < l->n; i++)
+		*place(l, l->v[i].privilege, l->v[i].path, l->v[i].or_path) = (uint32_t)i + 1;
 }
 
 /* Takes the paths over. */
 static struct need *add(struct needs *l, const char *privilege, char *path, char *or_path,
     const struct resource *r, const char *of)
 {
-	for (size_t i = 0; i < l->n; i++) {
-		struct need *n = &l->v[i];
-		if (!text_eq(n->privilege, privilege) || !text_eq(n->path, path) ||
-		    !text_eq(n->or_path, or_path))
-			continue;
+	ensure_index(l);
+	uint32_t *at = place(l, privilege, path, or_path);
+	if (*at) {
+		struct need *n = &l->v[*at - 1];
 		/* Manifests come one after the other. */
 		n->n += r && !text_eq(n->who, r->name) && !text_eq(n->of, of);
 		free(path);
@@ -50,6 +87,7 @@ static struct need *add(struct needs *l, const char *privilege, char *path, char
 	}
 	MEM_PUSH_ROOM(l->v, l->n, l->cap);
 	struct need *n = &l->v[l->n++];
+	*at = (uint32_t)l->n;
 	*n = (struct need){.privilege = mem_strdup(privilege),
 	    .path = path,
 	    .or_path = or_path,
@@ -104,12 +142,21 @@ static char *pool_path(const struct resource *r)
 void needs_add_vm(struct needs *l, const struct resource *r, const char *privilege, const char *of)
 {
 	char *pool = pool_path(r);
-	add(l, privilege, pool ? pool : vm_path(r), pool ? vm_path(r) : NULL, r, of);
+	if (l->shared && !pool && resource_is_listed(r, ATTR_id))
+		return;
+	add(l, privilege, pool ? pool : vm_path(r), pool && !l->shared ? vm_path(r) : NULL, r, of);
 }
 
 void needs_add_path(struct needs *l, const char *privilege, const char *path, const char *of)
 {
 	add(l, privilege, mem_strdup(path), NULL, NULL, of);
+}
+
+void needs_add_at(struct needs *l, const struct needs *from, const char *path)
+{
+	for (size_t i = 0; i < from->n; i++)
+		if (text_eq(from->v[i].path, path))
+			needs_add_path(l, from->v[i].privilege, path, from->v[i].of);
 }
 
 static void add_storage(
@@ -319,6 +366,8 @@ void needs_sort(struct needs *l)
 {
 	if (l->n > 1)
 		qsort(l->v, l->n, sizeof(*l->v), by_path);
+	free(l->index);
+	l->index = NULL;
 }
 
 bool needs_may_be_vnet(const struct need *n, const struct jsn *rights)

@@ -31,6 +31,10 @@ struct needs {
 	struct need *v;
 	size_t n, cap;
 	bool overflow; /* there are more than NEEDS_MAX */
+	/* Set before anything is added: what is needed for the number of one manifest's VM alone is
+	 * passed over. The others do not need it, and it makes the list grow with the VMs. */
+	bool shared;
+	uint32_t *index;
 };
 
 #define NEEDS_MAX 4096
@@ -48,6 +52,8 @@ void needs_add_source(
 void needs_add_vm(struct needs *l, const struct resource *r, const char *privilege, const char *of);
 /* Any other right. */
 void needs_add_path(struct needs *l, const char *privilege, const char *path, const char *of);
+/* Each privilege that `from` has on this path, once. */
+void needs_add_at(struct needs *l, const struct needs *from, const char *path);
 /* By path, then by privilege. */
 void needs_sort(struct needs *l);
 /* The need is for a bridge by its name, which may as well be a VNet: then another zone decides than

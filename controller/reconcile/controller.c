@@ -116,6 +116,7 @@ static void on_bundle(void *arg)
 
 	bundle_ref(b);
 	bundle_unref(&c->bundle);
+	guest_rights_fini(&c->rights);
 	c->bundle = b;
 	free(c->ids);
 	c->ids = NULL;
@@ -398,6 +399,7 @@ static void make_machines(struct controller *c)
 	    .claims = c->claims,
 	    .policy = &c->policy,
 	    .pve_user = p->pve_user,
+	    .rights = &c->rights,
 	    .op = {.clock = c->clock,
 		.pve = c->pve,
 		.journal = c->journal,
@@ -484,6 +486,7 @@ void controller_free(struct controller **cp)
 	pvereq_free(&c->pve);
 	journal_free(&c->journal);
 	bundle_unref(&c->bundle);
+	guest_rights_fini(&c->rights);
 	strs_fini(&c->only);
 	controller_free_model(c);
 	controller_free_peril(c);

@@ -39,6 +39,7 @@ struct controller {
 	struct reporter *reporter;
 	struct plan_policy policy;
 	struct guest_env env;
+	struct guest_rights rights;
 	struct guest **guests; /* sorted by name */
 	size_t n_guests, cap_guests;
 	struct bundle *bundle;

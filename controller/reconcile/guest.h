@@ -16,6 +16,7 @@
 #include "bundle.h"
 #include "claims.h"
 #include "gate.h"
+#include "needs.h"
 #include "ops.h"
 #include "ports.h"
 #include "status.h"
@@ -29,6 +30,13 @@ enum guest_state {
 
 struct guest;
 
+/* What the manifests of a bundle need, for the words about a refusal; 0 = not read yet. */
+struct guest_rights {
+	struct bundle *bundle;
+	struct needs needs;
+};
+void guest_rights_fini(struct guest_rights *r);
+
 struct guest_env {
 	struct clock *clock;
 	struct pvereq *pve;
@@ -39,6 +47,7 @@ struct guest_env {
 	const struct plan_policy *policy;
 	struct op_env op;
 	const char *pve_user; /* of the token, without its secret; NULL = not known */
+	struct guest_rights *rights;
 	int64_t full_read_ms;
 	bool readonly; /* plan, or --observe-only: no operation, no line in the journal */
 	bool stopping; /* no new operation */

@@ -43,38 +43,64 @@ void guest_look_at_tags(struct guest *g)
 		guest_retry_tags(g);
 }
 
-/* All that the controller needs, as `ramet check` finds it: what is given on a path replaces what
- * it would inherit, so that nothing may be missing there. */
+void guest_rights_fini(struct guest_rights *r)
+{
+	needs_fini(&r->needs);
+	bundle_unref(&r->bundle);
+}
+
+/* What the controller and all manifests need, as `ramet check` finds it: what is given on a path
+ * replaces what it would inherit, so that nothing may be missing there. Read once for all VMs that
+ * are refused: a token that lacks a right lacks it for many. */
+static const struct needs *shared_needs(const struct guest *g)
+{
+	struct guest_rights *r = g->env->rights;
+
+	if (r->needs.n && r->bundle == g->bundle)
+		return &r->needs;
+	guest_rights_fini(r);
+	r->needs.shared = true;
+	r->bundle = g->bundle;
+	if (r->bundle)
+		bundle_ref(r->bundle);
+	needs_add_controller(&r->needs);
+	for (size_t i = 0; r->bundle && i < r->bundle->n; i++)
+		needs_add_manifest(&r->needs, r->bundle->v[i].res);
+	return &r->needs;
+}
+
+/* What this VM needs by itself. */
 static void collect(const struct guest *g, struct needs *l)
 {
 	const struct turn *t = g->turn;
 
-	needs_add_controller(l);
-	for (size_t i = 0; g->bundle && i < g->bundle->n; i++)
-		needs_add_manifest(l, g->bundle->v[i].res);
+	if (guest_wanted(g))
+		needs_add_manifest(l, guest_wanted(g));
 	for (size_t i = 0; t && t->has_source && t->want && i < t->source.current.n; i++)
 		needs_add_source(
 		    l, t->want, t->source.current.v[i].key, t->source.current.v[i].value);
 }
 
-static const struct need *need_of(
-    const struct guest *g, struct needs *l, const struct strs *privileges, const char *path)
+static const struct need *need_of(const struct guest *g, const struct needs *all, struct needs *own,
+    const struct strs *privileges, const char *path)
 {
-	const struct need *n = grant_need(l, privileges, path);
+	const struct need *n = grant_need(all, privileges, path);
 
+	if (!n)
+		n = grant_need(own, privileges, path);
 	if (n)
 		return n;
 	if (text_starts(path, "/vms/") && guest_wanted(g))
-		needs_add_vm(l, guest_wanted(g), privileges->v[0], "the step");
+		needs_add_vm(own, guest_wanted(g), privileges->v[0], "the step");
 	else
-		needs_add_path(l, privileges->v[0], path, "the step");
-	return grant_need(l, privileges, path);
+		needs_add_path(own, privileges->v[0], path, "the step");
+	return grant_need(own, privileges, path);
 }
 
 char *guest_lack(
     const struct guest *g, const struct grant_call *call, const char *text, char **ret_hint)
 {
-	_cleanup_needs_ struct needs l = {0};
+	_cleanup_needs_ struct needs own = {0}, there = {0};
 	_cleanup_strs_ struct strs privileges = {0};
 	_cleanup_str_ char *path = NULL, *line = text_oneline(text, TEXT_CHARS);
 
@@ -83,11 +109,14 @@ char *guest_lack(
 		return TAKE(line);
 	}
 	_cleanup_str_ char *names = strs_join(&privileges, " or ");
-	collect(g, &l);
-	const struct need *n = need_of(g, &l, &privileges, path);
-	_cleanup_str_ char *at = mem_strdup(n ? n->path : path);
-	needs_sort(&l);
-	*ret_hint = grant_command(&l, at, g->env->pve_user);
+	const struct needs *all = shared_needs(g);
+	collect(g, &own);
+	const struct need *n = need_of(g, all, &own, &privileges, path);
+	const char *at = n ? n->path : path;
+	needs_add_at(&there, all, at);
+	needs_add_at(&there, &own, at);
+	needs_sort(&there);
+	*ret_hint = grant_command(&there, at, g->env->pve_user);
 	return mem_printf("the token lacks %s on %s: %s", names, path, line);
 }
 

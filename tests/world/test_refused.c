@@ -1,6 +1,7 @@
 /*
  * Steps that PVE refuses for lack of a right: what is told of them, and what goes on all the same.
  */
+#include "needs.h"
 #include "support_case.h"
 
 #include <setjmp.h>
@@ -225,6 +226,35 @@ static void test_lacks_are_named(void **state)
 	}
 }
 
+/* However much others need: what is given on a path replaces what it would inherit, so that the
+ * command has to name all that its VM needs. */
+static void test_lacks_beside_many(void **state)
+{
+	static const char *const needed[] = {
+	    "VM.Allocate", "VM.Audit", "VM.Config.Memory", "VM.Config.Options"};
+	struct world *w = world_without(431, "VM.Config.Memory");
+	_cleanup_buf_ struct buf yaml = {0};
+	const struct vmstat *v;
+
+	(void)state;
+	for (int i = 0; i * 32 <= NEEDS_MAX; i++) {
+		buf_addf(&yaml, HEAD("many-%03d") "  depends_on: [web-01]\n  network:\n", i);
+		for (int k = 0; k < 32; k++)
+			buf_addf(&yaml, "    net%d: { bridge: b%dx%d }\n", k, i, k);
+		buf_adds(&yaml, "---\n");
+	}
+	buf_adds(&yaml, HEAD("web-01") "  id: 1077\n  memory: { size: 1024 }\n");
+	case_merge(w, buf_str(&yaml), "first");
+	world_start(w, CONTROLLER_RUN);
+	world_run(w, 900000, NULL, NULL);
+	v = world_vmstat(w, "web-01");
+	assert_int_equal(v->reason, REASON_FORBIDDEN);
+	const char *privs = strstr(v->hint, "--privs ");
+	for (size_t i = 0; i < ARRAY_LEN(needed); i++)
+		assert_has(privs, needed[i]);
+	world_free(&w);
+}
+
 /* The second half of a conversion fails for good: told, with what a person looks at. */
 static void test_half_a_template(void **state)
 {
@@ -269,6 +299,7 @@ int main(void)
 	    cmocka_unit_test(test_tag_is_refused),
 	    cmocka_unit_test(test_listed_tag_is_refused),
 	    cmocka_unit_test(test_lacks_are_named),
+	    cmocka_unit_test(test_lacks_beside_many),
 	    cmocka_unit_test(test_half_a_template),
 	};
 

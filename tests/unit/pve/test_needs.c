@@ -239,6 +239,50 @@ static void a_bridge_may_be_a_vnet(void **state UNUSED)
 	}
 }
 
+/* What all need does not grow with the numbers of the VMs; what is on a path comes once. */
+static void what_is_needed_by_all(void **state UNUSED)
+{
+	_cleanup_needs_ struct needs all = {.shared = true}, there = {0};
+	struct bundle *numbered = load(HEAD("a") "  id: 1204\n  clone: { source_vm_id: 9000 }\n");
+	struct bundle *pooled =
+	    load(HEAD("b") "  id: 1205\n  clone: { source_vm_id: 9000, pool_id: lab }\n");
+	struct bundle *pooled_too =
+	    load(HEAD("c") "  id: 1206\n  clone: { source_vm_id: 9000, pool_id: lab }\n");
+
+	needs_add_manifest(&all, numbered->v[0].res);
+	assert_non_null(find(&all, "VM.Clone", "/vms/9000"));
+	assert_null(find(&all, "VM.Allocate", "/vms/1204"));
+	needs_add_manifest(&all, pooled->v[0].res);
+	size_t n = all.n;
+	needs_add_manifest(&all, pooled_too->v[0].res);
+	assert_int_equal(all.n, n);
+	needs_add_manifest(&there, pooled->v[0].res);
+	needs_add_manifest(&there, pooled_too->v[0].res);
+	_cleanup_needs_ struct needs once = {0};
+	needs_add_at(&once, &there, "/pool/lab");
+	/* Pool.Allocate, VM.Allocate, VM.Audit, VM.Config.Options */
+	assert_int_equal(once.n, 4);
+	bundle_unref(&numbered);
+	bundle_unref(&pooled);
+	bundle_unref(&pooled_too);
+}
+
+/* A need is found after the list was sorted too. */
+static void sorting_loses_nothing(void **state UNUSED)
+{
+	_cleanup_needs_ struct needs l = {0};
+	char path[32];
+
+	for (int round = 0; round < 2; round++) {
+		for (int i = 999; i >= 0; i--) {
+			snprintf(path, sizeof(path), "/vms/%d", i);
+			needs_add_path(&l, "VM.Audit", path, "");
+		}
+		needs_sort(&l);
+		assert_int_equal(l.n, 1000);
+	}
+}
+
 static void the_list_has_an_end(void **state UNUSED)
 {
 	_cleanup_needs_ struct needs l = {0};
@@ -265,6 +309,8 @@ int main(void)
 	    cmocka_unit_test(a_pool_gives_rights_too),
 	    cmocka_unit_test(the_source_tells_storages_and_bridges),
 	    cmocka_unit_test(a_bridge_may_be_a_vnet),
+	    cmocka_unit_test(what_is_needed_by_all),
+	    cmocka_unit_test(sorting_loses_nothing),
 	    cmocka_unit_test(the_list_has_an_end),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
