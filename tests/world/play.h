@@ -98,7 +98,6 @@ void play_meanwhile(void *arg, const char *method, const char *path);
 
 /* play_guard.c */
 void guard_look(struct play *p);
-void guard_clones_ended(struct play *p);
 /* Before each request is handed in. */
 void guard_request(struct play *p, const char *method, const char *path);
 /* What is remembered of earlier lives is lost. */

@@ -204,10 +204,8 @@ void play_heal(struct play *p)
 
 	sim_fault_clear(p->w->sim);
 	play_let_lag(p);
-	if ((n = sim_human_stop_tasks(p->w->sim)) > 0) {
+	if ((n = sim_human_stop_tasks(p->w->sim)) > 0)
 		world_tell(p->w, "somebody stops %zu tasks that hang", n);
-		guard_clones_ended(p);
-	}
 	memgit_set_faults(p->w->git, 0, 0);
 	memgit_set_down(p->w->git, false);
 	play_mend_token(p);
@@ -233,7 +231,6 @@ static void node_goes_off(struct play *p)
 	world_tell(p->w, "node %s is switched off", p->node_off);
 	if (sim_node_power(p->w->sim, p->node_off, false, &e) < 0)
 		world_tell(p->w, "  refused: %s", err_msg(e));
-	guard_clones_ended(p);
 }
 
 static void clock_jumps(struct play *p)

@@ -4,7 +4,9 @@
 #include <string.h>
 
 #define LATE_MS 660000 /* as late as a call may be carried out that nobody remembers */
-#define LOOK_MS 60000  /* as long as it takes until a new guest was looked at */
+/* As long as it takes until a new guest was looked at; a call of the look before may hang for a
+ * minute. */
+#define LOOK_MS 130000
 
 #define MARK "ramet: " WORLD_ID "/"
 

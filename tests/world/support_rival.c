@@ -22,15 +22,35 @@ static bool is_announced(const struct world *w, struct controller *c)
 	return at && strncmp(strchr(at + 10, '"') + 1, controller_status(c)->instance, 16) == 0;
 }
 
+/* It says itself that another one acts. */
+static bool knows(struct controller *c)
+{
+	const struct status *s = controller_status(c);
+
+	for (size_t i = 0; i < s->n_vms; i++)
+		if (s->vms[i]->reason == REASON_REPLACED)
+			return true;
+	return false;
+}
+
 void rival_asks(
     struct rival *r, struct controller *asks, uint64_t since, const char *method, const char *path)
 {
-	if (since >= r->newest) {
+	bool knew = knows(asks);
+	int64_t failed;
+
+	if (since >= r->newest && !knew) {
 		r->newest = since; /* of all, also before there is a rival */
 		return;
 	}
-	int64_t failed = memgit_failed_at(r->w->git);
-	if ((!failed || clock_now(r->w->clock) - failed > UNTOLD_MS) && !is_announced(r->w, asks))
+	/* It acts again, and whoever comes now has to replace it anew. */
+	if (is_announced(r->w, asks)) {
+		if (asks == r->controller)
+			r->newest = r->since = ++r->w->starts;
+		return;
+	}
+	failed = memgit_failed_at(r->w->git);
+	if (knew || !failed || clock_now(r->w->clock) - failed > UNTOLD_MS)
 		world_violation(
 		    r->w, "%s %s by an instance that a newer one has replaced", method, path);
 }
