@@ -49,6 +49,11 @@ VERBATIM = re.compile(r"(tests/(fuzz/corpus|fixtures)/|spec/examples/|LICENSE$)"
 MACHINE_PATHS = ["/" + "work/", "/" + "tmp/brief"]
 OUTSIDE_TREE = "../" + "shared"
 
+# A slip of the shell leaves a file with another name than anybody would give it, or in the top folder.
+FILE_NAME = re.compile(r"[\w./+-]+")
+TOP_LEVEL = re.compile(r"(CMakeLists\.txt|CMakePresets\.json|LICENSE|README\.md|\.[\w.-]+"
+                       r"|(\.ci|charts|controller|deploy|docs|spec|tests)/.+)")
+
 
 def files_of(tree):
     """Everything that is, or would be, under version control."""
@@ -95,6 +100,8 @@ class Lint:
             if b"\0" in raw:
                 continue
             text = raw.decode("utf-8", "replace")
+            if not FILE_NAME.fullmatch(name) or not TOP_LEVEL.fullmatch(name):
+                self.say(name, 1, "a file that does not belong here")
             self.text_rules(name, text)
             if name.endswith((".c", ".h", ".def")):
                 base = os.path.basename(name)

@@ -60,6 +60,9 @@ CASES = [
     ({"docs/a.md": f"see {OUTSIDE}/x\n"}, "outside the tree"),
     ({"tests/a.py": f"x = '{OUTSIDE}/x'\n"}, None),
     ({"tests/fixtures/a": "recorded \n"}, None),
+    ({"notes.md": "x\n"}, "does not belong here"),
+    ({"tests/a%s, b": "x\n"}, "does not belong here"),
+    ({"README.md": "x\n", ".gitignore": "x\n"}, None),
 ]
 
 
