@@ -417,6 +417,7 @@ static void make_machines(struct controller *c)
 	    .dependency_ready = dependency_ready,
 	    .held = controller_held,
 	    .rivalled = controller_rivalled,
+	    .is_crowded = controller_is_crowded,
 	    .lookalike = controller_lookalike,
 	    .renamed = controller_renamed,
 	    .peril = controller_peril,
@@ -474,6 +475,7 @@ void controller_free(struct controller **cp)
 	CHECK_OBJ(c, CONTROLLER_MAGIC);
 	clock_cancel(c->clock, &c->watch);
 	clock_cancel(c->clock, &c->stop_timer);
+	clock_cancel(c->clock, &c->turn_timer);
 	controller_free_left(c);
 	for (size_t i = 0; i < c->n_guests; i++)
 		guest_free(&c->guests[i]);

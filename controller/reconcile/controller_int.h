@@ -74,6 +74,9 @@ struct controller {
 	size_t left_at;
 	char *seen_instance; /* in the report, as it was read last */
 	bool seen_observes;  /* that one changes nothing */
+	/* Records that were written since the loop turned last. */
+	timer_id turn_timer;
+	unsigned turn_records;
 	/* Settled and stopping. */
 	timer_id watch;
 	bool was_settled;
@@ -124,6 +127,9 @@ void controller_lease_reported(struct controller *c, bool well);
 enum reason controller_held(void *arg);
 bool controller_rivalled(void *arg);
 bool controller_may(void *arg, const char *name, bool creates);
+
+/* controller_pace.c */
+bool controller_is_crowded(void *arg);
 
 /* controller_end.c */
 void controller_peril(void *arg, const struct guest *g, struct plan_peril *ret);

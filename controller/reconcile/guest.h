@@ -68,6 +68,9 @@ struct guest_env {
 	enum reason (*held)(void *arg);
 	/* Another instance acted until a moment ago, or may have: what is gone may be its work. */
 	bool (*rivalled)(void *arg);
+	/* Asked before a record is written that may as well be written in the next turn of the
+	 * loop: so many were in this one that others wait. */
+	bool (*is_crowded)(void *arg);
 	/* What speaks against destroying the VM of g. The texts are good until the next call. */
 	void (*peril)(void *arg, const struct guest *g, struct plan_peril *ret);
 	/* The status changed. event: one line for the commit message, or NULL; it replaces an

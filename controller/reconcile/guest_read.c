@@ -412,6 +412,10 @@ static bool take_claim(struct guest *g)
 		return false;
 	if (guest_is_torn(g, c))
 		return true;
+	if (g->env->is_crowded(g->env->arg)) {
+		guest_wait(g, REASON_READING, NULL, 0, false);
+		return true;
+	}
 	guest_take_claim(g, c);
 	if (g->rec.vmid)
 		locate(g);
