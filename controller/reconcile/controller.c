@@ -184,7 +184,8 @@ static void scan_done(struct controller *c)
 static bool may_end_scan(const struct controller *c)
 {
 	return c->wide && claims_is_complete(c->claims) &&
-	       !lease_is_taking_over(&c->lease, clock_now(c->clock));
+	       !lease_is_taking_over(&c->lease, clock_now(c->clock)) && !controller_is_unseen(c) &&
+	       inventory_view(c->inventory)->complete;
 }
 
 static void on_view(void *arg)

@@ -96,6 +96,7 @@ void controller_on_restoring(void *arg);
 void controller_settle_journal(struct controller *c);
 const char *controller_lookalike(void *arg, const struct guest *g);
 const char *controller_not_ready(void *arg, const char **ret_hint);
+bool controller_is_unseen(const struct controller *c);
 /* A guest that may be ours stays unreadable, and what a person can do; NULL = none does. */
 const char *controller_unclear(struct controller *c, const char **ret_hint);
 void controller_on_vm(void *arg, const struct vmstat *v);

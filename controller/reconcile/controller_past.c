@@ -34,7 +34,7 @@ static const char *unclear(struct controller *c, uint32_t vmid, const char *node
 
 /* Until a moment ago another one acted, and the guests were looked at before that: the last ones
  * that it made are not among them. */
-static bool is_unseen_since(const struct controller *c)
+bool controller_is_unseen(const struct controller *c)
 {
 	int64_t since = lease_alone_since(&c->lease);
 
@@ -66,7 +66,7 @@ const char *controller_not_ready(void *arg, const char **ret_hint)
 	text = controller_unclear(c, ret_hint);
 	if (text)
 		return text;
-	bool unseen = is_unseen_since(c);
+	bool unseen = controller_is_unseen(c);
 	if (unseen)
 		inventory_poke(c->inventory);
 	else if (!is_forgetful(c) || claims_is_complete(c->claims))
