@@ -34,7 +34,7 @@ struct inventory {
 	int64_t quorate_since;	   /* -1 = not quorate when last seen */
 	uint64_t looks;
 	char *problem;
-	bool down, unauthenticated;
+	bool down, unauthenticated, refused;
 };
 
 static const char *const state_names[] = {
@@ -109,8 +109,10 @@ static void fail(struct inventory *i, const struct pvereq_result *a)
 	else
 		text = mem_printf(
 		    "the cluster answers, but not to %s: %s", state_names[i->state], a->text);
-	if (!text_eq(text, i->problem))
+	/* A certificate that changes in the middle of a look is refused to two calls. */
+	if (!text_eq(text, i->problem) && !(a->reason == PVE_TLS && i->refused))
 		log_warn("pve", "%s", text);
+	i->refused = a->reason == PVE_TLS;
 	free(i->problem);
 	i->problem = TAKE(text);
 }
@@ -120,7 +122,7 @@ static void finish(struct inventory *i)
 	if (!i->failed) {
 		i->view.complete = true;
 		i->ready = true;
-		i->down = i->unauthenticated = false;
+		i->down = i->unauthenticated = i->refused = false;
 		if (i->problem)
 			log_info("pve", "the cluster can be reached again");
 		mem_free_str(&i->problem);
