@@ -70,6 +70,20 @@ static bool is_no_limit(const struct resource *r, const char *key, const char *p
 	return listed && none;
 }
 
+/* The leading part: a model with its address, a volume, a CPU type. */
+static bool is_listed_lead(
+    const struct resource *r, const char *key, const char *part, const char *name, bool device)
+{
+	bool alone = !strchr(part, '=');
+
+	if (alone && device && !text_starts(key, "net"))
+		return true;
+	if (alone && (has_codec(r, key, CODEC_LEAD) || has_codec(r, key, CODEC_CDROM)))
+		return true;
+	return (alone || strlen(part) - strlen(name) == 18) &&
+	       (has_codec(r, key, CODEC_NIC_MODEL) || has_codec(r, key, CODEC_NIC_MAC));
+}
+
 /* A part that stood there and does not stand there any more is one that is listed, or one that
  * follows from the disk itself. */
 static char *check_part(
@@ -97,13 +111,7 @@ static char *check_part(
 		return NULL;
 	if (eq && strlen(eq) == 18 && strs_has(&parts, name))
 		return created ? NULL : mem_printf("the address of %s would be drawn anew", key);
-	/* The leading part: a model with its address, a volume, a CPU type. */
-	bool lead = !eq || strlen(part) - strlen(name) == 18;
-	if (lead && (has_codec(r, key, CODEC_NIC_MODEL) || has_codec(r, key, CODEC_NIC_MAC)))
-		return NULL;
-	if (!eq && device && !text_starts(key, "net"))
-		return NULL;
-	if (!eq && (has_codec(r, key, CODEC_LEAD) || has_codec(r, key, CODEC_CDROM)))
+	if (is_listed_lead(r, key, part, name, device))
 		return NULL;
 	return mem_printf("the part '%s' of %s would change and is not listed", part, key);
 }

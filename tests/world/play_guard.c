@@ -207,7 +207,8 @@ static void note_clone(struct play *p, const struct sim_entry *e)
 {
 	struct guard_vm *v = vm_of(p, e->vmid);
 
-	v->source = text_ends(e->path, "/clone") ? vmid_in(e->path) : 0;
+	/* While something is at fault, whoever asked for it may not know that it is under way. */
+	v->source = !p->faulty && text_ends(e->path, "/clone") ? vmid_in(e->path) : 0;
 	v->life = p->w->since;
 }
 
